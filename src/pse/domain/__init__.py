@@ -1,0 +1,1 @@
+"""The words: frozen types that every room shares."""

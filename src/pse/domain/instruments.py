@@ -1,0 +1,45 @@
+"""What can be traded or watched, and what one unit of it is."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from pse.domain.base import Frozen
+
+SYMBOL_PATTERN = r"^[A-Z0-9][A-Z0-9._-]{0,31}$"
+
+
+class Fees(Frozen):
+    """What a trade costs besides slippage, in the quote currency, a side."""
+
+    per_unit: float = Field(0.0, ge=0, description="money a contract or share, each side")
+    basis_points: float = Field(0.0, ge=0, description="share of notional in 1/10000, each side")
+
+
+class Instrument(Frozen):
+    """One tradable thing; every field that sizing or rounding needs is required."""
+
+    symbol: str = Field(pattern=SYMBOL_PATTERN)
+    name: str
+    kind: Literal["future", "stock", "crypto", "fx", "index"]
+    tick: float = Field(gt=0, description="smallest price step")
+    lot_step: float = Field(gt=0, description="smallest quantity step")
+    point_value: float = Field(gt=0, description="money in the quote currency for one point and one unit")
+    currency: str = Field(pattern=r"^[A-Z]{3,5}$")
+    calendar: str = Field(description="pandas-market-calendars name")
+    min_notional: float = Field(0.0, ge=0)
+    fees: Fees = Fees()
+    slippage_ticks: float = Field(1.0, ge=0, description="half spread plus slip against us, market and stop fills")
+    stop_cap_points: float | None = Field(None, gt=0, description="largest stop distance; none: 3 ATR of the decision bars")
+    group: str | None = Field(None, description="instruments that count as one bet")
+    micro: str | None = Field(None, description="symbol of the small contract that sizing falls back to")
+    bars_of: str | None = Field(None, description="symbol whose bars this one trades on (a micro contract)")
+    tradable: bool = True
+    provider_names: dict[str, str] = Field(default_factory=dict, description="what each provider calls it")
+
+    @property
+    def across_sessions(self) -> bool:
+        """Whether swings and gaps may span a session break: no for shares and indices, yes elsewhere."""
+        return self.kind not in ("stock", "index")

@@ -1,0 +1,104 @@
+"""The shapes that cross the door of the kernels: codes, columns and record types.
+
+A new context column or setup field never changes a signature.  Directions are +1 long, -1 short, 0 either.  Times are int64 ns UTC, prices float64 points.
+Objects (pivots, gaps, pools ...) carry forward-adjusted prices; `Setups`, orders and fills carry prices as traded.
+"""
+
+import numpy as np
+
+NEVER = np.int64(2**62)          # a bar index or a time that has not come
+NOT_EVALUATED = -1.0             # a context column whose feature this desk does not compute; UNKNOWN is 0
+
+# --- market structure objects: one row each, `confirmed_at` is the bar that makes it known -------------------------------------------------
+PIVOT_DTYPE = np.dtype([("idx", "i8"), ("confirmed_at", "i8"), ("kind", "i8"), ("price", "f8"), ("label", "i8")])      # kind +1 high, -1 low
+FIRST, HIGHER, LOWER, EQUAL = 0, 1, 2, 3                                                     # labels: H/L, HH/HL, LH/LL, EQH/EQL
+
+BREAK_BOS, BREAK_CHOCH = 0, 1
+BREAK_DTYPE = np.dtype([
+    ("t", "i8"), ("dir", "i8"), ("type", "i8"), ("level", "f8"), ("pivot_idx", "i8"), ("initial", "?"), ("displacement", "?"), ("mss", "?"),
+    ("first_displacement", "i8"),                                                            # -1: no displacement bar in the window
+    ("mqs", "f8"), ("mqs_next", "f8"), ("sweep", "i8"),                                      # score at t; revised at t+1; row of the best sweep or -1
+    ("q_disp", "f8"), ("q_close", "f8"), ("q_fvg", "f8"), ("q_fvg_next", "f8"), ("q_sweep", "f8"), ("q_vol", "f8"), ("q_level", "f8"), ("q_htf", "f8"),
+])
+
+GAP_DTYPE = np.dtype([
+    ("dir", "i8"), ("formed_at", "i8"), ("mid_bar", "i8"), ("top", "f8"), ("bottom", "f8"), ("width_atr", "f8"), ("valid", "?"), ("inverse", "?"),
+    ("touched_at", "i8"), ("mid_filled_at", "i8"), ("filled_at", "i8"), ("inverted_at", "i8"), ("stale_at", "i8"), ("max_fill", "f8"),
+])
+
+BLOCK_DTYPE = np.dtype([("break_row", "i8"), ("dir", "i8"), ("idx", "i8"), ("known_at", "i8"), ("top", "f8"), ("bottom", "f8"), ("invalid_at", "i8")])
+
+POOL_KINDS = ("PWH", "PWL", "PDH", "PDL", "ONH", "ONL", "ASIA_H", "ASIA_L", "LONDON_H", "LONDON_L", "EQH", "EQL", "ORH", "ORL",
+              "MAJOR_H", "MAJOR_L", "SWING_H", "SWING_L", "CLUSTER", "FVG_EDGE", "R_MULTIPLE")
+ALIVE, SWEPT, BROKEN, BROKEN_DEEP, EXPIRED, REPLACED, PENDING = 0, 1, 2, 3, 4, 5, 6
+POOL_DTYPE = np.dtype([
+    ("kind", "i8"), ("side", "i8"), ("level", "f8"), ("priority", "f8"), ("known_at", "i8"), ("ended_at", "i8"), ("end", "i8"), ("origin", "i8"),
+])                                                                                           # side +1 above highs; origin: bar that made the level
+SWEEP_DTYPE = np.dtype([
+    ("pool", "i8"), ("side", "i8"), ("dir", "i8"), ("level", "f8"), ("pierced_at", "i8"), ("confirmed_at", "i8"), ("extreme", "f8"),
+    ("penetration", "f8"), ("priority", "f8"), ("result", "i8"),
+])
+LEVEL_DTYPE = np.dtype([("price", "f8"), ("touches", "i8"), ("priority", "f8"), ("known_at", "i8"), ("ended_at", "i8")])   # a support or resistance cluster
+
+# --- context: one float64 row a decision instant and symbol ----------------------------------------------------------------------------------
+CONTEXT_COLUMNS = (
+    "CLOSE",                # raw close of the decision bar, points
+    "ATR",                  # Wilder 14 of the decision bars, points
+    "READY",                # 1 when every requested feature is past its warm-up
+    "DATA_SCORE",           # data-quality score 0..1
+    "LAST_BAR_AGE_NS",      # decision time minus close of the last base bar, open-session time
+    "SESSION_LEFT_NS",      # time to the session end; a very large number where a session has no end
+    "BLACKOUT",             # 1 inside a news blackout window
+    "SPREAD_TICKS",         # ask - bid in ticks at the last base bar; NaN without quotes
+    "MSS_DIR",              # direction of a market structure shift on this bar, 0 none
+    "SWING_HIGH",           # last confirmed internal swing high, raw points
+    "SWING_LOW",
+    "DAILY_ROW",            # how many completed daily returns are known
+    "DAILY_CLOSE",          # close of the last completed trading day, raw points
+    "TCC_CLASS",            # trend conviction None 1, Low 2, Medium 3, High 4
+    "TCC_DIR",
+    "TCC_SCORE_LONG",
+    "TCC_SCORE_SHORT",
+    "MCS",                  # market condition state
+    "VOL_BUCKET",           # LoVol-Q1 1 ... HiVol-Q4 4
+    "LIQUIDITY",
+    "RSI_STATE",
+    "MACD_STATE",
+)
+(C_CLOSE, C_ATR, C_READY, C_DATA_SCORE, C_LAST_BAR_AGE_NS, C_SESSION_LEFT_NS, C_BLACKOUT, C_SPREAD_TICKS, C_MSS_DIR, C_SWING_HIGH, C_SWING_LOW,
+ C_DAILY_ROW, C_DAILY_CLOSE, C_TCC_CLASS, C_TCC_DIR, C_TCC_SCORE_LONG, C_TCC_SCORE_SHORT, C_MCS, C_VOL_BUCKET, C_LIQUIDITY, C_RSI_STATE,
+ C_MACD_STATE) = range(len(CONTEXT_COLUMNS))
+
+# --- setups ----------------------------------------------------------------------------------------------------------------------------------
+ENTER, EXIT, CANCEL, AMEND = 1, 2, 3, 4
+MARKET, LIMIT, STOP, STOP_LIMIT = 1, 2, 3, 4
+# What ends an unfilled entry besides its validity and a close beyond the stop:
+INVALID_OPPOSITE_MSS, INVALID_CLOSE, INVALID_TARGET_SEEN, INVALID_TCC_AGAINST = 1, 2, 4, 8
+
+SETUP_DTYPE = np.dtype([
+    ("ts", "i8"),                  # decision time: ts_close of the decision bar
+    ("symbol", "i8"),              # index in the desk's symbol list
+    ("tactic", "i8"),              # index in the desk's tactic list
+    ("kind", "i8"),                # ENTER, EXIT, CANCEL, AMEND
+    ("direction", "i8"),           # +1, -1, 0 either
+    ("order_type", "i8"),
+    ("entry", "f8"),
+    ("stop", "f8"),
+    ("target", "f8"),              # NaN: none
+    ("target2", "f8"),             # second target for what is left after the first, NaN: none
+    ("size_multiple", "f8"),       # in R, grade multiplier times the tactic's own
+    ("quality", "f8"),             # mqs, odds score or confidence, 0..1
+    ("confidence", "f8"),          # what the confidence gate reads
+    ("grade", "i8"),               # 0 none, 1 C, 2 B, 3 A, 4 A+
+    ("rank_base", "f8"),           # the tactic's base score in the ranking
+    ("rank_bonus", "f8"),
+    ("precedence", "i8"),          # tactic order: lower wins for one group and on ties
+    ("event_bar", "i8"),           # ts_close of the event that made it, for ties
+    ("group", "i8"),               # setups of one direction and group are one idea; -1 alone
+    ("valid_until", "i8"),
+    ("invalid_price", "f8"),       # decision-bar close beyond it (against the direction) ends an unfilled entry; NaN: none
+    ("invalid_flags", "i8"),
+    ("trail_buffer", "f8"),        # points kept behind a swing when trailing
+    ("directional_gate", "?"),     # whether the RSI/MACD gate applies
+    ("evidence", "i8"),            # row of the evidence list
+])
