@@ -1,0 +1,114 @@
+"""Risk profiles: every limit with its unit, its bounds and its reason.
+
+A profile is data.  `kernels/gates.py`, `kernels/sizing.py` and `kernels/plans.py` hold the arithmetic that reads it.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from pse.domain.base import Frozen
+
+
+class BlackoutWindow(Frozen):
+    """A daily window without new entries, local wall time, end exclusive; it may cross midnight."""
+
+    start: str = Field(pattern=r"^[0-2][0-9]:[0-5][0-9]$", description="local time hh:mm")
+    end: str = Field(pattern=r"^[0-2][0-9]:[0-5][0-9]$", description="local time hh:mm, exclusive")
+    tz: str = "America/New_York"
+
+    @field_validator("start", "end")
+    @classmethod
+    def _is_a_time(cls, value: str) -> str:
+        if int(value[:2]) > 23:
+            raise ValueError("hours go from 00 to 23")
+        return value
+
+
+class Limits(Frozen):
+    """What the account may lose, hold and risk; fractions of equity unless said."""
+
+    max_risk_per_trade: float = Field(0.01, gt=0, le=1, description="hard cap of the loss at the stop")
+    r_unit: float = Field(0.008, gt=0, le=1, description="what a size multiple of 1 risks")
+    max_daily_loss: float = Field(0.03, gt=0, le=1, description="of the equity at the start of the trading day, realised and projected")
+    max_concurrent_risk: float = Field(0.05, gt=0, le=1, description="sum of open risk with the new one")
+    max_gross_notional: float = Field(5.0, gt=0, description="sum of price x quantity x point value")
+    max_symbol_notional: float = Field(1e9, gt=0, description="the same for one symbol")
+    max_quantity: float = Field(20, gt=0, description="contracts or shares in one plan")
+    max_group_positions: int = Field(2, ge=1, description="open plans among instruments of one group")
+    allow_short: bool = True
+    allow_micro: bool = Field(True, description="size the mapped micro contract where the large one is too big")
+
+
+class GatePolicy(Frozen):
+    """What a setup must pass before it may become an order."""
+
+    min_confidence: float = Field(0.30, ge=0, le=1)
+    min_reward_r: float = Field(1.5, gt=0, description="smallest reward per unit of risk, on tick-rounded prices")
+    max_age_bars: float = Field(2.0, gt=0, description="age of the last close, in decision bars, that a decision may rest on")
+    max_age_extra_s: float = Field(60.0, ge=0)
+    max_slippage_r: float = Field(0.15, ge=0, description="adverse move between decision and activation, in R, at least one tick")
+    session_left_min: float = Field(15.0, ge=0, description="minutes to the session end that an entry needs")
+    spread_base_ticks: float = Field(1.0, ge=0)
+    spread_tolerance_ticks: float = Field(0.5, ge=0)
+    max_latency_ms: float = Field(100.0, gt=0, description="order round trip; not measured in simulation")
+    ev_min_r: float = Field(0.07, description="smallest expected value in R after costs")
+    ev_prior_r: float = Field(0.25, description="expected value that the prior assumes, in R")
+    ev_prior_trades: float = Field(20.0, gt=0, description="weight of the prior, in trades")
+    ev_half_life_days: float = Field(126.0, gt=0, description="trading days after which a closed trade counts half")
+    ev_scratch_r: float = Field(0.10, ge=0, description="a trade inside this net R counts as neither")
+    cooldown_entry_bars: float = Field(5.0, ge=0, description="decision bars after an entry, same symbol and side")
+    cooldown_stop_bars: float = Field(3.0, ge=0, description="decision bars after a stop-out, same symbol and side")
+    max_consecutive_losses: int = Field(3, ge=1, description="losing trades in a trading day before entries rest until the next")
+    blackouts: tuple[BlackoutWindow, ...] = Field((BlackoutWindow(start="08:00", end="09:30"),), description="news windows")
+
+
+class TailRisk(Frozen):
+    """Value at risk and expected shortfall by historical simulation of one day; fractions of equity."""
+
+    var95: float = Field(0.015, gt=0)
+    es975: float = Field(0.025, gt=0)
+    days: int = Field(250, ge=20)
+    min_days: int = Field(60, ge=1, description="fewer: INSUFFICIENT, and the size is halved")
+    stop_factor: float = Field(1.5, gt=0, description="largest scenario loss of a position that is flat at the session end, in stop distances")
+
+
+class BreakerPolicy(Frozen):
+    """When entries stop by themselves, and what lets them start again."""
+
+    data_score_min: float = Field(0.80, ge=0, le=1)
+    data_recovery_bars: int = Field(3, ge=1)
+    equity_drawdown: float = Field(0.10, gt=0, le=1, description="from the high-water mark")
+    equity_recovered: float = Field(0.05, gt=0, le=1, description="drawdown under which a half-open breaker closes")
+    equity_retrip: float = Field(0.05, gt=0, le=1, description="further loss from the acknowledgement that trips again")
+    auto_ack_days: int = Field(0, ge=0, description="trading days after which a tripped equity breaker acknowledges itself; 0: never")
+    llm_failures: int = Field(5, ge=1)
+    llm_timeout_s: float = Field(300.0, gt=0)
+    llm_timeout_cap_s: float = Field(3600.0, gt=0)
+    llm_successes: int = Field(2, ge=1)
+
+
+class PlanPolicy(Frozen):
+    """How an open position is run."""
+
+    breakeven_at_r: float = Field(1.0, gt=0)
+    breakeven_plus_ticks: float = Field(1.0, ge=0)
+    partial_fraction: float = Field(0.5, ge=0, lt=1, description="share taken off at the first target when two or more lots are held")
+    trail: Literal["swing", "none"] = Field("swing", description="behind confirmed one-minute swings, from the first target on")
+    stale_bars: int = Field(24, ge=1, description="decision bars")
+    stale_mfe_r: float = Field(0.5, ge=0, description="largest favourable excursion under which a stale position is left")
+    flat_at_session_end: bool = True
+    flat_before_min: float = Field(5.0, ge=0, description="minutes before the session end")
+
+
+class RiskPolicy(Frozen):
+    """One profile of `configs/risk_policies.yaml`."""
+
+    description: str = ""
+    limits: Limits = Limits()
+    gates: GatePolicy = GatePolicy()
+    tail: TailRisk = TailRisk()
+    breakers: BreakerPolicy = BreakerPolicy()
+    plan: PlanPolicy = PlanPolicy()
