@@ -1,0 +1,38 @@
+"""What can be chosen by name: one line a plug-in, "module:object", imported only when it is chosen."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from typing import Any
+
+from pse.domain.errors import UnknownName
+
+PROVIDERS: dict[str, str] = {
+}
+
+FEATURES: dict[str, str] = {
+}
+
+TACTICS: dict[str, str] = {
+    "mss_fvg_retest": "pse.tactics.mss_fvg_retest:MssFvgRetest",
+}
+
+BROKERS: dict[str, str] = {
+}
+
+KINDS: Mapping[str, Mapping[str, str]] = {"provider": PROVIDERS, "feature": FEATURES, "tactic": TACTICS, "broker": BROKERS}
+
+
+def resolve(kind: str, name: str) -> Any:
+    """The class or function behind a name; kind is provider, feature, tactic or broker.
+
+    Raises `UnknownName` with the known names and the nearest one.  Imports the plug-in's module, and with it whatever that needs.
+    """
+    if kind not in KINDS:
+        raise UnknownName("kind of plug-in", kind, KINDS)
+    lines = KINDS[kind]
+    if name not in lines:
+        raise UnknownName(kind, name, lines)
+    module, _, attribute = lines[name].partition(":")
+    return getattr(importlib.import_module(module), attribute)
