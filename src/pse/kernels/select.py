@@ -1,0 +1,79 @@
+"""Which of several setups of one symbol and instant comes first.
+
+Small arrays, no allocation: the caller owns `order` and `status`.  The gates decide later which of the kept ones is the candidate.
+"""
+
+from numba import njit
+
+from pse.kernels.contract import NOT_EVALUATED
+from pse.kernels.targets import EPS
+
+KEPT, TWIN, OPPOSED = 0, 1, 2    # a twin has a better tactic on the same group; an opposed one fell to a conflict of directions
+STATUS = ("KEPT", "TWIN", "CONFLICT")
+
+
+@njit(cache=True)
+def setup_rank(quality, confidence, tcc_score, reward_r, base, bonus):
+    """Rank of a setup, 0..1 and a bonus: .40 quality + .20 trend conviction + .20 min(R / 3, 1) + .20 base + bonus.
+
+    tcc_score: score of the setup's own direction; NOT_EVALUATED or NaN adds nothing.  reward_r: first target in R, NaN (no target) adds nothing.
+    base NaN: the tactic ranks by its confidence alone (zones, strategies, open calls).
+    """
+    if base != base:
+        return confidence
+    conviction = tcc_score if tcc_score != NOT_EVALUATED and tcc_score == tcc_score else 0.0
+    reward = min(reward_r / 3.0, 1.0) if reward_r == reward_r else 0.0
+    return 0.40 * quality + 0.20 * conviction + 0.20 * reward + 0.20 * base + bonus
+
+
+@njit(cache=True)
+def comes_before(i, j, rank, precedence, event):
+    """Whether row i goes before row j: higher rank, then tactic order, then the earlier event, then the row."""
+    if rank[i] != rank[j]:
+        return rank[i] > rank[j]
+    if precedence[i] != precedence[j]:
+        return precedence[i] < precedence[j]
+    if event[i] != event[j]:
+        return event[i] < event[j]
+    return i < j
+
+
+@njit(cache=True)
+def is_twin(i, n, rank, direction, group, precedence, event):
+    """Whether another row of the same direction and group is of a better tactic, or of the same and goes before; group -1 stands alone."""
+    for j in range(n):
+        if j != i and group[i] >= 0 and group[j] == group[i] and direction[j] == direction[i]:
+            if precedence[j] < precedence[i] or (precedence[j] == precedence[i] and comes_before(j, i, rank, precedence, event)):
+                return True
+    return False
+
+
+@njit(cache=True)
+def select(n, rank, direction, group, precedence, event, order, status, conflict_gap=0.05):
+    """Puts the setups 0..n-1 of one symbol and instant into the order in which the gates try them.
+
+    rank float64[>=n]; direction, group, precedence, event int64[>=n].  Writes `order` int64[>=n]: the rows that are no twin, best first, and
+    `status` int64[>=n]: KEPT, TWIN or OPPOSED.  Returns (how many stand in `order`, whether the best of both directions lie within `conflict_gap`:
+    then every row of `order` is OPPOSED and nothing is traded at this instant).
+    """
+    kept = 0
+    for i in range(n):
+        status[i] = KEPT
+        if is_twin(i, n, rank, direction, group, precedence, event):
+            status[i] = TWIN
+            continue
+        at = kept
+        while at > 0 and comes_before(i, order[at - 1], rank, precedence, event):
+            order[at] = order[at - 1]
+            at -= 1
+        order[at] = i
+        kept += 1
+
+    for k in range(1, kept):                           # the first row against the best of the other direction
+        if direction[order[0]] * direction[order[k]] < 0:
+            if rank[order[0]] - rank[order[k]] > conflict_gap + EPS:
+                break
+            for m in range(kept):
+                status[order[m]] = OPPOSED
+            return kept, True
+    return kept, False
