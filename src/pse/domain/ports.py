@@ -64,6 +64,7 @@ class Fetched:
     that date); `open high low close volume` float64 points and units, volume null when the source has none; `contract` str or null; `source` str, the
     file name shown to the user; `row` int64, 1-based in that source; optionally `bid_close ask_close trades vwap` float64.
     `timeframe` is the finest found.  `front` names the front contract from each trading date on, (yyyymmdd, contract), when the source has a map.
+    `close_only` says that the source knows closes alone (open, high and low repeat them).
     `rejected` holds the rows that could not be parsed: `source, row, reason, text`.  `notes` are sentences for the user.
     """
 
@@ -71,6 +72,7 @@ class Fetched:
     timeframe: str
     front: list[tuple[int, str]] | None = None
     synthetic: bool = False
+    close_only: bool = False
     notes: list[str] = field(default_factory=list)
     rejected: pl.DataFrame | None = None
 
