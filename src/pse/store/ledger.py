@@ -1,0 +1,153 @@
+"""The trial ledger: every backtest that looked at data is counted, by itself, in a hash-chained file.
+
+An identical fingerprint is one trial, however often it runs.  The ledger cannot show trials that were made elsewhere or lines that its owner removed
+together with every copy of its root.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from pydantic import Field, ValidationError
+
+from pse.domain.base import Frozen
+from pse.domain.errors import DamagedTable
+from pse.domain.records import ZERO_HASH
+from pse.store.files import write_atomic
+from pse.store.journal import Journal, read, verify
+from pse.store.layout import Home, safe_name
+from pse.store.locks import lock_path, locked
+
+TRIALS = "trials.jsonl"
+KIND = "TRIAL"
+WAIT_SECONDS = 60.0
+
+
+class Trial(Frozen):
+    """One look at data with one configuration.  `window` is [first, end) in ns UTC; `sharpe` per year of daily returns, None when it has none."""
+
+    fingerprint: str
+    kind: str = "backtest"
+    snapshot: str
+    symbols: tuple[str, ...]
+    window: tuple[int | None, int | None]
+    settings_hash: str
+    desk: str
+    returns_hash: str = Field("", description="name of the stored daily returns")
+    trades: int = 0
+    sharpe: float | None = None
+
+
+@dataclass(frozen=True)
+class LedgerEntry:
+    """Where a trial stands in the ledger, and whether this look was its first."""
+
+    number: int                                  # 1 is the first trial of the ledger
+    new: bool
+    trials: int                                  # different trials in the ledger now
+
+
+def trials_path(home: Home) -> Path:
+    return home.ledger / TRIALS
+
+
+def append_trial(home: Home, trial: Trial, dates: np.ndarray, returns: np.ndarray, ts: int) -> LedgerEntry:
+    """Count one trial and keep its daily returns; one already there is not counted again.
+
+    dates: int32[n] yyyymmdd, returns: float64[n], finite, one a session.  ts: wall time, ns UTC.
+    """
+    return append_trials(home, [(trial, dates, returns)], ts)[0]
+
+
+def append_trials(home: Home, looks: Iterable[tuple[Trial, np.ndarray, np.ndarray]], ts: int) -> list[LedgerEntry]:
+    """The same for many, under one lock and with one sync."""
+    entries = []
+    with locked(lock_path(home, "ledger"), "the trial ledger", WAIT_SECONDS):
+        known = {trial.fingerprint: number for number, trial in enumerate(trials(home), start=1)}
+        with Journal(trials_path(home), ZERO_HASH, lock=lock_path(home, "ledger-file"), kinds=(KIND,), what="the trial ledger") as ledger:
+            for trial, dates, returns in looks:
+                new = trial.fingerprint not in known
+                if new:
+                    name = keep_returns(home, dates, returns)
+                    ledger.append(KIND, ts, trial.model_copy(update={"returns_hash": name}).model_dump(mode="json"))
+                    known[trial.fingerprint] = len(known) + 1
+                entries.append(LedgerEntry(known[trial.fingerprint], new, len(known)))
+    return entries
+
+
+def trials(home: Home) -> list[Trial]:
+    """All trials, oldest first.  `DamagedTable` names the line that breaks the chain; a torn last line is left out."""
+    path = trials_path(home)
+    if not path.is_file():
+        return []
+    found = verify(path, first_prev=ZERO_HASH)
+    if not found.ok and not found.torn_bytes:
+        raise DamagedTable(f"{path} {found.why}; expected an unbroken chain of trials; restore the file from a copy (its numbers decide how hard a result "
+                           f"is judged), `pse audit log {path}` shows the finding again")
+    try:
+        return [Trial.model_validate(record.body) for record in read(path)]
+    except ValidationError as error:
+        raise DamagedTable(f"{path} holds a line that is no trial ({error.errors()[0]['msg']}); expected what a backtest wrote; restore the file from a "
+                           f"copy") from error
+
+
+def count_trials(home: Home, symbols: Sequence[str] | None = None, window: tuple[int | None, int | None] = (None, None), *,
+                 snapshot: str | None = None) -> int:
+    """Different trials that looked at any of these symbols inside the window ([first, end) ns UTC; None is open)."""
+    return sum(1 for trial in trials(home) if _touches(trial, symbols, window, snapshot))
+
+
+def _touches(trial: Trial, symbols: Sequence[str] | None, window: tuple[int | None, int | None], snapshot: str | None) -> bool:
+    if snapshot is not None and trial.snapshot != snapshot:
+        return False
+    if symbols is not None and not set(symbols) & set(trial.symbols):
+        return False
+    (first, end), (other_first, other_end) = window, trial.window
+    return (end is None or other_first is None or other_first < end) and (first is None or other_end is None or first < other_end)
+
+
+# --- daily returns -------------------------------------------------------------------------------------------------------------------------------
+
+def returns_hash(dates: np.ndarray, returns: np.ndarray) -> str:
+    """sha256, in hex, over the session dates (int32) and returns (float64), little endian; -0.0 counts as 0.0."""
+    days, values = np.asarray(dates).astype("<i4"), np.asarray(returns).astype("<f8") + 0.0
+    if days.shape != values.shape or days.ndim != 1 or not np.isfinite(values).all():
+        raise ValueError("daily returns need one finite number a session date")
+    return hashlib.sha256(days.tobytes() + values.tobytes()).hexdigest()
+
+
+def keep_returns(home: Home, dates: np.ndarray, returns: np.ndarray) -> str:
+    """Store daily returns under their hash, once; the hash."""
+    name = returns_hash(dates, returns)
+    path = _returns_path(home, name)
+    if not path.exists():
+        content = io.BytesIO()
+        pl.DataFrame({"session_date": np.asarray(dates).astype(np.int32), "daily_return": np.asarray(returns).astype(np.float64) + 0.0}).write_parquet(content)
+        write_atomic(path, content.getvalue())
+    return name
+
+
+def load_returns(home: Home, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Session dates and daily returns stored under a hash; `DamagedTable` when the file does not hash to its name."""
+    path = _returns_path(home, name)
+    damaged: Any = None
+    try:
+        frame = pl.read_parquet(path)
+        dates, returns = frame["session_date"].to_numpy(), frame["daily_return"].to_numpy()
+        if returns_hash(dates, returns) == name:
+            return dates, returns
+    except (OSError, ValueError, pl.exceptions.PolarsError) as error:
+        damaged = error
+    raise DamagedTable(f"{path} does not hold the daily returns that its name is the hash of{f' ({damaged})' if damaged else ''}; restore it from a copy, or run "
+                       f"that backtest again")
+
+
+def _returns_path(home: Home, name: str) -> Path:
+    return home.ledger / "returns" / f"{safe_name(name, 'hash of returns')}.parquet"

@@ -1,0 +1,235 @@
+"""Runs on disk: one folder each, a manifest that says whether it finished, and the projections of its journal.
+
+`manifest.json` is written when a run starts (status running) and again when it ends.  A folder that still says running while nobody holds its journal
+was interrupted.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from pse.domain.errors import BadName, DamagedTable, UnknownName
+from pse.domain.manifest import Manifest, run_name
+from pse.store.files import write_atomic, write_json
+from pse.store.journal import Checkpoint, Journal, raw_lines, scan, verify
+from pse.store.layout import Home, safe_name
+from pse.store.locks import is_held, lock_path, locked
+
+MANIFEST, JOURNAL = "manifest.json", "journal.jsonl"
+RECOMMENDATIONS, FINAL_DECISIONS = "recommendations.json", "final_decisions.jsonl"
+CHECKPOINTS = "checkpoints.txt"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run's folder and its manifest as last read or written."""
+
+    home: Home
+    folder: Path
+    manifest: Manifest
+
+    @property
+    def run_id(self) -> str:
+        return self.manifest.run_id
+
+    @property
+    def journal_path(self) -> Path:
+        return self.folder / JOURNAL
+
+    @property
+    def lock(self) -> Path:
+        return lock_path(self.home, self.run_id)
+
+    @property
+    def status(self) -> str:
+        """finished, running (somebody writes its journal) or interrupted."""
+        if self.manifest.status == "finished":
+            return "finished"
+        return "running" if is_held(self.lock) else "interrupted"
+
+    def journal(self, *, repeat: bool = False, redact_text: Callable[[str], str] | None = None) -> Journal:
+        """The writer of this run's journal; `repeat` replays an interrupted run into what it already wrote."""
+        return Journal(self.journal_path, self.manifest.fingerprint, lock=self.lock, repeat=repeat, redact_text=redact_text, what="the journal of run")
+
+
+def new_run(home: Home, manifest: Manifest, created_ns: int) -> Run:
+    """Make the folder of a run and write its manifest; the id says when, which desk, what, and the fingerprint.
+
+    `created_ns`: wall time, ns UTC.  Two runs of one second get different ids.
+    """
+    name = run_name(created_ns, manifest.desk, manifest.symbols, manifest.fingerprint)
+    home.outputs.mkdir(parents=True, exist_ok=True)
+    for suffix in ("", *(f"-{count}" for count in range(2, 1000))):
+        folder = home.run(name + suffix)
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            continue
+        return save(Run(home, folder, manifest.model_copy(update={"run_id": name + suffix, "status": "running"})))
+    raise BadName(f"there are 999 runs named {name} already; expected fewer starts of one run within a second; remove old ones from {home.outputs}")
+
+
+def save(run: Run) -> Run:
+    """Write the run's manifest as it stands."""
+    write_json(run.folder / MANIFEST, run.manifest.model_dump(mode="json"))
+    return run
+
+
+def finish_run(run: Run, finished: str, **changes: object) -> Run:
+    """Project the finished journal, note its checkpoint, and mark the run finished with the journal's length, head and root.
+
+    `finished`: wall time, ISO 8601 UTC.  `changes`: further manifest fields.
+    """
+    found, _ = scan(run.journal_path, run.manifest.fingerprint)
+    if not found.ok:
+        raise DamagedTable(f"{run.journal_path} {found.why}; expected the whole chain that was just written; run the command again")
+    project(run)
+    with locked(lock_path(run.home, "checkpoints"), "the list of checkpoints", wait_seconds=30):
+        _append_line(run.home.ledger / CHECKPOINTS, f"{run.run_id} {found.lines} {found.root}\n")
+    ended = {**changes, "status": "finished", "finished": finished, "records": found.lines, "head": found.head, "merkle_root": found.root}
+    return save(Run(run.home, run.folder, Manifest.model_validate({**run.manifest.model_dump(), **ended})))
+
+
+def _append_line(path: Path, line: str) -> None:
+    earlier = path.read_bytes() if path.exists() else b""
+    if earlier and not earlier.endswith(b"\n"):
+        earlier = earlier[:earlier.rfind(b"\n") + 1]
+    write_atomic(path, earlier + line.encode())
+
+
+def checkpoint_of(home: Home, run_id: str) -> Checkpoint | None:
+    """The last checkpoint noted for a run, or None."""
+    path, found = home.ledger / CHECKPOINTS, None
+    if path.exists():
+        for line in path.read_text("utf-8", "replace").splitlines():
+            words = line.split()
+            if len(words) == 3 and words[0] == run_id and words[1].isdigit():
+                found = Checkpoint(int(words[1]), words[2])
+    return found
+
+
+# --- reading -------------------------------------------------------------------------------------------------------------------------------------
+
+def run_folder(home: Home, run_id: str) -> Path:
+    """The folder of a stored run; `BadName` for what is no plain name or leads out of the outputs, `UnknownName` when there is none."""
+    folder = home.run(run_id)
+    if not folder.resolve().is_relative_to(home.outputs.resolve()):
+        raise BadName(f"run id {run_id!r} leads out of {home.outputs} (a link); expected a folder that lies in it")
+    if not (folder / MANIFEST).is_file():
+        raise UnknownName("run", run_id, run_ids(home))
+    return folder
+
+
+def run_ids(home: Home) -> list[str]:
+    """Names of the stored runs, oldest first."""
+    if not home.outputs.is_dir():
+        return []
+    return sorted(found.name for found in home.outputs.iterdir() if _is_name(found.name) and (found / MANIFEST).is_file())
+
+
+def _is_name(text: str) -> bool:
+    try:
+        return bool(safe_name(text))
+    except BadName:
+        return False
+
+
+def load_run(home: Home, run_id: str) -> Run:
+    """A stored run; `DamagedTable` when its manifest cannot be read as one."""
+    folder = run_folder(home, run_id)
+    path = folder / MANIFEST
+    try:
+        manifest = Manifest.model_validate_json(path.read_bytes())
+    except (ValidationError, ValueError) as error:
+        first = error.errors()[0] if isinstance(error, ValidationError) else None
+        why = f"{'.'.join(map(str, first['loc'])) or 'the document'}: {first['msg']}" if first else str(error)
+        raise DamagedTable(f"{path} is not the manifest of a run ({why}); expected what `pse backtest` wrote there; restore it from a copy or remove the "
+                           f"folder and run the backtest again") from error
+    if manifest.run_id != run_id:
+        raise DamagedTable(f"{path} is the manifest of run {manifest.run_id!r}, found in the folder of {run_id!r}; expected its own; restore it from a copy or "
+                           f"give the folder its name back")
+    return Run(home, folder, manifest)
+
+
+def list_runs(home: Home) -> Iterator[Run | tuple[str, str]]:
+    """All stored runs, oldest first; a damaged one as (name, what is wrong)."""
+    for run_id in run_ids(home):
+        try:
+            yield load_run(home, run_id)
+        except (DamagedTable, BadName) as error:
+            yield run_id, str(error)
+
+
+# --- projections ---------------------------------------------------------------------------------------------------------------------------------
+
+def projections(journal: Path) -> dict[str, bytes]:
+    """What the journal's lines say they hold: recommendations (an array), final decisions and deliberations (JSONL), lines copied as they stand."""
+    found: dict[str, list[bytes]] = {"SETUP": [], "DECISION": [], "DELIBERATION": []}
+    markers = {kind: f',"kind":"{kind}","prev":"'.encode() for kind in found}
+    for line in raw_lines(journal):
+        tail = line[-160:]
+        for kind, marker in markers.items():
+            if marker in tail:
+                found[kind].append(line)
+    setups = b",\n".join(line[:-1] for line in found["SETUP"])
+    return {RECOMMENDATIONS: b"[" + (b"\n" + setups + b"\n" if setups else b"") + b"]\n", FINAL_DECISIONS: b"".join(found["DECISION"]),
+            "decisions": b"".join(found["DELIBERATION"])}
+
+
+def projection_paths(run: Run) -> dict[str, Path]:
+    """Where each projection of a run lies."""
+    return {RECOMMENDATIONS: run.folder / RECOMMENDATIONS, FINAL_DECISIONS: run.folder / FINAL_DECISIONS,
+            "decisions": run.home.decisions / f"{safe_name(run.run_id, 'run id')}.jsonl"}
+
+
+def project(run: Run) -> None:
+    """Write the projections of the run's journal."""
+    paths = projection_paths(run)
+    for name, content in projections(run.journal_path).items():
+        write_atomic(paths[name], content)
+
+
+def stale_projections(run: Run) -> list[Path]:
+    """Projections of a finished run that are missing or do not say what its journal says."""
+    paths = projection_paths(run)
+    return [paths[name] for name, content in projections(run.journal_path).items()
+            if not paths[name].is_file() or paths[name].read_bytes() != content]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something about a log that should not be so."""
+
+    file: str
+    line: int | None
+    why: str
+
+
+def audit_run(run: Run) -> list[Finding]:
+    """Chain, foundation, length, head, checkpoint and projections of a run; empty when all fit."""
+    if not run.journal_path.is_file():
+        return [Finding(str(run.journal_path), None, "the journal is missing")]
+    manifest = run.manifest
+    found = verify(run.journal_path, first_prev=manifest.fingerprint, head=manifest.head, records=manifest.records,
+                   checkpoint=checkpoint_of(run.home, run.run_id))
+    if not found.ok:
+        return [Finding(str(run.journal_path), found.first_bad_line, found.why)]
+    if manifest.status != "finished":
+        return []
+    if manifest.merkle_root not in (None, found.root):
+        return [Finding(str(run.folder / MANIFEST), None, "its merkle_root is not that of the journal")]
+    return [Finding(str(path), None, "it does not say what the journal says") for path in stale_projections(run)]
+
+
+def trace(run: Run) -> dict[str, int]:
+    """How many lines of each kind the journal holds."""
+    counts: dict[str, int] = {}
+    for line in raw_lines(run.journal_path):
+        kind = json.loads(line)["kind"]
+        counts[kind] = counts.get(kind, 0) + 1
+    return dict(sorted(counts.items()))
