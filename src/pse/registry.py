@@ -9,6 +9,7 @@ from typing import Any
 from pse.domain.errors import UnknownName
 
 PROVIDERS: dict[str, str] = {
+    "synthetic": "pse.providers.synthetic:Synthetic",
 }
 
 FEATURES: dict[str, str] = {
