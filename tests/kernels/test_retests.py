@@ -1,0 +1,84 @@
+"""Retests: the compiled scan against its naive twin, and the shapes of episodes, points of interest and levels by hand."""
+
+from math import isnan, nan
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pse.kernels.retests import FVG_HALF, FVG_OB, levels_alive, point_of_interest, retest_code
+from pse.kernels.targets import CODES
+from pse.tactics.levels import target_levels
+from pse.tactics.mss_fvg_retest import MssFvgRetest
+from tests.naive import retests as naive
+from tests.tactics.views import TICK, instrument, random_view
+
+seeds = st.integers(0, 2**32 - 1)
+
+
+def found(view, cap):
+    """The scan's finds in the naive twin's form."""
+    scan = MssFvgRetest().scan(view, instrument(cap=cap))
+    bar = {int(ts): t for t, ts in enumerate(view.decision.ts_close)}
+    good = [(bar[int(row["ts"])], int(row["direction"]), int(row["group"]), *(float(row[name]) for name in ("entry", "stop", "target", "target2")))
+            for row in scan.setups.rows]
+    return good, [(bar[body["ts"]], body["direction"], body["code"]) for body in scan.rejected]
+
+
+@settings(max_examples=25, deadline=None)
+@given(seeds, st.sampled_from([8.0, 3.0, None]))
+def test_the_scan_finds_what_its_naive_twin_finds(seed, cap):
+    view = random_view(seed)
+    good, bad = found(view, cap)
+    naive_good, naive_bad = naive.scan(view, TICK, nan if cap is None else cap)
+    assert [row[:3] for row in good] == [row[:3] for row in naive_good]
+    for ours, theirs in zip(good, naive_good, strict=True):
+        assert ours[3:6] == pytest.approx(theirs[3:6], abs=1e-9)
+        assert isnan(ours[6]) if theirs[6] is None else ours[6] == pytest.approx(theirs[6], abs=1e-9)
+    assert sorted(bad) == sorted((t, d, code) for t, d, _, code in naive_bad)
+
+
+def test_the_made_up_features_reach_every_outcome():
+    codes, setups = set(), 0
+    for seed in range(12):
+        scan = MssFvgRetest().scan(random_view(seed), instrument(cap=3.0))
+        codes |= {body["code"] for body in scan.rejected}
+        setups += len(scan.setups)
+    assert codes == {"MIN_BARS_BETWEEN", "SL_CAP", "TP_BLOCKED"} | (codes & {"NO_TP"}) and setups > 10
+
+
+def test_half_of_the_gap_counts_when_no_block_overlaps_a_quarter_of_it():
+    assert point_of_interest(101.0, 97.0, 1, nan, nan, 0.25) == (101.0, 99.0, FVG_HALF)
+    assert point_of_interest(101.0, 97.0, -1, nan, nan, 0.25) == (97.0, 99.0, FVG_HALF)
+    assert point_of_interest(101.0, 97.0, 1, 97.75, 95.0, 0.25) == (101.0, 99.0, FVG_HALF)       # 0.75 of 4 points
+    assert point_of_interest(101.0, 97.0, 1, 96.0, 95.0, 0.0) == (101.0, 99.0, FVG_HALF)         # no overlap at all
+
+
+def test_a_block_that_overlaps_a_quarter_of_the_gap_is_the_point_of_interest():
+    assert point_of_interest(101.0, 97.0, 1, 98.0, 95.0, 0.25) == (98.0, 97.0, FVG_OB)           # exactly a quarter
+    assert point_of_interest(101.0, 97.0, -1, 103.0, 99.5, 0.25) == (99.5, 101.0, FVG_OB)
+
+
+@pytest.mark.parametrize(("low", "close", "fill", "code"), [
+    (101.2, 101.5, -0.08, "OK"), (101.25, 101.5, -0.1, "NO_TAG"), (98.875, 100.0, 0.85, "OK"), (98.75, 100.0, 0.9, "TOO_DEEP"),
+    (99.0, 99.75, 0.8, "NO_REJECTION"), (99.0, 100.0, 0.8, "OK"),
+])
+def test_tag_depth_and_close_are_judged_in_that_order_with_inclusive_bounds(low, close, fill, code):
+    """A gap 98.5..101, its half from 99.75 up, tolerance 0.2; mirrored around 0 for shorts."""
+    assert CODES[retest_code(1, low, close, 101.0, 99.75, 0.2, fill, 0.85)] == code
+    assert CODES[retest_code(-1, -low, -close, -101.0, -99.75, 0.2, fill, 0.85)] == code
+
+
+def test_without_a_tolerance_nothing_is_tagged():
+    assert CODES[retest_code(1, 90.0, 100.0, 101.0, 99.75, nan, 0.5, 0.85)] == "NO_TAG"
+
+
+@settings(max_examples=30, deadline=None)
+@given(seeds)
+def test_the_list_of_living_levels_equals_a_filter_of_the_table_at_every_bar(seed):
+    levels = target_levels(random_view(seed), 0.5, False).rows
+    active, count, head = np.zeros(levels.size, np.int64), 0, 0
+    for t in np.flatnonzero(np.random.default_rng(seed).random(140) < 0.5):
+        count, head = levels_alive(levels, active, count, head, t)
+        assert active[:count].tolist() == np.flatnonzero((levels["known_at"] <= t) & (levels["ended_at"] > t)).tolist()

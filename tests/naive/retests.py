@@ -1,0 +1,109 @@
+"""DAS 2.1 written bar by bar from its table of rules: at every bar every pair is judged afresh, looking at bars up to that bar only.
+
+Prices are forward adjusted, as in the object tables; `view` is anything with the fields of Features.
+"""
+
+import math
+
+from . import targets
+
+SOURCES = ("pools", "levels", "gaps")
+
+
+def scan(view, tick, cap_points):
+    """Setups as (t, direction, gap row, entry, stop, target or None, second target or None) and refusals as (t, direction, gap row, code)."""
+    bars, atr = view.decision, view.columns["atr"]
+    good, bad, last = [], [], {1: -10**9, -1: -10**9}
+    for t in range(len(bars)):
+        for tag in sorted(tags_at(view, t), key=lambda tag: (-tag["mqs"], tag["t0"], tag["gap"])):
+            d, gap = tag["dir"], tag["gap"]
+            if t - last[d] < 5:
+                bad.append((t, d, gap, "MIN_BARS_BETWEEN"))
+                continue
+            trade = price(view, t, d, gap, tick, cap_points, atr[t])
+            if isinstance(trade, str):
+                bad.append((t, d, gap, trade))
+            else:
+                last[d] = t
+                good.append((t, d, gap, *trade))
+    return good, bad
+
+
+def tags_at(view, t):
+    """Pairs of a shift and a gap that trigger at bar t."""
+    for i, shift in enumerate(view.breaks):
+        if not shift["mss"] or shift["t"] >= t or shift["mqs_next"] < 0.55 - 1e-9:
+            continue
+        for j, gap in enumerate(view.gaps):
+            near_in_time = abs(gap["formed_at"] - shift["t"]) <= 2 and max(gap["formed_at"], shift["t"]) < t <= gap["formed_at"] + 20
+            if gap["dir"] == shift["dir"] and gap["valid"] and not gap["inverse"] and near_in_time and triggers(view, i, j, t):
+                yield {"dir": int(gap["dir"]), "gap": j, "t0": int(shift["t"]), "mqs": float(shift["mqs_next"])}
+
+
+def triggers(view, i, j, t):
+    bars, gap, d = view.decision, view.gaps[j], view.gaps[j]["dir"]
+    low, high, close = bars.adjusted("low"), bars.adjusted("high"), bars.adjusted("close")
+    width = gap["top"] - gap["bottom"]
+    span = slice(gap["formed_at"] + 1, t + 1)
+    fill = (gap["top"] - low[span].min()) / width if d > 0 else (high[span].max() - gap["bottom"]) / width
+    inverted = (close[span] < gap["bottom"] - 1e-9).any() if d > 0 else (close[span] > gap["top"] + 1e-9).any()
+    if fill > 0.85 + 1e-9 or inverted or not tagged(view, i, j, t)[0]:
+        return False
+    first = max(gap["formed_at"], view.breaks[i]["t"]) + 1
+    marks = [tagged(view, i, j, u)[0] for u in range(first, t + 1)]
+    episodes = sum(mark and (k == 0 or not marks[k - 1]) for k, mark in enumerate(marks))
+    far = tagged(view, i, j, t)[1]
+    return episodes <= 2 and (close[t] > far + 1e-9 if d > 0 else close[t] < far - 1e-9)
+
+
+def tagged(view, i, j, t):
+    """(whether bar t touches the point of interest within the tolerance, its far edge)."""
+    bars, gap = view.decision, view.gaps[j]
+    near, far = interest(view, i, gap, t)
+    tol = min(0.002 * bars.close[t], 0.10 * view.columns["atr"][t]) if not math.isnan(view.columns["atr"][t]) else math.nan
+    reach = bars.adjusted("low")[t] - near if gap["dir"] > 0 else near - bars.adjusted("high")[t]
+    return reach <= tol + 1e-9, far
+
+
+def interest(view, i, gap, t):
+    low, high = (gap["top"] + gap["bottom"]) / 2, gap["top"]
+    if gap["dir"] < 0:
+        low, high = gap["bottom"], low
+    for block in view.blocks:
+        if block["break_row"] == i and block["invalid_at"] >= t:
+            bottom, top = max(gap["bottom"], block["bottom"]), min(gap["top"], block["top"])
+            if top > bottom and top - bottom >= 0.25 * (gap["top"] - gap["bottom"]) - 1e-9:
+                low, high = bottom, top
+    return (high, low) if gap["dir"] > 0 else (low, high)
+
+
+def levels_at(view, t, d):
+    """(price as traded, priority) of everything that may hold a target at bar t, by the bar that made it known."""
+    off, found = view.decision.offset[t], []
+    for pool in view.pools:
+        if pool["known_at"] <= t < pool["ended_at"]:
+            found.append((pool["known_at"], 0, pool["level"], pool["priority"]))
+    for level in view.levels:
+        if level["touches"] >= 2 and level["known_at"] <= t - 1 < level["ended_at"]:
+            found.append((level["known_at"] + 1, 1, level["price"], level["priority"]))
+    for gap in view.gaps:
+        if gap["dir"] == -d and gap["valid"] and not gap["inverse"] and gap["formed_at"] <= t < min(gap["inverted_at"], gap["stale_at"]):
+            found.append((gap["formed_at"], 2, gap["bottom"] if d > 0 else gap["top"], 0.5))
+    return [(price + off, priority) for _, _, price, priority in sorted(found, key=lambda level: level[:2])]
+
+
+def price(view, t, d, gap_row, tick, cap_points, atr):
+    bars, gap = view.decision, view.gaps[gap_row]
+    entry = targets.on_grid(bars.close[t], tick, up=d > 0)
+    buffer = max(tick, 0.10 * atr)
+    edge = (gap["bottom"] - buffer if d > 0 else gap["top"] + buffer) + bars.offset[t]
+    name, stop, _ = targets.stop(entry, targets.on_grid(edge, tick, up=d < 0), d, tick, atr, cap_points)
+    if name != "OK":
+        return name
+    levels = levels_at(view, t, d)
+    name, first, _ = targets.target(entry, stop, d, levels, tick, atr)
+    if name != "OK":
+        return name
+    rr = abs(first - entry) / abs(entry - stop)
+    _, second, _ = targets.target(entry, stop, d, levels, tick, atr, rr_star=rr + 1.5, rr_min=rr + 0.5, rr_cap=6.0, block_r=0.0)
+    return entry, stop, first, second

@@ -1,0 +1,158 @@
+"""Made-up features with the shapes of the contract, and the same features as they stood some bars earlier."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from pse.domain.bars import Bars
+from pse.domain.instruments import Instrument
+from pse.domain.sessions import MINUTE_NS, Sessions
+from pse.kernels.contract import (
+    ALIVE,
+    BLOCK_DTYPE,
+    BREAK_DTYPE,
+    EXPIRED,
+    GAP_DTYPE,
+    LEVEL_DTYPE,
+    NEVER,
+    POOL_DTYPE,
+    SWEEP_DTYPE,
+)
+
+TICK = 0.25
+LATER = {"gaps": ("touched_at", "mid_filled_at", "filled_at", "inverted_at", "stale_at"), "blocks": ("invalid_at",), "pools": ("ended_at",),
+         "levels": ("ended_at",)}
+KNOWN = {"breaks": "t", "gaps": "formed_at", "blocks": "known_at", "pools": "known_at", "levels": "known_at"}
+
+
+@dataclass(frozen=True)
+class View:
+    """The part of Features that tactics read."""
+
+    decision: Bars
+    columns: dict
+    breaks: np.ndarray
+    gaps: np.ndarray
+    blocks: np.ndarray
+    pools: np.ndarray
+    sweeps: np.ndarray
+    levels: np.ndarray
+
+
+def instrument(symbol="ES", cap=8.0, tick=TICK):
+    return Instrument(symbol=symbol, name=symbol, kind="future", tick=tick, lot_step=1, point_value=50, currency="USD", calendar="24/7",
+                      stop_cap_points=cap)
+
+
+def five_minute_bars(open_, high, low, close, offset=None, symbol="ES"):
+    """Bars from price lists, in one endless session."""
+    n = len(close)
+    ts = np.arange(n, dtype=np.int64) * 5 * MINUTE_NS
+    one = np.zeros(1, np.int64)
+    sessions = Sessions("24/7", "UTC", np.array([20200101], np.int32), one, one + NEVER, one, one + NEVER, one, one, "")
+    off = np.zeros(n) if offset is None else offset
+    prices = [np.asarray(column, float) for column in (open_, high, low, close)]
+    return Bars(symbol, "5m", ts, ts + 5 * MINUTE_NS, *prices, np.ones(n), np.zeros(n, np.int64), np.r_[False, np.diff(off) != 0][:n], off,
+                np.zeros(n, np.int32), np.zeros(n, np.int16), (symbol,), sessions)
+
+
+def table(dtype, **columns):
+    """Rows of a dtype from columns; what is not named is 0, later life is NEVER."""
+    size = len(next(iter(columns.values()))) if columns else 0
+    rows = np.zeros(size, dtype)
+    for name in rows.dtype.names:
+        if name.endswith("_at") and name not in ("formed_at", "known_at", "confirmed_at", "pierced_at"):
+            rows[name] = NEVER
+    for name, values in columns.items():
+        rows[name] = values
+    return rows
+
+
+def random_view(seed, n=140, rolls=True):
+    """A jumpy walk on the tick grid with all its gaps, shifts beside many of them, and levels around it."""
+    rng = np.random.default_rng(seed)
+    body = rng.integers(-14, 15, n) * TICK
+    close = 1000.0 + np.cumsum(body)
+    open_ = close - body
+    high = np.maximum(open_, close) + rng.integers(0, 5, n) * TICK
+    low = np.minimum(open_, close) - rng.integers(0, 5, n) * TICK
+    offset = np.cumsum(rng.random(n) < 0.01) * 12.5 if rolls else np.zeros(n)
+    bars = five_minute_bars(*(column + offset for column in (open_, high, low, close)), offset)
+    atr = np.where(np.arange(n) < 14, np.nan, rng.uniform(2.0, 6.0, n))
+    gaps = find_gaps(open_, high, low, close)
+    breaks = random_breaks(rng, n, gaps)
+    return View(bars, {"atr": atr}, breaks, gaps, random_blocks(rng, breaks, close), random_pools(rng, close, 40), table(SWEEP_DTYPE),
+                random_levels(rng, close, 15))
+
+
+def find_gaps(open_, high, low, close, max_age=20):
+    """Every three-bar gap with its true later life, straight from the definition."""
+    found = []
+    for t in range(2, len(close)):
+        for d, top, bottom in ((1, low[t], high[t - 2]), (-1, low[t - 2], high[t])):
+            if top > bottom and d * (close[t - 1] - open_[t - 1]) > 0:
+                beyond = close[t + 1:] < bottom if d > 0 else close[t + 1:] > top
+                inverted = t + 1 + int(np.argmax(beyond)) if beyond.any() else NEVER
+                stale = t + max_age + 1 if t + max_age + 1 < min(len(close), inverted) else NEVER
+                inverted = inverted if inverted <= t + max_age else NEVER
+                found.append((d, t, t - 1, top, bottom, inverted, stale))
+    names = ("dir", "formed_at", "mid_bar", "top", "bottom", "inverted_at", "stale_at")
+    gaps = table(GAP_DTYPE, **dict(zip(names, zip(*found, strict=True), strict=True))) if found else table(GAP_DTYPE)
+    gaps["valid"] = gaps["top"] - gaps["bottom"] >= 2 * TICK
+    return gaps
+
+
+def random_breaks(rng, n, gaps):
+    """Shifts near gaps, other breaks between them, scores around the threshold."""
+    at = np.unique(np.clip(gaps["formed_at"] + rng.integers(-3, 4, gaps.size), 0, n - 1)) if gaps.size else np.zeros(0, np.int64)
+    breaks = table(BREAK_DTYPE, t=at)
+    nearest = np.searchsorted(gaps["formed_at"], at).clip(0, max(gaps.size - 1, 0))
+    breaks["dir"] = np.where(rng.random(at.size) < 0.9, gaps["dir"][nearest], -gaps["dir"][nearest])
+    breaks["mss"], breaks["sweep"] = rng.random(at.size) < 0.8, -1
+    breaks["mqs"] = rng.choice([0.3, 0.54, 0.55, 0.6, 0.72, 0.9], at.size)
+    breaks["mqs_next"] = breaks["mqs"] + rng.choice([0.0, 0.1], at.size)
+    return breaks
+
+
+def random_blocks(rng, breaks, close):
+    rows = np.flatnonzero(rng.random(breaks.size) < 0.6)
+    t = breaks["t"][rows]
+    blocks = table(BLOCK_DTYPE, break_row=rows, dir=breaks["dir"][rows], idx=np.maximum(t - 1, 0), known_at=t)
+    middle = close[t] - breaks["dir"][rows] * rng.integers(0, 12, rows.size) * TICK
+    blocks["top"], blocks["bottom"] = middle + rng.integers(1, 6, rows.size) * TICK, middle - rng.integers(1, 6, rows.size) * TICK
+    blocks["invalid_at"] = np.where(rng.random(rows.size) < 0.5, t + rng.integers(1, 15, rows.size), NEVER)
+    return blocks
+
+
+def random_pools(rng, close, size):
+    known = np.sort(rng.integers(0, close.size, size))
+    pools = table(POOL_DTYPE, known_at=known)
+    pools["kind"], pools["side"], pools["origin"] = rng.integers(0, 18, size), rng.choice([-1, 1], size), np.maximum(known - 3, 0)
+    pools["level"] = close[known] + rng.integers(-60, 61, size) * TICK
+    pools["priority"] = rng.choice([0.4, 0.6, 0.7, 0.8, 0.9], size)
+    pools["ended_at"] = np.where(rng.random(size) < 0.7, known + rng.integers(0, 40, size), NEVER)
+    pools["end"] = np.where(pools["ended_at"] < NEVER, EXPIRED, ALIVE)
+    return pools
+
+
+def random_levels(rng, close, size):
+    known = np.sort(rng.integers(0, close.size, size))
+    levels = table(LEVEL_DTYPE, known_at=known, price=close[known] + rng.integers(-60, 61, size) * TICK)
+    levels["touches"], levels["priority"] = rng.integers(1, 5, size), rng.choice([0.6, 0.65, 0.9], size)
+    levels["ended_at"] = np.where(rng.random(size) < 0.7, known + rng.integers(1, 40, size), NEVER)
+    return levels
+
+
+def as_of(view, k):
+    """The features as they stood when k bars were closed: later rows are not there, later life has not come."""
+    tables = {}
+    for name, known in KNOWN.items():
+        rows = getattr(view, name)
+        rows = rows[rows[known] < k].copy()
+        for field in LATER.get(name, ()):
+            rows[field] = np.where(rows[field] < k, rows[field], NEVER)
+        tables[name] = rows
+    tables["pools"]["end"] = np.where(tables["pools"]["ended_at"] < NEVER, tables["pools"]["end"], ALIVE)
+    last = tables["breaks"]["t"] == k - 1
+    tables["breaks"]["mqs_next"] = np.where(last, tables["breaks"]["mqs"], tables["breaks"]["mqs_next"])
+    return replace(view, decision=view.decision[:k], columns={name: column[:k] for name, column in view.columns.items()}, **tables)
