@@ -43,15 +43,15 @@ class Manifest(Frozen):
     anchor_ns: int | None = None
     seed: int = 0
     snapshot: str = Field("", description="id over the value hashes of the series used")
-    tables: dict[str, int] = Field({}, description="table name to pinned Delta version")
-    data: dict[str, str] = Field({}, description="'SYMBOL timeframe' to series value hash")
-    settings: dict[str, Any] = {}
+    tables: dict[str, int] = Field(default_factory=dict, description="table name to pinned Delta version")
+    data: dict[str, str] = Field(default_factory=dict, description="'SYMBOL timeframe' to series value hash")
+    settings: dict[str, Any] = Field(default_factory=dict)
     settings_hash: str = ""
     decide: str = "rules"
     route: str | None = None
     feed: str | None = None
-    code: dict[str, str] = Field({}, description="package version and digest of the kernels")
-    packages: dict[str, str] = {}
+    code: dict[str, str] = Field(default_factory=dict, description="package version and digest of the kernels")
+    packages: dict[str, str] = Field(default_factory=dict)
     python: str = ""
     platform: str = ""
     synthetic: bool = False
@@ -60,10 +60,10 @@ class Manifest(Frozen):
     records: int | None = Field(None, description="lines of the finished journal")
     head: str | None = Field(None, description="hash of the finished journal's last line")
     merkle_root: str | None = None
-    prompts: dict[str, str] = Field({}, description="prompt name to hash of its file")
-    models: dict[str, str] = {}
+    prompts: dict[str, str] = Field(default_factory=dict, description="prompt name to hash of its file")
+    models: dict[str, str] = Field(default_factory=dict)
     notes: tuple[str, ...] = ()
-    extra: dict[str, Any] = {}
+    extra: dict[str, Any] = Field(default_factory=dict, description="what a later command wants to note")
 
 
 def deciding_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -106,13 +106,19 @@ def platform_name() -> str:
     return f"{machine.system()}-{machine.machine()}"
 
 
-def environment_changes(then: Manifest, now: Manifest) -> tuple[str, ...]:
-    """What of the platform, Python and packages differs between two runs, one phrase each."""
-    changes = [f"{what} {before or 'unknown'} -> {after}" for what, before, after in
-               (("platform", then.platform, now.platform), ("python", then.python, now.python)) if before != after]
-    names = sorted((set(then.packages) | set(now.packages)) - {"pse-toolkit"})
-    changes += [f"{name} {then.packages.get(name, 'absent')} -> {now.packages.get(name, 'absent')}" for name in names
-                if then.packages.get(name) != now.packages.get(name)]
+def environment() -> dict[str, Any]:
+    """The manifest fields that say on what a run ran: `python`, `platform`, `packages`."""
+    return {"python": python_version(), "platform": platform_name(), "packages": package_versions()}
+
+
+def environment_changes(then: Manifest, now: Mapping[str, Any]) -> tuple[str, ...]:
+    """What of the platform, Python and packages differs from an `environment()`, one phrase each."""
+    changes = [f"{what} {before or 'unknown'} -> {now[what]}" for what, before in (("platform", then.platform), ("python", then.python))
+               if before != now[what]]
+    packages: Mapping[str, str] = now["packages"]
+    names = sorted((set(then.packages) | set(packages)) - {"pse-toolkit"})
+    changes += [f"{name} {then.packages.get(name, 'absent')} -> {packages.get(name, 'absent')}" for name in names
+                if then.packages.get(name) != packages.get(name)]
     return tuple(changes)
 
 

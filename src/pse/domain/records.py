@@ -91,7 +91,7 @@ def _plain(value: Any) -> Any:
 
 
 def _make_encoder() -> Callable[[Any], str]:
-    make = json.encoder.c_make_encoder
+    make = getattr(json.encoder, "c_make_encoder", None)
     if make is None:
         return json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=_plain).encode
     # One encoder for all lines: `JSONEncoder.encode` builds a new one a call, 15 % of the time of a journal.
@@ -158,36 +158,13 @@ def kind_of(line: bytes) -> str:
 
 # --- the Merkle root -----------------------------------------------------------------------------------------------------------------------------
 
-class MerkleTree:
-    """Root of a growing list of leaves, as RFC 6962 section 2.1 defines it, in memory that grows with the logarithm of their number."""
-
-    def __init__(self) -> None:
-        self._peaks: list[bytes] = []            # one perfect subtree for each bit of `size`, largest first
-        self.size = 0
-
-    def add(self, leaf: bytes) -> None:
-        """Append one leaf (its data, not its hash)."""
-        node = hashlib.sha256(b"\x00" + leaf).digest()
-        carry = self.size
-        while carry & 1:
-            node = hashlib.sha256(b"\x01" + self._peaks.pop() + node).digest()
-            carry >>= 1
-        self._peaks.append(node)
-        self.size += 1
-
-    def root(self) -> str:
-        """The root in hex; of no leaves the sha256 of nothing."""
-        if not self._peaks:
-            return hashlib.sha256(b"").hexdigest()
-        node = self._peaks[-1]
-        for peak in reversed(self._peaks[:-1]):
-            node = hashlib.sha256(b"\x01" + peak + node).digest()
-        return node.hex()
-
-
 def merkle_root(leaves: Iterable[bytes]) -> str:
-    """Root, in hex, over all leaves."""
-    tree = MerkleTree()
-    for leaf in leaves:
-        tree.add(leaf)
-    return tree.root()
+    """Root, in hex, over leaf data, as RFC 6962 section 2.1 defines it; of no leaves the sha256 of nothing."""
+    sha256 = hashlib.sha256
+    level = [sha256(b"\x00" + leaf).digest() for leaf in leaves]
+    if not level:
+        return sha256(b"").hexdigest()
+    while len(level) > 1:                        # an odd last node moves up as it is: the largest power of two stands on the left
+        pairs = [sha256(b"\x01" + left + right).digest() for left, right in zip(level[::2], level[1::2], strict=False)]
+        level = pairs + level[-1:] if len(level) % 2 else pairs
+    return level[0].hex()

@@ -14,21 +14,21 @@ MASK = "[redacted]"
 _NAME = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD)$", re.IGNORECASE)
 SHORTEST_SECRET = 8                              # shorter values would black out ordinary words
 
-_SHAPES = re.compile("|".join((
-    r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",
-    r"\bsk-[A-Za-z0-9_-]{16,}",                  # OpenAI, Anthropic (sk-ant-...)
-    r"\bgsk_[A-Za-z0-9]{20,}",                   # Groq
-    r"\bAIza[A-Za-z0-9_-]{30,}",                 # Google API keys
-    r"\bya29\.[A-Za-z0-9._-]{20,}",              # Google access tokens
-    r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b",            # AWS key ids
-    r"\bgh[pousr]_[A-Za-z0-9]{30,}",             # GitHub
-    r"\bxox[abprs]-[A-Za-z0-9-]{10,}",           # Slack
-    r"\bdb-[A-Za-z0-9]{29}\b",                   # Databento
-    r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*",         # JSON web tokens
-    r"(?i:(?<=bearer )|(?<=basic ))[A-Za-z0-9._~+/=-]{8,}",
-    r"(?i:(?<=api[_-]key[=:])|(?<=password[=:])|(?<=secret[=:])|(?<=token[=:]))\s*[\"']?[^\s\"'&,;]{8,}",
-    r"(?<=://)[^\s/:@]+:[^\s/@]+(?=@)",          # user:password in an address
-)), re.DOTALL)
+_SHAPES = re.compile(r"""
+    -----BEGIN[ ][A-Z ]*PRIVATE[ ]KEY-----.*?(?:-----END[ ][A-Z ]*PRIVATE[ ]KEY-----|\Z)
+    | \bsk-[A-Za-z0-9_-]{16,}                    # OpenAI, Anthropic (sk-ant-...)
+    | \bgsk_[A-Za-z0-9]{20,}                     # Groq
+    | \bAIza[A-Za-z0-9_-]{30,}                   # Google API keys
+    | \bya29\.[A-Za-z0-9._-]{20,}                # Google access tokens
+    | \b(?:AKIA|ASIA)[A-Z0-9]{16}\b              # AWS key ids
+    | \bgh[pousr]_[A-Za-z0-9]{30,}               # GitHub
+    | \bxox[abprs]-[A-Za-z0-9-]{10,}             # Slack
+    | \bdb-[A-Za-z0-9]{29}\b                     # Databento
+    | \beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*      # JSON web tokens
+    | (?i:(?<=bearer[ ])|(?<=authorization:[ ]basic[ ]))[A-Za-z0-9._~+/=-]{8,}
+    | (?i:(?<=api[_-]key)|(?<=password)|(?<=secret)|(?<=token))["']?[ ]?[=:][ ]?["']?[^\s"'&,;]{8,}
+    | (?<=://)[^\s/:@]+:[^\s/@]+(?=@)            # user:password in an address
+    """, re.DOTALL | re.VERBOSE)
 
 
 def secrets_of(environment: Mapping[str, str]) -> tuple[str, ...]:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Self
 
 from pse.domain.errors import DamagedTable, RequestError
-from pse.domain.records import JOURNAL_KINDS, BrokenLine, MerkleTree, Record, chain, check, kind_of, read_line
+from pse.domain.records import JOURNAL_KINDS, BrokenLine, Record, chain, check, kind_of, merkle_root, read_line
 from pse.domain.redaction import redact_tree
 from pse.store.files import disk_full_said
 from pse.store.locks import take
@@ -48,25 +49,26 @@ class Verification:
     torn_bytes: int = 0                          # bytes behind the last newline
 
 
-def scan(path: Path, first_prev: str | None = None) -> tuple[Verification, int]:
-    """Check every line of a log; also the number of bytes up to the last good newline.
+def scan(path: Path, first_prev: str | None = None) -> tuple[Verification, int, list[bytes]]:
+    """Check every line of a log; also the number of bytes up to the last good newline, and the hashes of the good lines.
 
     `first_prev` is the hash that the first line must stand on (a run's fingerprint); None accepts any.
     """
-    seq, good_bytes, prev, tree = 0, 0, first_prev, MerkleTree()
+    good_bytes, prev, hashes, why, torn = 0, first_prev, list[bytes](), "", 0
     with open(path, "rb") as file:
         for line in file:
             if not line.endswith(b"\n"):
-                why = f"line {seq + 1} is torn: {len(line)} bytes without a newline at the end of the file"
-                return Verification(False, seq, seq + 1, why, prev or "", tree.root(), len(line)), good_bytes
+                torn, why = len(line), f"line {len(hashes) + 1} is torn: {len(line)} bytes without a newline at the end of the file"
+                break
             try:
-                prev = check(line[:-1], seq, prev)
+                prev = check(line[:-1], len(hashes), prev)
             except BrokenLine as error:
-                return Verification(False, seq, seq + 1, f"line {seq + 1}: {error}", prev or "", tree.root()), good_bytes
-            tree.add(bytes.fromhex(prev))
-            seq += 1
+                why = f"line {len(hashes) + 1}: {error}"
+                break
+            hashes.append(bytes.fromhex(prev))
             good_bytes += len(line)
-    return Verification(True, seq, None, "", prev or "", tree.root()), good_bytes
+    bad = len(hashes) + 1 if why else None
+    return Verification(not why, len(hashes), bad, why, prev or "", merkle_root(hashes), torn), good_bytes, hashes
 
 
 def verify(path: Path, *, first_prev: str | None = None, head: str | None = None, records: int | None = None,
@@ -75,7 +77,7 @@ def verify(path: Path, *, first_prev: str | None = None, head: str | None = None
 
     The chain alone cannot see that its last lines are gone: `records` and `head` (from a finished run's manifest) or a `checkpoint` show that.
     """
-    found, _ = scan(path, first_prev)
+    found, _, _ = scan(path, first_prev)
     if not found.ok:
         return found
     why = ""
@@ -93,19 +95,12 @@ def verify(path: Path, *, first_prev: str | None = None, head: str | None = None
 def _against(path: Path, found: Verification, checkpoint: Checkpoint) -> str:
     if found.lines < checkpoint.records:
         return f"it has {found.lines} lines, its checkpoint covers {checkpoint.records}: lines were cut off at the end"
-    tree = MerkleTree()
-    for record in _first(read(path), checkpoint.records):
-        tree.add(bytes.fromhex(record.hash))
-    if tree.root() != checkpoint.root:
-        return f"the root of its first {checkpoint.records} lines is {tree.root()[:12]}.., its checkpoint says {checkpoint.root[:12]}..: the log was written anew"
+    root = found.root
+    if found.lines > checkpoint.records:
+        root = merkle_root(bytes.fromhex(record.hash) for record in islice(read(path), checkpoint.records))
+    if root != checkpoint.root:
+        return f"the root of its first {checkpoint.records} lines is {root[:12]}.., its checkpoint says {checkpoint.root[:12]}..: the log was written anew"
     return ""
-
-
-def _first(items: Iterable[Record], count: int) -> Iterator[Record]:
-    for index, item in enumerate(items):
-        if index == count:
-            return
-        yield item
 
 
 def read(path: Path) -> Iterator[Record]:
@@ -117,17 +112,21 @@ def read(path: Path) -> Iterator[Record]:
             raise DamagedTable(f"{path} line {number}: {error}; run `pse audit log {path}` to see whether more is damaged") from error
 
 
-def raw_lines(path: Path, kinds: frozenset[str] | None = None) -> Iterator[bytes]:
-    """The committed lines as they stand, newline included; only those of `kinds` when given."""
+def raw_lines(path: Path) -> Iterator[bytes]:
+    """The committed lines as they stand, newline included."""
     with open(path, "rb") as file:
-        for number, line in enumerate(file, start=1):
+        for line in file:
             if not line.endswith(b"\n"):
                 return
-            try:
-                if kinds is None or kind_of(line[:-1]) in kinds:
-                    yield line
-            except BrokenLine as error:
-                raise DamagedTable(f"{path} line {number}: {error}; run `pse audit log {path}` to see whether more is damaged") from error
+            yield line
+
+
+def line_kind(path: Path, line: bytes) -> str:
+    """The kind of a committed line of the log at `path`; `DamagedTable` when it is no record."""
+    try:
+        return kind_of(line[:-1])
+    except BrokenLine as error:
+        raise DamagedTable(f"{path} holds a line that is no record ({error}); run `pse audit log {path}` to see which") from error
 
 
 class Journal:
@@ -142,13 +141,22 @@ class Journal:
         self.path, self._kinds, self._redact, self._buffer, self._buffered = path, frozenset(kinds), redact_text, [], 0  # type: ignore[var-annotated]
         self._lock = take(lock, f"{what} {path}")
         try:
-            self._file, self.recovered, self.cut_bytes, last = _open_at_end(path, first_prev)
+            self._file, found, hashes = _open_at_end(path, first_prev)
         except BaseException:
             self._lock.release()
             raise
+        self.recovered, self.cut_bytes = found.lines, found.torn_bytes
         self._earlier: Iterator[bytes] | None = raw_lines(path) if repeat and self.recovered else None
-        self.records = 0 if self._earlier is not None else self.recovered
-        self.head = first_prev if self._earlier is not None else last
+        self._hashes, self.head = ([], first_prev) if self._earlier is not None else (hashes, found.head)
+
+    @property
+    def records(self) -> int:
+        return len(self._hashes)
+
+    @property
+    def root(self) -> str:
+        """Merkle root (RFC 6962) over the hashes of the lines so far."""
+        return merkle_root(self._hashes)
 
     @property
     def repeating(self) -> bool:
@@ -167,7 +175,8 @@ class Journal:
         else:
             self._buffer.append(line)
             self._buffered += len(line)
-        self.head, self.records = line_hash, seq + 1
+        self.head = line_hash
+        self._hashes.append(bytes.fromhex(line_hash))
         if self._buffered >= FLUSH_BYTES:
             self.flush()
         return seq
@@ -184,7 +193,7 @@ class Journal:
             raise JournalDiffers(f"{self.path} line {self.records + 1} is not what this run writes there now; expected a stopped run to repeat itself byte "
                                  f"for byte; data, settings or code changed since: start a new run instead of resuming this one")
         if self.records + 1 == self.recovered:
-            self._earlier = None
+            self._earlier = None                 # from the next line on it is written
 
     def flush(self) -> None:
         """Hand everything to the operating system.  Raises `DiskFull`; lines that did not fit stay in memory."""
@@ -215,23 +224,22 @@ class Journal:
             self._file.close()
             self._lock.release()
 
-    def __enter__(self) -> Journal:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
 
-def _open_at_end(path: Path, first_prev: str) -> tuple[BinaryIO, int, int, str]:
-    """The file ready to be appended to, its lines, the bytes cut from a torn tail, and its head."""
+def _open_at_end(path: Path, first_prev: str) -> tuple[BinaryIO, Verification, list[bytes]]:
+    """The file ready to be appended to, what was found in it (a torn tail is cut by now), and the hashes of its lines."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    torn, lines, head = 0, 0, first_prev
+    found, hashes = Verification(True, 0, None, "", first_prev, ""), list[bytes]()
     if path.exists():
-        found, good_bytes = scan(path, first_prev)
+        found, good_bytes, hashes = scan(path, first_prev)
         if not found.ok and not found.torn_bytes:
             raise DamagedTable(f"{path} {found.why}; expected an unbroken chain before anything is added to it; restore the file from a copy, or move it "
                                f"away to begin a new one (`pse audit log {path}` shows the finding again)")
-        torn, lines, head = found.torn_bytes, found.lines, found.head
-        if torn:
+        if found.torn_bytes:
             os.truncate(path, good_bytes)
-    return open(path, "ab", buffering=0), lines, torn, head
+    return open(path, "ab", buffering=0), found, hashes

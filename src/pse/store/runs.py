@@ -6,21 +6,23 @@ was interrupted.
 
 from __future__ import annotations
 
-import json
+import contextlib
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
 from pse.domain.errors import BadName, DamagedTable, UnknownName
 from pse.domain.manifest import Manifest, run_name
-from pse.store.files import write_atomic, write_json
-from pse.store.journal import Checkpoint, Journal, raw_lines, scan, verify
+from pse.store.files import read_json, write_atomic, write_json
+from pse.store.journal import Checkpoint, Journal, line_kind, raw_lines
 from pse.store.layout import Home, safe_name
 from pse.store.locks import is_held, lock_path, locked
 
-MANIFEST, JOURNAL = "manifest.json", "journal.jsonl"
+MANIFEST, JOURNAL, METRICS = "manifest.json", "journal.jsonl", "metrics.json"
 RECOMMENDATIONS, FINAL_DECISIONS = "recommendations.json", "final_decisions.jsonl"
 CHECKPOINTS = "checkpoints.txt"
 
@@ -80,18 +82,16 @@ def save(run: Run) -> Run:
     return run
 
 
-def finish_run(run: Run, finished: str, **changes: object) -> Run:
-    """Project the finished journal, note its checkpoint, and mark the run finished with the journal's length, head and root.
+def finish_run(run: Run, journal: Journal, finished: str, **changes: object) -> Run:
+    """Close the journal, project it, note its checkpoint, and mark the run finished with the journal's length, head and root.
 
     `finished`: wall time, ISO 8601 UTC.  `changes`: further manifest fields.
     """
-    found, _ = scan(run.journal_path, run.manifest.fingerprint)
-    if not found.ok:
-        raise DamagedTable(f"{run.journal_path} {found.why}; expected the whole chain that was just written; run the command again")
+    journal.close()
     project(run)
     with locked(lock_path(run.home, "checkpoints"), "the list of checkpoints", wait_seconds=30):
-        _append_line(run.home.ledger / CHECKPOINTS, f"{run.run_id} {found.lines} {found.root}\n")
-    ended = {**changes, "status": "finished", "finished": finished, "records": found.lines, "head": found.head, "merkle_root": found.root}
+        _append_line(run.home.ledger / CHECKPOINTS, f"{run.run_id} {journal.records} {journal.root}\n")
+    ended = {**changes, "status": "finished", "finished": finished, "records": journal.records, "head": journal.head, "merkle_root": journal.root}
     return save(Run(run.home, run.folder, Manifest.model_validate({**run.manifest.model_dump(), **ended})))
 
 
@@ -143,17 +143,22 @@ def load_run(home: Home, run_id: str) -> Run:
     """A stored run; `DamagedTable` when its manifest cannot be read as one."""
     folder = run_folder(home, run_id)
     path = folder / MANIFEST
-    try:
-        manifest = Manifest.model_validate_json(path.read_bytes())
-    except (ValidationError, ValueError) as error:
-        first = error.errors()[0] if isinstance(error, ValidationError) else None
-        why = f"{'.'.join(map(str, first['loc'])) or 'the document'}: {first['msg']}" if first else str(error)
-        raise DamagedTable(f"{path} is not the manifest of a run ({why}); expected what `pse backtest` wrote there; restore it from a copy or remove the "
-                           f"folder and run the backtest again") from error
+    manifest = read_manifest(path)
     if manifest.run_id != run_id:
         raise DamagedTable(f"{path} is the manifest of run {manifest.run_id!r}, found in the folder of {run_id!r}; expected its own; restore it from a copy or "
                            f"give the folder its name back")
     return Run(home, folder, manifest)
+
+
+def read_manifest(path: Path) -> Manifest:
+    """The manifest in a file; `DamagedTable` when it holds none."""
+    try:
+        return Manifest.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        why = f"{'.'.join(map(str, first['loc'])) or 'the document'}: {first['msg']}"
+        raise DamagedTable(f"{path} is not the manifest of a run ({why}); expected what `pse backtest` wrote there; restore it from a copy or remove the "
+                           f"folder and run the backtest again") from error
 
 
 def list_runs(home: Home) -> Iterator[Run | tuple[str, str]]:
@@ -201,35 +206,29 @@ def stale_projections(run: Run) -> list[Path]:
             if not paths[name].is_file() or paths[name].read_bytes() != content]
 
 
-@dataclass(frozen=True)
-class Finding:
-    """Something about a log that should not be so."""
-
-    file: str
-    line: int | None
-    why: str
-
-
-def audit_run(run: Run) -> list[Finding]:
-    """Chain, foundation, length, head, checkpoint and projections of a run; empty when all fit."""
-    if not run.journal_path.is_file():
-        return [Finding(str(run.journal_path), None, "the journal is missing")]
-    manifest = run.manifest
-    found = verify(run.journal_path, first_prev=manifest.fingerprint, head=manifest.head, records=manifest.records,
-                   checkpoint=checkpoint_of(run.home, run.run_id))
-    if not found.ok:
-        return [Finding(str(run.journal_path), found.first_bad_line, found.why)]
-    if manifest.status != "finished":
-        return []
-    if manifest.merkle_root not in (None, found.root):
-        return [Finding(str(run.folder / MANIFEST), None, "its merkle_root is not that of the journal")]
-    return [Finding(str(path), None, "it does not say what the journal says") for path in stale_projections(run)]
+def metrics_of(run: Run) -> dict[str, Any]:
+    """What `metrics.json` of the run says; empty when it has none."""
+    path = run.folder / METRICS
+    found = read_json(path) if path.is_file() else {}
+    if not isinstance(found, dict):
+        raise DamagedTable(f"{path} does not hold the figures of a run; expected a JSON object; run the backtest again")
+    return found
 
 
-def trace(run: Run) -> dict[str, int]:
+def kinds_of(run: Run) -> dict[str, int]:
     """How many lines of each kind the journal holds."""
     counts: dict[str, int] = {}
-    for line in raw_lines(run.journal_path):
-        kind = json.loads(line)["kind"]
-        counts[kind] = counts.get(kind, 0) + 1
+    if run.journal_path.is_file():
+        for line in raw_lines(run.journal_path):
+            kind = line_kind(run.journal_path, line)
+            counts[kind] = counts.get(kind, 0) + 1
     return dict(sorted(counts.items()))
+
+
+@contextlib.contextmanager
+def scratch(home: Home) -> Iterator[Path]:
+    """An empty folder of our own below data/state, gone afterwards."""
+    parent = home.state / "scratch"
+    parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=parent) as folder:
+        yield Path(folder)

@@ -1,0 +1,33 @@
+"""`pse audit log`: has somebody, or something, changed a log?"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from pse.commands.wiring import Answer, Context
+from pse.store.audits import Audit, audit
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+LIMIT = "A chain shows damage and edits; that its owner wrote all of it anew shows only against a root kept elsewhere (a commit, a mail)."
+
+
+def run_log(context: Context, target: str) -> Answer:
+    """Check a run's journal (by run id, folder or file), the trial ledger (`trials`) or any log file; exit code 1 when something was changed."""
+    found = audit(context.home, target)
+    data = {"log": str(found.log), "run_id": found.run_id, "records": found.records, "head": found.head, "root": found.root,
+            "findings": [asdict(finding) for finding in found.findings]}
+    return Answer(data, lambda console: _show(console, found), exit_code=1 if found.findings else 0)
+
+
+def _show(console: Console, found: Audit) -> None:
+    from rich.text import Text
+
+    if not found.findings:
+        console.print(Text(f"{found.log}: whole. {found.records} records on one chain.\nhead {found.head}\nroot {found.root}\n{LIMIT}"))
+        return
+    console.print(Text(f"{found.log}: NOT whole. {found.records} records from the start stand on one chain."))
+    for finding in found.findings:
+        console.print(Text(f"  {finding.file}: {finding.why}"))

@@ -1,0 +1,114 @@
+"""`pse runs list` and `pse runs show`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from pse.commands.wiring import Answer, Context
+from pse.domain.errors import DamagedTable
+from pse.store.runs import Run, kinds_of, list_runs, load_run, metrics_of
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+SHOWN_METRICS = ("trades", "net_usd", "expectancy_r", "win_rate", "profit_factor", "sharpe", "max_drawdown")
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """One line of the list; of a damaged run only its name and the error are known."""
+
+    run_id: str
+    status: str
+    created: str | None = None
+    command: str | None = None
+    desk: str | None = None
+    symbols: tuple[str, ...] = ()
+    start: str | None = None
+    end: str | None = None
+    synthetic: bool | None = None
+    trades: int | None = None
+    net_usd: float | None = None
+    error: str | None = None
+
+
+def run_list(context: Context) -> Answer:
+    """All stored runs, newest first; damaged ones stand in the list with what is wrong."""
+    rows = [_row(found) for found in list_runs(context.home)][::-1]
+    warnings = tuple(f"run {row.run_id}: {row.error}" for row in rows if row.error)
+    return Answer({"runs": [asdict(row) for row in rows]}, lambda console: _show_list(console, rows), warnings=warnings)
+
+
+def _row(found: Run | tuple[str, str]) -> RunRow:
+    if isinstance(found, tuple):
+        return RunRow(found[0], "damaged", error=found[1])
+    manifest = found.manifest
+    try:
+        metrics, error = metrics_of(found), None
+    except DamagedTable as damage:
+        metrics, error = {}, str(damage)
+    return RunRow(found.run_id, found.status, manifest.created, manifest.command, manifest.desk, manifest.symbols, manifest.start, manifest.end,
+                  manifest.synthetic, metrics.get("trades"), metrics.get("net_usd"), error)
+
+
+def _show_list(console: Console, rows: list[RunRow]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    if not rows:
+        console.print("No runs yet; `pse backtest` makes one.")
+        return
+    table = Table(box=None, pad_edge=False)
+    for title, side in (("run", "left"), ("status", "left"), ("window", "left"), ("trades", "right"), ("net USD", "right")):
+        table.add_column(title, justify=side, no_wrap=title == "run", overflow="fold")  # type: ignore[arg-type]
+    for row in rows:
+        window = f"{_day(row.start)} to {_day(row.end)}" if row.start or row.end else "-"
+        status = row.status + (", synthetic" if row.synthetic else "")
+        table.add_row(Text(row.run_id), status, window, "-" if row.trades is None else str(row.trades), _money(row.net_usd))
+    console.print(table)
+    for row in rows:
+        if row.error:
+            console.print(Text(f"{row.run_id}: {row.error}"))
+
+
+def run_show(context: Context, run_id: str) -> Answer:
+    """One run: its manifest, its figures, and what its journal holds."""
+    run = load_run(context.home, run_id)
+    metrics, kinds = metrics_of(run), kinds_of(run)
+    files = sorted(found.name for found in run.folder.iterdir() if found.is_file())
+    data = {"run_id": run.run_id, "status": run.status, "folder": str(run.folder), "files": files, "manifest": run.manifest.model_dump(mode="json"),
+            "metrics": metrics, "journal": {"records": sum(kinds.values()), "kinds": kinds}}
+    return Answer(data, lambda console: _show_run(console, run, metrics, kinds))
+
+
+def _show_run(console: Console, run: Run, metrics: dict[str, Any], kinds: dict[str, int]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    manifest = run.manifest
+    code = " ".join(f"{name} {value}" for name, value in sorted(manifest.code.items()))
+    lines = {"run": run.run_id, "status": run.status + (", synthetic data" if manifest.synthetic else ""), "command": manifest.command,
+             "desk": f"{manifest.desk} on {', '.join(manifest.symbols)}", "window": f"{manifest.start or 'first bar'} to {manifest.end or 'last bar'}",
+             "decided by": manifest.decide, "seed": str(manifest.seed), "snapshot": manifest.snapshot, "fingerprint": manifest.fingerprint,
+             "ran on": f"{manifest.python}, {manifest.platform}; {code}",
+             "journal": f"{sum(kinds.values())} records" + (f", head {manifest.head[:16]}" if manifest.head else "")}
+    lines |= {name.replace("_", " "): _figure(metrics[name]) for name in SHOWN_METRICS if name in metrics}
+    lines |= {"records": ", ".join(f"{kind} {count}" for kind, count in kinds.items()) or "none", "folder": str(run.folder)}
+    table = Table.grid(padding=(0, 2))
+    for name, value in lines.items():
+        table.add_row(Text(name, style="bold"), Text(value, overflow="fold"))
+    console.print(table)
+
+
+def _day(text: str | None) -> str:
+    return "..." if text is None else text.removesuffix("Z").removesuffix("T00:00:00")
+
+
+def _money(value: float | None) -> str:
+    return "-" if value is None else f"{value:,.2f}"
+
+
+def _figure(value: Any) -> str:
+    return "-" if value is None else f"{value:,.4g}" if isinstance(value, float) and abs(value) < 1000 else f"{value:,}" if isinstance(value, (int, float)) \
+        else str(value)
