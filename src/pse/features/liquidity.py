@@ -1,0 +1,115 @@
+"""Liquidity pools: extremes that orders are thought to rest beyond, and the sweeps that take them."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from pydantic import Field
+
+from pse.domain.bars import Bars
+from pse.domain.base import Frozen
+from pse.domain.sessions import MINUTE_NS, Sessions
+from pse.features import Columns
+from pse.features.market_structure import MarketStructure, Structure
+from pse.features.volatility import range_before
+from pse.kernels.contract import SWEPT
+from pse.kernels.liquidity import (
+    EQH,
+    MAJOR_H,
+    SWING_H,
+    equal_levels,
+    pools_and_sweeps,
+    session_extremes,
+    swing_and_equal_candidates,
+    tick_or_range,
+)
+from pse.kernels.rolling import relative_volume
+
+CHICAGO = ("America/Chicago", "US/Central", "CST6CDT")
+OVERNIGHT, ASIA, LONDON, OPENING = range(4)       # columns of the window arrays, as the kernel takes them
+
+
+class Liquidity(Frozen):
+    """Pools of every kind, merged where they lie together, and their sweeps."""
+
+    equal_atr: float = Field(0.10, ge=0, le=5, description="pools and equal levels within this share of the range are one")
+    equal_ticks: float = Field(2, ge=0, le=1000, description="smallest such distance, in ticks")
+    equal_min_bars: int = Field(3, ge=1, le=1000, description="bars between two members of an equal level")
+    max_age_days: int = Field(2, ge=0, le=250, description="trading days that a swing stays a pool")
+    deep_atr: float = Field(1.5, gt=0, le=50, description="largest penetration of a sweep, in ATR")
+    reclaim_bars: int = Field(2, ge=0, le=50, description="bars after the pierce in which the close must come back")
+    opening_minutes: int = Field(30, ge=1, le=390, description="length of the opening range")
+    kind: Literal["future", "stock", "crypto", "fx", "index"] = Field("future", description="which session windows the instrument has")
+    tick: float = Field(0.25, gt=0, description="price step of the instrument")
+
+    def find(self, bars: Bars, atr_before: np.ndarray, rvol: np.ndarray, swings: Structure) -> tuple[np.ndarray, np.ndarray]:
+        """(rows of POOL_DTYPE, rows of SWEEP_DTYPE) on forward-adjusted prices."""
+        high, low, close = bars.adjusted("high"), bars.adjusted("low"), bars.adjusted("close")
+        tolerance = tick_or_range(atr_before, self.tick, self.equal_ticks, self.equal_atr)
+        first, past = (int(bars.session[0]), int(bars.session[-1]) + 1) if len(bars) else (0, 0)
+        begins, ends = session_windows(bars.sessions, first, past, self.kind, self.opening_minutes)
+        session = bars.session - first
+        of_sessions = session_extremes(high, low, bars.ts_open, bars.ts_close, session, weeks(bars.sessions.session_date[first:past]), begins, ends)
+        no_pivots = swings.internal[:0]
+        equals = [equal_levels(high, low, swings.internal, tolerance, self.equal_min_bars, side) for side in (1, -1)]
+        candidates = np.concatenate([
+            of_sessions, *(swing_and_equal_candidates(no_pivots, rows, EQH) for rows in equals),
+            swing_and_equal_candidates(swings.major, equals[0][:0], MAJOR_H), swing_and_equal_candidates(swings.internal, equals[0][:0], SWING_H)])
+        candidates = candidates[np.argsort(candidates["t"], kind="stable")]
+        return pools_and_sweeps(high, low, close, atr_before, rvol, session, candidates, tolerance, self.tick, self.max_age_days, self.deep_atr,
+                                self.reclaim_bars)
+
+    def compute(self, bars: Bars) -> Columns:
+        """The sweep confirmed on each bar: direction (0 none), priority and level as traded (NaN); the better one when both sides are swept."""
+        before = range_before(bars)
+        _, sweeps = self.find(bars, before, relative_volume(bars.volume, 20), MarketStructure().find(bars, before))
+        direction, priority, level = np.zeros(len(bars), np.int64), np.full(len(bars), np.nan), np.full(len(bars), np.nan)
+        for row in sweeps[sweeps["result"] == SWEPT]:
+            t = row["confirmed_at"]
+            if not priority[t] >= row["priority"]:
+                direction[t], priority[t], level[t] = row["dir"], row["priority"], row["level"] + bars.offset[t]
+        return {"sweep_dir": direction, "sweep_priority": priority, "sweep_level": level}
+
+
+def weeks(session_date: np.ndarray) -> np.ndarray:
+    """Number of the Monday-to-Sunday week of each trading day (int32 yyyymmdd), int64."""
+    years, months, days = session_date // 10000, session_date // 100 % 100, session_date % 100
+    first = (years - 1970).astype("M8[Y]").astype("M8[M]") + (months - 1).astype("m8[M]")
+    return (first.astype("M8[D]").astype(np.int64) + days - 1 + 3) // 7
+
+
+def session_windows(sessions: Sessions, first: int, past: int, kind: str, opening_minutes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Begin and end of overnight, Asia, London and opening range of sessions first..past-1, two int64[sessions, 4] ns UTC; equal where there is none.
+
+    Exchange time in Chicago: overnight from the session's open to 08:30, Asia 18:00 to 02:00, London 02:00 to 08:30.  Futures of other exchanges, shares
+    and markets without regular hours have no such parts; the opening range begins with the regular hours.
+    """
+    begins, ends = np.zeros((past - first, 4), np.int64), np.zeros((past - first, 4), np.int64)
+    opens, closes = sessions.open_ns[first:past], sessions.close_ns[first:past]
+    rth_open, rth_close = sessions.rth_open_ns[first:past], sessions.rth_close_ns[first:past]
+    if kind == "future" and sessions.tz in CHICAGO:
+        asia, london, morning = _chicago_times(sessions.session_date[first:past], sessions.tz)
+        begins[:, OVERNIGHT], ends[:, OVERNIGHT] = opens, morning
+        begins[:, ASIA], ends[:, ASIA] = asia, london
+        begins[:, LONDON], ends[:, LONDON] = london, morning
+    if kind in ("future", "stock", "index"):
+        has_hours = (rth_open > opens) | (rth_close < closes) if kind == "future" else np.full(past - first, True)
+        begins[:, OPENING] = np.where(has_hours, rth_open, 0)
+        ends[:, OPENING] = np.where(has_hours, rth_open + opening_minutes * MINUTE_NS, 0)
+    begins, ends = np.maximum(begins, opens[:, None]), np.minimum(ends, closes[:, None])
+    return begins, np.maximum(begins, ends)
+
+
+def _chicago_times(session_date: np.ndarray, tz: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """18:00 of the evening before, 02:00 and 08:30 of each trading day, int64 ns UTC."""
+    zone, out = ZoneInfo(tz), np.empty((3, session_date.size), np.int64)
+    for i, day in enumerate(session_date.tolist()):
+        d = date(day // 10000, day // 100 % 100, day % 100)
+        e = d - timedelta(days=1)
+        moments = (datetime(e.year, e.month, e.day, 18, tzinfo=zone), datetime(d.year, d.month, d.day, 2, tzinfo=zone),
+                   datetime(d.year, d.month, d.day, 8, 30, tzinfo=zone))
+        out[:, i] = [int(moment.timestamp()) for moment in moments]
+    return tuple(out * 1_000_000_000)  # type: ignore[return-value]

@@ -1,0 +1,55 @@
+"""Order blocks: the last opposing bar before a break, and when a close passes through it."""
+
+import numpy as np
+from numba import njit
+
+from pse.kernels.contract import BLOCK_DTYPE, NEVER
+from pse.kernels.rows import gt, heap_pop, heap_push
+
+
+@njit(cache=True)
+def find_block(open_, high, low, close, t, direction, pivot_idx, first_displacement, max_back):
+    """Bar, top and bottom of the order block of a break at t.
+
+    Searched back from the bar before the first displacement bar (before t if -1) to max(pivot_idx, t - max_back) for the last bar that closed against
+    the direction: zone low..open for a long, open..high for a short.  None: the bar of the extreme low (high), latest on ties, zone from the
+    extreme to the farther edge of its body.
+    """
+    last = max(pivot_idx, t - max_back, 0)
+    start = max((first_displacement if first_displacement >= 0 else t) - 1, last)
+    found = start
+    for u in range(start, last - 1, -1):
+        if direction * (close[u] - open_[u]) < 0.0:
+            found = u
+            break
+        if (direction > 0 and low[u] < low[found]) or (direction < 0 and high[u] > high[found]):
+            found = u
+    if direction > 0:
+        return found, max(open_[found], close[found]), low[found]
+    return found, high[found], min(open_[found], close[found])
+
+
+@njit(cache=True)
+def order_blocks(open_, high, low, close, breaks, max_back):
+    """One row of BLOCK_DTYPE a break, in the order of the breaks; prices float64[n] in points.
+
+    `known_at` is the break's bar; `invalid_at` the first later bar that closes beyond the far edge, NEVER until then.
+    """
+    blocks = np.empty(breaks.size, BLOCK_DTYPE)
+    keys, rows = np.empty((2, breaks.size)), np.empty((2, breaks.size), np.int64)     # standing blocks by far edge, longs first
+    sizes, row = np.zeros(2, np.int64), 0
+    for t in range(close.size):
+        for side in range(2):
+            toward = -close[t] if side == 0 else close[t]
+            while sizes[side] > 0 and gt(toward, keys[side, 0]):
+                blocks[rows[side, 0]].invalid_at = t
+                sizes[side] = heap_pop(keys[side], rows[side], sizes[side])
+        while row < breaks.size and breaks[row].t == t:
+            d = breaks[row].dir
+            idx, top, bottom = find_block(open_, high, low, close, t, d, breaks[row].pivot_idx, breaks[row].first_displacement, max_back)
+            new = blocks[row]
+            new.break_row, new.dir, new.idx, new.known_at, new.top, new.bottom, new.invalid_at = row, d, idx, t, top, bottom, NEVER
+            side, key = (0, -bottom) if d > 0 else (1, top)
+            sizes[side] = heap_push(keys[side], rows[side], sizes[side], key, row)
+            row += 1
+    return blocks

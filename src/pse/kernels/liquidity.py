@@ -1,0 +1,338 @@
+"""Liquidity pools and their sweeps.
+
+Three sources make candidates (extremes of sessions, equal levels, swings); one pass over the bars merges those of one side that lie together,
+and follows each pool until it is swept, broken, replaced by a merged one or too old.
+"""
+
+import numpy as np
+from numba import njit
+
+from pse.kernels.contract import ALIVE, BROKEN, BROKEN_DEEP, EXPIRED, NEVER, PENDING, POOL_DTYPE, REPLACED, SWEEP_DTYPE, SWEPT
+from pse.kernels.rows import ge, gt, with_room
+
+PWH, PDH, ONH, ASIA_H, LONDON_H, EQH, ORH, MAJOR_H, SWING_H = 0, 2, 4, 6, 8, 10, 12, 14, 16     # the low of each kind is one more
+WINDOWS = (ONH, ASIA_H, LONDON_H, ORH)            # kinds made by a window of the session, in the order of the window columns
+
+CANDIDATE_DTYPE = np.dtype([("t", "i8"), ("kind", "i8"), ("side", "i8"), ("level", "f8"), ("priority", "f8"), ("origin", "i8")])
+EQUAL_DTYPE = np.dtype([                          # an equal level as of the confirmation of its newest member
+    ("side", "i8"), ("level", "f8"), ("members", "i8"), ("confirmed_at", "i8"), ("origin", "i8"), ("pivot", "i8"), ("before", "i8"), ("anchor", "i8"),
+])                                                # pivot, anchor: rows of pivots; before: row of the same level one member earlier, -1
+
+BASE_PRIORITY = (1.00, 0.90, 0.75, 0.75, 0.75, 0.70, 0.65, 0.60, 0.40)      # of kind // 2
+
+
+@njit(cache=True)
+def put_candidate(rows, count, t, kind, level, origin, priority):
+    """Writes a candidate pool; highs have even kinds."""
+    new = rows[count]
+    new.t, new.kind, new.side, new.level, new.origin, new.priority = t, kind, 1 - 2 * (kind % 2), level, origin, priority
+
+
+@njit(cache=True)
+def put_extremes(rows, count, t, kind, extremes, origins):
+    """Appends the high and the low of a span that held bars; returns (rows, count)."""
+    for k in range(2):
+        if origins[k] >= 0:
+            rows = with_room(rows, count)
+            put_candidate(rows, count, t, kind + k, extremes[k], origins[k], BASE_PRIORITY[kind // 2])
+            count += 1
+    return rows, count
+
+
+@njit(cache=True)
+def widen(extremes, origins, high, low, t):
+    """Takes bar t into a running (high, low); the first bar of an extreme is its origin."""
+    if origins[0] < 0 and high == high or gt(high, extremes[0]):
+        extremes[0], origins[0] = high, t
+    if origins[1] < 0 and low == low or gt(extremes[1], low):
+        extremes[1], origins[1] = low, t
+
+
+@njit(cache=True)
+def session_extremes(high, low, ts_open, ts_close, session, week, window_open, window_close):
+    """Candidates from weeks, trading days and windows of the session, rows of CANDIDATE_DTYPE in order of t.
+
+    Bars float64/int64[n]; week int64[sessions]; window_open, window_close int64[sessions, 4] ns UTC in the order of WINDOWS, equal where there is none.
+    The previous week and day are known at the first bar of the next one, a window at the first bar that closes at or after its end.
+    """
+    rows, count = np.empty(256, CANDIDATE_DTYPE), 0
+    extremes, origins = np.full((6, 2), np.nan), np.full((6, 2), np.int64(-1))                  # 0..3 windows, 4 day, 5 week
+    held = np.int64(-1)
+    for t in range(high.size):
+        s = session[t]
+        if s != held:
+            if held >= 0:
+                if week[s] != week[held]:
+                    rows, count = put_extremes(rows, count, t, PWH, extremes[5], origins[5])
+                    origins[5, :] = -1
+                rows, count = put_extremes(rows, count, t, PDH, extremes[4], origins[4])
+                for w in range(4):                                                              # a window whose last bars are missing
+                    rows, count = put_extremes(rows, count, t, WINDOWS[w], extremes[w], origins[w])
+            origins[:5, :] = -1
+            held = s
+        widen(extremes[4], origins[4], high[t], low[t], t)
+        widen(extremes[5], origins[5], high[t], low[t], t)
+        for w in range(4):
+            if window_open[s, w] <= ts_open[t] < window_close[s, w]:
+                widen(extremes[w], origins[w], high[t], low[t], t)
+            if (origins[w, 0] >= 0 or origins[w, 1] >= 0) and ts_close[t] >= window_close[s, w]:
+                rows, count = put_extremes(rows, count, t, WINDOWS[w], extremes[w], origins[w])
+                origins[w, :] = -1
+    return rows[:count].copy()
+
+
+@njit(cache=True)
+def drop_exceeded(anchors, levels, places, open_, size, side, reach, tolerance):
+    """Closes the levels that a bar passed by more than the tolerance.  The lists run from the farthest anchor to the nearest; returns the new size."""
+    kept = size
+    while kept > 0 and gt(reach - tolerance, side * anchors[kept - 1]):
+        kept -= 1
+    for k in range(kept, size):
+        if not gt(reach - tolerance, side * levels[k]):
+            anchors[kept], levels[kept], places[kept], open_[kept] = anchors[k], levels[k], places[k], open_[k]
+            kept += 1
+    return kept
+
+
+@njit(cache=True)
+def nearest_anchor(anchors, last_idx, size, side, price, idx, tolerance, min_apart):
+    """Place of the level that a pivot joins: the nearest anchor within tolerance whose last member is far enough back, -1 if none."""
+    best, distance, k = -1, np.inf, size - 1
+    while k >= 0 and ge(tolerance, side * (anchors[k] - price)):
+        apart = abs(anchors[k] - price)
+        if ge(tolerance, apart) and idx - last_idx[k] >= min_apart and apart <= distance:
+            best, distance = k, apart
+        k -= 1
+    return best
+
+
+@njit(cache=True)
+def equal_levels(high, low, pivots, tolerance, min_apart, kind):
+    """Equal highs (kind 1) or lows (-1): a row of EQUAL_DTYPE at the confirmation of each second and further member, in that order.
+
+    tolerance: float64[n] in points, used at the confirming bar.  A pivot joins the level whose anchor (its first member) is nearest, if within tolerance and at
+    least `min_apart` bars after the last member, else begins one.  A level is closed at the first confirmation at which a bar since its last member
+    has passed its extreme by more than the tolerance.
+    """
+    rows, count = np.empty(128, EQUAL_DTYPE), 0
+    anchors, levels = np.empty(128), np.empty(128)
+    last_row, last_idx = np.empty(128, np.int64), np.empty(128, np.int64)       # newest row of the level, else -1 - anchor's pivot; idx of last member
+    size, seen = 0, 0
+    for p in range(pivots.size):
+        if pivots[p].kind != kind:
+            continue
+        idx, price, t = pivots[p].idx, pivots[p].price, pivots[p].confirmed_at
+        tol = tolerance[t] if tolerance[t] == tolerance[t] else 0.0
+        reach = kind * price
+        for u in range(seen, idx):
+            reach = max(reach, high[u] if kind > 0 else -low[u])
+        seen = idx
+        size = drop_exceeded(anchors, levels, last_row, last_idx, size, kind, reach, tol)
+        k = nearest_anchor(anchors, last_idx, size, kind, price, idx, tol, min_apart)
+        if k < 0:
+            anchors, levels = with_room(anchors, size), with_room(levels, size)
+            last_row, last_idx = with_room(last_row, size), with_room(last_idx, size)
+            k = size
+            while k > 0 and kind * anchors[k - 1] < kind * price:
+                anchors[k], levels[k], last_row[k], last_idx[k] = anchors[k - 1], levels[k - 1], last_row[k - 1], last_idx[k - 1]
+                k -= 1
+            anchors[k], levels[k], last_row[k], last_idx[k] = price, price, -1 - p, idx
+            size += 1
+            continue
+        rows = with_room(rows, count)
+        new, old = rows[count], last_row[k]
+        new.side, new.confirmed_at, new.pivot = kind, t, p
+        new.before, new.anchor = (old, rows[old].anchor) if old >= 0 else (-1, -1 - old)
+        new.members = rows[old].members + 1 if old >= 0 else 2
+        new.level, new.origin = levels[k], rows[old].origin if old >= 0 else pivots[-1 - old].idx
+        if gt(kind * price, kind * levels[k]):
+            new.level, new.origin, levels[k] = price, idx, price
+        last_row[k], last_idx[k] = count, idx
+        count += 1
+    return rows[:count].copy()
+
+
+@njit(cache=True)
+def tick_or_range(atr_before, tick, ticks, share):
+    """max(ticks * tick, share * atr_before), the atr part left out while NaN; float64[n] in points."""
+    out = np.empty(atr_before.size)
+    for t in range(atr_before.size):
+        out[t] = max(ticks * tick, share * atr_before[t]) if atr_before[t] > 0.0 else ticks * tick
+    return out
+
+
+@njit(cache=True)
+def swing_and_equal_candidates(pivots, equals, kind_high):
+    """Candidates from pivots (kind_high MAJOR_H or SWING_H, equals empty) or from equal levels (pivots empty, kind_high EQH)."""
+    rows = np.empty(pivots.size + equals.size, CANDIDATE_DTYPE)
+    for i in range(pivots.size):
+        kind = kind_high if pivots[i].kind > 0 else kind_high + 1
+        put_candidate(rows, i, pivots[i].confirmed_at, kind, pivots[i].price, pivots[i].idx, BASE_PRIORITY[kind // 2])
+    for i in range(equals.size):
+        kind = kind_high if equals[i].side > 0 else kind_high + 1
+        priority = min(BASE_PRIORITY[kind // 2] + 0.05 * (equals[i].members - 2), 0.85)
+        put_candidate(rows, pivots.size + i, equals[i].confirmed_at, kind, equals[i].level, equals[i].origin, priority)
+    return rows
+
+
+# --- the life of pools ------------------------------------------------------------------------------------------------------------------------
+@njit(cache=True)
+def outcome(side, level, t, pierced_at, extreme, close, atr_at_pierce, deep_atr, reclaim):
+    """What bar t makes of a pierced level: SWEPT, BROKEN_DEEP, BROKEN or PENDING; extreme is the farthest price from the pierce to t."""
+    if gt(side * level, side * close):
+        return SWEPT if ge(deep_atr * atr_at_pierce, side * (extreme - level)) else BROKEN_DEEP
+    return BROKEN if t - pierced_at >= reclaim else PENDING
+
+
+@njit(cache=True)
+def sweep_priority(base, side, level, high, low, rvol_at_pierce):
+    """Priority of a sweep confirmed by a bar: base, more when half of its range lies beyond the level, more on volume; at most 1."""
+    beyond = high - level if side > 0 else level - low
+    if high > low and ge(beyond, 0.5 * (high - low)):
+        base += 0.05
+    if ge(rvol_at_pierce, 1.5):
+        base += 0.05
+    return min(base, 1.0)
+
+
+@njit(cache=True)
+def expire(pools, oldest, count, session, t, max_age):
+    """Ends the swings whose age in trading days exceeds `max_age`; returns the first pool that is still young."""
+    while oldest < count and session[t] - session[pools[oldest].known_at] > max_age:
+        pool = pools[oldest]
+        if pool.end == ALIVE and pool.kind >= MAJOR_H:
+            pool.end, pool.ended_at = EXPIRED, t
+        oldest += 1
+    return oldest
+
+
+@njit(cache=True)
+def compact(stack, size, pools):
+    """Takes ended pools out of a stack; returns the new size."""
+    kept = 0
+    for k in range(size):
+        if pools[stack[k]].end == ALIVE:
+            stack[kept] = stack[k]
+            kept += 1
+    return kept
+
+
+@njit(cache=True)
+def join_pool(pools, count, stack, size, candidate, t, tolerance):
+    """Brings a candidate among the standing pools of its side; returns (pools, number of pools, stack, size of the stack).
+
+    The stack runs from the farthest level to the nearest.  Pools within tolerance and the candidate become one: outermost level, highest priority, the older
+    kind on ties.  One pool that the candidate would not change stands as it is; else all of them are REPLACED by a new row.
+    """
+    s, q = candidate.side, candidate.side * candidate.level
+    b = size
+    while b > 0 and s * pools[stack[b - 1]].level < q and not ge(s * pools[stack[b - 1]].level, q - tolerance):
+        b -= 1
+    a = b
+    while a > 0 and ge(q + tolerance, s * pools[stack[a - 1]].level):
+        a -= 1
+    if b - a == 1 and ge(pools[stack[a]].priority, candidate.priority) and ge(s * pools[stack[a]].level, q):
+        return pools, count, stack, size
+    pools = with_room(pools, count)
+    stack = with_room(stack, size)
+    new = pools[count]
+    new.kind, new.side, new.level, new.priority, new.origin = candidate.kind, s, candidate.level, candidate.priority, candidate.origin
+    new.known_at, new.ended_at, new.end = t, NEVER, ALIVE
+    for k in range(a, b):
+        old = pools[stack[k]]
+        if old.priority >= new.priority:
+            new.kind, new.priority = old.kind, old.priority
+        if ge(s * old.level, s * new.level):
+            new.level, new.origin = old.level, old.origin
+        old.end, old.ended_at = REPLACED, t
+    if b == a:                                                                    # room for one more
+        for k in range(size, a, -1):
+            stack[k] = stack[k - 1]
+        size += 1
+    else:
+        for k in range(b, size):
+            stack[a + 1 + k - b] = stack[k]
+        size -= b - a - 1
+    stack[a] = count
+    return pools, count + 1, stack, size
+
+
+@njit(cache=True)
+def put_sweep(sweeps, count, row, pool, t, pierced_at, extreme, priority, result):
+    """Writes the outcome of a pool into row `count` of the sweeps."""
+    new = sweeps[count]
+    new.pool, new.side, new.level, new.pierced_at, new.confirmed_at = row, pool.side, pool.level, pierced_at, t
+    new.dir = pool.side if result == BROKEN else -pool.side
+    new.extreme, new.penetration, new.priority, new.result = extreme, pool.side * (extreme - pool.level), priority, result
+
+
+@njit(cache=True)
+def settle(pools, pending, pierced, extremes, size, sweeps, count, t, high, low, close, atr_before, rvol, deep_atr, reclaim):
+    """Takes every pierced pool through bar t; returns (pending size, sweeps, number of sweeps).
+
+    Pools of one side swept by one bar make one row, that of the highest priority; every pool keeps its own end.
+    """
+    kept = 0
+    swept_row = np.full(2, np.int64(-1))
+    for k in range(size):
+        pool, p = pools[pending[k]], pierced[k]
+        extremes[k] = max(extremes[k], high[t]) if pool.side > 0 else min(extremes[k], low[t])
+        result = outcome(pool.side, pool.level, t, p, extremes[k], close[t], atr_before[p], deep_atr, reclaim)
+        if result == PENDING:
+            pending[kept], pierced[kept], extremes[kept] = pending[k], p, extremes[k]
+            kept += 1
+            continue
+        pool.end, pool.ended_at = result, t
+        priority = sweep_priority(pool.priority, pool.side, pool.level, high[t], low[t], rvol[p])
+        side = 0 if pool.side > 0 else 1
+        if result == SWEPT and swept_row[side] >= 0:
+            if priority > sweeps[swept_row[side]].priority:
+                put_sweep(sweeps, swept_row[side], pending[k], pool, t, p, extremes[k], priority, result)
+            continue
+        sweeps = with_room(sweeps, count)
+        put_sweep(sweeps, count, pending[k], pool, t, p, extremes[k], priority, result)
+        if result == SWEPT:
+            swept_row[side] = count
+        count += 1
+    return kept, sweeps, count
+
+
+@njit(cache=True)
+def pools_and_sweeps(high, low, close, atr_before, rvol, session, candidates, tolerance, tick, max_age, deep_atr, reclaim):
+    """Pools (rows of POOL_DTYPE in order of known_at) and outcomes (rows of SWEEP_DTYPE in order of confirmed_at).
+
+    Columns float64[n] and session int64[n]; candidates in order of t; tolerance float64[n] in points.  At each bar: swings older than max_age trading days
+    expire; pools known before are pierced by at least a tick; pierced pools settle within `reclaim` bars (SWEPT to deep_atr, else
+    BROKEN_DEEP or BROKEN); then the bar's candidates join.  A pool stands while known_at <= t < ended_at.
+    """
+    pools, count = np.empty(256, POOL_DTYPE), 0
+    sweeps, settled = np.empty(128, SWEEP_DTYPE), 0
+    above, below = np.empty(128, np.int64), np.empty(128, np.int64)               # standing pools, farthest first
+    n_above, n_below, oldest, row = 0, 0, 0, 0
+    pending, pierced, extremes, waiting = np.empty(64, np.int64), np.empty(64, np.int64), np.empty(64), 0
+    for t in range(high.size):
+        if t > 0 and session[t] != session[t - 1]:
+            oldest = expire(pools, oldest, count, session, t, max_age)
+            n_above, n_below = compact(above, n_above, pools), compact(below, n_below, pools)
+        while n_above > 0 and ge(high[t] - pools[above[n_above - 1]].level, tick):
+            n_above -= 1
+            pending, pierced, extremes = with_room(pending, waiting), with_room(pierced, waiting), with_room(extremes, waiting)
+            pending[waiting], pierced[waiting], extremes[waiting] = above[n_above], t, high[t]
+            waiting += 1
+        while n_below > 0 and ge(pools[below[n_below - 1]].level - low[t], tick):
+            n_below -= 1
+            pending, pierced, extremes = with_room(pending, waiting), with_room(pierced, waiting), with_room(extremes, waiting)
+            pending[waiting], pierced[waiting], extremes[waiting] = below[n_below], t, low[t]
+            waiting += 1
+        if waiting > 0:
+            waiting, sweeps, settled = settle(pools, pending, pierced, extremes, waiting, sweeps, settled, t, high, low, close, atr_before, rvol,
+                                              deep_atr, reclaim)
+        while row < candidates.size and candidates[row].t == t:
+            if candidates[row].side > 0:
+                pools, count, above, n_above = join_pool(pools, count, above, n_above, candidates[row], t, tolerance[t])
+            else:
+                pools, count, below, n_below = join_pool(pools, count, below, n_below, candidates[row], t, tolerance[t])
+            row += 1
+    for k in range(waiting):
+        pools[pending[k]].end = PENDING
+    return pools[:count].copy(), sweeps[:settled].copy()

@@ -1,0 +1,108 @@
+"""Scores from 0 to 1: of a structure break, and of the data behind a decision."""
+
+import numpy as np
+from numba import njit
+
+from pse.kernels.contract import SWEPT
+from pse.kernels.rows import ge
+
+SWEEP_WINDOW = 12                                 # bars before a break in which a sweep still counts
+
+
+@njit(cache=True)
+def clip(x):
+    """x held between 0 and 1; NaN stays NaN."""
+    return min(max(x, 0.0), 1.0) if x == x else np.nan
+
+
+@njit(cache=True)
+def mqs_components(body_atr, close_beyond_atr, has_fvg, sweep_priority, rvol, prominence_atr, htf_align):
+    """The seven parts of the structure score, each 0..1: displacement, close, gap, sweep, volume, level, higher timeframe.
+
+    body_atr, close_beyond_atr, prominence_atr in units of the range known before; rvol NaN counts 0.5; htf_align +1, 0, -1.
+    """
+    volume = clip(rvol - 1.0) if rvol == rvol else 0.5
+    return (clip((body_atr - 0.5) / 1.5), clip(close_beyond_atr / 0.5), 1.0 if has_fvg else 0.0, clip(sweep_priority), volume,
+            clip(prominence_atr / 2.0), 0.5 + 0.5 * htf_align)
+
+
+@njit(cache=True)
+def mqs_score(disp, close, fvg, sweep, volume, level, htf):
+    """Weighted sum of the parts, 0..1."""
+    return 0.30 * disp + 0.15 * close + 0.15 * fvg + 0.15 * sweep + 0.10 * volume + 0.10 * level + 0.05 * htf
+
+
+@njit(cache=True)
+def mqs_grade(score):
+    """4 A+, 3 A, 2 B, 1 C with inclusive bounds .85, .70, .55; 0 for NaN."""
+    if score != score:
+        return 0
+    return 4 if ge(score, 0.85) else (3 if ge(score, 0.70) else (2 if ge(score, 0.55) else 1))
+
+
+@njit(cache=True)
+def best_sweep(sweeps, past, t, direction):
+    """Row of the best sweep of a direction confirmed in the window up to t, first on ties, -1 if none; `past` counts the sweeps confirmed by t."""
+    best, i = -1, past - 1
+    while i >= 0 and sweeps[i].confirmed_at >= t - SWEEP_WINDOW:
+        if sweeps[i].result == SWEPT and sweeps[i].dir == direction and (best < 0 or sweeps[i].priority >= sweeps[best].priority):
+            best = i
+        i -= 1
+    return best
+
+
+@njit(cache=True)
+def gap_near(gaps, past, t, direction):
+    """(seen by t, seen by t + 1): whether a valid gap of the direction has its middle bar in [t-2, t]; `past` counts the gaps formed by t."""
+    known, later = False, False
+    i = past - 1
+    while i >= 0 and gaps[i].formed_at >= t - 1:
+        if gaps[i].valid and not gaps[i].inverse and gaps[i].dir == direction:
+            known = True
+        i -= 1
+    i = past
+    while i < gaps.size and gaps[i].formed_at <= t + 1:
+        if gaps[i].valid and not gaps[i].inverse and gaps[i].dir == direction:
+            later = True
+        i += 1
+    return known, known or later
+
+
+@njit(cache=True)
+def score_breaks(breaks, open_, high, low, close, atr_before, rvol, htf_trend, gaps, sweeps, window):
+    """Writes score, parts and best sweep into the rows of `breaks`, in place.
+
+    Columns float64[n] (htf_trend +1, 0, -1; NaN unknown), breaks, gaps and sweeps in order of the bar that made them known.  `mqs` is what is known at the
+    break, `mqs_next` from the next bar on: only the gap part can change, and until that bar exists both are equal.
+    """
+    past_gaps, past_sweeps = 0, 0
+    for i in range(breaks.size):
+        row = breaks[i]
+        t, d, scale = row.t, row.dir, atr_before[row.t]
+        if not scale > 0.0:
+            scale = np.nan
+        while past_gaps < gaps.size and gaps[past_gaps].formed_at <= t:
+            past_gaps += 1
+        while past_sweeps < sweeps.size and sweeps[past_sweeps].confirmed_at <= t:
+            past_sweeps += 1
+        body = 0.0
+        for u in range(max(t - window + 1, 0), t + 1):
+            body = max(body, d * (close[u] - open_[u]))
+        extreme = row.level
+        for u in range(row.pivot_idx, t + 1):
+            extreme = min(extreme, low[u]) if d > 0 else max(extreme, high[u])
+        known, later = gap_near(gaps, past_gaps, t, d)
+        row.sweep = best_sweep(sweeps, past_sweeps, t, d)
+        priority = sweeps[row.sweep].priority if row.sweep >= 0 else 0.0
+        align = d * htf_trend[t] if htf_trend[t] == htf_trend[t] else 0.0
+        parts = mqs_components(body / scale, d * (close[t] - row.level) / scale, known, priority, rvol[t], d * (row.level - extreme) / scale, align)
+        row.q_disp, row.q_close, row.q_fvg, row.q_sweep, row.q_vol, row.q_level, row.q_htf = parts
+        row.q_fvg_next = 1.0 if later else 0.0
+        row.mqs = mqs_score(row.q_disp, row.q_close, row.q_fvg, row.q_sweep, row.q_vol, row.q_level, row.q_htf)
+        row.mqs_next = mqs_score(row.q_disp, row.q_close, row.q_fvg_next, row.q_sweep, row.q_vol, row.q_level, row.q_htf)
+
+
+@njit(cache=True)
+def data_score(completeness, freshness, validity, continuity):
+    """Data quality, 0..1, from its four shares."""
+    return 0.4 * completeness + 0.2 * freshness + 0.3 * validity + 0.1 * continuity
