@@ -13,6 +13,13 @@ PROVIDERS: dict[str, str] = {
 }
 
 FEATURES: dict[str, str] = {
+    "atr": "pse.features.volatility:Atr",
+    "relative_volume": "pse.features.volume:RelativeVolume",
+    "market_structure": "pse.features.market_structure:MarketStructure",
+    "fair_value_gaps": "pse.features.fair_value_gaps:FairValueGaps",
+    "order_blocks": "pse.features.order_blocks:OrderBlocks",
+    "liquidity": "pse.features.liquidity:Liquidity",
+    "levels": "pse.features.levels:Levels",
 }
 
 TACTICS: dict[str, str] = {
