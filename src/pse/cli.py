@@ -25,7 +25,7 @@ from pse.domain.errors import PseError, RequestError
 if TYPE_CHECKING:
     from pse.commands.wiring import Answer, Context
 
-BUG, STOPPED, REQUEST = 70, 130, 2
+REQUEST, OUTSIDE, BUG, STOPPED = 2, 3, 70, 130
 Json = Annotated[bool, Option("--json", help="One JSON document on stdout, and nothing else there.")]
 Quiet = Annotated[bool, Option("--quiet", "-q", help="No progress and no notes on stderr.")]
 Verbose = Annotated[bool, Option("--verbose", "-v", help="More detail on stderr, and tracebacks.")]
@@ -79,6 +79,8 @@ def _run(words: list[str], call: Call) -> int:
         return _fail(call, STOPPED, str(error) or "Stopped. Nothing was left half written; run the same command again to go on.")
     except SystemExit as error:                          # Typer met a closed pipe
         raise BrokenPipeError from error
+    except OSError as error:
+        return _fail(call, OUTSIDE, f"the system refused: {error}; mend that (rights, space, the path) and run the command again.", error)
     except Exception as error:
         if hasattr(error, "format_message"):             # Typer's own: a usage error
             return _usage(call, error)

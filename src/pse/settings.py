@@ -1,0 +1,335 @@
+"""Settings: YAML layers become one frozen, typed tree.
+
+Layers, each over the one before: built-in configs, the home folder's configs, `--config FILE`, `--set key=value`.  Mappings merge key by key, anything else
+replaces; a desk file of home replaces the built-in desk of that name whole; a named entry set to null is taken out.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, Field, PrivateAttr, StringConstraints, TypeAdapter, ValidationError, model_validator
+
+from pse.domain.base import Frozen
+from pse.domain.errors import BadConfig, UnknownName
+from pse.domain.instruments import SYMBOL_PATTERN, Instrument
+from pse.registry import resolve
+from pse.risk.fills import FillPolicy
+from pse.risk.policy import RiskPolicy
+from pse.store.builtin import builtin_folder
+from pse.store.sessions import SessionOverride
+from pse.store.yaml_files import Layer, Mark, Marks, parse_value, read_yaml
+
+FILES = ("settings.yaml", "instruments.yaml", "risk_policies.yaml", "fills.yaml")
+NAMED = ("desks", "instruments", "risk_policies", "fills")
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$")]
+Symbol = Annotated[str, StringConstraints(pattern=SYMBOL_PATTERN)]
+Timeframe = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,2}(s|m|h|d)$")]
+MAX_SYMBOLS = 64
+
+
+class Account(Frozen):
+    """The account that a run starts with."""
+
+    name: Name = "research"
+    currency: str = Field("USD", pattern=r"^[A-Z]{3,5}$")
+    capital: float = Field(100_000.0, gt=0, description="money at the start, in the account's currency")
+
+
+class Desk(Frozen):
+    """What runs together: instruments, timeframes, tactics, who decides, and by which limits."""
+
+    description: str = ""
+    symbols: tuple[Symbol, ...] = Field(min_length=1, max_length=MAX_SYMBOLS, description="order of the list is order at one instant")
+    base_timeframe: Timeframe = "1m"
+    decision_timeframe: Timeframe = "5m"
+    warmup_sessions: int = Field(60, ge=0, le=2000, description="sessions before --start that features may see")
+    tactics: dict[str, dict[str, Any] | None] = Field(min_length=1, description="tactic name to its parameters")
+    features: dict[str, Any] = Field(default_factory=dict, description="parameters of the features")
+    risk: str = Field(description="name of a profile in risk_policies.yaml")
+    fills: str = Field("conservative", description="name of a policy in fills.yaml")
+    decide: Literal["rules"] = Field("rules", description="who says yes or no")
+
+    @model_validator(mode="after")
+    def _names_each_symbol_once(self) -> Self:
+        if len(set(self.symbols)) < len(self.symbols):
+            raise ValueError("a symbol stands in the list twice")
+        return self
+
+
+class Settings(Frozen):
+    """Everything that was asked for, resolved.  `chosen` is the desk that runs."""
+
+    desk: str = "futures-smc"
+    seed: int = Field(0, ge=0, lt=2**63)
+    account: Account = Account()
+    desks: dict[Name, Desk]
+    instruments: dict[Symbol, Instrument]
+    sessions: tuple[SessionOverride, ...] = ()
+    risk_policies: dict[Name, RiskPolicy]
+    fills: dict[Name, FillPolicy]
+    _marks: Marks = PrivateAttr(default_factory=dict)
+
+    @property
+    def chosen(self) -> Desk:
+        """The desk that runs."""
+        return self.desks[self.desk]
+
+    @property
+    def risk(self) -> RiskPolicy:
+        """The chosen desk's risk profile."""
+        return self.risk_policies[self.chosen.risk]
+
+    @property
+    def fill_policy(self) -> FillPolicy:
+        """The chosen desk's fill policy."""
+        return self.fills[self.chosen.fills]
+
+    def instrument(self, symbol: str) -> Instrument:
+        """The instrument of a symbol; `UnknownName` with the nearest one."""
+        if symbol not in self.instruments:
+            raise UnknownName("instrument", symbol, self.instruments)
+        return self.instruments[symbol]
+
+    def tactics(self) -> dict[str, Any]:
+        """The chosen desk's tactics, made with their parameters, in the desk's order."""
+        made = {}
+        for name, given in self.chosen.tactics.items():
+            path = ("desks", self.desk, "tactics", name)
+            try:
+                tactic = resolve("tactic", name)
+            except UnknownName as error:
+                raise BadConfig(f"{_where(self._marks, path)}: {error}") from error
+            made[name] = _made(tactic, given or {}, path, self._marks)
+        return made
+
+    def feature_spec(self) -> Any:
+        """The chosen desk's `FeatureSpec`; its timeframe is the desk's unless the parameters say otherwise."""
+        from pse.features.build import FeatureSpec
+
+        given = {"decision_timeframe": self.chosen.decision_timeframe, **self.chosen.features}
+        return _made(FeatureSpec, given, ("desks", self.desk, "features"), self._marks)
+
+    def tree(self) -> dict[str, Any]:
+        """All of it as plain JSON values; `Settings.from_tree` gives the same settings back."""
+        return self.model_dump(mode="json", by_alias=True)
+
+    @classmethod
+    def from_tree(cls, tree: Mapping[str, Any]) -> Settings:
+        """Settings of an earlier run, from its manifest."""
+        return _validated(dict(tree), {}, Mark("the run's manifest", 0))
+
+    def run_tree(self, symbols: Iterable[str] | None = None) -> dict[str, Any]:
+        """What decides the outcome of a run, and nothing else: the chosen desk with its symbols, their instruments (and micros), sessions, limits, fills.
+
+        The seed is left out: a manifest names it beside the settings.
+        """
+        desk = self.chosen
+        wanted = [s for s in desk.symbols if symbols is None or s in set(symbols)] + [s for s in symbols or () if s not in desk.symbols]
+        traded = {s: self.instrument(s) for s in wanted}
+        traded |= {i.micro: self.instrument(i.micro) for i in list(traded.values()) if i.micro}
+        calendars = {i.calendar for i in traded.values()}
+        return {
+            "account": self.account.model_dump(mode="json"),
+            "desk": desk.model_dump(mode="json") | {"symbols": wanted},
+            "instruments": {s: i.model_dump(mode="json") for s, i in traded.items()},
+            "sessions": [rule.model_dump(mode="json", by_alias=True) for rule in self.sessions if rule.calendar in calendars],
+            "risk": self.risk.model_dump(mode="json"),
+            "fills": self.fill_policy.model_dump(mode="json"),
+        }
+
+
+def settings_hash(tree: Mapping[str, Any]) -> str:
+    """sha256 over the canonical JSON (sorted keys, no spaces) of a settings tree, 64 hex digits."""
+    text = json.dumps(tree, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+# --- layers --------------------------------------------------------------------------------------------------------------------------------------
+
+
+def load_settings(home: Path, config: Path | None = None, overrides: Iterable[str] = ()) -> Settings:
+    """The resolved settings of a home folder.  Raises `BadConfig` naming file, line and the nearest key."""
+    tree: dict[str, Any] = {}
+    marks: Marks = {}
+    for layer in _folder_layers(home / "configs"):
+        _lay(tree, marks, layer)
+    if config is not None:
+        _lay(tree, marks, read_yaml(config))
+    for text in overrides:
+        _lay(tree, marks, _override(text, tree))
+    for name in NAMED:
+        entries = tree.get(name)
+        if isinstance(entries, dict):
+            tree[name] = {key: value for key, value in entries.items() if value is not None}
+    return _validated(tree, marks, Mark(str(home / "configs"), 0))
+
+
+def _folder_layers(own: Path) -> list[Layer]:
+    """Built-in files and home's, in order; a desk file is one layer below `desks.NAME`, and home's replaces the built-in one."""
+    builtin = builtin_folder("configs")
+    same = own.resolve() == builtin.resolve()
+    folders = [(builtin, "configs" if same else "built-in configs")] + ([] if same else [(own, "configs")])
+    layers = [read_yaml(folder / name, f"{shown}/{name}") for name in FILES for folder, shown in folders if (folder / name).is_file()]
+    desks = {path.stem: (path, f"{shown}/desks/{path.name}") for folder, shown in folders for path in sorted((folder / "desks").glob("*.yaml"))}
+    for name, (path, shown) in desks.items():
+        desk = read_yaml(path, shown)
+        marks: Marks = {("desks", name, *key): mark for key, mark in desk.marks.items()}
+        layers.append(Layer({"desks": {name: desk.tree}}, marks))
+    return layers
+
+
+def _lay(tree: dict[str, Any], marks: Marks, layer: Layer) -> None:
+    """Merge one layer over the tree, in place; the marks of what it replaces go."""
+    gone = _merge(tree, layer.tree, ())
+    for path in [path for path in marks if any(path[: len(top)] == top for top in gone)]:
+        del marks[path]
+    marks.update(layer.marks)
+
+
+def _merge(below: dict[str, Any], above: Mapping[str, Any], at: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """Key by key; returns the paths whose value was replaced whole."""
+    gone: list[tuple[str, ...]] = []
+    for key, value in above.items():
+        if isinstance(value, dict) and isinstance(below.get(key), dict):
+            gone += _merge(below[key], value, (*at, key))
+        else:
+            if key in below:
+                gone.append((*at, key))
+            below[key] = _copied(value)
+    return gone
+
+
+def _copied(value: Any) -> Any:
+    return {key: _copied(item) for key, item in value.items()} if isinstance(value, dict) else value
+
+
+def _override(text: str, tree: Mapping[str, Any]) -> Layer:
+    """`a.b.c=value` as a layer; a key that holds dots itself (a symbol) is found in the tree."""
+    source = f"--set {text}"
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise BadConfig(f"{source}: expected KEY=VALUE with dots between levels, for example --set account.capital=50000")
+    path = tuple(_steps(key.strip().split("."), tree))
+    found: Any = parse_value(value, source)
+    marks: Marks = {path[:depth]: Mark(source, 0) for depth in range(1, len(path) + 1)}
+    for step in reversed(path):
+        found = {step: found}
+    return Layer(found, marks)
+
+
+def _steps(words: list[str], tree: Any) -> list[str]:
+    """The words of a dotted key as steps into the tree: the longest run of words that is a key there, else one word."""
+    if not words:
+        return []
+    here = tree if isinstance(tree, Mapping) else {}
+    size = next((n for n in range(len(words), 0, -1) if ".".join(words[:n]) in here), 1)
+    step = ".".join(words[:size])
+    return [step, *_steps(words[size:], here.get(step))]
+
+
+# --- errors that name the place ------------------------------------------------------------------------------------------------------------------
+
+
+def _validated(tree: dict[str, Any], marks: Marks, source: Mark) -> Settings:
+    """The typed tree, its cross references checked."""
+    instruments = tree.get("instruments")
+    if isinstance(instruments, dict):
+        tree = tree | {"instruments": {symbol: _with_symbol(symbol, body, marks) for symbol, body in instruments.items()}}
+    settings = _made(Settings, tree, (), marks or {(): source})
+    settings._marks = marks
+    _check_references(settings, marks)
+    return settings
+
+
+def _with_symbol(symbol: str, body: Any, marks: Marks) -> Any:
+    if not isinstance(body, dict):
+        return body
+    if body.get("symbol", symbol) != symbol:
+        raise BadConfig(f"{_where(marks, ('instruments', symbol, 'symbol'))}: the entry {symbol} says symbol {body['symbol']!r}; expected {symbol!r}: "
+                        f"remove the line, the entry's key is the symbol")
+    return {"symbol": symbol, **body}
+
+
+def _check_references(settings: Settings, marks: Marks) -> None:
+    """Every name that one part of the tree uses stands in another part."""
+    def need(path: tuple[str | int, ...], what: str, name: str, known: Iterable[str]) -> None:
+        if name not in known:
+            raise BadConfig(f"{_where(marks, path)}: {UnknownName(what, name, known)}")
+
+    need(("desk",), "desk", settings.desk, settings.desks)
+    for name, desk in settings.desks.items():
+        need(("desks", name, "risk"), "risk profile", desk.risk, settings.risk_policies)
+        need(("desks", name, "fills"), "fill policy", desk.fills, settings.fills)
+        for place, symbol in enumerate(desk.symbols):
+            need(("desks", name, "symbols", place), "instrument", symbol, settings.instruments)
+    for symbol, instrument in settings.instruments.items():
+        for field, other in (("micro", instrument.micro), ("bars_of", instrument.bars_of)):
+            if other is not None:
+                need(("instruments", symbol, field), "instrument", other, settings.instruments)
+
+
+def _where(marks: Marks, path: tuple[str | int, ...]) -> str:
+    """File, line and key of a setting; the nearest enclosing place when the key itself was never written."""
+    shown = ".".join(str(step) for step in path)
+    mark = next((marks[path[:depth]] for depth in range(len(path), -1, -1) if path[:depth] in marks), None)
+    return f"{mark}, {shown}" if mark and shown else str(mark) if mark else shown or "settings"
+
+
+def _made(kind: Any, given: Any, path: tuple[str | int, ...], marks: Marks) -> Any:
+    """`kind` made from plain values; pydantic's complaint becomes one `BadConfig` about the first bad key."""
+    try:
+        return TypeAdapter(kind).validate_python(given)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        steps = tuple(step for step in first["loc"] if step != "[key]")
+        place = (*path, *steps)
+        more = f" ({error.error_count() - 1} more like it after this one)" if error.error_count() > 1 else ""
+        raise BadConfig(f"{_where(marks, place)}: {_complaint(kind, first, steps)}{more}") from error
+
+
+def _complaint(kind: Any, error: Mapping[str, Any], steps: tuple[str | int, ...]) -> str:
+    """What was found, what was expected, and the mend."""
+    name = str(steps[-1]) if steps else "settings"
+    if error["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+        known = _keys(_model_at(kind, steps[:-1]))
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]}?" if near else "remove it"
+        return f"there is no setting {name!r} here; there are: {', '.join(known) or 'none'}; {hint}"
+    if error["type"] in ("missing", "missing_argument"):
+        return f"{name!r} is missing, and it has no default; add it"
+    if error["type"] in ("model_type", "dict_type", "model_attributes_type"):
+        return f"found {error['input']!r}, expected settings as `key: value` lines below it; write it that way"
+    field = _field_at(kind, steps)
+    meaning = f" ({field.description})" if field is not None and field.description else ""
+    message = error["msg"].removeprefix("Value error, ").replace("Input should", "it should")
+    return f"found {error['input']!r}: {message}{meaning}; change the value"
+
+
+def _model_at(kind: Any, steps: Iterable[str | int]) -> Any:
+    """The model that a path of keys leads to, through dicts and tuples."""
+    for step in steps:
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            field = kind.model_fields.get(str(step))
+            kind = field.annotation if field is not None else None
+        else:
+            kind = next((a for a in reversed(getattr(kind, "__args__", ())) if a is not type(None) and a is not Ellipsis), None)
+        while kind is not None and not isinstance(kind, type) and type(None) in getattr(kind, "__args__", ()):
+            kind = next(a for a in kind.__args__ if a is not type(None))
+    return kind
+
+
+def _field_at(kind: Any, steps: tuple[str | int, ...]) -> Any:
+    model = _model_at(kind, steps[:-1]) if steps else None
+    return model.model_fields.get(str(steps[-1])) if isinstance(model, type) and issubclass(model, BaseModel) else None
+
+
+def _keys(model: Any) -> list[str]:
+    if isinstance(model, type) and issubclass(model, BaseModel):
+        return sorted(model.model_fields)
+    return sorted(getattr(model, "__dataclass_fields__", ()))
