@@ -1,0 +1,359 @@
+"""The metrics of a run: every headline figure with its interval, and null with a reason where there is nothing to say.
+
+Return figures rest on one return a session, flat sessions included; trade figures on closed trades, net of costs, R by
+the risk at the first stop.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import polars as pl
+
+from pse.research import bootstrap, market, trade_stats
+from pse.research import returns as series
+
+Metrics = dict[str, Any]
+WEEKDAYS = ("", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+MIN_SESSIONS, MIN_TRADES = 20, 10
+RETURN_FIGURES = tuple(
+    "total_return cagr volatility sharpe sharpe_lo sortino calmar max_drawdown max_drawdown_usd under_water_sessions "
+    "recovery_factor psr min_track_record_sessions skew kurtosis best_session worst_session".split()
+)
+TRADE_FIGURES = tuple(
+    "net_usd gross_usd fees_usd slippage_usd win_rate profit_factor expectancy_r expectancy_usd median_r std_r "
+    "best_r worst_r average_win_r average_loss_r payoff mae_r mfe_r mae_r_winners mfe_r_losers bars_held losing_run "
+    "trades_per_year turnover cost_share_gross top5_share net_without_top5_usd best_day_usd net_without_best_day_usd ambiguous_share".split()
+)
+
+
+@dataclass(frozen=True)
+class MetricsSpec:
+    """How a run is measured.
+
+    `returns_base`: a session's profit over the equity at its start, or over the allocated capital.  `sessions_per_year`
+    annualises; `hour_tz` is the zone of `by_hour`; `point_values` (money a point and unit, by symbol) is read for
+    turnover, and taken from the risk of each trade where a symbol is missing.
+    """
+
+    capital: float
+    seed: int = 0
+    sessions_per_year: float = 252.0
+    returns_base: Literal["equity", "capital"] = "equity"
+    hour_tz: str = "UTC"
+    resamples: int = 2000
+    level: float = 0.95
+    point_values: dict[str, float] = field(default_factory=dict)
+
+
+class _Sheet:
+    """Collects values; a None, NaN or infinity becomes null with its reason."""
+
+    def __init__(self) -> None:
+        self.values: Metrics = {}
+        self.reasons: dict[str, str] = {}
+        self.intervals: dict[str, list[float]] = {}
+
+    def put(self, name: str, value: float | None, why: str = "no trades") -> None:
+        if value is None or not math.isfinite(value):
+            self.values[name], self.reasons[name] = None, why
+        else:
+            self.values[name] = value
+            self.reasons.pop(name, None)
+
+    def between(self, name: str, interval: tuple[float, float] | None) -> None:
+        if interval is not None and self.values.get(name) is not None:
+            self.intervals[name] = [float(interval[0]), float(interval[1])]
+
+
+def compute_metrics(
+    trades: pl.DataFrame,
+    equity: pl.DataFrame,
+    spec: MetricsSpec,
+    refusals: dict[str, int] | None = None,
+    closes: pl.DataFrame | None = None,
+) -> Metrics:
+    """Everything of metrics.json.  Same input and seed, same output.
+
+    trades, equity: `TRADE_SCHEMA`, `EQUITY_SCHEMA`; session rows of `equity` in time order.  refusals: how often each
+    gate said no. closes: `daily_closes` of the traded symbols, for buy-and-hold and the count of market regimes.  No
+    NaN or infinity comes out.
+    """
+    sheet = _Sheet()
+    trades = trades.sort("ts_exit", "ts_entry", "trade_id")
+    sessions = equity.filter(pl.col("kind") == "session").sort("ts")
+    money = sessions["equity_usd"].to_numpy()
+    returns = _session_returns(money, spec)
+    _coverage(sheet, trades, sessions, spec)
+    if trades.height:
+        _return_figures(sheet, returns, money, spec)
+        _trade_figures(sheet, trades, spec)
+        _concentration(sheet, trades)
+        block = _intervals(sheet, trades, sessions, returns, money, spec)
+    else:
+        block = None
+        for name in RETURN_FIGURES + TRADE_FIGURES:
+            sheet.put(name, None)
+    _market(sheet, closes, spec)
+    return {
+        **sheet.values,
+        **_groups(trades, spec),
+        "monthly": _monthly(trades, sessions, spec),
+        "refusals": dict(sorted((refusals or {}).items())),
+        "intervals": sheet.intervals,
+        "reasons": sheet.reasons,
+        "method": _method(spec, block),
+    }
+
+
+def _session_returns(money: np.ndarray, spec: MetricsSpec) -> np.ndarray:
+    before = np.concatenate(([spec.capital], money[:-1])) if money.size else money
+    base = before if spec.returns_base == "equity" else np.full(money.size, spec.capital)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return (money - before) / base
+
+
+def _coverage(sheet: _Sheet, trades: pl.DataFrame, sessions: pl.DataFrame, spec: MetricsSpec) -> None:
+    net = trades["net_usd"].to_numpy()
+    sheet.put("trades", trades.height)
+    sheet.put("wins", int((net > 0.0).sum()))
+    sheet.put("losses", int((net < 0.0).sum()))
+    sheet.put("sessions", sessions.height)
+    sheet.put("years", sessions.height / spec.sessions_per_year)
+    sheet.put("capital_usd", spec.capital)
+    sheet.put("mean_equity_usd", trade_stats.mean(sessions["equity_usd"].to_numpy()), "no finished session")
+    present = int(sessions["session_minutes"].sum())
+    sheet.put("exposure", int(sessions["in_market_minutes"].sum()) / present if present else None, "no session minutes")
+
+
+def _return_figures(sheet: _Sheet, returns: np.ndarray, money: np.ndarray, spec: MetricsSpec) -> None:
+    broken = not np.isfinite(returns).all() or bool((money <= 0.0).any())
+    if returns.size == 0 or broken:
+        why = "equity fell to zero or below" if broken else "no finished session"
+        for name in RETURN_FIGURES:
+            sheet.put(name, None, why)
+        return
+    year, n = spec.sessions_per_year, returns.size
+    short = f"window is {n} sessions, shorter than one year ({year:g})"
+    flat = "one session" if n < 2 else "every session has the same return"
+    deviation, shape = series.spread(returns), series.moments(returns)
+    ratio = None if deviation is None else float(returns.mean()) / deviation
+    worst_money = series.max_drawdown_money(money, spec.capital)
+    compounded = money / np.concatenate(([spec.capital], money[:-1])) - 1.0
+    sheet.put("total_return", float(money[-1] / spec.capital - 1.0))
+    sheet.put("cagr", series.annual_growth(compounded, year) if n >= year else None, short)
+    sheet.put("volatility", None if deviation is None else deviation * math.sqrt(year), flat)
+    sheet.put("sharpe", series.sharpe(returns, year), flat)
+    rho = series.autocorrelation(returns)
+    sheet.put(
+        "sharpe_lo",
+        None if ratio is None or rho is None else ratio * math.sqrt(year) * series.lo_factor(rho, year),
+        flat,
+    )
+    sheet.put("sortino", series.sortino(returns, year), "no losing session")
+    sheet.put("max_drawdown", float(series.drawdown_path(money, spec.capital).min()))
+    sheet.put("max_drawdown_usd", worst_money)
+    sheet.put("under_water_sessions", series.longest_under_water(money, spec.capital))
+    sheet.put("calmar", series.calmar(compounded, year) if n >= year else None, short if n < year else "no drawdown")
+    sheet.put(
+        "recovery_factor", float(money[-1] - spec.capital) / -worst_money if worst_money < 0.0 else None, "no drawdown"
+    )
+    sheet.put("skew", shape[0] if shape else None, flat)
+    sheet.put("kurtosis", shape[1] if shape else None, flat)
+    sheet.put("psr", series.probabilistic_sharpe(ratio, n, *shape) if ratio is not None and shape else None, flat)
+    needed = series.min_track_record(ratio, *shape) if ratio is not None and shape else None
+    sheet.put("min_track_record_sessions", needed, "the Sharpe ratio is not above 0" if ratio is not None else flat)
+    sheet.put("best_session", float(returns.max()))
+    sheet.put("worst_session", float(returns.min()))
+
+
+def _trade_figures(sheet: _Sheet, trades: pl.DataFrame, spec: MetricsSpec) -> None:
+    net, r = trades["net_usd"].to_numpy(), trades["r_net"].to_numpy()
+    known, won, lost = trade_stats.finite(r), net > 0.0, net < 0.0
+    no_risk, no_win, no_loss = "no trade has a first stop", "no winning trade", "no losing trade"
+    for name in ("net_usd", "gross_usd", "fees_usd", "slippage_usd"):
+        sheet.put(name, float(trades[name].sum()))
+    sheet.put("win_rate", float(won.mean()))
+    sheet.put("profit_factor", trade_stats.profit_factor(net), no_loss)
+    sheet.put("expectancy_r", trade_stats.mean(r), no_risk)
+    sheet.put("expectancy_usd", float(net.mean()))
+    sheet.put("median_r", float(np.median(known)) if known.size else None, no_risk)
+    sheet.put("std_r", float(known.std(ddof=1)) if known.size > 1 else None, "fewer than two trades with a first stop")
+    sheet.put("best_r", float(known.max()) if known.size else None, no_risk)
+    sheet.put("worst_r", float(known.min()) if known.size else None, no_risk)
+    win_r, loss_r = trade_stats.mean(r[won]), trade_stats.mean(r[lost])
+    sheet.put("average_win_r", win_r, no_win)
+    sheet.put("average_loss_r", loss_r, no_loss)
+    sheet.put(
+        "payoff", win_r / -loss_r if win_r is not None and loss_r else None, no_loss if win_r is not None else no_win
+    )
+    mae, mfe = trades["mae_r"].to_numpy(), trades["mfe_r"].to_numpy()
+    for name, values, why in (
+        ("mae_r", mae, no_risk),
+        ("mfe_r", mfe, no_risk),
+        ("mae_r_winners", mae[won], no_win),
+        ("mfe_r_losers", mfe[lost], no_loss),
+    ):
+        sheet.put(name, trade_stats.mean(values), why)
+    sheet.put("bars_held", trade_stats.mean(trades["bars_held"].to_numpy().astype(np.float64)))
+    sheet.put("losing_run", trade_stats.longest_losing_run(net))
+    sheet.put("ambiguous_share", float(trades["ambiguous"].mean() or 0.0))  # type: ignore[arg-type]
+    years = sheet.values["years"]
+    sheet.put("trades_per_year", trades.height / years if years else None, "no finished session")
+    before_costs = sheet.values["gross_usd"] + sheet.values["slippage_usd"]
+    costs = sheet.values["fees_usd"] + sheet.values["slippage_usd"]
+    sheet.put("cost_share_gross", costs / before_costs if before_costs > 0.0 else None, "no profit before costs")
+    sheet.put(
+        "turnover", _turnover(trades, sheet.values["mean_equity_usd"], years, spec), "no session or no point value"
+    )
+
+
+def _turnover(trades: pl.DataFrame, equity: float | None, years: float, spec: MetricsSpec) -> float | None:
+    """Notional of both sides over the mean equity, a year."""
+    points = trades["risk_points"].to_numpy()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        unit = np.where(points > 0.0, trades["risk_usd"].to_numpy() / points, np.nan)  # money a point, all units
+    given = (
+        trades["symbol"]
+        .replace_strict(spec.point_values, default=None, return_dtype=pl.Float64)
+        .cast(pl.Float64)
+        .to_numpy()
+    )
+    unit = np.where(np.isfinite(given), given * trades["quantity"].to_numpy(), unit)
+    notional = unit * (trades["entry_price"].to_numpy() + trades["exit_price"].to_numpy())
+    if not years or not equity or equity <= 0.0 or not np.isfinite(notional).all():
+        return None
+    return float(np.abs(notional).sum()) / equity / years
+
+
+def _concentration(sheet: _Sheet, trades: pl.DataFrame) -> None:
+    net = trades["net_usd"].to_numpy()
+    total, top = float(net.sum()), float(np.sort(net)[::-1][:5].sum())
+    day = trades.group_by("session_date").agg(pl.col("net_usd").sum())["net_usd"].to_numpy()
+    sheet.put("top5_share", top / total if total > 0.0 else None, "no net profit to share")
+    sheet.put("net_without_top5_usd", total - top)
+    sheet.put("best_day_usd", float(day.max()))
+    sheet.put("net_without_best_day_usd", total - float(day.max()))
+
+
+def _intervals(
+    sheet: _Sheet,
+    trades: pl.DataFrame,
+    sessions: pl.DataFrame,
+    returns: np.ndarray,
+    money: np.ndarray,
+    spec: MetricsSpec,
+) -> float | None:
+    """Intervals of the headline figures from one resampling of the sessions; gives the mean block, None where sessions
+    or trades are too few."""
+    sheet.between("win_rate", bootstrap.wilson(sheet.values["wins"], trades.height, spec.level))
+    n = returns.size
+    if n < MIN_SESSIONS or trades.height < MIN_TRADES or sheet.values["total_return"] is None:
+        return None
+    net, r = trades["net_usd"].to_numpy(), trades["r_net"].to_numpy()
+    known = np.isfinite(r)
+    dates = sessions["session_date"].to_numpy()
+    row = np.clip(np.searchsorted(dates, trades["session_date"].to_numpy()), 0, n - 1)
+    parts = (
+        np.where(known, r, 0.0),
+        known.astype(np.float64),
+        np.maximum(net, 0.0),
+        np.maximum(-net, 0.0),
+        net,
+        np.ones(net.size),
+    )
+    columns = np.column_stack([returns, returns**2] + [np.bincount(row, part, n) for part in parts])
+    block = bootstrap.block_length(returns)
+    sums, drawdowns = bootstrap.resample(columns, returns, block, spec.resamples, spec.seed)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        average = sums[:, 0] / n
+        deviation = np.sqrt(np.maximum(sums[:, 1] - n * average**2, 0.0) / (n - 1))
+        found = {
+            "sharpe": average / deviation * math.sqrt(spec.sessions_per_year),
+            "expectancy_r": sums[:, 2] / sums[:, 3],
+            "profit_factor": sums[:, 4] / sums[:, 5],
+            "net_usd": sums[:, 6],
+            "expectancy_usd": sums[:, 6] / sums[:, 7],
+            "max_drawdown": drawdowns,
+        }
+    for name, values in found.items():
+        sheet.between(name, bootstrap.percentile_interval(values, spec.level))
+    return block
+
+
+def _market(sheet: _Sheet, closes: pl.DataFrame | None, spec: MetricsSpec) -> None:
+    parts = [] if closes is None else closes.partition_by("symbol", maintain_order=True)
+    found = [part.sort("session_date")["close"].to_numpy() for part in parts]
+    found = [c for c in found if c.size > 1 and np.isfinite(c).all() and (c > 0.0).all()]
+    why = "no daily closes were given"
+    sheet.put("buy_hold_return", market.hold_return(found), why)
+    sheet.put(
+        "buy_hold_sharpe", market.hold_sharpe(found, spec.sessions_per_year), "closes do not move" if found else why
+    )
+    sheet.put("market_phases", max(market.turns(c) for c in found) if found else None, why)
+
+
+def _groups(trades: pl.DataFrame, spec: MetricsSpec) -> dict[str, Any]:
+    net, r = trades["net_usd"].to_numpy(), trades["r_net"].to_numpy()
+    keys = {
+        "by_tactic": trades["tactic"],
+        "by_grade": trades["grade"].fill_null(""),
+        "by_direction": trades["direction"],
+        "by_symbol": trades["symbol"],
+        "by_exit": trades["exit_reason"],
+    }
+    groups: dict[str, Any] = {name: trade_stats.by(key, net, r) for name, key in keys.items()}
+    groups["by_hour"] = trade_stats.by(
+        trade_stats.hours(trades["ts_entry"], spec.hour_tz), net, r, lambda hour: f"{hour:02d}"
+    )
+    groups["by_weekday"] = trade_stats.by(
+        trade_stats.weekdays(trades["session_date"]), net, r, lambda day: WEEKDAYS[int(str(day))]
+    )
+    return groups
+
+
+def _monthly(trades: pl.DataFrame, sessions: pl.DataFrame, spec: MetricsSpec) -> list[Metrics]:
+    """One row a month with a session: profit from the equity, return over the equity at its start (or the capital),
+    trades closed."""
+    if not trades.height or not sessions.height:
+        return []
+    ends = sessions.group_by((pl.col("session_date") // 100).alias("month"), maintain_order=True).agg(
+        pl.col("equity_usd").last()
+    )
+    closed = dict(trades.group_by((pl.col("session_date") // 100).alias("month")).len().iter_rows())
+    rows, before = [], spec.capital
+    for month, end in ends.iter_rows():
+        base = before if spec.returns_base == "equity" else spec.capital
+        rows.append(
+            {
+                "month": f"{month // 100:04d}-{month % 100:02d}",
+                "net_usd": end - before,
+                "return": (end - before) / base if base > 0.0 else None,
+                "trades": int(closed.get(month, 0)),
+            }
+        )
+        before = end
+    return rows
+
+
+def _method(spec: MetricsSpec, block: float | None) -> Metrics:
+    """The conventions behind the figures, for whoever reads them elsewhere."""
+    few = f"no bootstrap: it needs {MIN_SESSIONS} sessions and {MIN_TRADES} trades"
+    return {
+        "returns_base": spec.returns_base,
+        "sessions_per_year": spec.sessions_per_year,
+        "risk_free": 0.0,
+        "psr_convention": series.PSR_CONVENTION,
+        "hour_tz": spec.hour_tz,
+        "level": spec.level,
+        "win_rate_interval": "Wilson",
+        "interval": few
+        if block is None
+        else "stationary bootstrap of sessions, percentile; covers less than it says when sessions are correlated",
+        "block_sessions": block,
+        "resamples": spec.resamples if block is not None else 0,
+        "seed": spec.seed,
+    }

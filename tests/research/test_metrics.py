@@ -1,0 +1,225 @@
+"""The metrics of a run: definitions by hand, nulls with reasons, and what must not change them."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pse.research.market import daily_closes, turns
+from pse.research.metrics import RETURN_FIGURES, TRADE_FIGURES, MetricsSpec, compute_metrics
+from pse.research.trade_stats import EQUITY_SCHEMA, TRADE_SCHEMA
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "reports"))
+from make_run import CAPITAL, make_bars, make_equity, make_trades
+
+HOUR = 3_600_000_000_000
+DAY = 24 * HOUR
+SPEC = MetricsSpec(100_000.0)
+
+
+def trade(i, net, risk=100.0, day=20240102, **more):
+    row = {
+        name: ("" if kind == pl.String else False if kind == pl.Boolean else 0) for name, kind in TRADE_SCHEMA.items()
+    }
+    row |= {
+        "trade_id": f"t{i}",
+        "symbol": "ES",
+        "tactic": "a",
+        "grade": "A",
+        "direction": "LONG",
+        "quantity": 1.0,
+        "ts_entry": i * HOUR,
+        "ts_exit": i * HOUR + 1,
+        "session_date": day,
+        "entry_price": 5000.0,
+        "exit_price": 5000.0 + net / 50.0,
+        "risk_points": risk / 50.0,
+        "risk_usd": risk,
+        "gross_usd": net + 5.0,
+        "fees_usd": 5.0,
+        "slippage_usd": 12.5,
+        "net_usd": net,
+        "r_net": net / risk,
+        "exit_reason": "SL",
+    }
+    return row | more
+
+
+def frames(nets, equity=None):
+    days = np.datetime64("2024-01-02") + np.arange(len(nets))
+    dates = [int(str(day).replace("-", "")) for day in days]
+    trades = pl.DataFrame([trade(i, net, day=dates[i]) for i, net in enumerate(nets)], schema=TRADE_SCHEMA)
+    levels = equity if equity is not None else (100_000.0 + np.cumsum(nets)).tolist()
+    rows = [(i * DAY, dates[i], "session", level, level, 60, 1200) for i, level in enumerate(levels)]
+    return trades, pl.DataFrame(rows, schema=EQUITY_SCHEMA, orient="row")
+
+
+def test_trade_figures_of_five_trades_by_hand():
+    m = compute_metrics(*frames([200.0, -100.0, 50.0, -100.0, 150.0]), SPEC)
+    assert (m["trades"], m["wins"], m["losses"]) == (5, 3, 2)
+    assert m["net_usd"] == 200.0 and m["gross_usd"] == 225.0 and m["fees_usd"] == 25.0
+    assert m["profit_factor"] == pytest.approx(400 / 200)
+    assert m["expectancy_r"] == pytest.approx(0.4) and m["median_r"] == 0.5 and m["payoff"] == pytest.approx(4 / 3)
+    assert m["win_rate"] == 0.6 and m["losing_run"] == 1
+    assert m["best_day_usd"] == 200.0 and m["net_without_best_day_usd"] == 0.0 and m["top5_share"] == pytest.approx(1.0)
+    assert m["cost_share_gross"] == pytest.approx((25 + 62.5) / (225 + 62.5))
+    assert m["exposure"] == pytest.approx(0.05)
+    assert m["max_drawdown_usd"] == -150.0 and m["recovery_factor"] == pytest.approx(200 / 150)
+
+
+def test_turnover_counts_both_sides_a_year():
+    m = compute_metrics(*frames([0.0] * 252), SPEC)
+    assert m["turnover"] == pytest.approx(252 * 2 * 5000 * 50 / 100_000)
+    assert compute_metrics(*frames([0.0] * 252), MetricsSpec(100_000.0, point_values={"ES": 5.0}))[
+        "turnover"
+    ] == pytest.approx(252 * 0.5)
+
+
+def test_returns_by_capital_divide_by_the_allocation():
+    nets = [1000.0, 1000.0, -500.0]
+    by_equity = compute_metrics(*frames(nets), SPEC)
+    by_capital = compute_metrics(*frames(nets), MetricsSpec(100_000.0, returns_base="capital"))
+    assert by_capital["best_session"] == pytest.approx(0.01) and by_capital["worst_session"] == pytest.approx(-0.005)
+    assert by_equity["worst_session"] == pytest.approx(-500 / 102_000)
+    assert by_capital["method"]["returns_base"] == "capital"
+
+
+def test_a_run_without_trades_has_no_return_figures_and_says_why():
+    empty = pl.DataFrame(schema=TRADE_SCHEMA)
+    m = compute_metrics(empty, frames([0.0] * 30)[1], SPEC, {"rr": 4})
+    assert m["trades"] == 0 and m["refusals"] == {"rr": 4} and m["sessions"] == 30
+    for name in RETURN_FIGURES + TRADE_FIGURES:
+        assert m[name] is None and m["reasons"][name] == "no trades"
+    assert m["intervals"] == {} and m["monthly"] == []
+
+
+def test_no_losing_trade_makes_the_profit_factor_null_not_infinite():
+    m = compute_metrics(*frames([100.0, 50.0]), SPEC)
+    assert m["profit_factor"] is None and m["reasons"]["profit_factor"] == "no losing trade"
+
+
+def test_calmar_and_growth_are_refused_under_a_year():
+    m = compute_metrics(*frames([100.0, -50.0] * 40), SPEC)
+    assert m["calmar"] is None and m["cagr"] is None and "one year" in m["reasons"]["calmar"]
+    full = compute_metrics(*frames([100.0, -50.0] * 126), SPEC)
+    assert full["calmar"] > 0 and full["cagr"] > 0
+
+
+def test_equity_at_zero_gives_no_return_figures():
+    m = compute_metrics(*frames([-60_000.0, -50_000.0, 10.0]), SPEC)
+    assert (
+        m["sharpe"] is None
+        and m["reasons"]["total_return"] == "equity fell to zero or below"
+        and m["net_usd"] == -109_990.0
+    )
+
+
+def test_intervals_hold_their_figure_and_are_seeded():
+    random = np.random.default_rng(2)
+    nets = (random.choice([-100.0, 180.0], 200)).tolist()
+    m, again = compute_metrics(*frames(nets), SPEC), compute_metrics(*frames(nets), SPEC)
+    assert m == again
+    for name in ("win_rate", "sharpe", "expectancy_r", "profit_factor", "net_usd"):
+        low, high = m["intervals"][name]
+        assert low < m[name] < high
+    assert (
+        m["intervals"]["sharpe"]
+        != compute_metrics(*frames(nets), MetricsSpec(100_000.0, seed=1))["intervals"]["sharpe"]
+    )
+
+
+def test_few_trades_have_no_bootstrap_and_the_method_says_so():
+    m = compute_metrics(*frames([100.0, -50.0, 25.0]), SPEC)
+    assert set(m["intervals"]) == {"win_rate"} and "needs 20 sessions and 10 trades" in m["method"]["interval"]
+
+
+def test_hours_are_local_and_groups_are_named():
+    trades, equity = frames([100.0, -50.0])
+    m = compute_metrics(trades, equity, MetricsSpec(100_000.0, hour_tz="America/New_York"))
+    assert set(m["by_hour"]) == {"19", "20"}  # 00:00 and 01:00 UTC on 1 January 1970
+    assert set(m["by_weekday"]) == {"Tue", "Wed"} and set(m["by_direction"]) == {"LONG"}
+
+
+def test_months_follow_the_equity():
+    trades, equity = frames([1000.0, -500.0])
+    equity = equity.with_columns(session_date=pl.Series([20240131, 20240201], dtype=pl.Int32))
+    trades = trades.with_columns(session_date=pl.Series([20240131, 20240201], dtype=pl.Int32))
+    rows = compute_metrics(trades, equity, SPEC)["monthly"]
+    assert [(row["month"], row["net_usd"], row["trades"]) for row in rows] == [
+        ("2024-01", 1000.0, 1),
+        ("2024-02", -500.0, 1),
+    ]
+    assert rows[1]["return"] == pytest.approx(-500 / 101_000)
+
+
+@pytest.mark.parametrize(
+    ("closes", "phases"),
+    [([100, 110, 95, 105], 1), ([100, 79, 90], 1), ([100, 79, 95], 2), ([100, 130, 103, 124], 3), ([], 1)],
+)
+def test_a_market_phase_ends_with_a_turn_of_a_fifth(closes, phases):
+    assert turns(np.array(closes, float)) == phases
+
+
+def test_buy_and_hold_comes_from_the_sessions_last_closes():
+    bars = make_bars(5)
+    closes = daily_closes(bars)
+    assert closes.height == 5 and closes["close"].to_list() == bars.close[1319::1320].tolist()
+    trades, equity = frames([10.0, -5.0])
+    m = compute_metrics(trades, equity, SPEC, closes=closes)
+    assert m["buy_hold_return"] == pytest.approx(bars.close[-1] / bars.close[1319] - 1) and m["market_phases"] == 1
+
+
+def walk(value):
+    if isinstance(value, dict):
+        for item in value.values():
+            yield from walk(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from walk(item)
+    else:
+        yield value
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 40), st.floats(0.0, 3.0))
+def test_groups_add_up_and_no_number_is_infinite(seed, sessions, a_session):
+    bars = make_bars(sessions, seed)
+    trades = make_trades(bars, a_session, seed) if a_session > 0.1 else pl.DataFrame(schema=TRADE_SCHEMA)
+    m = compute_metrics(
+        trades, make_equity(bars, trades), MetricsSpec(CAPITAL, resamples=100), closes=daily_closes(bars)
+    )
+    json.dumps(m, allow_nan=False)
+    assert all(not isinstance(leaf, (np.generic, np.ndarray)) for leaf in walk(m))
+    for name in ("by_tactic", "by_grade", "by_hour", "by_weekday", "by_direction", "by_exit", "by_symbol"):
+        assert sum(group["net_usd"] for group in m[name].values()) == pytest.approx(m["net_usd"] or 0.0, abs=1e-6)
+        assert sum(group["trades"] for group in m[name].values()) == m["trades"]
+    assert {name for name, value in m.items() if value is None} == set(m["reasons"])
+
+
+def test_ten_times_the_capital_leaves_every_ratio():
+    bars = make_bars(60)
+    trades = make_trades(bars, edge=1.0)
+    equity = make_equity(bars, trades)
+    money = ["gross_usd", "fees_usd", "slippage_usd", "net_usd", "risk_usd"]
+    large = trades.with_columns(pl.col(*money) * 10.0)
+    small_m = compute_metrics(trades, equity, MetricsSpec(CAPITAL))
+    large_m = compute_metrics(
+        large, equity.with_columns(pl.col("equity_usd", "cash_usd") * 10.0), MetricsSpec(CAPITAL * 10.0)
+    )
+    for name in (
+        "sharpe",
+        "sortino",
+        "max_drawdown",
+        "profit_factor",
+        "expectancy_r",
+        "total_return",
+        "cost_share_gross",
+        "turnover",
+        "psr",
+    ):
+        assert large_m[name] == pytest.approx(small_m[name], rel=1e-9)
