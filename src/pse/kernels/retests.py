@@ -5,6 +5,8 @@ order of time, with the levels known at each bar.  Objects and bars are forward 
 A row at bar t rests on bars <= t only: fields of later life (ended, inverted, stale) are read by comparing them with t.
 """
 
+from math import isnan, nan
+
 import numpy as np
 from numba import njit
 
@@ -59,7 +61,7 @@ def point_of_interest(top, bottom, direction, block_top, block_bottom, min_overl
     The overlap with the order block when it is at least `min_overlap` of the gap's width, else the half on the near side.  Block NaN: none.
     """
     upper, lower, kind = bottom, top, FVG_OB                       # no overlap
-    if block_top == block_top:
+    if not isnan(block_top):
         upper, lower = min(top, block_top), max(bottom, block_bottom)
     if not (upper > lower and upper - lower >= min_overlap * (top - bottom) - EPS):
         middle = 0.5 * (top + bottom)
@@ -107,9 +109,9 @@ def tag_pair(high, low, close, close_raw, atr, mss, gap, block, start, rules, sh
         if t < start:
             continue
         usable = block_row >= 0 and block.invalid_at >= t
-        near, far, kind = point_of_interest(gap.top, gap.bottom, d, block.top if usable else np.nan, block.bottom if usable else np.nan,
+        near, far, kind = point_of_interest(gap.top, gap.bottom, d, block.top if usable else nan, block.bottom if usable else nan,
                                             rules.min_overlap)
-        tol = min(rules.tol_fraction * close_raw[t], rules.tol_atr * atr[t]) if atr[t] == atr[t] else np.nan
+        tol = min(rules.tol_fraction * close_raw[t], rules.tol_atr * atr[t]) if not isnan(atr[t]) else nan
         code = retest_code(d, reach, close[t], near, far, tol, deepest, rules.max_fill)
         if code != NO_TAG and not tagging:
             episode += 1
@@ -217,7 +219,7 @@ def price_retests(tags, gaps, levels, offset, close_raw, atr, rules, finds):
         gap = gaps[tag.gap]
         find.tag, find.entry = i, round_limit(close_raw[t], d, rules.tick)
         find.buffer = max(rules.buffer_ticks * rules.tick, rules.buffer_atr * atr[t])
-        find.stop, find.risk, find.cap, find.target, find.rr, find.target2, find.rr2 = np.nan, np.nan, np.nan, np.nan, np.nan, np.nan, np.nan
+        find.stop, find.risk, find.cap, find.target, find.rr, find.target2, find.rr2 = nan, nan, nan, nan, nan, nan, nan
         find.level, find.level2, find.blocker, find.weight, find.widened = NO_LEVEL, NO_LEVEL, -1, 0.0, False
         if t - (last_long if d > 0 else last_short) < rules.min_bars_between:
             find.code = MIN_BARS_BETWEEN

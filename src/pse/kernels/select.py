@@ -3,6 +3,8 @@
 Small arrays, no allocation: the caller owns `order` and `status`.  The gates decide later which of the kept ones is the candidate.
 """
 
+from math import isnan
+
 from numba import njit
 
 from pse.kernels.contract import NOT_EVALUATED
@@ -19,10 +21,10 @@ def setup_rank(quality, confidence, tcc_score, reward_r, base, bonus):
     tcc_score: score of the setup's own direction; NOT_EVALUATED or NaN adds nothing.  reward_r: first target in R, NaN (no target) adds nothing.
     base NaN: the tactic ranks by its confidence alone (zones, strategies, open calls).
     """
-    if base != base:
+    if isnan(base):
         return confidence
-    conviction = tcc_score if tcc_score != NOT_EVALUATED and tcc_score == tcc_score else 0.0
-    reward = min(reward_r / 3.0, 1.0) if reward_r == reward_r else 0.0
+    conviction = 0.0 if isnan(tcc_score) or tcc_score == NOT_EVALUATED else tcc_score
+    reward = 0.0 if isnan(reward_r) else min(reward_r / 3.0, 1.0)
     return 0.40 * quality + 0.20 * conviction + 0.20 * reward + 0.20 * base + bonus
 
 
@@ -42,9 +44,10 @@ def comes_before(i, j, rank, precedence, event):
 def is_twin(i, n, rank, direction, group, precedence, event):
     """Whether another row of the same direction and group is of a better tactic, or of the same and goes before; group -1 stands alone."""
     for j in range(n):
-        if j != i and group[i] >= 0 and group[j] == group[i] and direction[j] == direction[i]:
-            if precedence[j] < precedence[i] or (precedence[j] == precedence[i] and comes_before(j, i, rank, precedence, event)):
-                return True
+        same_idea = j != i and group[i] >= 0 and group[j] == group[i] and direction[j] == direction[i]
+        better = precedence[j] < precedence[i] or (precedence[j] == precedence[i] and comes_before(j, i, rank, precedence, event))
+        if same_idea and better:
+            return True
     return False
 
 

@@ -3,7 +3,7 @@
 All prices here are as traded (raw points).  `direction` is +1 long, -1 short.  Codes index `CODES`.
 """
 
-from math import ceil, exp, floor
+from math import ceil, exp, floor, inf, isnan, nan
 
 from numba import njit
 
@@ -54,7 +54,7 @@ def stop_check(entry, stop, direction, tick, atr, cap_points, min_ticks=4.0, min
     entry, stop: grid prices; atr: points; cap_points: largest risk allowed, NaN for `cap_atr` times the atr.
     Returns (code, stop, risk_points, cap_points, widened); code OK, STOP_WRONG_SIDE or SL_CAP (cap inclusive).
     """
-    cap = cap_points if cap_points == cap_points else cap_atr * atr
+    cap = cap_atr * atr if isnan(cap_points) else cap_points
     risk = direction * (entry - stop)
     if not risk > EPS:
         return STOP_WRONG_SIDE, stop, risk, cap, False
@@ -92,10 +92,10 @@ def kernel_tp1(entry, stop, direction, levels, priorities, tick, atr, rr_star=2.
     risk = direction * (entry - stop)
     blocker = nearest_block(entry, risk, direction, levels, priorities, block_r, block_priority)
     if blocker >= 0:
-        return TP_BLOCKED, float("nan"), direction * (levels[blocker] - entry) / risk, NO_LEVEL, 0.0, blocker
+        return TP_BLOCKED, nan, direction * (levels[blocker] - entry) / risk, NO_LEVEL, 0.0, blocker
 
-    reach = max_atr * atr if atr == atr else float("inf")
-    best_price, best_rr, best_row, best_weight = float("nan"), float("nan"), NO_LEVEL, -1.0
+    reach = inf if isnan(atr) else max_atr * atr
+    best_price, best_rr, best_row, best_weight = nan, nan, NO_LEVEL, -1.0
     for i in range(-1, levels.size):                   # the plain multiple of risk comes first, as row -1
         if i < 0:
             price, priority = entry + direction * min(rr_star, reach / risk) * risk, base_priority

@@ -6,6 +6,7 @@ Ids are `type:symbol:timeframe:direction:ts_open` of the bar that defines the ob
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import isnan
 from typing import Any
 
 import numpy as np
@@ -78,8 +79,8 @@ class Journalist:
 
     def _targets(self, finds: np.ndarray) -> Iterator[dict[str, Any]]:
         for row, row2, target, target2 in zip(*(_list(finds[c]) for c in ("level", "level2", "target", "target2")), strict=True):
-            yield {"target_source": self._source(row) if target == target else None, "target_level": self._level_id(row),
-                   "target2_source": self._source(row2) if target2 == target2 else None, "target2_level": self._level_id(row2)}
+            yield {"target_source": self._source(row) if not isnan(target) else None, "target_level": self._level_id(row),
+                   "target2_source": self._source(row2) if not isnan(target2) else None, "target2_level": self._level_id(row2)}
 
     def _source(self, row: int) -> str:
         return POOL_KINDS[self.levels.kind[row] if row >= 0 else R_MULTIPLE]
@@ -104,7 +105,7 @@ def _list(column: np.ndarray | list[Any]) -> list[Any]:
 
 def _or_none(column: np.ndarray) -> list[Any]:
     """Values with NaN as None."""
-    return [None if value != value else value for value in column.tolist()]
+    return [None if isnan(value) else value for value in column.tolist()]
 
 
 def _records(columns: dict[str, list[Any]], size: int) -> Iterator[dict[str, Any]]:
