@@ -102,7 +102,58 @@ def score_breaks(breaks, open_, high, low, close, atr_before, rvol, htf_trend, g
         row.mqs_next = mqs_score(row.q_disp, row.q_close, row.q_fvg_next, row.q_sweep, row.q_vol, row.q_level, row.q_htf)
 
 
+# --- the data behind a decision ---------------------------------------------------------------------------------------------------------------
 @njit(cache=True)
 def data_score(completeness, freshness, validity, continuity):
     """Data quality, 0..1, from its four shares."""
     return 0.4 * completeness + 0.2 * freshness + 0.3 * validity + 0.1 * continuity
+
+
+@njit(cache=True)
+def freshness(age_ns, length_ns):
+    """1 up to an age of two bar lengths, falling in a straight line to 0 at four."""
+    return clip(2.0 - 0.5 * age_ns / length_ns)
+
+
+@njit(cache=True)
+def open_time(ts, session, session_open, break_open, break_close, before):
+    """Time that markets were open from the first session to each moment, halts left out, int64[n] ns; `before`: that time at each session's open."""
+    out = np.empty(ts.size, np.int64)
+    for t in range(ts.size):
+        s = session[t]
+        halt = min(ts[t], break_close[s]) - max(session_open[s], break_open[s])
+        out[t] = before[s] + ts[t] - session_open[s] - max(halt, 0)
+    return out
+
+
+@njit(cache=True)
+def is_sound(open_, high, low, close, volume):
+    """Whether a bar passes the checks of its prices and volume (unknown volume passes)."""
+    inside = low <= open_ and low <= close and open_ <= high and close <= high
+    return inside and np.isfinite(high - low) and not volume < 0.0
+
+
+@njit(cache=True)
+def data_scores(open_, high, low, close, volume, session, atr_before, n_src, elapsed, age_ns, intervals, length_ns, source_ns, jump_atr):
+    """Data-quality score at each decision bar, float64[n], over the last `intervals` bar lengths of open time.
+
+    Prices float64[n] forward adjusted, elapsed int64[n] open time at the bar's close (see `open_time`), n_src source bars held, age_ns float64[n] since
+    the last source bar.  Completeness: source bars present over expected; validity: share of sound bars; continuity: 1 - share of bars whose close
+    lies more than jump_atr ranges from the last one of the same session.
+    """
+    n, window = close.size, intervals * length_ns
+    scores = np.empty(n)
+    first, present, sound, jumps = 0, 0, 0, 0
+    for t in range(n):
+        present += n_src[t]
+        sound += is_sound(open_[t], high[t], low[t], close[t], volume[t])
+        jumps += t > 0 and session[t] == session[t - 1] and abs(close[t] - close[t - 1]) > jump_atr * atr_before[t]
+        while elapsed[first] <= elapsed[t] - window:
+            present -= n_src[first]
+            sound -= is_sound(open_[first], high[first], low[first], close[first], volume[first])
+            jumps -= first > 0 and session[first] == session[first - 1] and abs(close[first] - close[first - 1]) > jump_atr * atr_before[first]
+            first += 1
+        expected = min(window, elapsed[t] - elapsed[0] + length_ns) / source_ns
+        bars = t - first + 1
+        scores[t] = data_score(clip(present / expected), freshness(age_ns[t], length_ns), sound / bars, 1.0 - jumps / bars)
+    return scores

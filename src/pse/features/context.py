@@ -1,0 +1,95 @@
+"""The context of a decision: one row of numbers a decision bar, in the columns of the kernels' contract."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from pse.domain.bars import timeframe_ns
+from pse.domain.instruments import Instrument
+from pse.domain.sessions import Sessions
+from pse.features.build import Features
+from pse.kernels import contract as k
+from pse.kernels.quality import data_scores, open_time
+from pse.kernels.resample import asof_rows
+
+QUALITY_INTERVALS = 20            # decision intervals that the data-quality score looks back on
+JUMP_ATR = 10.0                   # a change of close beyond this many ranges inside a session is a jump nobody explained
+NO_END_NS = float(k.NEVER)        # time left where a session has no end
+
+
+def context_rows(features: Features, instrument: Instrument, blackouts: Sequence[tuple[int, int]] = (),
+                 spread_ticks: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """(decision times int64[rows], float64[rows, len(CONTEXT_COLUMNS)]), one row a decision bar.
+
+    `blackouts`: (start_ns, end_ns) with start <= T < end inside.  `spread_ticks`: float64 a base bar, NaN where unknown; without it the column is NaN.
+    Columns of features that are not computed hold NOT_EVALUATED.  DAILY_ROW counts the rows of `features.daily_returns` known at T, DAILY_CLOSE is the
+    last of their closes on the price scale of the bar's contract.
+    """
+    bars, decision, columns = features.bars, features.decision, features.columns
+    n, ts = len(decision), decision.ts_close
+    out = np.empty((n, len(k.CONTEXT_COLUMNS)))
+    out[:] = _blank_row()
+    last = asof_rows(bars.ts_close, ts)
+    ready = np.isfinite(columns["atr"]) & np.isfinite(columns["atr_before"])
+    ready[:features.spec.rvol_period] = False
+    age = _age(features, ts, last)
+    out[:, k.C_CLOSE], out[:, k.C_ATR], out[:, k.C_READY] = decision.close, columns["atr"], ready
+    out[:, k.C_DATA_SCORE], out[:, k.C_LAST_BAR_AGE_NS] = _scores(features, age), age
+    out[:, k.C_SESSION_LEFT_NS] = NO_END_NS if has_no_end(decision.sessions, instrument) else decision.sessions.close_ns[decision.session] - ts
+    out[:, k.C_BLACKOUT] = inside(ts, blackouts)
+    if spread_ticks is not None:
+        out[:, k.C_SPREAD_TICKS] = spread_ticks[last]
+    out[:, k.C_MSS_DIR], out[:, k.C_SWING_HIGH], out[:, k.C_SWING_LOW] = columns["mss_dir"], columns["swing_high"], columns["swing_low"]
+    out[:, k.C_DAILY_ROW], out[:, k.C_DAILY_CLOSE] = _daily(features, ts)
+    return ts, out
+
+
+def _blank_row() -> np.ndarray:
+    """What a column holds before anything is computed: NOT_EVALUATED, NaN for prices and spread."""
+    row = np.full(len(k.CONTEXT_COLUMNS), k.NOT_EVALUATED)
+    row[[k.C_SPREAD_TICKS, k.C_SWING_HIGH, k.C_SWING_LOW, k.C_DAILY_CLOSE]] = np.nan
+    return row
+
+
+def has_no_end(sessions: Sessions, instrument: Instrument) -> bool:
+    """Whether one trading day runs into the next without a break."""
+    return instrument.kind == "crypto" or sessions.calendar == "24/7"
+
+
+def inside(ts: np.ndarray, intervals: Sequence[tuple[int, int]]) -> np.ndarray:
+    """Whether each moment lies in one of the intervals [start, end), bool[n]."""
+    out = np.zeros(ts.size, bool)
+    for start, end in intervals:
+        lo, hi = np.searchsorted(ts, (start, end))
+        out[lo:hi] = True
+    return out
+
+
+def _age(features: Features, ts: np.ndarray, last: np.ndarray) -> np.ndarray:
+    """Open time since the close of the last base bar, float64[n] ns."""
+    calendar, session = features.decision.sessions, features.decision.session
+    closed = features.bars.ts_close[last]
+    halt = np.minimum(ts, calendar.break_close_ns[session]) - np.maximum(closed, calendar.break_open_ns[session])
+    return (ts - closed - np.maximum(halt, 0)).astype(np.float64)
+
+
+def _scores(features: Features, age: np.ndarray) -> np.ndarray:
+    """Data-quality score of each decision bar."""
+    bars, calendar = features.decision, features.decision.sessions
+    open_ns = calendar.close_ns - calendar.open_ns - (calendar.break_close_ns - calendar.break_open_ns)
+    before = np.cumsum(open_ns) - open_ns
+    elapsed = open_time(bars.ts_close, bars.session, calendar.open_ns, calendar.break_open_ns, calendar.break_close_ns, before)
+    return data_scores(bars.adjusted("open"), bars.adjusted("high"), bars.adjusted("low"), bars.adjusted("close"), bars.volume, bars.session,
+                       features.columns["atr_before"], features.columns["n_src"], elapsed, age, QUALITY_INTERVALS,
+                       timeframe_ns(bars.timeframe), timeframe_ns(features.bars.timeframe), JUMP_ATR)
+
+
+def _daily(features: Features, ts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How many completed trading days are known at each moment, and the last one's close on the scale of the bar's contract (NaN before the first)."""
+    row = asof_rows(features.daily_known_at, ts)
+    close = np.full(ts.size, np.nan)
+    some = row >= 0
+    close[some] = features.daily.adjusted("close")[row[some]] + features.decision.offset[some]
+    return row + 1, close
