@@ -9,6 +9,7 @@ from typing import Any
 from pse.domain.errors import UnknownName
 
 PROVIDERS: dict[str, str] = {
+    "csv": "pse.providers.csv_files:CsvFiles",
     "synthetic": "pse.providers.synthetic:Synthetic",
 }
 
