@@ -1,0 +1,160 @@
+"""Why the figures of a run may not mean what they seem to: each doubt with what was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from pse.reports.view import RunView, number
+from pse.reports.words import counted, money, plain, share
+
+FEW, FEWER = 100, 30
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """`serious`: the figures should not be acted on; `note`: to be known."""
+
+    level: Literal["serious", "note"]
+    title: str
+    text: str
+
+
+def doubts(view: RunView) -> list[Doubt]:
+    """All doubts of a run, serious ones first."""
+    found = [*_data(view), *_length(view), *_luck(view), *_engine(view)]
+    return sorted(found, key=lambda doubt: doubt.level != "serious")
+
+
+def _data(view: RunView) -> Iterator[Doubt]:
+    m = view.metrics
+    if view.manifest.get("synthetic"):
+        yield Doubt(
+            "serious",
+            "Synthetic data",
+            "The bars were made by a random generator. Nothing here says anything about a market.",
+        )
+    phases = number(m.get("market_phases"))
+    if phases == 1:
+        yield Doubt(
+            "serious",
+            "One regime",
+            "No traded market turned by 20 % in the window: the rules have seen one kind of market.",
+        )
+    elif phases is None:
+        yield Doubt(
+            "note",
+            "Regimes not counted",
+            "Without daily closes the run cannot say how many kinds of market it has seen.",
+        )
+    dropped = number(view.manifest.get("dropped_outside_session")) or 0
+    if dropped:
+        yield Doubt(
+            "note",
+            "Bars outside the session",
+            f"{counted(int(dropped), 'bar')} outside the trading session were left out.",
+        )
+
+
+def _length(view: RunView) -> Iterator[Doubt]:
+    m = view.metrics
+    trades, sessions, years = int(m.get("trades") or 0), int(m.get("sessions") or 0), number(m.get("years")) or 0.0
+    if 0 < trades < FEWER:
+        yield Doubt(
+            "serious", "Very few trades", f"{counted(trades, 'trade')}; under {FEWER} no figure can be told from luck."
+        )
+    elif 0 < trades < FEW:
+        yield Doubt("note", "Few trades", f"{counted(trades, 'trade')}; under {FEW} the intervals are wide and rough.")
+    if years < 1.0:
+        yield Doubt(
+            "serious",
+            "Short window",
+            f"{counted(sessions, 'session')}, {plain(years)} years; growth a year is not shown under one year.",
+        )
+    needed = number(m.get("min_track_record_sessions"))
+    if needed is not None and needed > sessions:
+        yield Doubt(
+            "serious",
+            "Record too short",
+            f"At this Sharpe ratio {counted(round(needed), 'session')} are needed to say with 95 % that it is above 0; there are {sessions:,}.",
+        )
+
+
+def _luck(view: RunView) -> Iterator[Doubt]:
+    m = view.metrics
+    if not m.get("trades"):
+        return
+    intervals = m.get("intervals") or {}
+    for name, word in (("sharpe", "Sharpe ratio"), ("expectancy_r", "expectancy")):
+        bounds = intervals.get(name)
+        if bounds and bounds[0] <= 0.0 <= bounds[1]:
+            yield Doubt(
+                "serious",
+                f"The {word} may be nothing",
+                f"Its 95 % interval, {plain(bounds[0])} to {plain(bounds[1])}, holds 0.",
+            )
+    net, without = number(m.get("net_usd")) or 0.0, number(m.get("net_without_top5_usd"))
+    if net > 0.0 and without is not None and without <= 0.0:
+        yield Doubt(
+            "serious",
+            "Five trades made it",
+            f"Without the five best trades the result is {money(without)} {view.currency}.",
+        )
+    best_day = number(m.get("net_without_best_day_usd"))
+    if net > 0.0 and best_day is not None and best_day <= 0.0:
+        yield Doubt(
+            "serious", "One day made it", f"Without the best day the result is {money(best_day)} {view.currency}."
+        )
+    held, own = number(m.get("buy_hold_return")), number(m.get("total_return"))
+    if held is not None and own is not None and held > own:
+        yield Doubt(
+            "note",
+            "Holding did better",
+            f"Buying and holding made {share(held)}, this run {share(own)} of its capital.",
+        )
+
+
+def _engine(view: RunView) -> Iterator[Doubt]:
+    m = view.metrics
+    tripped = _tripped(view)
+    if tripped:
+        yield Doubt("serious", "A breaker tripped", tripped)
+    cost = number(m.get("cost_share_gross"))
+    if cost is not None and cost > 0.5:
+        yield Doubt(
+            "serious", "Costs eat the edge", f"Fees and slippage take {share(cost, 0)} of the profit before costs."
+        )
+    ambiguous = number(m.get("ambiguous_share")) or 0.0
+    if ambiguous > 0.01:
+        yield Doubt(
+            "serious",
+            "Ambiguous fills",
+            f"In {share(ambiguous)} of the trades one bar touched both stop and target; the worse was taken. Finer bars would tell.",
+        )
+    if view.not_evaluated:
+        yield Doubt(
+            "note",
+            "Gates not evaluated",
+            f"These gates let everything pass because their features are not computed: {', '.join(view.not_evaluated)}.",
+        )
+    if m.get("trades") and "envelope" not in m:
+        yield Doubt(
+            "note",
+            "One fill rule",
+            "Fills follow the conservative rule only; how much the result hangs on it was not measured.",
+        )
+
+
+def _tripped(view: RunView) -> str:
+    """Which breakers opened and when first, from the journal."""
+    first: dict[str, int] = {}
+    for record in view.breakers:
+        body: dict[str, Any] = record.get("body") or {}
+        if str(body.get("state", body.get("to", "OPEN"))).upper() == "OPEN":
+            first.setdefault(str(body.get("breaker") or body.get("name") or "a breaker"), int(record.get("ts") or 0))
+    return "; ".join(
+        f"{name} opened at {datetime.fromtimestamp(ts / 1e9, UTC):%Y-%m-%d %H:%M} UTC"
+        for name, ts in sorted(first.items())
+    )

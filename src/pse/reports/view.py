@@ -1,0 +1,96 @@
+"""A run as its reports see it: what the folder holds, read once."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from pse.store.run_tables import journal_lines, read_evidence, read_object, read_table
+
+
+@dataclass(frozen=True, eq=False)
+class RunView:
+    """Manifest, metrics and tables of one run.
+
+    `breakers`: the journal's BREAKER records.  `not_evaluated`: gates that answered without measuring.
+    """
+
+    folder: Path
+    manifest: dict[str, Any]
+    metrics: dict[str, Any]
+    trades: pl.DataFrame
+    equity: pl.DataFrame
+    breakers: list[dict[str, Any]] = field(default_factory=list)
+    not_evaluated: tuple[str, ...] = ()
+
+    @property
+    def run_id(self) -> str:
+        return str(self.manifest.get("run_id") or self.folder.name)
+
+    @property
+    def title(self) -> str:
+        """Symbols, desk and window, as a heading."""
+        return f"{', '.join(self.symbols)} · {self.manifest.get('desk', '')} · {self.window}"
+
+    @property
+    def symbols(self) -> list[str]:
+        return [str(symbol) for symbol in self.manifest.get("symbols") or []]
+
+    @property
+    def window(self) -> str:
+        start, end = (str(self.manifest.get(key) or "")[:10] for key in ("start", "end"))
+        return f"{start or 'first bar'} to {end or 'last bar'}"
+
+    @property
+    def instruments(self) -> dict[str, dict[str, Any]]:
+        """Instrument settings by symbol, as the run had them."""
+        found = (self.manifest.get("settings") or {}).get("instruments")
+        return found if isinstance(found, dict) else {}
+
+    @property
+    def currency(self) -> str:
+        account = (self.manifest.get("settings") or {}).get("account")
+        return str(account.get("currency", "USD")) if isinstance(account, dict) else "USD"
+
+    def evidence(self, setup_ids: set[str]) -> dict[str, dict[str, Any]]:
+        """What the tactic measured, for the setups asked for."""
+        return read_evidence(self.folder / "recommendations.json", setup_ids)
+
+
+def read_run(run_dir: Path) -> RunView:
+    """The view of a finished run's folder; `DamagedTable` where a file is missing or unreadable."""
+    metrics = read_object(run_dir / "metrics.json")
+    lines = journal_lines(run_dir / "journal.jsonl", ("BREAKER", "GATES"), limit=500)
+    given = metrics.get("gates_not_evaluated")
+    silent = {str(gate) for gate in given} if isinstance(given, list) else _silent_gates(lines["GATES"])
+    return RunView(
+        folder=run_dir,
+        manifest=read_object(run_dir / "manifest.json"),
+        metrics=metrics,
+        trades=read_table(run_dir / "trades.parquet").sort("ts_entry", "trade_id"),
+        equity=read_table(run_dir / "equity.parquet").sort("ts", maintain_order=True),
+        breakers=lines["BREAKER"],
+        not_evaluated=tuple(sorted(silent)),
+    )
+
+
+def _silent_gates(lines: list[dict[str, Any]]) -> set[str]:
+    """Gates whose code in the GATES records is NOT_EVALUATED."""
+    silent = set()
+    for line in lines:
+        gates = line["body"].get("gates") if isinstance(line.get("body"), dict) else None
+        for gate in gates if isinstance(gates, list) else []:
+            if isinstance(gate, list) and len(gate) >= 5 and gate[4] == "NOT_EVALUATED":
+                silent.add(str(gate[0]))
+    return silent
+
+
+def number(value: Any) -> float | None:
+    """A finite number, or None."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return float(value)

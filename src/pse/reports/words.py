@@ -1,0 +1,56 @@
+"""Figures as text: one way to write money, shares, R and intervals, on the page and in the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from pse.reports.view import number
+
+MISSING = "–"
+MINUS = "\u2212"
+
+
+def _signed(text: str) -> str:
+    return text.replace("-", MINUS)
+
+
+def money(value: Any) -> str:
+    """`1,234`; cents below a hundred."""
+    found = number(value)
+    if found is None:
+        return MISSING
+    return _signed(f"{found:,.2f}" if abs(found) < 100 else f"{found:,.0f}")
+
+
+def share(value: Any, digits: int = 1) -> str:
+    """A fraction in per cent."""
+    found = number(value)
+    return MISSING if found is None else _signed(f"{100 * found:.{digits}f} %")
+
+
+def plain(value: Any, digits: int = 2) -> str:
+    found = number(value)
+    return MISSING if found is None else _signed(f"{found:,.{digits}f}")
+
+
+def whole(value: Any) -> str:
+    found = number(value)
+    return MISSING if found is None else _signed(f"{found:,.0f}")
+
+
+def in_r(value: Any) -> str:
+    found = number(value)
+    return MISSING if found is None else _signed(f"{found:+.2f} R")
+
+
+def interval(bounds: Any, write: Callable[[Any], str]) -> str:
+    """`low to high`, or nothing."""
+    if not isinstance(bounds, list | tuple) or len(bounds) != 2:
+        return ""
+    return f"{write(bounds[0])} to {write(bounds[1])}"
+
+
+def counted(count: int, one: str, many: str = "") -> str:
+    """`1 trade`, `2 trades`."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
