@@ -1,0 +1,269 @@
+"""One change of a stored series in the making: what comes in, what the roll rule makes of it, and the commit.
+
+Only the months that something happens to are read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pse.domain.bars import BarFlag
+from pse.domain.errors import DiskFull
+from pse.store import index as notes
+from pse.store import roll
+from pse.store.files import disk_full_said
+from pse.store.index import Month, SeriesIndex
+from pse.store.layout import Home
+from pse.store.reading import read_rows
+from pse.store.rows import DTYPES, FLOATS, PARTITIONS, Rows, concat, empty, in_order, month_name, month_spans, strip_front, to_arrow
+
+if TYPE_CHECKING:
+    from deltalake import DeltaTable, WriterProperties
+
+CONFIGURATION: dict[str, str | None] = {                    # the log's own clean-up would make old snapshots unreadable
+    "delta.logRetentionDuration": "interval 36500 days",
+    "delta.deletedFileRetentionDuration": "interval 36500 days",
+    "delta.enableExpiredLogCleanup": "false",
+}
+MANY_FILES = 32
+_COUNTED_UP = ("ts_open", "ts_close", "available_at", "session_date")
+
+
+class Change:
+    """A series between two versions.  `index` is that of the stored series until `commit`, and of the new version after it."""
+
+    def __init__(self, home: Home, table: DeltaTable | None, index: SeriesIndex):
+        self.home, self.table, self.index = home, table, index
+        self.version = table.version() if table is not None else -1
+        self.new_rows = self.corrected = 0
+        self._months: dict[str, Rows] = {}                  # months that were looked at, as they shall be
+        self._before: dict[str, Rows] = {}                  # and as they are stored
+        self._described: dict[str, Month] = {}
+        self._added: dict[str, np.ndarray] = {}
+        self._amended: dict[str, np.ndarray] = {}
+
+    # --- what comes in
+
+    def take_in(self, incoming: Rows, bases: Mapping[str, str]) -> None:
+        """Join sorted rows with the stored months that they touch; `bases` are the base hashes of the incoming months."""
+        spans = {month_name(number): incoming.take(span) for number, span in month_spans(incoming["ts_open"])}
+        self._before.update(self._stored(name for name in spans if name in self.index.months))
+        for name, rows in spans.items():
+            before = self._before.setdefault(name, empty())
+            self._months[name] = joined(before, rows) if len(before) else rows
+        known = {name: base for name, base in bases.items() if not len(self._before.get(name, ()))}
+        for rows in self._months.values():
+            self._described.update(notes.describe(rows, known))
+
+    def _stored(self, names: Iterable[str]) -> dict[str, Rows]:
+        """Stored rows of some months, read by year."""
+        wanted = set(names)
+        if not wanted or self.table is None:
+            return {}
+        rows = self._read_years({int(name[:4]) for name in wanted})
+        return {month_name(number): rows.take(span) for number, span in month_spans(rows["ts_open"]) if month_name(number) in wanted}
+
+    def _read_years(self, years: Iterable[int]) -> Rows:
+        assert self.table is not None
+        return read_rows(self.home, self.table, self.index.symbol, self.index.timeframe, years=set(years))
+
+    # --- the roll rule
+
+    def apply_roll(self, front_map: list[tuple[int, str]] | None) -> None:
+        """Set `roll` and BACK_MONTH in every month where they are not what the rule says now."""
+        whole = replace(self.index, months={**self.index.months, **self._described})
+        days = whole.days()
+        if days:
+            front = roll.fronts(days, front_map, roll.expiry_order(list(whole.first_years()), whole.first_years()))
+            rolls = _rolls_by_month(whole, front, roll.roll_days(days, front))
+            wrong = {name for name, month in whole.months.items() if _back_pairs(month, front) != month.back or rolls.get(name, []) != month.rolls}
+            missing = self._stored(wrong - set(self._months))
+            self._before.update(missing)
+            self._months.update(missing)
+            for name in wrong:
+                self._months[name] = flagged(self._months[name], front, set(rolls.get(name, ())))
+                self._described.update(notes.describe(self._months[name], {name: whole.months[name].base}))
+        for name, rows in self._months.items():
+            self._added[name], self._amended[name] = _difference(self._before.get(name, empty()), rows)
+
+    def found_any(self) -> bool:
+        """Whether anything differs from what is stored."""
+        return any(mask.any() for masks in (self._added, self._amended) for mask in masks.values())
+
+    # --- the commit
+
+    def commit(self) -> bool:
+        """Write the change as one version; False when another program committed in between and nothing was written."""
+        from deltalake.exceptions import CommitFailedError
+
+        changed = [name for name in self._months if self._added[name].any() or self._amended[name].any()]
+        if any(self._amended[name].any() for name in changed):
+            rows, years = self._whole_years(changed)
+        else:
+            rows, years = concat([self._months[name].take(self._added[name]) for name in sorted(changed)]), None
+        try:
+            with disk_full_as_such(self.home):
+                self._write(rows, years)
+        except CommitFailedError:
+            return False
+        self.new_rows = sum(int(mask.sum()) for mask in self._added.values())
+        self.corrected = sum(int(mask.sum()) for mask in self._amended.values())
+        self._note_down({name: self._described[name] for name in changed})
+        return True
+
+    def _whole_years(self, changed: Iterable[str]) -> tuple[Rows, list[int]]:
+        """All rows of the years that hold changed months, and those years."""
+        years = sorted({int(name[:4]) for name in changed})
+        stored = self._read_years(years)
+        kept = [stored.take(span) for number, span in month_spans(stored["ts_open"]) if month_name(number) not in self._months]
+        mine = [rows for name, rows in self._months.items() if int(name[:4]) in years]
+        return in_order(concat([*kept, *mine])), years
+
+    def _write(self, rows: Rows, years: list[int] | None) -> None:
+        """Append, or replace the partitions of `years`."""
+        from deltalake import PostCommitHookProperties, write_deltalake
+
+        symbol, timeframe = self.index.symbol, self.index.timeframe
+        data = to_arrow(rows, symbol, timeframe)
+        hooks = PostCommitHookProperties(cleanup_expired_logs=False)
+        if years is None:
+            target = self.table if self.table is not None else str(self.home.bars)
+            write_deltalake(target, data, mode="append", partition_by=list(PARTITIONS) if self.table is None else None,
+                            configuration=CONFIGURATION if self.table is None else None, writer_properties=writer_properties(), post_commithook_properties=hooks)
+            return
+        assert self.table is not None
+        where = f"symbol = '{symbol}' AND timeframe = '{timeframe}' AND year IN ({', '.join(map(str, years))})"
+        write_deltalake(self.table, data, mode="overwrite", predicate=where, writer_properties=writer_properties(), post_commithook_properties=hooks)
+
+    def _note_down(self, described: Mapping[str, Month]) -> None:
+        """The new version's index and its note; small files are put together first."""
+        from deltalake import DeltaTable
+
+        before, table = self.version, DeltaTable(str(self.home.bars))
+        self.version = table.version()
+        if self.version != before + 1:                       # somebody's commit besides ours: the note is made from the values when it is next needed
+            self.index = replace(self.index, months={**self.index.months, **described})
+            return
+        sizes = notes.partition_files(table, self.index.symbol, self.index.timeframe)
+        if compact(table, self.index.symbol, self.index.timeframe, sizes):
+            self.version = table.version()
+            sizes = notes.partition_files(table, self.index.symbol, self.index.timeframe)
+        files = notes.file_hashes(self.home.bars, sizes, self.index.files)
+        self.index = replace(self.index, months={**self.index.months, **described}, files=files)
+        notes.write_note(self.home, self.index)
+
+
+def compact(table: DeltaTable, symbol: str, timeframe: str, paths: Iterable[str]) -> bool:
+    """Put the files of a partition together where there are many; values and ids stay.  True when something was done."""
+    count: dict[str, int] = {}
+    for path in paths:
+        folder = path.rsplit("/", 1)[0]
+        count[folder] = count.get(folder, 0) + 1
+    crowded = [folder.rsplit("year=", 1)[1] for folder, files in count.items() if files > MANY_FILES]
+    for year in crowded:
+        table.optimize.compact(partition_filters=[("symbol", "=", symbol), ("timeframe", "=", timeframe), ("year", "=", year)],
+                               writer_properties=writer_properties())
+    return bool(crowded)
+
+
+def writer_properties() -> WriterProperties:
+    """zstd; columns that count up as differences, which is a quarter of the bytes and less work than a dictionary."""
+    from deltalake import ColumnProperties, WriterProperties
+
+    rising = ColumnProperties(dictionary_enabled=False, encoding="DELTA_BINARY_PACKED")
+    return WriterProperties(compression="ZSTD", compression_level=1, column_properties=dict.fromkeys(_COUNTED_UP, rising))
+
+
+@contextlib.contextmanager
+def disk_full_as_such(home: Home) -> Iterator[None]:
+    """The writer says a full disk in several ways; we in one."""
+    from deltalake.exceptions import CommitFailedError, DeltaError
+
+    with disk_full_said(home.bars):
+        try:
+            yield
+        except CommitFailedError:
+            raise
+        except (DeltaError, OSError) as error:
+            if not any(sign in str(error) for sign in ("os error 28", "os error 27", "os error 122", "No space left", "File too large", "Disk quota")):
+                raise
+            raise DiskFull(f"the disk took no more bytes while writing {home.bars}; what was stored before is unchanged; free some space and run the command "
+                           f"again") from error
+
+
+# --- joining, flags, differences; pure ---------------------------------------------------------------------------------------------------------
+
+
+def joined(stored: Rows, incoming: Rows) -> Rows:
+    """Both, sorted; of two rows with one key the incoming one.  A quote column that the incoming source does not have keeps what is stored."""
+    silent = [name for name in FLOATS if name in stored.columns and name not in incoming.columns]
+    both = concat([stored, incoming])
+    new = np.r_[np.zeros(len(stored), bool), np.ones(len(incoming), bool)]
+    order = np.lexsort((new, both["contract"], both["ts_open"]))
+    both, new = both.take(order), new[order]
+    same_key = (np.diff(both["ts_open"]) == 0) & (np.diff(both["contract"]) == 0)
+    last = np.r_[~same_key, True]
+    for name in silent:
+        column = both[name].copy()
+        column[1:][same_key] = column[:-1][same_key]
+        both = both.with_columns(**{name: column})
+    return both.take(last)
+
+
+def flagged(rows: Rows, front: Mapping[int, str], rolls: set[int]) -> Rows:
+    """The rows with BACK_MONTH and `roll` as the front of each day says; a day without a front of its own has that of the day before it."""
+    dates, day = np.unique(rows["session_date"], return_inverse=True)
+    place = {name: i for i, name in enumerate(rows.contracts)}
+    codes = np.array([place.get(_front_of(front, int(date)), -1) for date in dates])[day]
+    back = rows["contract"] != codes
+    flags = np.where(back, strip_front(rows["flags"]) | np.int16(BarFlag.BACK_MONTH), strip_front(rows["flags"])).astype(np.int16)
+    marked = np.zeros(len(rows), bool)
+    candidates = np.flatnonzero(~back & ((flags & np.int16(BarFlag.OUTSIDE_SESSION)) == 0))
+    firsts, at = np.unique(rows["session_date"][candidates], return_index=True)
+    for date, row in zip(firsts.tolist(), candidates[at].tolist(), strict=True):
+        marked[row] = date in rolls
+    return rows.with_columns(flags=flags, roll=marked)
+
+
+def _front_of(front: Mapping[int, str], day: int) -> str:
+    if day in front:
+        return front[day]
+    earlier = [one for one in front if one < day]
+    return front[max(earlier)] if earlier else front[min(front)]
+
+
+def _back_pairs(month: Month, front: Mapping[int, str]) -> dict[str, list[int]]:
+    """Contract -> days on which it is not in front, as `describe` writes them."""
+    pairs = {name: sorted(int(day) for day in days if _front_of(front, int(day)) != name) for name, days in month.days.items()}
+    return {name: days for name, days in pairs.items() if days}
+
+
+def _rolls_by_month(index: SeriesIndex, front: Mapping[int, str], rolls: set[int]) -> dict[str, list[int]]:
+    """Month -> the roll days whose first bar of the new front lies in it (a trading day may begin in the month before)."""
+    found: dict[str, list[int]] = {}
+    for day in sorted(rolls):
+        name = next(name for name, month in sorted(index.months.items()) if month.days.get(front[day], {}).get(str(day)) is not None)
+        found.setdefault(name, []).append(day)
+    return found
+
+
+def _difference(before: Rows, after: Rows) -> tuple[np.ndarray, np.ndarray]:
+    """Which rows of `after` have a new key, and which have an old key and other values; both hold one month, sorted."""
+    if not len(before):
+        return np.ones(len(after), bool), np.zeros(len(after), bool)
+    both = concat([before, after])
+    key = (both["ts_open"] - both["ts_open"].min()) * 2048 + both["contract"]        # a month has 2**52 ns
+    old, new = key[: len(before)], key[len(before):]
+    at = np.minimum(np.searchsorted(old, new), old.size - 1)
+    known = old[at] == new
+    other = np.zeros(len(after), bool)
+    for name in DTYPES:
+        if name in both.columns:
+            was, now = both[name][: len(before)][at], both[name][len(before):]
+            other |= (was != now) & ~(np.isnan(was) & np.isnan(now)) if name in FLOATS else was != now
+    return ~known, known & other
