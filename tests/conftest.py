@@ -1,0 +1,92 @@
+"""What all tests share: the hypothesis profile, the marks that skip, an empty home and a way to run a command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+# A kernel's first call compiles, which no deadline may count; two workers share the machine.
+hypothesis.settings.register_profile("pse", deadline=None, max_examples=50, database=None, print_blob=True,
+                                     suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("pse")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what this machine cannot run, with the reason."""
+    folder = os.environ.get("PSE_REAL_DATA")
+    real = pytest.mark.skip(reason="PSE_REAL_DATA names no folder of real market data") if not (folder and Path(folder).is_dir()) else None
+    browser = pytest.mark.skip(reason=f"none of {', '.join(BROWSERS)} is installed") if not any(map(shutil.which, BROWSERS)) else None
+    for item in items:
+        for name, mark in (("real", real), ("browser", browser)):
+            if mark is not None and item.get_closest_marker(name):
+                item.add_marker(mark)
+
+
+@pytest.fixture(autouse=True)
+def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test feels the developer's own home or colours."""
+    for name in ("PSE_HOME", "FORCE_COLOR", "COLORTERM"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "120")
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real market data; for tests marked `real`."""
+    folder = os.environ.get("PSE_REAL_DATA")
+    if not folder:
+        pytest.skip("PSE_REAL_DATA names no folder of real market data")
+    return Path(folder)
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command line left: its exit code and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> dict[str, Any]:
+        return json.loads(self.out)
+
+
+@pytest.fixture
+def pse(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ran]:
+    """Run `pse WORDS...` in this process, with an empty temporary folder as home."""
+    from pse.cli import main
+
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words: object) -> Ran:
+        capsys.readouterr()
+        code = main([str(word) for word in words])
+        printed = capsys.readouterr()
+        return Ran(code, printed.out, printed.err)
+
+    return run
+
+
+@pytest.fixture
+def pse_process(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run `python -m pse WORDS...` as a process of its own, in an empty temporary folder."""
+    def run(*words: object, **given: Any) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "pse", *map(str, words)]
+        return subprocess.run(command, cwd=given.pop("cwd", tmp_path), capture_output=True, text=True, timeout=120, check=False, **given)
+
+    return run
