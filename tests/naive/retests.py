@@ -5,9 +5,9 @@ Prices are forward adjusted, as in the object tables; `view` is anything with th
 
 import math
 
-from . import targets
+import numpy as np
 
-SOURCES = ("pools", "levels", "gaps")
+from . import targets
 
 
 def scan(view, tick, cap_points):
@@ -31,13 +31,13 @@ def scan(view, tick, cap_points):
 
 def tags_at(view, t):
     """Pairs of a shift and a gap that trigger at bar t."""
-    for i, shift in enumerate(view.breaks):
-        if not shift["mss"] or shift["t"] >= t or shift["mqs_next"] < 0.55 - 1e-9:
-            continue
-        for j, gap in enumerate(view.gaps):
-            near_in_time = abs(gap["formed_at"] - shift["t"]) <= 2 and max(gap["formed_at"], shift["t"]) < t <= gap["formed_at"] + 20
-            if gap["dir"] == shift["dir"] and gap["valid"] and not gap["inverse"] and near_in_time and triggers(view, i, j, t):
-                yield {"dir": int(gap["dir"]), "gap": j, "t0": int(shift["t"]), "mqs": float(shift["mqs_next"])}
+    breaks, gaps = view.breaks, view.gaps
+    for i in np.flatnonzero(breaks["mss"] & (breaks["t"] < t) & (breaks["mqs_next"] >= 0.55 - 1e-9) & (breaks["t"] >= t - 22)):
+        d, t0 = breaks["dir"][i], breaks["t"][i]
+        beside = (abs(gaps["formed_at"] - t0) <= 2) & (gaps["formed_at"] < t) & (t <= gaps["formed_at"] + 20)
+        for j in np.flatnonzero(beside & gaps["valid"] & ~gaps["inverse"] & (gaps["dir"] == d)):
+            if triggers(view, i, j, t):
+                yield {"dir": int(d), "gap": int(j), "t0": int(t0), "mqs": float(breaks["mqs_next"][i])}
 
 
 def triggers(view, i, j, t):
@@ -69,8 +69,8 @@ def interest(view, i, gap, t):
     low, high = (gap["top"] + gap["bottom"]) / 2, gap["top"]
     if gap["dir"] < 0:
         low, high = gap["bottom"], low
-    for block in view.blocks:
-        if block["break_row"] == i and block["invalid_at"] >= t:
+    for block in view.blocks[view.blocks["break_row"] == i]:
+        if block["invalid_at"] >= t:
             bottom, top = max(gap["bottom"], block["bottom"]), min(gap["top"], block["top"])
             if top > bottom and top - bottom >= 0.25 * (gap["top"] - gap["bottom"]) - 1e-9:
                 low, high = bottom, top
@@ -79,17 +79,14 @@ def interest(view, i, gap, t):
 
 def levels_at(view, t, d):
     """(price as traded, priority) of everything that may hold a target at bar t, by the bar that made it known."""
-    off, found = view.decision.offset[t], []
-    for pool in view.pools:
-        if pool["known_at"] <= t < pool["ended_at"]:
-            found.append((pool["known_at"], 0, pool["level"], pool["priority"]))
-    for level in view.levels:
-        if level["touches"] >= 2 and level["known_at"] <= t - 1 < level["ended_at"]:
-            found.append((level["known_at"] + 1, 1, level["price"], level["priority"]))
-    for gap in view.gaps:
-        if gap["dir"] == -d and gap["valid"] and not gap["inverse"] and gap["formed_at"] <= t < min(gap["inverted_at"], gap["stale_at"]):
-            found.append((gap["formed_at"], 2, gap["bottom"] if d > 0 else gap["top"], 0.5))
-    return [(price + off, priority) for _, _, price, priority in sorted(found, key=lambda level: level[:2])]
+    pools, clusters, gaps, off = view.pools, view.levels, view.gaps, view.decision.offset[t]
+    found = [(row["known_at"], 0, row["level"], row["priority"]) for row in pools[(pools["known_at"] <= t) & (t < pools["ended_at"])]]
+    before = (clusters["known_at"] <= t - 1) & (t - 1 < clusters["ended_at"]) & (clusters["touches"] >= 2)
+    found += [(row["known_at"] + 1, 1, row["price"], row["priority"]) for row in clusters[before]]
+    opposing = (gaps["dir"] == -d) & gaps["valid"] & ~gaps["inverse"] & (gaps["formed_at"] <= t)
+    for row in gaps[opposing & (t < gaps["inverted_at"]) & (t < gaps["stale_at"])]:
+        found.append((row["formed_at"], 2, row["bottom"] if d > 0 else row["top"], 0.5))
+    return [(float(price + off), float(priority)) for _, _, price, priority in sorted(found, key=lambda level: level[:2])]
 
 
 def price(view, t, d, gap_row, tick, cap_points, atr):

@@ -33,26 +33,33 @@ class Journalist:
 
     def evidence(self, tags: np.ndarray, finds: np.ndarray) -> Iterator[dict[str, Any]]:
         """One dict a find; `objects` are the ids that make the setup the same thing everywhere."""
-        for scores, poi, priced, objects, named in zip(self._scores(tags), self._pois(tags), self._priced(tags, finds), self._objects(tags),
-                                                       self._targets(finds), strict=True):
-            yield {**objects, "mqs": scores, **poi, **priced, **named}
+        return _records({**self._objects(tags), "mqs": self._scores(tags), **self._pois(tags), **self._priced(tags, finds), **self._targets(finds)})
 
     def refusals(self, tags: np.ndarray, finds: np.ndarray) -> Iterator[dict[str, Any]]:
-        """One dict a refused find: its evidence, the moment, the prices and the code; `blocked_by` names the level of TP_BLOCKED."""
-        columns = (self.ts_close[tags["t"]], tags["dir"], finds["code"], finds["entry"], _or_none(finds["stop"]), finds["blocker"])
-        for body, ts, direction, code, entry, stop, blocker in zip(self.evidence(tags, finds), *(_list(c) for c in columns), strict=True):
-            yield {**body, "ts": ts, "symbol": 0, "tactic": 0, "direction": direction, "code": CODES[code], "entry": entry, "stop": stop,
-                   "blocked_by": self._level_id(blocker)}
+        """One dict a refused find: the code, the moment, the prices and its evidence; `blocked_by` names the level of TP_BLOCKED."""
+        blocked_by = [self._level_id(row) for row in finds["blocker"].tolist()]
+        size = [0] * tags.size
+        columns = {"ts": self.ts_close[tags["t"]].tolist(), "symbol": size, "tactic": size, "direction": tags["dir"].tolist(),
+                   "code": [CODES[code] for code in finds["code"].tolist()], "entry": finds["entry"].tolist(), "stop": _or_none(finds["stop"]),
+                   "blocked_by": blocked_by}
+        for head, body in zip(_records(columns), self.evidence(tags, finds), strict=True):
+            yield head | body
 
     def _ids(self, kind: str, direction: np.ndarray, bar: np.ndarray) -> list[str]:
         return [f"{kind}:{self.stem}:{d}:{ts}" for d, ts in zip(direction.tolist(), self.ts_open[bar].tolist(), strict=True)]
 
-    def _objects(self, tags: np.ndarray) -> Iterator[dict[str, Any]]:
-        breaks, gaps, blocks = self.features.breaks[tags["shift"]], self.features.gaps[tags["gap"]], self.features.blocks
+    def _objects(self, tags: np.ndarray) -> dict[str, list[Any]]:
+        breaks, gaps = self.features.breaks[tags["shift"]], self.features.gaps[tags["gap"]]
         shifts, fvgs = self._ids("mss", breaks["dir"], breaks["t"]), self._ids("fvg", gaps["dir"], gaps["mid_bar"])
-        for shift, fvg, b, s in zip(shifts, fvgs, tags["block"].tolist(), breaks["sweep"].tolist(), strict=True):
-            block = f"ob:{self.stem}:{blocks['dir'][b]}:{self.ts_open[blocks['idx'][b]]}" if b >= 0 else None
-            yield {"objects": [shift, fvg], "mss": shift, "fvg": fvg, "order_block": block, "sweep": self._sweep_id(s)}
+        return {"objects": [list(pair) for pair in zip(shifts, fvgs, strict=True)], "mss": shifts, "fvg": fvgs,
+                "order_block": [self._block_id(row) for row in tags["block"].tolist()],
+                "sweep": [self._sweep_id(row) for row in breaks["sweep"].tolist()]}
+
+    def _block_id(self, row: int) -> str | None:
+        if row < 0:
+            return None
+        block = self.features.blocks[row]
+        return f"ob:{self.stem}:{block['dir']}:{self.ts_open[block['idx']]}"
 
     def _sweep_id(self, row: int) -> str | None:
         if row < 0:
@@ -60,27 +67,28 @@ class Journalist:
         sweep = self.features.sweeps[row]
         return f"sweep:{self.stem}:{sweep['dir']}:{self.ts_open[sweep['pierced_at']]}"
 
-    def _scores(self, tags: np.ndarray) -> Iterator[dict[str, Any]]:
+    def _scores(self, tags: np.ndarray) -> list[dict[str, Any]]:
         breaks = self.features.breaks[tags["shift"]]
-        columns = {name: breaks[column].tolist() for name, column in SCORES.items()} | {"score": tags["mqs"].tolist()}
-        return _records(columns, tags.size)
+        return list(_records({name: breaks[column].tolist() for name, column in SCORES.items()} | {"score": tags["mqs"].tolist()}))
 
-    def _pois(self, tags: np.ndarray) -> Iterator[dict[str, Any]]:
+    def _pois(self, tags: np.ndarray) -> dict[str, list[Any]]:
         offset = self.features.decision.offset[tags["t"]]
         lower, upper = np.minimum(tags["near"], tags["far"]) + offset, np.maximum(tags["near"], tags["far"]) + offset
-        columns = {"poi": [list(pair) for pair in zip(lower.tolist(), upper.tolist(), strict=True)],
-                   "poi_kind": [POI_KINDS[k] for k in tags["poi_kind"].tolist()],
-                   "fill": tags["fill"].tolist(), "tol": tags["tol"].tolist(), "episode": tags["episode"].tolist()}
-        return _records(columns, tags.size)
+        return {"poi": [list(pair) for pair in zip(lower.tolist(), upper.tolist(), strict=True)],
+                "poi_kind": [POI_KINDS[kind] for kind in tags["poi_kind"].tolist()],
+                "fill": (tags["fill"] + 0.0).tolist(), "tol": tags["tol"].tolist(), "episode": tags["episode"].tolist()}
 
-    def _priced(self, tags: np.ndarray, finds: np.ndarray) -> Iterator[dict[str, Any]]:
+    def _priced(self, tags: np.ndarray, finds: np.ndarray) -> dict[str, list[Any]]:
         atr = self.features.columns["atr"][tags["t"]]
-        return _records({name: _or_none(finds[column] if column else atr) for name, column in PRICED.items()}, tags.size)
+        return {name: _or_none(finds[column] if column else atr) for name, column in PRICED.items()}
 
-    def _targets(self, finds: np.ndarray) -> Iterator[dict[str, Any]]:
-        for row, row2, target, target2 in zip(*(_list(finds[c]) for c in ("level", "level2", "target", "target2")), strict=True):
-            yield {"target_source": self._source(row) if not isnan(target) else None, "target_level": self._level_id(row),
-                   "target2_source": self._source(row2) if not isnan(target2) else None, "target2_level": self._level_id(row2)}
+    def _targets(self, finds: np.ndarray) -> dict[str, list[Any]]:
+        named: dict[str, list[Any]] = {}
+        for target, row in (("target", "level"), ("target2", "level2")):
+            rows, there = finds[row].tolist(), (~np.isnan(finds[target])).tolist()
+            named[f"{target}_source"] = [self._source(r) if known else None for r, known in zip(rows, there, strict=True)]
+            named[f"{target}_level"] = [self._level_id(r) for r in rows]
+        return named
 
     def _source(self, row: int) -> str:
         return POOL_KINDS[self.levels.kind[row] if row >= 0 else R_MULTIPLE]
@@ -99,16 +107,13 @@ class Journalist:
         return f"{POOL_KINDS[kind].lower()}:{self.stem}:{pool['side']}:{self.ts_open[pool['origin']]}"
 
 
-def _list(column: np.ndarray | list[Any]) -> list[Any]:
-    return column if isinstance(column, list) else column.tolist()
-
-
 def _or_none(column: np.ndarray) -> list[Any]:
     """Values with NaN as None."""
-    return [None if isnan(value) else value for value in column.tolist()]
+    values = column.tolist()
+    return [None if isnan(value) else value for value in values] if np.isnan(column).any() else values
 
 
-def _records(columns: dict[str, list[Any]], size: int) -> Iterator[dict[str, Any]]:
+def _records(columns: dict[str, list[Any]]) -> Iterator[dict[str, Any]]:
     """Columns as one dict a row."""
     names = tuple(columns)
-    return (dict(zip(names, values, strict=True)) for values in zip(*columns.values(), strict=True)) if size else iter(())
+    return (dict(zip(names, values)) for values in zip(*columns.values(), strict=True))  # noqa: B905
