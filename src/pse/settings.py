@@ -308,7 +308,8 @@ def _complaint(kind: Any, error: Mapping[str, Any], steps: tuple[str | int, ...]
     field = _field_at(kind, steps)
     meaning = f" ({field.description})" if field is not None and field.description else ""
     message = error["msg"].removeprefix("Value error, ").replace("Input should", "it should")
-    return f"found {error['input']!r}: {message}{meaning}; change the value"
+    shown = repr(error["input"])
+    return f"found {shown if len(shown) <= 60 else shown[:57] + '...'}: {message}{meaning}; change the value"
 
 
 def _model_at(kind: Any, steps: Iterable[str | int]) -> Any:
