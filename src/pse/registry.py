@@ -10,6 +10,10 @@ from pse.domain.errors import UnknownName
 
 PROVIDERS: dict[str, str] = {
     "csv": "pse.providers.csv_files:CsvFiles",
+    "parquet": "pse.providers.parquet_files:ParquetFiles",
+    "lean": "pse.providers.lean:Lean",
+    "databento": "pse.providers.databento:Databento",
+    "bundled": "pse.providers.bundled:Bundled",
     "synthetic": "pse.providers.synthetic:Synthetic",
 }
 

@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 from pse.domain.errors import BadInput, OutsideError
 
@@ -120,7 +121,7 @@ def _regular(info: zipfile.ZipInfo) -> bool:
     return not info.is_dir() and kind in (0, 8)
 
 
-def _read_capped(packed: gzip.GzipFile | zipfile.ZipExtFile, name: str) -> bytes:
+def _read_capped(packed: IO[bytes] | gzip.GzipFile, name: str) -> bytes:
     pieces, size = [], 0
     while piece := packed.read(_PIECE):
         size += len(piece)

@@ -48,7 +48,10 @@ class CsvFiles:
         rows = together([_rows(text, request.options) for text in texts], request.timeframe)
         if rows.good.is_empty():
             first = rows.rejected.row(0, named=True)
-            raise BadInput(f"{rows.where}: no row could be read; line {first['row']} {first['text']!r}: {first['reason']}. Check --columns, --delimiter and --time-format")
+            raise BadInput(
+                f"{rows.where}: no row could be read; line {first['row']} {first['text']!r}: {first['reason']}. "
+                "Check --columns, --delimiter and --time-format"
+            )
         return to_fetched(rows, request, named_stamp(rows.time_name))
 
 
@@ -61,9 +64,10 @@ def _rows(text: Content, options: CsvOptions) -> Rows:
     times = frame["time"] if "date" not in at else _joined(frame["date"], frame["time"])
     tz = options.tz or ("UTC" if says_utc(time_name) else None)
     read = moments(times, options.time_format, tz, text.name)
-    frame = frame.with_columns(read.ns.alias("ts"), read.unclear.alias("unclear"), ragged.alias("ragged"), pl.int_range(layout.skip + 1, layout.skip + 1 + frame.height).alias("row"))
+    line = pl.int_range(layout.skip + 1, layout.skip + 1 + frame.height).alias("row")
+    frame = frame.with_columns(read.ns.alias("ts"), read.unclear.alias("unclear"), ragged.alias("ragged"), line)
     numbers = [name for name in NUMBERS if name in at]
-    needed = [name for name in ("open", "high", "low", "close", "volume") if name in at]
+    needed: list[str] = [name for name in ("open", "high", "low", "close", "volume") if name in at]
     bad = frame.select(pl.any_horizontal("ragged", *(pl.col(name).is_null() for name in ("ts", *needed)))).to_series()
     rejected = _rejected(text.name, data, frame.filter(bad), needed, layout.width) if bad.any() else no_rejects()
     good = frame.filter(~bad).select("ts", *numbers, *(["contract"] if "contract" in at else []), "row").with_columns(pl.lit(text.name).alias("source"))
@@ -125,7 +129,9 @@ def _delimiter(where: str, lines: list[str], said: str | None) -> str:
     widths = {mark: min(line.count(mark) for line in sample[1:] or sample) for mark in _DELIMITERS}
     best = max(widths, key=lambda mark: widths[mark])
     if widths[best] < 4:
-        raise BadInput(f"{where}: line {sample[0][:80]!r} does not split into a time and four prices by any of , ; tab |; write --delimiter, or name another file")
+        raise BadInput(
+            f"{where}: line {sample[0][:80]!r} does not split into a time and four prices by any of , ; tab |; write --delimiter, or name another file"
+        )
     return best
 
 

@@ -194,7 +194,6 @@ def _on_grid(rows: Rows, ts_open: np.ndarray, timeframe: str) -> tuple[pl.DataFr
     off = ts_open % length != 0 if length <= _GRID_UP_TO else np.zeros(ts_open.size, dtype=bool)
     if not off.any():
         return good, rows.rejected
-    stray = good.filter(pl.Series(off)).select(
-        "source", "row", pl.lit(f"the time is not on the {timeframe} grid").alias("reason"), pl.from_epoch("ts_open", time_unit="ns").cast(pl.String).alias("text")
-    )
+    text = pl.from_epoch("ts_open", time_unit="ns").cast(pl.String).alias("text")
+    stray = good.filter(pl.Series(off)).select("source", "row", pl.lit(f"the time is not on the {timeframe} grid").alias("reason"), text)
     return good.filter(pl.Series(~off)), pl.concat([rows.rejected, stray])

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -18,7 +17,10 @@ from pse.domain.sessions import DAY_NS
 _OFFSET = r":\d{2}(?:[.,]\d+)?\s*(Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)$"
 _COUNT_NS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
 _COUNT_BY_DIGITS = {9: "s", 10: "s", 12: "ms", 13: "ms", 15: "us", 16: "us", 18: "ns", 19: "ns"}
-_DATES = ("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y%m%d", "%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%m-%d-%Y", "%d-%m-%Y", "%m/%d/%y", "%d/%m/%y", "%d-%b-%Y", "%b %d, %Y")
+_DATES = (
+    "%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y%m%d", "%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%m-%d-%Y", "%d-%m-%Y", "%m/%d/%y", "%d/%m/%y", "%d-%b-%Y",
+    "%b %d, %Y",
+)
 _CLOCKS = ("%H:%M:%S%.f", "%H:%M:%S", "%H:%M", "%H%M%S", "%H%M", "%I:%M:%S %p", "%I:%M %p")
 _JOINTS = (" ", "T", ", ")
 
@@ -71,7 +73,8 @@ def moments(texts: pl.Series, time_format: str | None, tz: str | None, where: st
         return Moments(read, False, _nowhere(read))
     if tz is None:
         raise RequestError(
-            f"{where}: times such as {local.drop_nulls().first()!r} carry no time zone; say which clock they were read on, for example --tz UTC or --tz America/New_York"
+            f"{where}: times such as {local.drop_nulls().first()!r} carry no time zone; say which clock they were read on, "
+            "for example --tz UTC or --tz America/New_York"
         )
     return _to_utc(read, tz)
 
@@ -108,7 +111,7 @@ def _count_unit(texts: pl.Series, time_format: str | None) -> str | None:
     digits = sample.filter(sample.str.contains(r"^\d+$"))
     if digits.len() < 0.9 * sample.len() or not digits.len():
         return None
-    length = int(digits.str.len_chars().median() or 0)
+    length = int(digits.str.len_chars().mode().to_list()[0])
     looks_written = length in (12, 14) and digits.str.contains(r"^(19|20)\d\d(0[1-9]|1[0-2])([0-2]\d|3[01])([01]\d|2[0-3])[0-5]\d").all()
     return None if looks_written else _COUNT_BY_DIGITS.get(length)
 
@@ -131,7 +134,7 @@ def _split_offsets(texts: pl.Series, where: str) -> tuple[pl.Series, pl.Series |
     shift = mark.replace_strict(shifts, default=None, return_dtype=pl.Int64)
     lengths = mark.drop_nulls().str.len_chars()
     same = lengths.min() == lengths.max() and marked.all()
-    local = texts.str.head(-int(lengths.first())) if same else texts.str.replace(r"(:\d{2}(?:[.,]\d+)?)\s*(?:Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)$", "$1")
+    local = texts.str.head(-lengths.to_list()[0]) if same else texts.str.replace(r"(:\d{2}(?:[.,]\d+)?)\s*(?:Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)$", "$1")
     return local.str.strip_chars_end(), shift
 
 
@@ -206,7 +209,7 @@ def moments_of_typed(series: pl.Series, name: str, tz: str | None, where: str, u
         if utc and tz is None:
             tz = "UTC"
         if tz is None:
-            first = datetime.isoformat(series.drop_nulls().first()) if series.drop_nulls().len() else ""
+            first = series.drop_nulls().cast(pl.String).to_list()[:1]
             raise RequestError(f"{where}: times in column {name} such as {first} carry no time zone; write for example --tz UTC or --tz America/New_York")
         return _to_utc(plain, tz)
     if kind.is_integer():
