@@ -202,7 +202,8 @@ def test_moments_are_read_as_utc_unless_an_offset_is_written(text, expected):
     assert iso(moment_ns(text)) == expected and day_of(moment_ns(text)) == expected[:10]
 
 
-@pytest.mark.parametrize("text", ["2014", "yesterday", "2013-13-01", "2013-10-06T25:00", "06.10.2013", "20131006", "2013-W40-1", "", "9999-01-01", "0001-01-01"])
+@pytest.mark.parametrize("text", [
+    "2014", "yesterday", "2013-13-01", "2013-10-06T25:00", "06.10.2013", "20131006", "2013-W40-1", "", "9999-01-01", "0001-01-01"])
 def test_what_is_no_date_is_refused_by_name(pse, text):
     done = pse("backtest", f"--start={text}", "--json")
     assert done.code == 2 and "--start" in done.json["error"] and "ISO 8601" in done.json["error"]

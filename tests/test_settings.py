@@ -149,7 +149,8 @@ def test_a_symbol_with_a_dot_can_be_set(home):
 
 
 def test_an_instrument_without_a_tick_is_refused_by_name(home):
-    write(home, "instruments.yaml", "instruments:\n  ABC:\n    name: A\n    kind: stock\n    lot_step: 1\n    point_value: 1\n    currency: USD\n    calendar: NYSE\n")
+    write(home, "instruments.yaml",
+          "instruments:\n  ABC:\n    name: A\n    kind: stock\n    lot_step: 1\n    point_value: 1\n    currency: USD\n    calendar: NYSE\n")
     with pytest.raises(BadConfig, match=r"configs/instruments.yaml, line 2, instruments.ABC.tick: 'tick' is missing"):
         load_settings(home)
 
@@ -164,14 +165,20 @@ def test_an_instrument_without_a_tick_is_refused_by_name(home):
     ("settings.yaml", "account: 5\n", "configs/settings.yaml, line 1, account: found 5, expected settings"),
     ("settings.yaml", "seed: 1.5\n", "configs/settings.yaml, line 1, seed: found 1.5"),
     ("settings.yaml", "desk: futures-smx\n", "configs/settings.yaml, line 1, desk: no desk named 'futures-smx'"),
-    ("risk_policies.yaml", "risk_policies:\n  futures_intraday:\n    limits: {max_daly_loss: 0.1}\n", "risk_policies.yaml, line 3, risk_policies.futures_intraday.limits"),
-    ("risk_policies.yaml", "risk_policies:\n  futures_intraday:\n    gates:\n      blackouts:\n        - {start: 8, end: 09:30}\n", "risk_policies.yaml, line 5"),
-    ("desks/mine.yaml", "symbols: [ES, EZ]\ntactics: {mss_fvg_retest: {}}\nrisk: futures_intraday\n", "desks/mine.yaml, line 1, desks.mine.symbols.1: no instrument named 'EZ'"),
-    ("desks/mine.yaml", "symbols: [ES]\ntactics: {mss_fvg_retest: {}}\nrisk: intraday\n", "desks/mine.yaml, line 3, desks.mine.risk: no risk profile named 'intraday'"),
-    ("desks/mine.yaml", "symbols: [ES, ES]\ntactics: {mss_fvg_retest: {}}\nrisk: futures_intraday\n", "desks/mine.yaml, line 1, desks.mine: found"),
+    ("risk_policies.yaml", "risk_policies:\n  futures_intraday:\n    limits: {max_daly_loss: 0.1}\n",
+     "risk_policies.yaml, line 3, risk_policies.futures_intraday.limits"),
+    ("risk_policies.yaml", "risk_policies:\n  futures_intraday:\n    gates:\n      blackouts:\n        - {start: 8, end: 09:30}\n",
+     "risk_policies.yaml, line 5"),
+    ("desks/mine.yaml", "symbols: [ES, EZ]\ntactics: {mss_fvg_retest: {}}\nrisk: futures_intraday\n",
+     "desks/mine.yaml, line 1, desks.mine.symbols.1: no instrument named 'EZ'"),
+    ("desks/mine.yaml", "symbols: [ES]\ntactics: {mss_fvg_retest: {}}\nrisk: intraday\n",
+     "desks/mine.yaml, line 3, desks.mine.risk: no risk profile named 'intraday'"),
+    ("desks/mine.yaml", "symbols: [ES, ES]\ntactics: {mss_fvg_retest: {}}\nrisk: futures_intraday\n",
+     "desks/mine.yaml, line 1, desks.mine: found"),
     ("instruments.yaml", "instruments:\n  ES: {symbol: NQ}\n", "configs/instruments.yaml, line 2, instruments.ES.symbol: the entry ES says symbol 'NQ'"),
     ("instruments.yaml", "instruments:\n  es: {}\n", "configs/instruments.yaml, line 2, instruments.es"),
-    ("instruments.yaml", "sessions:\n  - {calendar: NYSE, first: 2020-01-02, last: 2020-01-01, close: 13:00}\n", "configs/instruments.yaml, line 2, sessions.0"),
+    ("instruments.yaml", "sessions:\n  - {calendar: NYSE, first: 2020-01-02, last: 2020-01-01, close: 13:00}\n",
+     "configs/instruments.yaml, line 2, sessions.0"),
     ("fills.yaml", "fills: {conservative: {through_ticks: .nan}}\n", "configs/fills.yaml, line 1, fills.conservative.through_ticks"),
 ])
 def test_a_mistake_is_named_with_file_line_and_key(home, file, text, expected):

@@ -21,7 +21,7 @@ from pse.domain.instruments import SYMBOL_PATTERN, Instrument
 from pse.registry import resolve
 from pse.risk.fills import FillPolicy
 from pse.risk.policy import RiskPolicy
-from pse.store.builtin import builtin_folder
+from pse.store.builtin import builtin_folder, config_files, desk_files
 from pse.store.sessions import SessionOverride
 from pse.store.yaml_files import Layer, Mark, Marks, parse_value, read_yaml
 
@@ -175,8 +175,9 @@ def _folder_layers(own: Path) -> list[Layer]:
     builtin = builtin_folder("configs")
     same = own.resolve() == builtin.resolve()
     folders = [(builtin, "configs" if same else "built-in configs")] + ([] if same else [(own, "configs")])
-    layers = [read_yaml(folder / name, f"{shown}/{name}") for name in FILES for folder, shown in folders if (folder / name).is_file()]
-    desks = {path.stem: (path, f"{shown}/desks/{path.name}") for folder, shown in folders for path in sorted((folder / "desks").glob("*.yaml"))}
+    files = [(FILES.index(path.name), path, shown) for folder, shown in folders for path in config_files(folder, FILES)]
+    layers = [read_yaml(path, f"{shown}/{path.name}") for _, path, shown in sorted(files, key=lambda file: file[0])]
+    desks = {name: (path, f"{shown}/desks/{path.name}") for folder, shown in folders for name, path in desk_files(folder).items()}
     for name, (path, shown) in desks.items():
         desk = read_yaml(path, shown)
         marks: Marks = {("desks", name, *key): mark for key, mark in desk.marks.items()}

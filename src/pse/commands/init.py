@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pse.commands.wiring import Answer, Context
-from pse.store.builtin import builtin_files
-from pse.store.files import write_atomic
+from pse.store.builtin import write_builtin
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -14,24 +13,16 @@ if TYPE_CHECKING:
 
 def run(context: Context, *, force: bool = False) -> Answer:
     """Write what is not there yet; with `force` also what is.  A file of the user's is never touched otherwise."""
-    written, same, kept = [], [], []
-    for name, source in builtin_files().items():
-        target, content = context.home.root / name, source.read_bytes()
-        if target.exists() and target.read_bytes() == content:
-            same.append(name)
-        elif target.exists() and not force:
-            kept.append(name)
-        else:
-            write_atomic(target, content)
-            written.append(name)
+    done = write_builtin(context.home.root, force=force)
 
     def show(console: Console) -> None:
-        for name in written:
+        for name in done.written:
             console.print(f"wrote     {name}", markup=False)
-        for name in kept:
+        for name in done.kept:
             console.print(f"kept      {name}   (it differs from the built-in one; --force overwrites it)", markup=False)
-        if same:
-            console.print(f"unchanged {len(same)} file{'s' if len(same) > 1 else ''}", markup=False)
+        if done.unchanged:
+            console.print(f"unchanged {len(done.unchanged)} file{'s' if len(done.unchanged) > 1 else ''}", markup=False)
         console.print(f"Home is {context.home.root}. Next: pse demo, or pse ingest --help for your own bars.", markup=False)
 
-    return Answer(data={"written": written, "kept": kept, "unchanged": same, "home": str(context.home.root)}, show=show)
+    data = {"written": done.written, "kept": done.kept, "unchanged": done.unchanged, "home": str(context.home.root)}
+    return Answer(data=data, show=show)

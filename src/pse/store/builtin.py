@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from pse.store.files import write_atomic
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 KINDS = ("configs", "prompts")
@@ -23,3 +26,37 @@ def builtin_files() -> dict[str, Path]:
             if path.is_file() and path.suffix in (".yaml", ".md"):
                 found[f"{kind}/{path.relative_to(folder).as_posix()}"] = path
     return found
+
+
+@dataclass(frozen=True)
+class Written:
+    """What `write_builtin` did: names relative to the folder, with `/`."""
+
+    written: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+    unchanged: list[str] = field(default_factory=list)
+
+
+def write_builtin(root: Path, *, force: bool) -> Written:
+    """Write the built-in files below `root`: what is missing, and with `force` also what differs.  A changed file is never touched otherwise."""
+    done = Written()
+    for name, source in builtin_files().items():
+        target, content = root / name, source.read_bytes()
+        if target.exists() and target.read_bytes() == content:
+            done.unchanged.append(name)
+        elif target.exists() and not force:
+            done.kept.append(name)
+        else:
+            write_atomic(target, content)
+            done.written.append(name)
+    return done
+
+
+def config_files(folder: Path, names: tuple[str, ...]) -> list[Path]:
+    """The files of `names` that a configs folder has, in that order."""
+    return [folder / name for name in names if (folder / name).is_file()]
+
+
+def desk_files(folder: Path) -> dict[str, Path]:
+    """Desk name to file, of a configs folder."""
+    return {path.stem: path for path in sorted((folder / "desks").glob("*.yaml"))}
