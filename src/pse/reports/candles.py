@@ -64,21 +64,22 @@ def candles_around(bars: Bars, ts_entry: int, ts_exit: int) -> Candles | None:
     if lo < 0 or len(bars) == 0 or bars.ts_close[lo] <= ts_entry - step:
         return None
     per = max(1, step // own)
-    start = max(0, lo - BEFORE * per)
-    part = bars[start : min(len(bars), hi + AFTER * per)]
-    return _aggregate(
-        part, step, lo - start, max(lo, int(np.searchsorted(bars.ts_open, ts_exit, side="right")) - 1) - start
-    )
+    start, end = max(0, lo - (BEFORE + 1) * per), min(len(bars), hi + (AFTER + 1) * per)
+    part = bars[start:end]
+    leave = max(lo, int(np.searchsorted(bars.ts_open, ts_exit, side="right")) - 1)
+    return _aggregate(part, step, (lo - start, leave - start), end < len(bars))
 
 
-def _aggregate(bars: Bars, step: int, entry_bar: int, exit_bar: int) -> Candles:
+def _aggregate(bars: Bars, step: int, held: tuple[int, int], cut: bool) -> Candles:
+    """Candles of the bars; `held`: first and last bar of the trade; `cut`: bars go on, so the last candle may be
+    half."""
     key = _opens(bars, step)
     first = np.flatnonzero(np.append(True, np.diff(key) != 0))
     last = np.append(first[1:], len(bars)) - 1
     high, low = np.maximum.reduceat(bars.high, first), np.minimum.reduceat(bars.low, first)
-    entry, leave = (int(np.searchsorted(first, bar, side="right")) - 1 for bar in (entry_bar, exit_bar))
+    entry, leave = (int(np.searchsorted(first, bar, side="right")) - 1 for bar in held)
     start = max(0, entry - BEFORE)
-    rows = slice(start, start + MOST)
+    rows = slice(start, min(start + MOST, max(first.size - cut, leave + 1)))
     columns = (key[first][rows], bars.open[first][rows], high[rows], low[rows], bars.close[last][rows])
     return Candles(*columns, step, entry - start, min(leave - start, columns[0].size - 1))
 

@@ -54,3 +54,14 @@ def interval(bounds: Any, write: Callable[[Any], str]) -> str:
 def counted(count: int, one: str, many: str = "") -> str:
     """`1 trade`, `2 trades`."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def tone(value: Any) -> str:
+    """Class of a gain or a loss."""
+    found = number(value) or 0.0
+    return "gain" if found > 0.0 else "loss" if found < 0.0 else ""
+
+
+def without_unit(text: str) -> str:
+    """A percentage without its sign, for tables that name it once."""
+    return text.removesuffix(" %")

@@ -1,0 +1,256 @@
+"""The page of a run: one self-contained HTML file that asks nothing from the network.
+
+Scripts and styles stand in the page and are named by hash in its content security policy; text of others is escaped by
+jinja2 here and set as text, never as markup, in the page.  Trades and candles travel compressed.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import zlib
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from jinja2 import DictLoader, Environment, StrictUndefined
+from markupsafe import Markup
+
+from pse.reports import charts, words
+from pse.reports.candles import BarsLoader, gather, largest, pack
+from pse.reports.doubts import doubts
+from pse.reports.sections import page_parts
+from pse.reports.view import RunView, number, read_run
+from pse.store.files import write_atomic
+
+LIBRARY = "lightweight-charts.standalone.production.js"
+MOST_ROWS = 20_000
+EVIDENCE_CHARACTERS = 160
+NAMED = ("symbol", "contract", "tactic", "label", "grade", "direction", "entry_kind", "exit_reason")
+MEASURED = {
+    "quantity": 8,
+    "entry_price": 8,
+    "exit_price": 8,
+    "stop_initial": 8,
+    "target": 8,
+    "target2": 8,
+    "r_net": 3,
+    "net_usd": 2,
+    "fees_usd": 2,
+    "slippage_usd": 2,
+    "mae_r": 2,
+    "mfe_r": 2,
+    "quality": 3,
+}
+
+
+def write_report(run_dir: Path, bars_loader: BarsLoader | None, out: Path) -> Path:
+    """Write the page of a finished run to `out` and return that path.
+
+    bars_loader(symbol, start_ns, end_ns) gives the bars that candles are drawn from; None: a page without candles.
+    Raises `DamagedTable` where the run's files cannot be read, `DiskFull` where the page cannot be written.
+    """
+    write_atomic(out, render(read_run(run_dir), bars_loader).encode("utf-8"))
+    return out
+
+
+def render(view: RunView, bars_loader: BarsLoader | None) -> str:
+    """The page as text; equal runs and bars give equal text."""
+    style, script, library = (
+        _asset("templates", "report.css"),
+        _asset("templates", "report.js"),
+        _asset("assets", LIBRARY),
+    )
+    parts = page_parts(view)
+    trades, left_out = _rows_kept(view.trades)
+    payload = _payload(view, trades, bars_loader) if view.trades.height else {"data": "", "candle_data": "", "kept": 0}
+    pictures = {"refusals": charts.refusals(view.metrics.get("refusals") or {})} | (
+        charts.of_trades(view.trades) if view.trades.height else {}
+    )
+    named = [
+        (name, key, charts.bars_by(f"by_{key}", parts["by"][key], label)) for name, key, label in _group_pictures(view)
+    ]
+    return (
+        _environment()
+        .get_template("report.html")
+        .render(
+            parts,
+            view=view,
+            doubts=doubts(view),
+            style=Markup(style),
+            script=Markup(script),
+            library=Markup(library),
+            policy=_policy([library, script], [style]),
+            pictures={name: Markup(picture) for name, picture in pictures.items()},
+            group_pictures=[(name, Markup(picture)) for name, _, picture in named],
+            data=payload["data"],
+            candle_data=payload["candle_data"],
+            candle_words=_candle_words(payload["kept"], view.trades.height),
+            rows_left_out=left_out,
+        )
+    )
+
+
+def _group_pictures(view: RunView) -> list[tuple[str, str, str]]:
+    """Name, group and axis of the bar pictures: those with something to compare."""
+    zone = str((view.metrics.get("method") or {}).get("hour_tz", "UTC"))
+    chosen = (
+        ("Hour of entry", "hour", f"hour of entry, {zone}"),
+        ("Tactic", "tactic", "tactic"),
+        ("Grade", "grade", "grade"),
+    )
+    return [item for item in chosen if len(view.metrics.get(f"by_{item[1]}") or {}) > 1]
+
+
+def _candle_words(kept: int, trades: int) -> str:
+    return "every trade" if kept == trades else "no trade" if not kept else f"the {kept:,} largest results"
+
+
+def _rows_kept(trades: pl.DataFrame) -> tuple[pl.DataFrame, str]:
+    """The trades that the page lists: all of them up to `MOST_ROWS`, else the largest results, with a sentence that
+    says so."""
+    if trades.height <= MOST_ROWS:
+        return trades, ""
+    kept = trades[largest(trades, MOST_ROWS)]
+    return (
+        kept,
+        f"The {MOST_ROWS:,} largest of {trades.height:,} trades are listed; `pse report --csv` writes all of them.",
+    )
+
+
+# --- what the page unpacks ------------------------------------------------------------------------------------------
+
+
+def _payload(view: RunView, trades: pl.DataFrame, bars_loader: BarsLoader | None) -> dict[str, Any]:
+    """Trades, equity and candles as two compressed texts, and how many trades have candles."""
+    rows = largest(trades)
+    candles = gather(trades, rows, bars_loader) if bars_loader is not None else {}
+    symbols = trades["symbol"].to_list()
+    ticks = {row: number(view.instruments.get(symbols[row], {}).get("tick")) or 0.0 for row in candles}
+    block, index = pack(candles, ticks)
+    setups = trades["setup_id"].to_list()
+    evidence = view.evidence({setups[row] for row in rows})
+    data = {
+        "trades": _columns(trades),
+        "equity": _equity(view.equity),
+        "capital": view.metrics.get("capital_usd"),
+        "currency": view.currency,
+        "digits": {symbol: _digits(view, trades, symbol) for symbol in sorted(set(symbols))},
+        "candles": index,
+        "evidence": {str(row): _shown(evidence[setups[row]]) for row in rows if setups[row] in evidence},
+    }
+    text = json.dumps(data, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return {
+        "data": base64.b64encode(zlib.compress(text.encode(), 9)).decode("ascii"),
+        "candle_data": block,
+        "kept": len(candles),
+    }
+
+
+def _columns(trades: pl.DataFrame) -> dict[str, Any]:
+    """The trades column by column: moments as steps in seconds, words as codes, numbers rounded to what is shown."""
+    entry, leave = (trades[name].to_numpy() // 10**9 for name in ("ts_entry", "ts_exit"))
+    columns: dict[str, Any] = {"entry_s": np.diff(entry, prepend=0).tolist(), "held_s": (leave - entry).tolist()}
+    for name in NAMED:
+        values, codes = np.unique(np.array(trades[name].fill_null("").to_list(), object), return_inverse=True)
+        columns[name] = {"values": values.tolist(), "codes": codes.tolist()}
+    for name, digits in MEASURED.items():
+        values = trades[name].cast(pl.Float64).to_numpy()
+        rounded = np.round(values, digits)
+        columns[name] = [
+            _short(value) if ok else None
+            for value, ok in zip(rounded.tolist(), np.isfinite(values).tolist(), strict=True)
+        ]
+    return columns
+
+
+def _short(value: float) -> float | int:
+    return int(value) if value.is_integer() else value
+
+
+def _equity(equity: pl.DataFrame) -> dict[str, dict[str, list[Any]]]:
+    """Equity by session (the time is midnight of the session's date) and by event, seconds rising strictly."""
+    found = {}
+    sessions = equity.filter(pl.col("kind") == "session")
+    dates = (
+        sessions["session_date"].cast(pl.String).str.to_date("%Y%m%d").cast(pl.Int32).to_numpy().astype(np.int64)
+        * 86_400
+    )
+    for kind, seconds, part in (("session", dates, sessions), ("trade", equity["ts"].to_numpy() // 10**9, equity)):
+        last = np.append(np.diff(seconds) > 0, True) if seconds.size else np.empty(0, bool)
+        found[kind] = {
+            "t": seconds[last].tolist(),
+            "e": [_short(v) for v in np.round(part["equity_usd"].to_numpy()[last], 2).tolist()],
+        }
+    return found
+
+
+def _digits(view: RunView, trades: pl.DataFrame, symbol: str) -> int:
+    """Decimals of a price: those of the tick, else those that the entries need."""
+    tick = number(view.instruments.get(symbol, {}).get("tick"))
+    values = [tick] if tick else trades.filter(pl.col("symbol") == symbol)["entry_price"].head(200).to_list()
+    shown = (f"{value:.8f}".rstrip("0").partition(".")[2] for value in values)
+    return max((len(part) for part in shown), default=2)
+
+
+def _shown(evidence: dict[str, Any]) -> dict[str, Any]:
+    """Evidence as pairs of short texts, and the zone that the tactic named."""
+    facts = [[str(key), _fact(value)] for key, value in sorted(evidence.items()) if value is not None]
+    zone = evidence.get("poi")
+    known = isinstance(zone, list) and len(zone) == 2 and all(number(edge) is not None for edge in zone)
+    return {"facts": facts, "zone": zone if known else None}
+
+
+def _fact(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_fact(item)}" for key, item in sorted(value.items()) if item is not None)[
+            :EVIDENCE_CHARACTERS
+        ]
+    if isinstance(value, list):
+        return ", ".join(_fact(item) for item in value)[:EVIDENCE_CHARACTERS]
+    return str(value)[:EVIDENCE_CHARACTERS]
+
+
+# --- the frame ------------------------------------------------------------------------------------------------------
+
+
+@cache
+def _asset(folder: str, name: str) -> str:
+    return files("pse.reports").joinpath(folder, name).read_text("utf-8")
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=DictLoader({"report.html": _asset("templates", "report.html")}),
+        autoescape=True,
+        undefined=StrictUndefined,
+    )
+    environment.filters |= {
+        "money": words.money,
+        "share": words.share,
+        "plain": words.plain,
+        "whole": words.whole,
+        "tone": words.tone,
+        "unit": words.without_unit,
+    }
+    return environment
+
+
+def _policy(scripts: list[str], styles: list[str]) -> str:
+    """Nothing but our own scripts and styles, by hash."""
+    sources = {
+        name: " ".join(f"'sha256-{_hash(text)}'" for text in texts)
+        for name, texts in (("script", scripts), ("style", styles))
+    }
+    return f"default-src 'none'; script-src {sources['script']}; style-src {sources['style']}; base-uri 'none'; form-action 'none'"
+
+
+def _hash(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")

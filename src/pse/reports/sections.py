@@ -1,0 +1,255 @@
+"""The words and tables of the page: headline cards, months, costs, all figures, settings, record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from pse.reports.view import RunView, number
+from pse.reports.words import MISSING, counted, in_r, interval, money, plain, share, whole
+
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+Writer = Callable[[Any], str]
+SHARES = {
+    "total_return",
+    "cagr",
+    "volatility",
+    "max_drawdown",
+    "best_session",
+    "worst_session",
+    "win_rate",
+    "exposure",
+    "cost_share_gross",
+    "top5_share",
+    "ambiguous_share",
+    "buy_hold_return",
+    "psr",
+}
+COUNTS = {
+    "trades",
+    "wins",
+    "losses",
+    "sessions",
+    "losing_run",
+    "under_water_sessions",
+    "market_phases",
+    "min_track_record_sessions",
+}
+
+
+def page_parts(view: RunView) -> dict[str, Any]:
+    """Everything that the template shows besides pictures and packed data."""
+    m, manifest = view.metrics, view.manifest
+    settings = manifest.get("settings") or {}
+    keys = ("decide", "seed", "snapshot", "created", "fingerprint", "records", "head", "merkle_root")
+    return {
+        "title": view.title,
+        "synthetic": bool(manifest.get("synthetic")),
+        "manifest": {key: manifest.get(key) for key in keys},
+        "metrics": m,
+        "trades": bool(view.trades.height),
+        "cards": headline(view),
+        "interval_words": _interval_words(m),
+        "no_trades": _no_trades(m),
+        "months": months(m.get("monthly") or []),
+        "month_names": MONTHS,
+        "by": {key[3:]: value for key, value in m.items() if key.startswith("by_")},
+        "refusals": m.get("refusals") or {},
+        "refused_words": _refused_words(view),
+        "costs": costs(m, view.currency),
+        "figures": figures(m),
+        "method": outline(m.get("method") or {}),
+        "settings": outline(settings),
+        "manifest_text": outline({key: value for key, value in manifest.items() if key != "settings"}),
+        "parts": _parts(view),
+    }
+
+
+def _parts(view: RunView) -> list[tuple[str, str]]:
+    whole_page = [
+        ("headline", "Headline"),
+        ("doubts", "Doubts"),
+        ("equity-part", "Equity"),
+        ("months", "Months"),
+        ("trades-shape", "Results"),
+        ("groups", "By kind"),
+        ("refusals", "Refused"),
+        ("trades-part", "Trades"),
+        ("costs", "Costs"),
+        ("figures", "Figures and record"),
+    ]
+    return (
+        whole_page
+        if view.trades.height
+        else [part for part in whole_page if part[0] in ("headline", "doubts", "refusals", "figures")]
+    )
+
+
+def headline(view: RunView) -> list[dict[str, str]]:
+    """The figures that everybody asks for, each with its interval and what it rests on."""
+    m = view.metrics
+    if not m.get("trades"):
+        return []
+    wins = f"{whole(m.get('wins'))} won, {whole(m.get('losses'))} lost"
+    rows: list[tuple[str, str, Writer, str, bool]] = [
+        (
+            f"Net result, {view.currency}",
+            "net_usd",
+            money,
+            f"{share(m.get('total_return'))} of {money(m.get('capital_usd'))}",
+            True,
+        ),
+        ("Expectancy a trade", "expectancy_r", in_r, f"{money(m.get('expectancy_usd'))} {view.currency}", True),
+        (
+            "Sharpe ratio, a year",
+            "sharpe",
+            plain,
+            f"above 0 with {share(m.get('psr'), 0)}" if number(m.get("psr")) is not None else "",
+            True,
+        ),
+        ("Largest drawdown", "max_drawdown", share, f"{money(m.get('max_drawdown_usd'))} {view.currency}", False),
+        ("Win rate", "win_rate", share, wins, False),
+        (
+            "Profit factor",
+            "profit_factor",
+            plain,
+            f"win {plain(m.get('average_win_r'))} R, loss {plain(m.get('average_loss_r'))} R",
+            False,
+        ),
+        ("Trades", "trades", whole, f"in {counted(int(m.get('sessions') or 0), 'session')}", False),
+        (
+            "Time in the market",
+            "exposure",
+            share,
+            f"{plain(m.get('turnover'), 0)} times the equity traded a year",
+            False,
+        ),
+    ]
+    return [_card(m, *row) for row in rows]
+
+
+def _card(m: dict[str, Any], name: str, key: str, write: Writer, more: str, toned: bool) -> dict[str, str]:
+    value = number(m.get(key))
+    tone = "" if not toned or not value else "gain" if value > 0.0 else "loss"
+    bounds = interval((m.get("intervals") or {}).get(key), write)
+    if value is None:
+        bounds = str((m.get("reasons") or {}).get(key, ""))
+    return {"name": name, "value": write(m.get(key)), "tone": tone, "interval": bounds, "more": more}
+
+
+def _interval_words(m: dict[str, Any]) -> str:
+    method = m.get("method") or {}
+    level = f"{100 * (number(method.get('level')) or 0.95):.0f} %"
+    if method.get("block_sessions") is None:
+        return (
+            f"Small print under a figure: its {level} interval where there is one. {_sentence(method.get('interval'))}"
+        )
+    return (
+        f"Small print under a figure: its {level} interval, from {method.get('resamples'):,} resamples of whole sessions in blocks of about "
+        f"{plain(method.get('block_sessions'), 1)} (win rate: Wilson). Such intervals cover less than they say when sessions hang together."
+    )
+
+
+def _sentence(text: Any) -> str:
+    found = str(text or "")
+    return found[:1].upper() + found[1:] + "." if found else ""
+
+
+def _no_trades(m: dict[str, Any]) -> str:
+    refused = m.get("refusals") or {}
+    sessions = counted(int(m.get("sessions") or 0), "session")
+    if not refused:
+        return f"In {sessions} no setup came up that could have been refused: the tactics found nothing, or the window is too short for their warm-up."
+    gate, count = max(refused.items(), key=lambda item: (item[1], item[0]))
+    return f"In {sessions} every setup was refused or expired; the gates said no {counted(sum(refused.values()), 'time')}, most often {gate} ({count:,})."
+
+
+def _refused_words(view: RunView) -> str:
+    total = sum((view.metrics.get("refusals") or {}).values())
+    silent = f" Not evaluated: {', '.join(view.not_evaluated)}." if view.not_evaluated else ""
+    return f"{counted(total, 'refusal')} by the first gate that said no.{silent}"
+
+
+def months(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One row a year with twelve cells; the year's return is compounded from its months."""
+    largest = max((abs(row["return"]) for row in rows if row["return"] is not None), default=0.0)
+    years: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        year, month = row["month"].split("-")
+        line = years.setdefault(
+            year,
+            {
+                "year": year,
+                "cells": [{"text": "", "heat": "", "title": ""} for _ in MONTHS],
+                "total": 1.0,
+                "net": 0.0,
+                "trades": 0,
+            },
+        )
+        line["cells"][int(month) - 1] = {
+            "text": share(row["return"], 2).removesuffix(" %"),
+            "heat": _heat(row["return"], largest),
+            "title": f"{money(row['net_usd'])}, {counted(row['trades'], 'trade')}",
+        }
+        line["total"] *= 1.0 + (row["return"] or 0.0)
+        line["net"] += row["net_usd"]
+        line["trades"] += row["trades"]
+    return [line | {"total": line["total"] - 1.0} for line in years.values()]
+
+
+def _heat(value: float | None, largest: float) -> str:
+    if not value or not largest:
+        return ""
+    depth = 1 + min(2, int(3.0 * abs(value) / largest))
+    return f"h{'p' if value > 0.0 else 'n'}{depth}"
+
+
+def costs(m: dict[str, Any], currency: str) -> list[tuple[str, str, str]]:
+    """From the profit before costs to the net."""
+    if not m.get("trades"):
+        return []
+    count = m["trades"]
+    gross, fees, slip = (number(m.get(name)) or 0.0 for name in ("gross_usd", "fees_usd", "slippage_usd"))
+    part = m.get("cost_share_gross")
+    said = (
+        share(part) + " of the profit before costs"
+        if part is not None
+        else str((m.get("reasons") or {}).get("cost_share_gross", ""))
+    )
+    return [
+        ("Before costs", f"{money(gross + slip)} {currency}", "at the prices that were asked for"),
+        ("Slippage", f"{money(-slip)} {currency}", f"{money(slip / count)} a trade, inside the fill prices"),
+        ("Fees", f"{money(-fees)} {currency}", f"{money(fees / count)} a trade"),
+        ("Net", f"{money(m.get('net_usd'))} {currency}", f"costs are {said}" if part is not None else said),
+    ]
+
+
+def figures(m: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Every flat figure with its interval, or the reason why it has no value."""
+    reasons, intervals = m.get("reasons") or {}, m.get("intervals") or {}
+    rows = []
+    for name, value in m.items():
+        if isinstance(value, dict | list | str | bool):
+            continue
+        write = share if name in SHARES else whole if name in COUNTS else plain
+        more = str(reasons.get(name, "")) if value is None else interval(intervals.get(name), write)
+        rows.append((name, write(value) if value is not None else MISSING, more))
+    return rows
+
+
+def outline(tree: Any, depth: int = 0) -> str:
+    """Nested values as indented text, keys sorted."""
+    pad = "  " * depth
+    if isinstance(tree, dict):
+        return "\n".join(
+            _line(pad, f"{key}:", value, depth) for key, value in sorted(tree.items(), key=lambda item: str(item[0]))
+        )
+    if isinstance(tree, list | tuple):
+        return "\n".join(_line(pad, "-", value, depth) for value in tree)
+    return f"{pad}{tree}"
+
+
+def _line(pad: str, key: str, value: Any, depth: int) -> str:
+    if isinstance(value, dict | list | tuple) and value:
+        return f"{pad}{key}\n{outline(value, depth + 1)}"
+    return f"{pad}{key} {'none' if value is None or value in ({}, [], ()) else value}"

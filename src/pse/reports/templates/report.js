@@ -1,0 +1,260 @@
+(() => {
+"use strict";
+const LWC = window.LightweightCharts, $ = (id) => document.getElementById(id);
+const PAGE = 100, MINUS = "\u2212", NONE = "\u2013";
+const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
+
+async function inflate(id) {
+  const raw = atob($(id).textContent.trim()), bytes = new Uint8Array(raw.length);
+  for (let i = 0; i < raw.length; i++) bytes[i] = raw.charCodeAt(i);
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
+}
+
+function text(value, digits, sign) {
+  if (value === null || value === undefined) return NONE;
+  const shown = value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+  return (sign && value > 0 ? "+" : "") + shown.replace("-", MINUS);
+}
+
+const two = (value) => String(value).padStart(2, "0");
+function moment(seconds) {
+  const at = new Date(seconds * 1000);
+  return `${at.getUTCFullYear()}-${two(at.getUTCMonth() + 1)}-${two(at.getUTCDate())} ${two(at.getUTCHours())}:${two(at.getUTCMinutes())}`;
+}
+function duration(seconds) {
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 60) return `${minutes} min`;
+  if (minutes < 2880) return `${Math.floor(minutes / 60)} h ${two(minutes % 60)}`;
+  return `${(minutes / 1440).toFixed(1)} d`;
+}
+
+function element(tag, content, kind) {
+  const made = document.createElement(tag);
+  if (content !== undefined) made.textContent = content;
+  if (kind) made.className = kind;
+  return made;
+}
+
+function look() {
+  return {
+    layout: { background: { color: "transparent" }, textColor: colour("dim"), attributionLogo: false, fontFamily: getComputedStyle(document.body).fontFamily,
+      panes: { separatorColor: colour("line"), enableResize: false } },
+    grid: { vertLines: { color: colour("line") }, horzLines: { color: colour("line") } },
+    rightPriceScale: { borderColor: colour("line") }, timeScale: { borderColor: colour("line") },
+  };
+}
+
+// --- equity and drawdown ------------------------------------------------------------------------------------------
+function drawEquity(data) {
+  const box = $("equity");
+  if (!box) return;
+  const chart = LWC.createChart(box, { ...look(), autoSize: true, handleScroll: { mouseWheel: false, vertTouchDrag: false }, handleScale: { mouseWheel: false },
+    localization: { locale: "en-US" } });
+  const money = { type: "custom", minMove: 0.01, formatter: (v) => text(v, 0) }, part = { type: "custom", minMove: 0.00001, formatter: (v) => text(100 * v, 1) + " %" };
+  const equity = chart.addSeries(LWC.BaselineSeries, { baseValue: { type: "price", price: data.capital }, priceFormat: money, lineWidth: 2, priceLineVisible: false }, 0);
+  const under = chart.addSeries(LWC.AreaSeries, { priceFormat: part, lineWidth: 1, priceLineVisible: false, lastValueVisible: false, invertFilledArea: true }, 1);
+  const paint = () => {
+    chart.applyOptions(look());
+    equity.applyOptions({ topLineColor: colour("gain"), bottomLineColor: colour("loss"), topFillColor1: hex("gain", .28), topFillColor2: hex("gain", .03),
+      bottomFillColor1: hex("loss", .03), bottomFillColor2: hex("loss", .28) });
+    under.applyOptions({ lineColor: colour("loss"), topColor: hex("loss", .12), bottomColor: hex("loss", .35) });
+  };
+  const show = (kind) => {
+    const { t, e } = data.equity[kind];
+    let peak = data.capital;
+    const down = e.map((value) => { peak = Math.max(peak, value); return value / peak - 1; });
+    equity.setData(t.map((time, i) => ({ time, value: e[i] })));
+    under.setData(t.map((time, i) => ({ time, value: down[i] })));
+    chart.timeScale().applyOptions({ timeVisible: kind === "trade" });
+    chart.timeScale().fitContent();
+    for (const button of document.querySelectorAll("[data-equity]")) button.setAttribute("aria-pressed", String(button.dataset.equity === kind));
+  };
+  chart.panes()[0].setStretchFactor(0.72);
+  chart.panes()[1].setStretchFactor(0.28);
+  for (const button of document.querySelectorAll("[data-equity]")) button.addEventListener("click", () => show(button.dataset.equity));
+  paint();
+  show(data.equity.session.t.length >= 20 || !data.equity.trade.t.length ? "session" : "trade");
+  onTheme(paint);
+}
+
+function hex(name, alpha) {
+  const found = colour(name).replace("#", ""), part = (i) => parseInt(found.slice(i, i + 2), 16);
+  return `rgba(${part(0)},${part(2)},${part(4)},${alpha})`;
+}
+function onTheme(paint) { matchMedia("(prefers-color-scheme: dark)").addEventListener("change", paint); }
+
+// --- candles ------------------------------------------------------------------------------------------------------
+function unpacker(block, index) {
+  const total = index.n.reduce((sum, n) => sum + n, 0), starts = new Map();
+  let at = 0;
+  index.row.forEach((row, i) => { starts.set(row, [i, at]); at += index.n[i]; });
+  const value = (plane, i) => { const base = plane * 2 * total + i, word = block[base] | (block[base + total] << 8); return word > 32767 ? word - 65536 : word; };
+  return (row) => {
+    if (!starts.has(row)) return null;
+    const [which, from] = starts.get(row), unit = index.unit[which], bars = [];
+    let time = index.t0[which], close = index.p0[which];
+    for (let i = from; i < from + index.n[which]; i++) {
+      time += value(0, i) * index.step[which];
+      const open = close + value(1, i);
+      close = open + value(4, i);
+      bars.push({ time, open: open * unit, high: (Math.max(open, close) + value(2, i)) * unit, low: (Math.min(open, close) - value(3, i)) * unit, close: close * unit });
+    }
+    return { bars, step: index.step[which], entry: index.entry[which], exit: index.exit[which] };
+  };
+}
+
+// --- trades -------------------------------------------------------------------------------------------------------
+function tradeBook(data, candlesOf) {
+  const columns = data.trades, count = columns.entry_s.length;
+  let last = 0;
+  const entered = columns.entry_s.map((step) => (last += step));
+  const named = (name, i) => columns[name].values[columns[name].codes[i]];
+  const digits = (i) => data.digits[named("symbol", i)] ?? 2;
+  const price = (name) => (i) => text(columns[name][i], digits(i));
+  const views = [
+    ["#", (i) => i, (i) => String(i + 1), "num"],
+    ["Entry (UTC)", (i) => entered[i], (i) => moment(entered[i])],
+    ["Contract", (i) => named("contract", i) || named("symbol", i), (i) => named("contract", i) || named("symbol", i)],
+    ["Tactic", (i) => named("label", i), (i) => named("label", i)],
+    ["Grade", (i) => named("grade", i), (i) => named("grade", i) || NONE],
+    ["Side", (i) => named("direction", i), (i) => named("direction", i)],
+    ["Qty", (i) => columns.quantity[i], (i) => text(columns.quantity[i], columns.quantity[i] % 1 ? 4 : 0), "num"],
+    ["Entry", (i) => columns.entry_price[i], price("entry_price"), "num"],
+    ["Stop", (i) => columns.stop_initial[i], price("stop_initial"), "num"],
+    ["Exit", (i) => columns.exit_price[i], price("exit_price"), "num"],
+    ["R", (i) => columns.r_net[i], (i) => text(columns.r_net[i], 2, true), "num sign"],
+    ["Net", (i) => columns.net_usd[i], (i) => text(columns.net_usd[i], 2, true), "num sign"],
+    ["MAE R", (i) => columns.mae_r[i], (i) => text(columns.mae_r[i], 2), "num"],
+    ["MFE R", (i) => columns.mfe_r[i], (i) => text(columns.mfe_r[i], 2), "num"],
+    ["Held", (i) => columns.held_s[i], (i) => duration(columns.held_s[i]), "num"],
+    ["Ended by", (i) => named("exit_reason", i), (i) => named("exit_reason", i)],
+  ];
+  const order = Array.from({ length: count }, (_, i) => i), body = $("trades").tBodies[0], head = $("trades").tHead.rows[0];
+  let page = 0, sorted = 1, way = 1;
+
+  function draw() {
+    const from = page * PAGE, rows = order.slice(from, from + PAGE);
+    body.replaceChildren(...rows.map((i, place) => {
+      const row = element("tr");
+      row.tabIndex = 0;
+      for (const [, value, write, kind] of views) {
+        const cell = element("td", write(i), kind ? kind.replace("sign", value(i) > 0 ? "gain" : value(i) < 0 ? "loss" : "") : "");
+        row.append(cell);
+      }
+      row.addEventListener("click", () => open(from + place));
+      row.addEventListener("keydown", (event) => { if (event.key === "Enter") open(from + place); });
+      return row;
+    }));
+    $("place").textContent = `${(from + 1).toLocaleString("en-US")} to ${(from + rows.length).toLocaleString("en-US")} of ${count.toLocaleString("en-US")}`;
+    $("earlier").disabled = page === 0;
+    $("later").disabled = from + PAGE >= count;
+  }
+  function sort(by) {
+    way = by === sorted ? -way : 1;
+    sorted = by;
+    const key = views[by][1], missing = (v) => v === null || v === undefined;
+    order.sort((a, b) => {
+      const x = key(a), y = key(b);
+      if (missing(x) || missing(y)) return missing(x) - missing(y) || a - b;
+      return (x < y ? -way : x > y ? way : 0) || a - b;
+    });
+    [...head.cells].forEach((cell, i) => cell.setAttribute("aria-sort", i === by ? (way > 0 ? "ascending" : "descending") : "none"));
+    page = 0;
+    draw();
+  }
+  views.forEach(([name, , , kind], i) => {
+    const cell = element("th", undefined, kind ? "num" : ""), button = element("button", name);
+    cell.scope = "col";
+    button.type = "button";
+    button.addEventListener("click", () => sort(i));
+    cell.append(button);
+    head.append(cell);
+  });
+  head.cells[1].setAttribute("aria-sort", "ascending");
+  $("earlier").addEventListener("click", () => { page--; draw(); });
+  $("later").addEventListener("click", () => { page++; draw(); });
+  draw();
+
+  // one trade, in a window of its own
+  const dialog = $("trade");
+  let at = 0, chart = null;
+  function open(place) {
+    at = place;
+    if (!dialog.open) dialog.showModal();
+    const i = order[at];
+    $("trade-title").textContent = `#${i + 1} ${named("direction", i)} ${named("contract", i) || named("symbol", i)} · ${named("label", i)}` +
+      `${named("grade", i) ? " · grade " + named("grade", i) : ""} · ${text(columns.r_net[i], 2, true)} R`;
+    story(i);
+    drawCandles(i);
+    $("trade-before").disabled = at === 0;
+    $("trade-after").disabled = at + 1 >= count;
+  }
+  function facts(title, rows) {
+    const part = element("div"), list = element("dl", undefined, "facts");
+    for (const [name, value] of rows) list.append(element("dt", name), element("dd", value));
+    part.append(element("h3", title), list);
+    return part;
+  }
+  function story(i) {
+    const p = (name) => text(columns[name][i], digits(i)), evidence = data.evidence[String(i)];
+    const parts = [
+      facts("How it went", [
+        ["In", `${moment(entered[i])} UTC at ${p("entry_price")} (${named("entry_kind", i)})`],
+        ["Out", `${moment(entered[i] + columns.held_s[i])} UTC at ${p("exit_price")} by ${named("exit_reason", i)}, after ${duration(columns.held_s[i])}`],
+        ["First stop", p("stop_initial")], ["Targets", [p("target"), p("target2")].filter((v) => v !== NONE).join(", ") || NONE],
+        ["Quantity", text(columns.quantity[i], columns.quantity[i] % 1 ? 4 : 0)]]),
+      facts("What it came to", [
+        ["Net", `${text(columns.net_usd[i], 2, true)} ${data.currency} (${text(columns.r_net[i], 2, true)} R)`],
+        ["Fees, slippage", `${text(columns.fees_usd[i], 2)}, ${text(columns.slippage_usd[i], 2)} ${data.currency}`],
+        ["Worst, best", `${text(columns.mae_r[i], 2)} R against, ${text(columns.mfe_r[i], 2)} R for`],
+        ["Quality", text(columns.quality[i], 2)], ["Tactic", named("tactic", i)]]),
+    ];
+    if (evidence) parts.push(facts("What the tactic saw", evidence.facts));
+    $("story").replaceChildren(...parts);
+  }
+  function drawCandles(i) {
+    if (chart) { chart.remove(); chart = null; }
+    const box = $("candles"), found = candlesOf(i);
+    box.hidden = !found;
+    $("no-candles").hidden = Boolean(found);
+    if (!found) return;
+    const long = named("direction", i) === "LONG", evidence = data.evidence[String(i)], zone = evidence && evidence.zone;
+    chart = LWC.createChart(box, { ...look(), autoSize: true, timeScale: { borderColor: colour("line"), timeVisible: found.step < 86400, rightOffset: 2 },
+      handleScroll: { vertTouchDrag: false }, localization: { locale: "en-US" } });
+    const lines = [["entry", columns.entry_price[i], "ink", 0], ["stop", columns.stop_initial[i], "loss", 2], ["target", columns.target[i], "gain", 2],
+      ["target 2", columns.target2[i], "gain", 2], ...(zone ? [["zone", zone[0], "plain", 1], ["", zone[1], "plain", 1]] : [])].filter(([, at]) => at !== null);
+    const lows = Math.min(...found.bars.map((bar) => bar.low)), highs = Math.max(...found.bars.map((bar) => bar.high)), room = 1.5 * (highs - lows);
+    const near = lines.map(([, at]) => at).filter((at) => at > lows - room && at < highs + room);
+    const series = chart.addSeries(LWC.CandlestickSeries, { upColor: colour("gain"), downColor: colour("loss"), wickUpColor: colour("gain"), wickDownColor: colour("loss"),
+      borderVisible: false, priceLineVisible: false, lastValueVisible: false,
+      priceFormat: { type: "price", precision: digits(i), minMove: 10 ** -digits(i) },
+      autoscaleInfoProvider: () => ({ priceRange: { minValue: Math.min(lows, ...near), maxValue: Math.max(highs, ...near) }, margins: { above: 18, below: 18 } }) });
+    series.setData(found.bars);
+    for (const [title, at, name, style] of lines) series.createPriceLine({ price: at, color: colour(name), lineWidth: 1, lineStyle: style, axisLabelVisible: Boolean(title), title });
+    const mark = (bar, up, words, name) => ({ time: bar.time, position: up ? "belowBar" : "aboveBar", shape: up ? "arrowUp" : "arrowDown", color: colour(name), text: words });
+    LWC.createSeriesMarkers(series, [
+      mark(found.bars[found.entry], long, long ? "buy" : "sell", "accent"),
+      mark(found.bars[found.exit], !long, named("exit_reason", i).slice(0, 40), columns.net_usd[i] > 0 ? "gain" : "loss")]);
+    chart.timeScale().fitContent();
+  }
+  const go = (place) => { if (place >= 0 && place < count) open(place); };
+  $("trade-before").addEventListener("click", () => go(at - 1));
+  $("trade-after").addEventListener("click", () => go(at + 1));
+  $("trade-close").addEventListener("click", () => dialog.close());
+  dialog.addEventListener("keydown", (event) => { if (event.key === "ArrowLeft") go(at - 1); if (event.key === "ArrowRight") go(at + 1); });
+  onTheme(() => { if (dialog.open) drawCandles(order[at]); });
+  return { open };
+}
+
+async function start() {
+  if (!$("data")) return;
+  const data = JSON.parse(new TextDecoder().decode(await inflate("data")));
+  drawEquity(data);
+  const book = tradeBook(data, unpacker(await inflate("candle-data"), data.candles));
+  const asked = /^#trade-(\d+)$/.exec(location.hash);
+  if (asked && Number(asked[1]) >= 1 && Number(asked[1]) <= data.trades.entry_s.length) book.open(Number(asked[1]) - 1);
+  document.documentElement.dataset.ready = "yes";
+}
+start().catch((error) => { const box = $("broken"); if (box) { box.hidden = false; box.textContent = `The charts and the table of trades could not be drawn (${error.message}). A browser of 2023 or later is needed.`; } });
+})();
