@@ -5,33 +5,24 @@ Only the months that something happens to are read.
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pse.domain.bars import BarFlag
-from pse.domain.errors import DiskFull
 from pse.store import index as notes
 from pse.store import roll
-from pse.store.files import disk_full_said
 from pse.store.index import Month, SeriesIndex
 from pse.store.layout import Home
-from pse.store.reading import read_rows
-from pse.store.rows import DTYPES, FLOATS, PARTITIONS, Rows, concat, empty, in_order, month_name, month_spans, strip_front, to_arrow
+from pse.store.reading import open_bars, read_rows, year_of
+from pse.store.rows import DTYPES, FLOATS, Rows, concat, empty, month_name, month_spans, strip_front
 
 if TYPE_CHECKING:
-    from deltalake import DeltaTable, WriterProperties
+    from deltalake import DeltaTable
 
-CONFIGURATION: dict[str, str | None] = {                    # the log's own clean-up would make old snapshots unreadable
-    "delta.logRetentionDuration": "interval 36500 days",
-    "delta.deletedFileRetentionDuration": "interval 36500 days",
-    "delta.enableExpiredLogCleanup": "false",
-}
 MANY_FILES = 32
-_COUNTED_UP = ("ts_open", "ts_close", "available_at", "session_date")
 
 
 class Change:
@@ -99,101 +90,61 @@ class Change:
 
     def commit(self) -> bool:
         """Write the change as one version; False when another program committed in between and nothing was written."""
-        from deltalake.exceptions import CommitFailedError
+        from pse.store import commits
 
-        changed = [name for name in self._months if self._added[name].any() or self._amended[name].any()]
+        changed = [name for name in sorted(self._months) if self._added[name].any() or self._amended[name].any()]
+        parts, replaced = [_some(self._months[name], self._added[name]) for name in changed], []
         if any(self._amended[name].any() for name in changed):
-            rows, years = self._whole_years(changed)
-        else:
-            rows, years = concat([self._months[name].take(self._added[name]) for name in sorted(changed)]), None
-        try:
-            with disk_full_as_such(self.home):
-                self._write(rows, years)
-        except CommitFailedError:
+            parts, replaced = self._whole_years(changed)
+        table = self.table if self.table is not None else commits.create(self.home)
+        before = table.version()
+        if not commits.commit(self.home, table, commits.write_files(self.home, parts, self.index.symbol, self.index.timeframe), replaced):
             return False
         self.new_rows = sum(int(mask.sum()) for mask in self._added.values())
         self.corrected = sum(int(mask.sum()) for mask in self._amended.values())
-        self._note_down({name: self._described[name] for name in changed})
+        self.index = replace(self.index, months={**self.index.months, **{name: self._described[name] for name in changed}})
+        self._note_down(before + 1)
         return True
 
-    def _whole_years(self, changed: Iterable[str]) -> tuple[Rows, list[int]]:
-        """All rows of the years that hold changed months, and those years."""
-        years = sorted({int(name[:4]) for name in changed})
+    def _whole_years(self, changed: Iterable[str]) -> tuple[list[Rows], list[str]]:
+        """All rows of the years that hold changed months, by month in order, and the files that they replace."""
+        years = {int(name[:4]) for name in changed}
         stored = self._read_years(years)
-        kept = [stored.take(span) for number, span in month_spans(stored["ts_open"]) if month_name(number) not in self._months]
-        mine = [rows for name, rows in self._months.items() if int(name[:4]) in years]
-        return in_order(concat([*kept, *mine])), years
-
-    def _write(self, rows: Rows, years: list[int] | None) -> None:
-        """Append, or replace the partitions of `years`."""
-        from deltalake import PostCommitHookProperties, write_deltalake
-
-        symbol, timeframe = self.index.symbol, self.index.timeframe
-        data = to_arrow(rows, symbol, timeframe)
-        hooks = PostCommitHookProperties(cleanup_expired_logs=False)
-        if years is None:
-            target = self.table if self.table is not None else str(self.home.bars)
-            write_deltalake(target, data, mode="append", partition_by=list(PARTITIONS) if self.table is None else None,
-                            configuration=CONFIGURATION if self.table is None else None, writer_properties=writer_properties(), post_commithook_properties=hooks)
-            return
+        months = {month_name(number): stored.take(span) for number, span in month_spans(stored["ts_open"])}
+        months |= {name: rows for name, rows in self._months.items() if int(name[:4]) in years}
         assert self.table is not None
-        where = f"symbol = '{symbol}' AND timeframe = '{timeframe}' AND year IN ({', '.join(map(str, years))})"
-        write_deltalake(self.table, data, mode="overwrite", predicate=where, writer_properties=writer_properties(), post_commithook_properties=hooks)
+        return [months[name] for name in sorted(months)], self._files_of(self.table, years)
 
-    def _note_down(self, described: Mapping[str, Month]) -> None:
-        """The new version's index and its note; small files are put together first."""
-        from deltalake import DeltaTable
+    def _files_of(self, table: DeltaTable, years: Iterable[int]) -> list[str]:
+        return [path for path in notes.partition_files(table, self.index.symbol, self.index.timeframe) if year_of(path) in set(years)]
 
-        before, table = self.version, DeltaTable(str(self.home.bars))
+    def _note_down(self, version: int) -> None:
+        """Put many small files together, then the note of the new version."""
+        table = open_bars(self.home)
+        assert table is not None
         self.version = table.version()
-        if self.version != before + 1:                       # somebody's commit besides ours: the note is made from the values when it is next needed
-            self.index = replace(self.index, months={**self.index.months, **described})
-            return
-        sizes = notes.partition_files(table, self.index.symbol, self.index.timeframe)
-        if compact(table, self.index.symbol, self.index.timeframe, sizes):
-            self.version = table.version()
+        if self.version == version:                          # else somebody else committed since; the note is made from the values when it is next needed
+            self._compact(table)
             sizes = notes.partition_files(table, self.index.symbol, self.index.timeframe)
-        files = notes.file_hashes(self.home.bars, sizes, self.index.files)
-        self.index = replace(self.index, months={**self.index.months, **described}, files=files)
-        notes.write_note(self.home, self.index)
+            self.index = replace(self.index, files=notes.file_hashes(self.home.bars, sizes, self.index.files))
+            notes.write_note(self.home, self.index)
+
+    def _compact(self, table: DeltaTable) -> None:
+        """One file for each year that has many; values and ids stay."""
+        from pse.store import commits
+
+        paths = [year_of(path) for path in notes.partition_files(table, self.index.symbol, self.index.timeframe)]
+        crowded = {year for year in paths if paths.count(year) > MANY_FILES}
+        if crowded:
+            self.table = table
+            files = commits.write_files(self.home, [self._read_years({year}) for year in sorted(crowded)], self.index.symbol, self.index.timeframe)
+            commits.commit(self.home, table, files, self._files_of(table, crowded), same_values=True)
+            table.update_incremental()
+            self.version = table.version()
 
 
-def compact(table: DeltaTable, symbol: str, timeframe: str, paths: Iterable[str]) -> bool:
-    """Put the files of a partition together where there are many; values and ids stay.  True when something was done."""
-    count: dict[str, int] = {}
-    for path in paths:
-        folder = path.rsplit("/", 1)[0]
-        count[folder] = count.get(folder, 0) + 1
-    crowded = [folder.rsplit("year=", 1)[1] for folder, files in count.items() if files > MANY_FILES]
-    for year in crowded:
-        table.optimize.compact(partition_filters=[("symbol", "=", symbol), ("timeframe", "=", timeframe), ("year", "=", year)],
-                               writer_properties=writer_properties())
-    return bool(crowded)
-
-
-def writer_properties() -> WriterProperties:
-    """zstd; columns that count up as differences, which is a quarter of the bytes and less work than a dictionary."""
-    from deltalake import ColumnProperties, WriterProperties
-
-    rising = ColumnProperties(dictionary_enabled=False, encoding="DELTA_BINARY_PACKED")
-    return WriterProperties(compression="ZSTD", compression_level=1, column_properties=dict.fromkeys(_COUNTED_UP, rising))
-
-
-@contextlib.contextmanager
-def disk_full_as_such(home: Home) -> Iterator[None]:
-    """The writer says a full disk in several ways; we in one."""
-    from deltalake.exceptions import CommitFailedError, DeltaError
-
-    with disk_full_said(home.bars):
-        try:
-            yield
-        except CommitFailedError:
-            raise
-        except (DeltaError, OSError) as error:
-            if not any(sign in str(error) for sign in ("os error 28", "os error 27", "os error 122", "No space left", "File too large", "Disk quota")):
-                raise
-            raise DiskFull(f"the disk took no more bytes while writing {home.bars}; what was stored before is unchanged; free some space and run the command "
-                           f"again") from error
+def _some(rows: Rows, mask: np.ndarray) -> Rows:
+    return rows if mask.all() else rows.take(mask)
 
 
 # --- joining, flags, differences; pure ---------------------------------------------------------------------------------------------------------

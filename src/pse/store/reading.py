@@ -68,9 +68,14 @@ def read_table(home: Home, table: DeltaTable, symbol: str, timeframe: str, colum
         raise DamagedTable(_who_is_damaged(home.bars, wanted, error)) from error
 
 
+def year_of(path: str) -> int:
+    """The year in a data file's path."""
+    return next(int(part[5:]) for part in Path(path).parts if part.startswith("year="))
+
+
 def _overlaps(path: str, start_ns: int | None, end_ns: int | None, years: Iterable[int] | None) -> bool:
     """Whether a file of a year's partition may hold rows of the range."""
-    year = next(int(part[5:]) for part in Path(path).parts if part.startswith("year="))
+    year = year_of(path)
     if years is not None and year not in years:
         return False
     first, after = (int(np.datetime64(f"{y:04d}-01-01", "ns").astype(np.int64)) for y in (year, year + 1))

@@ -135,14 +135,12 @@ def schema() -> pa.Schema:
     return pa.schema([("symbol", pa.string()), ("timeframe", pa.string()), ("year", pa.int32()), *((name, kinds[name]) for name in order)])
 
 
-def to_arrow(rows: Rows, symbol: str, timeframe: str) -> pa.Table:
-    """The rows in the table's schema."""
+def to_arrow(rows: Rows) -> pa.Table:
+    """The rows in the table's schema, without the partition columns: those stand in the path of the file."""
     import pyarrow as pa
 
-    n, fields = len(rows), schema()
-    years = (rows["ts_open"].astype("datetime64[ns]").astype("datetime64[Y]").astype(np.int64) + 1970).astype(np.int32)
-    made: dict[str, Any] = {"symbol": _repeated(symbol, n), "timeframe": _repeated(timeframe, n), "year": years, "available_at": rows["ts_close"],
-                            "contract": _names(rows)}
+    n, fields = len(rows), [field for field in schema() if field.name not in PARTITIONS]
+    made: dict[str, Any] = {"available_at": rows["ts_close"], "contract": _names(rows)}
     columns = []
     for field in fields:
         value = made.get(field.name, rows.columns.get(field.name))
@@ -152,20 +150,14 @@ def to_arrow(rows: Rows, symbol: str, timeframe: str) -> pa.Table:
             columns.append(pa.array(value, type=field.type, from_pandas=field.name in NULLABLE))
         else:
             columns.append(value)
-    return pa.table(columns, schema=fields)
-
-
-def _repeated(text: str, n: int) -> pa.Array:
-    import pyarrow as pa
-
-    return pa.repeat(pa.scalar(text, pa.string()), n)
+    return pa.table(columns, schema=pa.schema(fields))
 
 
 def _names(rows: Rows) -> pa.Array:
     import pyarrow as pa
 
     if len(rows.contracts) == 1:
-        return _repeated(rows.contracts[0], len(rows))
+        return pa.repeat(pa.scalar(rows.contracts[0], pa.string()), len(rows))
     return pa.DictionaryArray.from_arrays(pa.array(rows["contract"]), pa.array(rows.contracts, pa.string())).cast(pa.string())
 
 
