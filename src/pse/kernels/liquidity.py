@@ -110,9 +110,9 @@ def nearest_anchor(anchors, last_idx, size, side, price, idx, tolerance, min_apa
 def equal_levels(high, low, pivots, tolerance, min_apart, kind):
     """Equal highs (kind 1) or lows (-1): a row of EQUAL_DTYPE at the confirmation of each second and further member, in that order.
 
-    tolerance: float64[n] in points, used at the confirming bar.  A pivot joins the level whose anchor (its first member) is nearest, if within tolerance and at
-    least `min_apart` bars after the last member, else begins one.  A level is closed at the first confirmation at which a bar since its last member
-    has passed its extreme by more than the tolerance.
+    tolerance: float64[n] in points, used at the confirming bar.  A pivot joins the level whose anchor (its first member) is nearest, the outer one on ties,
+    if within tolerance and at least `min_apart` bars after the last member, else begins one.  Each bar is judged at the first such
+    confirmation at or after it: one that passed a level's extreme by more than the tolerance of that moment closes the level.
     """
     rows, count = np.empty(128, EQUAL_DTYPE), 0
     anchors, levels = np.empty(128), np.empty(128)
@@ -126,7 +126,7 @@ def equal_levels(high, low, pivots, tolerance, min_apart, kind):
         reach = kind * price
         for u in range(seen, idx):
             reach = max(reach, high[u] if kind > 0 else -low[u])
-        seen = idx
+        seen = idx + 1
         size = drop_exceeded(anchors, levels, last_row, last_idx, size, kind, reach, tol)
         k = nearest_anchor(anchors, last_idx, size, kind, price, idx, tol, min_apart)
         if k < 0:
@@ -221,8 +221,8 @@ def compact(stack, size, pools):
 def join_pool(pools, count, stack, size, candidate, t, tolerance):
     """Brings a candidate among the standing pools of its side; returns (pools, number of pools, stack, size of the stack).
 
-    The stack runs from the farthest level to the nearest.  Pools within tolerance and the candidate become one: outermost level, highest priority, the older
-    kind on ties.  One pool that the candidate would not change stands as it is; else all of them are REPLACED by a new row.
+    The stack runs from the farthest level to the nearest.  Pools within tolerance and the candidate become one: outermost level, highest priority, on ties
+    the kind of the outer standing pool.  One pool that the candidate would not change stands as it is; else all of them are REPLACED by a new row.
     """
     s, q = candidate.side, candidate.side * candidate.level
     b = size
@@ -238,7 +238,7 @@ def join_pool(pools, count, stack, size, candidate, t, tolerance):
     new = pools[count]
     new.kind, new.side, new.level, new.priority, new.origin = candidate.kind, s, candidate.level, candidate.priority, candidate.origin
     new.known_at, new.ended_at, new.end = t, NEVER, ALIVE
-    for k in range(a, b):
+    for k in range(b - 1, a - 1, -1):
         old = pools[stack[k]]
         if old.priority >= new.priority:
             new.kind, new.priority = old.kind, old.priority

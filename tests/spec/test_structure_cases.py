@@ -1,0 +1,121 @@
+"""Every worked case of market structure that is built; the others are named, so that the gap cannot grow unseen."""
+
+import numpy as np
+import pytest
+
+from pse.kernels.blocks import find_block
+from pse.kernels.contract import ALIVE, BROKEN, BROKEN_DEEP, NEVER, PENDING, PIVOT_DTYPE, POOL_DTYPE, SWEPT
+from pse.kernels.gaps import fair_value_gaps
+from pse.kernels.liquidity import CANDIDATE_DTYPE, equal_levels, pools_and_sweeps
+from pse.kernels.quality import mqs_components, mqs_grade, mqs_score
+from pse.kernels.structure import structure
+from pse.kernels.swings import label_swings, swings
+from tests.spec.worked_cases import column, differences, load
+
+TOLERANCE, CASES = load("03-structure")
+UNBOUND = {"premium_discount", "impulse_pullback", "thrust"}
+
+KINDS, LABELS = {1: "H", -1: "L"}, {1: ("H", "HH", "LH", "EQH"), -1: ("L", "HL", "LL", "EQL")}
+RESULTS = {ALIVE: "ALIVE", SWEPT: "SWEPT", BROKEN: "BROKEN", BROKEN_DEEP: "BROKEN_DEEP", PENDING: "PENDING"}
+
+
+def columns(inputs, *names):
+    return [column(inputs[name]) for name in names]
+
+
+def bars_of(inputs):
+    return columns(inputs, "open", "high", "low", "close")
+
+
+def one_session(n):
+    return np.zeros(n, np.int64)
+
+
+def find_swings(inputs, params):
+    high, low = columns(inputs, "high", "low")
+    middle = (high + low) / 2
+    return swings(middle, high, low, middle, one_session(high.size), params["left"], params["right"], False)
+
+
+def pivot_rows(inputs, params):
+    names = ("idx", "price", "confirmed_at")
+    return {"pivots": [{"kind": KINDS[int(row["kind"])], **{name: row[name] for name in names}} for row in find_swings(inputs, params)]}
+
+
+def labels(inputs, params):
+    pivots = np.zeros(len(inputs["pivots"]), PIVOT_DTYPE)
+    for row, given in zip(pivots, inputs["pivots"], strict=True):
+        row["idx"], row["price"], row["confirmed_at"], row["kind"] = given["idx"], given["price"], given["confirmed_at"], 1 if given["kind"] == "H" else -1
+    label_swings(pivots, np.ones(20), params["eq_tol"])
+    return {"labels": [LABELS[int(row["kind"])][int(row["label"])] for row in pivots]}
+
+
+def structure_events(inputs, params):
+    o, h, lo, c = bars_of(inputs)
+    pivots = swings(o, h, lo, c, one_session(o.size), params["left"], params["right"], False)
+    trend, breaks = structure(o, h, lo, c, column(inputs["atr"]), pivots, False, params["disp_range_atr"], params["disp_body_frac"], params["disp_close"],
+                              params["disp_window"], params["swing_lookback"])
+    events = [{name: row[name] for name in ("t", "dir", "level", "pivot_idx", "initial", "displacement", "mss")} | {"type": ("BOS", "CHoCH")[row["type"]]}
+              for row in breaks]
+    return {"trend": trend, "events": events, "pivots": [(KINDS[int(row["kind"])], row["idx"], row["price"], row["confirmed_at"]) for row in pivots]}
+
+
+def gap_rows(inputs, params):
+    o, h, lo, c = bars_of(inputs)
+    rows = fair_value_gaps(o, h, lo, c, column(inputs["atr"]), one_session(o.size), params["tick"], params["min_ticks"], params["min_atr"],
+                           params["max_atr"], params["max_age"], False)
+    moments = ("touched_at", "mid_filled_at", "filled_at", "inverted_at", "stale_at")
+    return {"fvgs": [{name: row[name] for name in ("dir", "formed_at", "mid_bar", "top", "bottom", "width_atr", "valid", "max_fill")}
+                     | {name: None if row[name] == NEVER else row[name] for name in moments}
+                     | {"mid": (row["top"] + row["bottom"]) / 2, "width": row["top"] - row["bottom"]} for row in rows if not row["inverse"]]}
+
+
+def block(inputs, params):
+    idx, top, bottom = find_block(*bars_of(inputs), inputs["break_t"], inputs["dir"], inputs["pivot_idx"], inputs["first_displacement"], params["max_back"])
+    return {"ob": {"idx": idx, "top": top, "bottom": bottom}}
+
+
+def equal_pools(inputs, params):
+    high, low = columns(inputs, "high", "low")
+    pivots = find_swings(inputs, params)
+    rows = equal_levels(high, low, pivots, np.full(high.size, params["tol"]), params["min_sep"], 1)
+
+    def members(row):
+        earlier = members(rows[row["before"]]) if row["before"] >= 0 else [int(pivots[row["anchor"]]["idx"])]
+        return [*earlier, int(pivots[row["pivot"]]["idx"])]
+
+    return {"pools": [{"kind": "EQH", "level": row["level"], "members": members(row), "confirmed_at": row["confirmed_at"]} for row in rows]}
+
+
+def sweep(inputs, params):
+    high, low, close, atr = columns(inputs, "high", "low", "close", "atr")
+    candidate = np.zeros(1, CANDIDATE_DTYPE)
+    candidate["t"], candidate["side"], candidate["level"], candidate["priority"] = inputs["known_at"], inputs["side"], inputs["level"], 0.4
+    n = high.size
+    pools, sweeps = pools_and_sweeps(high, low, close, atr, np.ones(n), one_session(n), candidate, np.zeros(n), params["min_ticks"] * params["tick"], 2,
+                                     params["max_atr"], params["reclaim"])
+    assert pools.dtype == POOL_DTYPE and pools[0]["ended_at"] == sweeps[0]["confirmed_at"] and pools[0]["end"] == sweeps[0]["result"]
+    return {"sweep": {name: sweeps[0][name] for name in ("pierced_at", "confirmed_at", "dir", "extreme", "penetration")}
+            | {"result": RESULTS[int(sweeps[0]["result"])]}}
+
+
+def mqs(inputs, params):
+    names = ("body_atr", "close_beyond_atr", "has_fvg", "sweep_priority", "rvol", "prominence_atr", "htf_align")
+    values = {name: np.nan if inputs[name] is None else inputs[name] for name in names}
+    parts = mqs_components(*(bool(value) if name == "has_fvg" else float(value) for name, value in values.items()))
+    score = mqs_score(*parts)
+    components = dict(zip(("disp", "close", "fvg", "sweep", "vol", "level", "htf"), parts, strict=True))
+    return {"components": components, "score": score, "grade": ("", "C", "B", "A", "A+")[mqs_grade(score)]}
+
+
+BOUND = {"swings": pivot_rows, "swing_labels": labels, "structure": structure_events, "fvg": gap_rows, "order_block": block, "equal_levels": equal_pools,
+         "sweep": sweep, "mqs": mqs}
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case["function"] in BOUND], ids=lambda case: case["id"])
+def test_the_worked_case_holds(case):
+    assert differences(BOUND[case["function"]](case["input"], case["params"]), case["expected"], TOLERANCE) == []
+
+
+def test_every_function_of_the_cases_is_bound_or_named_as_missing():
+    assert {case["function"] for case in CASES} == set(BOUND) | UNBOUND
