@@ -70,8 +70,8 @@ CONTEXT_COLUMNS = (
  C_MACD_STATE) = range(len(CONTEXT_COLUMNS))
 
 # --- setups ----------------------------------------------------------------------------------------------------------------------------------
-ENTER, EXIT, CANCEL, AMEND = 1, 2, 3, 4
-MARKET, LIMIT, STOP, STOP_LIMIT = 1, 2, 3, 4
+ENTER, EXIT, CANCEL, AMEND = np.arange(1, 5)
+MARKET, LIMIT, STOP, STOP_LIMIT = np.arange(1, 5)
 # What ends an unfilled entry besides its validity and a close beyond the stop:
 INVALID_OPPOSITE_MSS, INVALID_CLOSE, INVALID_TARGET_SEEN, INVALID_TCC_AGAINST = 1, 2, 4, 8
 

@@ -1,0 +1,90 @@
+"""The engine's state as one block of bytes: laid out, saved, loaded, checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pse.domain.errors import OutsideError
+from pse.kernels.book import State
+from pse.kernels.contract import NEVER
+from pse.kernels.state import (
+    ACCOUNT_DTYPE,
+    BAR_DTYPE,
+    GRADES,
+    MAX_CANDIDATES,
+    MAX_TAIL_DAYS,
+    PLAN_DTYPE,
+    STATE_VERSION,
+    SYMBOL_DTYPE,
+    TALLY_DTYPE,
+    VERDICT_DTYPE,
+)
+
+MAGIC = b"pse-state"
+LONG_AGO = -int(NEVER)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How many symbols and tactics a desk has: what the size of the block depends on."""
+
+    symbols: int
+    tactics: int
+
+
+def _parts(shape: Shape) -> list[tuple[str, np.dtype, tuple[int, ...]]]:
+    return [
+        ("account", ACCOUNT_DTYPE, (1,)), ("symbols", SYMBOL_DTYPE, (shape.symbols,)), ("plans", PLAN_DTYPE, (shape.symbols,)),
+        ("tallies", TALLY_DTYPE, (max(1, shape.tactics), GRADES)), ("verdicts", VERDICT_DTYPE, (MAX_CANDIDATES,)),
+        ("asked", np.dtype("i8"), (MAX_CANDIDATES,)), ("turn", np.dtype("i8"), (shape.symbols,)),
+        ("bar", BAR_DTYPE, (1,)), ("losses", np.dtype("f8"), (3, MAX_TAIL_DAYS)),
+    ]
+
+
+def _views(block: np.ndarray, shape: Shape) -> State:
+    at, views = 0, {}
+    for name, dtype, dims in _parts(shape):
+        size = dtype.itemsize * int(np.prod(dims))
+        views[name] = block[at:at + size].view(dtype).reshape(dims)
+        at += size
+    return State(**views)
+
+
+def _size(shape: Shape) -> int:
+    return sum(dtype.itemsize * int(np.prod(dims)) for _, dtype, dims in _parts(shape))
+
+
+def fresh_state(shape: Shape, capital: float) -> State:
+    """A new account with `capital` and nothing open."""
+    state = _views(np.zeros(_size(shape), np.uint8), shape)
+    account = state.account[0]
+    for name in ("balance", "equity", "day_start_equity", "high_water"):
+        account[name] = capital
+    symbols = state.symbols
+    symbols["row"] = -1
+    symbols["entry_ts"] = LONG_AGO
+    symbols["stop_ts"] = LONG_AGO
+    for name in ("swing_high", "swing_low", "last_close"):
+        symbols[name] = np.nan
+    return state
+
+
+def save_state(state: State, shape: Shape) -> bytes:
+    """The state with its version and shape in front."""
+    head = MAGIC + np.array([STATE_VERSION, shape.symbols, shape.tactics], "<i8").tobytes()
+    return head + b"".join(np.ascontiguousarray(getattr(state, name)).tobytes() for name, _, _ in _parts(shape))
+
+
+def load_state(saved: bytes) -> tuple[State, Shape]:
+    """A state from its bytes; another version or a cut block is an error, never a guess."""
+    head = len(MAGIC) + 24
+    if saved[:len(MAGIC)] != MAGIC or len(saved) < head:
+        raise OutsideError("the saved engine state does not begin as one; it is damaged or another file. Start the session anew from its journal.")
+    version, symbols, tactics = np.frombuffer(saved[len(MAGIC):head], "<i8")
+    shape = Shape(int(symbols), int(tactics))
+    if version != STATE_VERSION or len(saved) != head + _size(shape):
+        raise OutsideError(f"the saved engine state has version {version} and {len(saved)} bytes; this program reads version {STATE_VERSION} "
+                           f"with {head + _size(shape)} bytes. Start the session anew from its journal.")
+    return _views(np.frombuffer(bytearray(saved[head:]), np.uint8), shape), shape

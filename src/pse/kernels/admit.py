@@ -1,0 +1,362 @@
+"""From a setup to an order: the gates before the verdict, sizing and the gates after it, and the check at activation.
+
+A reduction only ever lowers a quantity; a failed gate ends the attempt; where a contract is too big its micro is tried once.
+"""
+
+import numpy as np
+
+from pse.kernels.compiled import inner
+from pse.kernels.book import NIL, NOBODY, ONE, emit, fee_of, is_live, lot_of, notional, open_risk, order_event, plan_event, point_value
+from pse.kernels.codes import (
+    ACTIVATION,
+    AFTER,
+    B_HALF_OPEN,
+    BEFORE,
+    E_GATES,
+    G_BLACKOUT,
+    G_BRACKET,
+    G_BREAKERS,
+    G_CONFIDENCE,
+    G_COOLDOWN,
+    G_DAILY_LOSS,
+    G_DATA,
+    G_DIRECTIONAL,
+    G_EXPECTED_VALUE,
+    G_EXPOSURE,
+    G_SESSION,
+    G_SIZING,
+    G_SPREAD,
+    G_TAIL_RISK,
+    LEG_ENTRY,
+    O_NEW,
+    P_ARMED,
+    R_BREAKER_HALF_OPEN,
+    R_INSUFFICIENT,
+    R_OK,
+    R_R_CAPPED,
+    R_REDUCED,
+    R_SIZE_ZERO,
+    R_THROUGH_STOP,
+    R_ZERO_ATR,
+)
+from pse.kernels.contract import (
+    C_ATR,
+    C_BLACKOUT,
+    C_CLOSE,
+    C_DAILY_ROW,
+    C_LAST_BAR_AGE_NS,
+    C_MACD_STATE,
+    C_MCS,
+    C_READY,
+    C_RSI_STATE,
+    C_SESSION_LEFT_NS,
+    C_SPREAD_TICKS,
+    LIMIT,
+    MARKET,
+    NEVER,
+)
+from pse.kernels.gates import (
+    blackout_gate,
+    bracket_gate,
+    breakers_gate,
+    confidence_gate,
+    cooldown_gate,
+    daily_loss_gate,
+    data_gate,
+    directional_gate,
+    expected_value_gate,
+    exposure_gate,
+    session_gate,
+    slippage_check,
+    spread_gate,
+    tail_gate,
+)
+from pse.kernels.sizing import lots_down, size_futures
+from pse.kernels.state import BAR_BLACKOUT
+from pse.kernels.targets import EPS
+
+SECOND_NS = 1_000_000_000
+ENDLESS_NS = 10**17              # a session this long has no end
+
+
+@inner
+def gate_event(log, ts, symbol, setup, stage, gate, passed, measured, allowed, code, micro):
+    emit(log, E_GATES, ts, symbol, setup, NOBODY, code, stage, gate, int(passed), measured, allowed, float(micro), 0.0, 0.0, 0.0)
+
+
+@inner
+def total_open_risk(state, world):
+    risk = 0.0
+    for s in range(state.plans.size):
+        if is_live(state.plans[s]):
+            risk += open_risk(state.plans[s], world.instruments[s], state.symbols[s].last_close)
+    return risk
+
+
+@inner
+def live_plans(state):
+    n = 0
+    for s in range(state.plans.size):
+        if is_live(state.plans[s]):
+            n += 1
+    return n
+
+
+@inner
+def round_turn(instrument, micro, price):
+    """Fees of one unit, in and out."""
+    return 2.0 * fee_of(instrument, micro, 1.0, price)
+
+
+@inner
+def gates_on_proposal(state, world, log, now, setup, stage, direction, stop, target, quantity, micro):
+    """Gates 1 to 11 on a proposal with this quantity.  All are evaluated and told; returns the first code that refuses, else R_OK."""
+    row = world.setups[setup]
+    symbol = row.symbol
+    account, record, policy, instrument = state.account[0], state.symbols[symbol], world.policy[0], world.instruments[symbol]
+    context = world.context[record.row]
+    value = point_value(instrument, micro)
+    risk = abs(row.entry - stop)
+    slip_r = instrument.slippage_ticks * policy.slippage_factor * instrument.tick / risk if risk > 0.0 else np.inf
+    fees_r = round_turn(instrument, micro, row.entry) / value / risk if risk > 0.0 else np.inf
+    side = 1 if direction > 0 else 0
+    tally = state.tallies[row.tactic, row.grade]
+    reward = direction * (target - row.entry) / risk if risk > 0.0 else np.nan
+    first = R_OK
+    for gate in range(G_DAILY_LOSS + 1):
+        if gate == G_BREAKERS:
+            passed, measured, allowed, code = breakers_gate(account.llm_state, account.data_state, account.equity_state)
+            if passed and account.equity_state == B_HALF_OPEN and live_plans(state) > 0:
+                passed, measured, allowed, code = False, float(live_plans(state)), 0.0, R_BREAKER_HALF_OPEN
+        elif gate == G_DATA:
+            passed, measured, allowed, code = data_gate(context[C_READY], context[C_LAST_BAR_AGE_NS], float(policy.max_age_ns))
+        elif gate == G_SESSION:
+            passed, measured, allowed, code = session_gate(instrument.tradable, is_live(state.plans[symbol]), direction, policy.allow_short,
+                                                           context[C_SESSION_LEFT_NS], float(policy.session_left_ns), context[C_MCS])
+        elif gate == G_BLACKOUT:
+            passed, measured, allowed, code = blackout_gate(context[C_BLACKOUT] > 0.5)
+        elif gate == G_SPREAD:
+            passed, measured, allowed, code = spread_gate(context[C_SPREAD_TICKS], policy.spread_base, policy.spread_tolerance)
+        elif gate == G_DIRECTIONAL:
+            passed, measured, allowed, code = directional_gate(row.directional_gate, context[C_RSI_STATE], context[C_MACD_STATE])
+        elif gate == G_CONFIDENCE:
+            passed, measured, allowed, code = confidence_gate(row.confidence, policy.min_confidence)
+        elif gate == G_BRACKET:
+            passed, measured, allowed, code = bracket_gate(direction, row.entry, stop, target, context[C_CLOSE], instrument.tick, context[C_ATR],
+                                                           instrument.stop_cap, policy.min_reward_r, policy.max_slippage_r)
+        elif gate == G_EXPECTED_VALUE:
+            slip_in = slip_r if row.order_type == MARKET else 0.0
+            passed, measured, allowed, code, _ = expected_value_gate(tally.wins, tally.trades, tally.win_r, reward, slip_in, slip_r, fees_r,
+                                                                     policy.ev_prior_r, policy.ev_prior_n, policy.ev_min)
+        elif gate == G_COOLDOWN:
+            passed, measured, allowed, code = cooldown_gate(now, record.entry_ts[side], record.stop_ts[side], policy.cooldown_entry_ns, policy.cooldown_stop_ns,
+                                                            account.losses_today, policy.max_losses)
+        else:
+            new_risk = risk * quantity * value
+            passed, measured, allowed, code, _, _ = daily_loss_gate(account.day_start_equity, account.equity, total_open_risk(state, world), new_risk,
+                                                                    policy.max_daily_loss)
+        gate_event(log, now, symbol, setup, stage, gate, passed, measured, allowed, code, micro)
+        if not passed and first == R_OK:
+            first = code
+    return first
+
+
+@inner
+def smallest_lot(instrument, policy):
+    """Whether the micro is the smallest thing that may be traded, and its lot."""
+    micro = ONE if instrument.has_micro and policy.allow_micro else NIL
+    return micro, lot_of(instrument, micro)
+
+
+@inner
+def scenario_losses(state, world, symbol, direction, price, risk, value, base, unit):
+    """Losses of one day by historical simulation: `base` of everything live, `unit` of one unit of the candidate.  Returns how many days."""
+    policy = world.policy[0]
+    known = int(world.context[state.symbols[symbol].row, C_DAILY_ROW])
+    n = 0
+    for day in range(max(0, known - policy.tail_days), known):
+        change = world.returns[day, symbol]
+        usable = change == change
+        total = 0.0
+        for s in range(state.plans.size):
+            plan = state.plans[s]
+            if not is_live(plan):
+                continue
+            moved = world.returns[day, s]
+            if moved != moved:
+                usable = False
+                break
+            loss = -plan.direction * moved * notional(plan, world.instruments[s], state.symbols[s].last_close)
+            if policy.flat_session:
+                loss = min(loss, policy.tail_stop_factor * open_risk(plan, world.instruments[s], state.symbols[s].last_close))
+            total += loss
+        if usable:
+            base[n] = total
+            unit[n] = -direction * change * price * value
+            if policy.flat_session:
+                unit[n] = min(unit[n], policy.tail_stop_factor * risk * value)
+            n += 1
+    return n
+
+
+@inner
+def tail_at(state, n, quantity, policy):
+    """The tail-risk gate at one quantity of the candidate; losses[0] everything live, losses[1] one unit, losses[2] the largest."""
+    base, unit, top = state.losses[0], state.losses[1], state.losses[2]
+    most, kept = n // 20 + 2, 0
+    for i in range(n):
+        value = base[i] + quantity * unit[i]
+        if kept == most and value <= top[kept - 1]:
+            continue
+        at = kept if kept < most else most - 1
+        while at > 0 and top[at - 1] < value:
+            top[at] = top[at - 1]
+            at -= 1
+        top[at] = value
+        if kept < most:
+            kept += 1
+    return tail_gate(top, n, policy.tail_min_days, state.account[0].equity, policy.var95, policy.es975)
+
+
+@inner
+def within_tail(state, world, symbol, direction, price, risk, quantity, micro):
+    """The largest quantity inside VaR and ES.  Returns (quantity, measured, allowed, code); halved where too few days are known."""
+    policy, instrument = world.policy[0], world.instruments[symbol]
+    lot = lot_of(instrument, micro)
+    n = scenario_losses(state, world, symbol, direction, price, risk, point_value(instrument, micro), state.losses[0], state.losses[1])
+    passed, measured, allowed, code = tail_at(state, n, quantity, policy)
+    if code == R_INSUFFICIENT:
+        return lots_down(0.5 * quantity, lot), measured, allowed, code
+    if passed:
+        return quantity, measured, allowed, code
+    low, high = 0, int(quantity / lot + EPS)              # lots that pass, lots that do not
+    while high - low > 1:
+        middle = (low + high) // 2
+        if tail_at(state, n, middle * lot, policy)[0]:
+            low = middle
+        else:
+            high = middle
+    return low * lot, measured, allowed, code
+
+
+@inner
+def fitting_quantity(state, world, log, now, setup, direction, stop, target, multiple, micro):
+    """Gates 12, 1-11, 13 and 14 for one contract size.  Returns (quantity, code): 0 and the reason, or what may be traded."""
+    row = world.setups[setup]
+    symbol = row.symbol
+    account, policy, instrument = state.account[0], world.policy[0], world.instruments[symbol]
+    value, lot = point_value(instrument, micro), lot_of(instrument, micro)
+    risk = abs(row.entry - stop)
+    cost = round_turn(instrument, micro, row.entry)
+    quantity, _, _, _, capped = size_futures(account.equity, multiple, risk, value, cost, policy.r_unit, policy.max_risk, lot)
+    quantity = min(quantity, lots_down(policy.max_quantity, lot))
+    if quantity * row.entry * value < instrument.min_notional:
+        quantity = 0.0
+    code = R_OK if quantity > 0.0 else R_SIZE_ZERO
+    if not world.context[state.symbols[symbol].row, C_ATR] > 0.0:
+        quantity, code = 0.0, R_ZERO_ATR
+    gate_event(log, now, symbol, setup, AFTER, G_SIZING, quantity > 0.0, quantity, lot, R_R_CAPPED if code == R_OK and capped else code, micro)
+    if quantity <= 0.0:
+        return 0.0, code
+    refused = gates_on_proposal(state, world, log, now, setup, AFTER, direction, stop, target, quantity, micro)
+    if refused != R_OK:
+        return 0.0, refused
+    wanted = quantity
+    gross, same, group = exposures(state, world, symbol)
+    quantity, measured, allowed, code = exposure_gate(wanted, lot, account.equity, total_open_risk(state, world), risk * value, policy.max_concurrent, gross, same,
+                                                      row.entry * value, policy.max_gross, policy.max_symbol, group, policy.max_group)
+    gate_event(log, now, symbol, setup, AFTER, G_EXPOSURE, quantity > 0.0, measured, allowed, R_REDUCED if 0.0 < quantity < wanted else code, micro)
+    if quantity <= 0.0:
+        return 0.0, code
+    wanted = quantity
+    quantity, measured, allowed, code = within_tail(state, world, symbol, direction, row.entry, risk, wanted, micro)
+    told = R_REDUCED if 0.0 < quantity < wanted and code != R_INSUFFICIENT else code
+    gate_event(log, now, symbol, setup, AFTER, G_TAIL_RISK, quantity > 0.0, measured, allowed, told, micro)
+    if quantity <= 0.0:
+        return 0.0, R_SIZE_ZERO if code == R_INSUFFICIENT else code
+    return quantity, R_OK
+
+
+@inner
+def exposures(state, world, symbol):
+    """(gross notional, notional of this symbol, live plans of its group)."""
+    gross, same, group = 0.0, 0.0, 0
+    mine = world.instruments[symbol].group
+    for s in range(state.plans.size):
+        plan = state.plans[s]
+        if is_live(plan):
+            held = notional(plan, world.instruments[s], state.symbols[s].last_close)
+            gross += held
+            same += held if s == symbol else 0.0
+            group += 1 if mine >= 0 and world.instruments[s].group == mine else 0
+    return gross, same, group
+
+
+@inner
+def admit(state, world, log, now, setup, direction, stop, target, size_factor, latency_ns):
+    """Sizes an approved setup and, if anything is left, places its entry order.  Returns (code, quantity)."""
+    row = world.setups[setup]
+    symbol = row.symbol
+    account, policy, instrument = state.account[0], world.policy[0], world.instruments[symbol]
+    multiple = row.size_multiple * size_factor * (0.5 if account.equity_state == B_HALF_OPEN else 1.0)
+    micro = NIL
+    quantity, code = fitting_quantity(state, world, log, now, setup, direction, stop, target, multiple, NIL)
+    if quantity <= 0.0 and instrument.has_micro and policy.allow_micro and (code == R_SIZE_ZERO or code > R_SIZE_ZERO):
+        micro = ONE
+        quantity, code = fitting_quantity(state, world, log, now, setup, direction, stop, target, multiple, ONE)
+    if quantity <= 0.0:
+        return code, 0.0
+    arm(state, world, log, now, setup, direction, stop, target, quantity, micro, latency_ns)
+    return R_OK, quantity
+
+
+@inner
+def arm(state, world, log, now, setup, direction, stop, target, quantity, micro, latency_ns):
+    """Writes the plan of an admitted setup and sends its entry order."""
+    row = world.setups[setup]
+    symbol = row.symbol
+    account, policy, plan = state.account[0], world.policy[0], state.plans[symbol]
+    left = world.context[state.symbols[symbol].row, C_SESSION_LEFT_NS]
+    account.plans += 1
+    plan.status, plan.number, plan.setup, plan.tactic, plan.grade = P_ARMED, account.plans, setup, row.tactic, row.grade
+    plan.direction, plan.micro, plan.order_type, plan.limit = direction, micro, row.order_type, row.entry
+    plan.quantity, plan.filled, plan.held, plan.exited = quantity, 0.0, 0.0, 0.0
+    plan.entry, plan.stop, plan.stop_next, plan.stop_first, plan.target = 0.0, stop, stop, stop, target
+    further = direction * (row.target2 - target) > EPS
+    plan.target2 = row.target2 if further else np.nan
+    plan.planned_risk = abs(row.entry - stop)
+    plan.reward_r = direction * (target - row.entry) / plan.planned_risk if target == target else 2.0
+    plan.risk_points, plan.risk_usd, plan.buffer = plan.planned_risk, 0.0, row.trail_buffer
+    plan.decided_at, plan.placed_at, plan.valid_until = now, now + latency_ns, row.valid_until
+    plan.first_open = now if latency_ns <= SECOND_NS else now + latency_ns
+    plan.flat_at = now + int(left) - policy.flat_before_ns if left < ENDLESS_NS else NEVER
+    plan.activated = plan.entry_kind = plan.entry_ts = plan.bars_held = plan.decision_bars = 0
+    plan.target_done = plan.breakeven_done = plan.stop_reason = plan.pending = plan.ambiguous = 0
+    plan.favourable = plan.adverse = plan.gross = plan.fees = plan.slippage = plan.exit_value = 0.0
+    plan.exits = plan.exit_reason = plan.exit_sent = plan.stop_live = plan.replans = 0
+    plan.version, plan.stop_version, plan.quality = 1, 1, row.quality
+    plan.invalid_price, plan.invalid_flags = row.invalid_price, row.invalid_flags
+    plan_event(log, now, symbol, plan, R_OK)
+    order_event(log, now, symbol, plan, LEG_ENTRY, O_NEW, row.order_type, row.entry, quantity, ONE, R_OK)
+
+
+@inner
+def activate(state, world, log, symbol, bar):
+    """Gates 4, 5 and 8 at the open of the first bar that may fill.  A limit that rests away from the decision close is only checked for its stop."""
+    plan, policy, instrument = state.plans[symbol], world.policy[0], world.instruments[symbol]
+    ts = bar.ts
+    first = R_OK
+    passed, measured, allowed, code = blackout_gate(bar.flags & BAR_BLACKOUT != 0)
+    gate_event(log, ts, symbol, plan.setup, ACTIVATION, G_BLACKOUT, passed, measured, allowed, code, plan.micro)
+    if not passed:
+        first = code
+    passed, measured, allowed, code = spread_gate(np.nan, policy.spread_base, policy.spread_tolerance)
+    gate_event(log, ts, symbol, plan.setup, ACTIVATION, G_SPREAD, passed, measured, allowed, code, plan.micro)
+    adverse, adverse_r, rr_now, passed, code = slippage_check(plan.direction, plan.limit, plan.stop, plan.target, bar.open, instrument.tick,
+                                                              policy.max_slippage_r, policy.min_reward_r)
+    context_close = world.context[state.symbols[symbol].row, C_CLOSE]
+    resting = plan.order_type == LIMIT and abs(plan.limit - context_close) > 0.5 * instrument.tick
+    if resting and code != R_THROUGH_STOP:
+        passed, code = True, R_OK
+    gate_event(log, ts, symbol, plan.setup, ACTIVATION, G_BRACKET, passed, adverse_r, policy.max_slippage_r, code, plan.micro)
+    return code if first == R_OK else first

@@ -1,0 +1,366 @@
+"""The book: plans, their fills and exits, money, and the events that tell of them.
+
+The state's records are arguments that these functions change; `World` is what they only read.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from pse.kernels.compiled import inner
+from pse.kernels.codes import (
+    E_EXIT,
+    E_FILL,
+    E_ORDER,
+    E_PLAN,
+    EXTERNAL,
+    F_LIMIT,
+    LEG_ENTRY,
+    LEG_EXIT,
+    LEG_STOP,
+    LEG_TARGET1,
+    LEG_TARGET2,
+    O_CANCEL,
+    O_NEW,
+    O_REPLACE,
+    P_ARMED,
+    P_CLOSED,
+    P_NONE,
+    P_OPEN,
+    P_PARTIAL,
+    R_BE,
+    R_OK,
+    R_PARTIAL,
+    R_SL,
+    R_TRAIL,
+)
+from pse.kernels.contract import LIMIT, MARKET, STOP
+from pse.kernels.matching import side_fee
+from pse.kernels.plans import partial_quantity
+from pse.kernels.targets import EPS
+
+LONG_SIDE = 1                    # index of the long side in pairs [short, long]
+NOBODY, NIL, ONE, TWO = np.arange(-1, 3)         # fillers of events, typed as codes are
+
+
+class Tape(NamedTuple):
+    """Base bars of all symbols on one time line, at one instant in the desk's order; arrays of one length."""
+
+    ts: np.ndarray               # int64 open of the bar
+    ts_close: np.ndarray         # int64 its close, never falling
+    symbol: np.ndarray           # int16
+    open: np.ndarray             # float64, as traded
+    high: np.ndarray
+    low: np.ndarray
+    close: np.ndarray
+    volume: np.ndarray
+    day: np.ndarray              # int32 trading day yyyymmdd
+    flags: np.ndarray            # int16 BAR_ROLL, BAR_BLACKOUT
+
+
+class World(NamedTuple):
+    """What else the engine reads: decision rows, setups, daily returns, instruments, policy."""
+
+    row_ts: np.ndarray           # int64[rows] decision time
+    row_symbol: np.ndarray       # int64[rows]
+    context: np.ndarray          # float64[rows, columns]
+    setups: np.ndarray           # SETUP_DTYPE
+    returns: np.ndarray          # float64[days, symbols], NaN where a symbol has none
+    instruments: np.ndarray      # INSTRUMENT_DTYPE[symbols]
+    policy: np.ndarray           # POLICY_DTYPE[1]
+
+
+class State(NamedTuple):
+    """What the engine owns.  Views of one block of bytes."""
+
+    account: np.ndarray          # ACCOUNT_DTYPE[1]
+    symbols: np.ndarray          # SYMBOL_DTYPE[symbols]
+    plans: np.ndarray            # PLAN_DTYPE[symbols]
+    tallies: np.ndarray          # TALLY_DTYPE[tactics, grades]
+    verdicts: np.ndarray         # VERDICT_DTYPE[MAX_CANDIDATES]
+    asked: np.ndarray            # int64[MAX_CANDIDATES] setup rows of the open question
+    turn: np.ndarray             # int64[symbols] symbols of the instant in order of rank
+    bar: np.ndarray              # BAR_DTYPE[1] the bar at hand
+    losses: np.ndarray           # float64[3, days] scratch of the tail-risk gate
+
+
+class Log(NamedTuple):
+    """Where events and trades go; `used` int64[2] counts both."""
+
+    events: np.ndarray           # EVENT_DTYPE
+    trades: np.ndarray           # TRADE_DTYPE
+    used: np.ndarray
+
+
+@inner
+def emit(log, kind, ts, symbol, setup, plan, code, i, j, k, a, b, c, d, e, f):
+    """Writes one event; whoever calls the engine has made sure of the room."""
+    at = log.used[0]
+    event = log.events[at]
+    event.kind = kind
+    event.ts = ts
+    event.symbol = symbol
+    event.setup = setup
+    event.plan = plan
+    event.code = code
+    event.i = i
+    event.j = j
+    event.k = k
+    event.a = a
+    event.b = b
+    event.c = c
+    event.d = d
+    event.e = e
+    event.f = f
+    log.used[0] = at + 1
+
+
+@inner
+def point_value(instrument, micro):
+    return instrument.micro_point_value if micro else instrument.point_value
+
+
+@inner
+def lot_of(instrument, micro):
+    return instrument.micro_lot if micro else instrument.lot
+
+
+@inner
+def fee_of(instrument, micro, quantity, price):
+    """Fee of one side of a fill."""
+    unit = instrument.micro_fee_unit if micro else instrument.fee_unit
+    return side_fee(quantity, price, point_value(instrument, micro), unit, instrument.fee_bps)
+
+
+@inner
+def order_event(log, ts, symbol, plan, leg, action, order_type, price, quantity, version, reason):
+    emit(log, E_ORDER, ts, symbol, plan.setup, plan.number, reason, leg, action, order_type, price, quantity, float(version), plan.stop, plan.target,
+         float(plan.micro))
+
+
+@inner
+def plan_event(log, ts, symbol, plan, reason):
+    """A new version of a plan: what it holds now and why it changed."""
+    emit(log, E_PLAN, ts, symbol, plan.setup, plan.number, reason, plan.version, plan.status, plan.micro, plan.stop_next, plan.target, plan.target2, plan.held,
+         plan.quantity, plan.entry)
+
+
+@inner
+def is_live(plan):
+    return plan.status == P_ARMED or plan.status == P_OPEN or plan.status == P_PARTIAL
+
+
+@inner
+def holds(plan):
+    return plan.held > 0.0
+
+
+@inner
+def rest_of_entry(plan):
+    """What of the entry order still works."""
+    return plan.quantity - plan.filled if plan.valid_until > 0 else 0.0
+
+
+@inner
+def open_risk(plan, instrument, price_now):
+    """Money lost if what is held goes from here to its stop, and what works on goes from its limit to the first stop."""
+    value = point_value(instrument, plan.micro)
+    risk = max(0.0, plan.direction * (price_now - plan.stop)) * plan.held * value
+    return risk + rest_of_entry(plan) * plan.planned_risk * value
+
+
+@inner
+def notional(plan, instrument, price_now):
+    value = point_value(instrument, plan.micro)
+    return plan.held * price_now * value + rest_of_entry(plan) * plan.limit * value
+
+
+@inner
+def unrealised(plan, instrument, price_now):
+    return plan.direction * (price_now - plan.entry) * plan.held * point_value(instrument, plan.micro) if plan.held > 0.0 else 0.0
+
+
+@inner
+def mark(state, world):
+    """Equity: the balance and every position at its symbol's last close."""
+    equity = state.account[0].balance
+    for s in range(state.plans.size):
+        equity += unrealised(state.plans[s], world.instruments[s], state.symbols[s].last_close)
+    return equity
+
+
+@inner
+def first_target_quantity(plan, instrument, policy):
+    """What comes off at the first target: everything where no second part would be run."""
+    if policy.partial <= 0.0 or plan.target_done:
+        return plan.held
+    return min(plan.held, partial_quantity(plan.filled, policy.partial, lot_of(instrument, plan.micro)))
+
+
+@inner
+def send_bracket(log, ts, symbol, plan, instrument, policy):
+    """The protective orders for what is held: new ones after the first fill, replaced ones after a further fill or a partial exit."""
+    action = O_REPLACE if plan.stop_live else O_NEW
+    order_event(log, ts, symbol, plan, LEG_STOP, action, STOP, plan.stop, plan.held, plan.stop_version, R_OK)
+    if not plan.target_done and plan.target == plan.target:
+        order_event(log, ts, symbol, plan, LEG_TARGET1, action, LIMIT, plan.target, first_target_quantity(plan, instrument, policy), plan.version, R_OK)
+    plan.stop_live = 1
+
+
+@inner
+def cancel_entry(log, ts, symbol, plan, reason):
+    """Ends what still works of an entry; a plan that holds nothing is over."""
+    if rest_of_entry(plan) > EPS:
+        order_event(log, ts, symbol, plan, LEG_ENTRY, O_CANCEL, plan.order_type, plan.limit, rest_of_entry(plan), plan.version, reason)
+    plan.valid_until = 0
+    if plan.held <= 0.0:
+        plan.status = P_NONE if plan.filled <= 0.0 else P_CLOSED
+
+
+@inner
+def take_entry(state, world, log, symbol, ts, kind, price, quantity, fee, slip):
+    """An entry fill: money, average price, the first stop's distance, and the bracket."""
+    plan, instrument, account, policy = state.plans[symbol], world.instruments[symbol], state.account[0], world.policy[0]
+    value = point_value(instrument, plan.micro)
+    first = plan.filled <= 0.0
+    plan.entry = (plan.entry * plan.filled + price * quantity) / (plan.filled + quantity) if not first else price
+    plan.filled += quantity
+    plan.held += quantity
+    plan.fees += fee
+    plan.slippage += slip * quantity * value
+    account.balance -= fee
+    account.fees += fee
+    plan.risk_points = plan.direction * (plan.entry - plan.stop_first)
+    if not plan.risk_points > EPS:
+        plan.risk_points = plan.planned_risk
+    plan.risk_usd = plan.risk_points * plan.filled * value
+    if first:
+        plan.entry_ts, plan.entry_kind, plan.status = ts, kind, P_OPEN
+        side = LONG_SIDE if plan.direction > 0 else 0
+        state.symbols[symbol].entry_ts[side] = ts
+    if rest_of_entry(plan) <= EPS:
+        plan.valid_until = 0
+    emit(log, E_FILL, ts, symbol, plan.setup, plan.number, R_OK, LEG_ENTRY, kind, plan.micro, price, quantity, fee, slip, plan.held, account.balance)
+    send_bracket(log, ts, symbol, plan, instrument, policy)
+
+
+@inner
+def stop_name(plan):
+    """What a stop fill is called: the first stop, breakeven or a trailed one."""
+    return plan.stop_reason if plan.stop_reason == R_BE or plan.stop_reason == R_TRAIL else R_SL
+
+
+@inner
+def take_exit(state, world, log, symbol, ts, leg, kind, price, quantity, fee, slip, reason):
+    """An exit fill of any leg; the last one closes the trade."""
+    plan, instrument, account = state.plans[symbol], world.instruments[symbol], state.account[0]
+    value = point_value(instrument, plan.micro)
+    gain = plan.direction * (price - plan.entry) * quantity * value
+    plan.gross += gain
+    plan.fees += fee
+    plan.slippage += slip * quantity * value
+    plan.exit_value += price * quantity
+    plan.exited += quantity
+    plan.exits += 1
+    plan.held -= quantity
+    if plan.held < EPS * lot_of(instrument, plan.micro):
+        plan.held = 0.0
+    account.balance += gain - fee
+    account.fees += fee
+    emit(log, E_FILL, ts, symbol, plan.setup, plan.number, reason, leg, kind, plan.micro, price, quantity, fee, slip, plan.held, account.balance)
+    if plan.held <= 0.0:
+        close_trade(state, world, log, symbol, ts, leg, reason)
+
+
+@inner
+def tally(state, world, plan, r):
+    """Counts a closed trade for the expected-value gate; a scratch counts as much of a win as leaves the expectation at nothing."""
+    policy = world.policy[0]
+    record = state.tallies[plan.tactic, plan.grade]
+    record.trades += 1.0
+    if abs(r) <= policy.ev_scratch + EPS:
+        record.wins += 1.0 / (1.0 + plan.reward_r)
+    elif r > 0.0:
+        record.wins += 1.0
+        record.win_r += r
+
+
+@inner
+def close_trade(state, world, log, symbol, ts, leg, reason):
+    """The end of a round trip: the trade's row, the tallies, the rest periods."""
+    plan, account = state.plans[symbol], state.account[0]
+    cancel_entry(log, ts, symbol, plan, reason)
+    if world.policy[0].match == EXTERNAL:
+        cancel_bracket(log, ts, symbol, plan, leg, reason)
+    plan.status, plan.exit_reason, plan.pending = P_CLOSED, reason, 0
+    net = plan.gross - plan.fees
+    r = net / plan.risk_usd if plan.risk_usd > 0.0 else 0.0
+    account.trades += 1
+    account.losses_today = account.losses_today + 1 if net < 0.0 else 0
+    if leg == LEG_STOP:
+        side = LONG_SIDE if plan.direction > 0 else 0
+        state.symbols[symbol].stop_ts[side] = ts
+    tally(state, world, plan, r)
+    trade = log.trades[log.used[1]]
+    log.used[1] += 1
+    trade.number, trade.setup, trade.symbol, trade.tactic, trade.grade, trade.direction, trade.micro = (
+        plan.number, plan.setup, symbol, plan.tactic, plan.grade, plan.direction, plan.micro)
+    trade.quantity, trade.decided_at, trade.entry_ts, trade.exit_ts, trade.day = plan.filled, plan.decided_at, plan.entry_ts, ts, account.day
+    trade.entry_kind, trade.entry, trade.exit, trade.stop = plan.entry_kind, plan.entry, plan.exit_value / plan.exited, plan.stop_first
+    trade.target, trade.target2, trade.risk_points, trade.risk_usd = plan.target, plan.target2, plan.risk_points, plan.risk_usd
+    trade.gross, trade.fees, trade.slippage, trade.net, trade.r = plan.gross, plan.fees, plan.slippage, net, r
+    trade.mae_r, trade.mfe_r = -plan.adverse / plan.risk_points, plan.favourable / plan.risk_points
+    trade.bars_held, trade.reason, trade.exits, trade.quality, trade.ambiguous = plan.bars_held, reason, plan.exits, plan.quality, plan.ambiguous
+    trade.balance = account.balance
+    trade.equity = mark(state, world)
+    emit(log, E_EXIT, ts, symbol, plan.setup, plan.number, reason, plan.exits, plan.ambiguous, plan.micro, net, r, plan.gross, plan.fees,
+         plan.favourable / plan.risk_points, trade.equity)
+
+
+@inner
+def cancel_bracket(log, ts, symbol, plan, filled_leg, reason):
+    """With a broker outside: what is left of the bracket must go when the position is gone."""
+    if plan.stop_live and filled_leg != LEG_STOP:
+        order_event(log, ts, symbol, plan, LEG_STOP, O_CANCEL, STOP, plan.stop, 0.0, plan.stop_version, reason)
+    open_target = plan.target2 if plan.target_done else plan.target
+    target_leg = LEG_TARGET2 if plan.target_done else LEG_TARGET1
+    if open_target == open_target and filled_leg != target_leg:
+        order_event(log, ts, symbol, plan, target_leg, O_CANCEL, LIMIT, open_target, 0.0, plan.version, reason)
+    plan.stop_live = 0
+
+
+@inner
+def request_exit(log, ts, symbol, plan, reason):
+    """Asks for the position to be closed at the next open; the first reason stays."""
+    if plan.pending == 0 and plan.held > 0.0:
+        plan.pending = reason
+        plan.version += 1
+        order_event(log, ts, symbol, plan, LEG_EXIT, O_NEW, MARKET, 0.0, plan.held, plan.version, reason)
+
+
+@inner
+def move_stop(log, ts, symbol, plan, stop, reason):
+    """A tighter stop, active from the next bar."""
+    plan.stop_next = stop
+    plan.stop_reason = reason
+    plan.version += 1
+    plan.stop_version += 1
+    plan_event(log, ts, symbol, plan, reason)
+    order_event(log, ts, symbol, plan, LEG_STOP, O_REPLACE, STOP, stop, plan.held, plan.stop_version, reason)
+
+
+@inner
+def entered_inside(plan, ts):
+    """Whether the entry of this plan filled in the bar opening at `ts`, after its open."""
+    return plan.entry_ts == ts and plan.entry_kind == F_LIMIT
+
+
+@inner
+def after_first_target(log, ts, symbol, plan):
+    """What is left after the first target runs on: to the second one if there is one, else behind its stop."""
+    plan.target_done = 1
+    plan.status = P_PARTIAL
+    plan.version += 1
+    plan_event(log, ts, symbol, plan, R_PARTIAL)
+    if plan.target2 == plan.target2:
+        order_event(log, ts, symbol, plan, LEG_TARGET2, O_NEW, LIMIT, plan.target2, plan.held, plan.version, R_PARTIAL)

@@ -1,0 +1,73 @@
+"""Numbers that stand for words at the kernels' door, each with its list of words.
+
+A code is its position in the list; lists only ever grow at the end.  Codes are numpy integers: a Python integer is a type of its own to numba, and
+every function that takes one would be compiled once for each code.
+"""
+
+import numpy as np
+
+# --- gates, in the order in which they speak -------------------------------------------------------------------------------------------------
+GATES = ("breakers", "data", "session", "blackout", "spread", "directional", "confidence", "bracket", "expected_value", "cooldown",
+         "daily_loss", "sizing", "exposure", "tail_risk")
+(G_BREAKERS, G_DATA, G_SESSION, G_BLACKOUT, G_SPREAD, G_DIRECTIONAL, G_CONFIDENCE, G_BRACKET, G_EXPECTED_VALUE, G_COOLDOWN, G_DAILY_LOSS,
+ G_SIZING, G_EXPOSURE, G_TAIL_RISK) = np.arange(len(GATES))
+STAGES = ("before", "after", "activation")
+BEFORE, AFTER, ACTIVATION = np.arange(3)
+
+# --- why a gate, an order or a setup ended as it did -----------------------------------------------------------------------------------------
+REASONS = (
+    "OK", "UNMEASURED", "NOT_EVALUATED", "OFF", "INSUFFICIENT", "REDUCED", "R_CAPPED",
+    "BREAKER_LLM", "BREAKER_DATA", "BREAKER_EQUITY", "BREAKER_HALF_OPEN", "NOT_READY", "STALE_DATA", "CLOCK", "MCS", "BUSY", "SESSION_END",
+    "SHORT_NOT_ALLOWED", "NEWS_BLACKOUT", "SPREAD", "LATENCY", "RSI", "MACD", "MIN_CONFIDENCE", "STOP_WRONG_SIDE", "SL_CAP", "MIN_RISK", "RR", "NO_TARGET",
+    "SLIPPAGE", "THROUGH_STOP", "EV", "COOLDOWN", "LOSS_STREAK", "DAILY_LOSS", "DAILY_LOSS_PROJECTED", "SIZE_ZERO", "ZERO_ATR",
+    "CONCURRENT_RISK", "EXPOSURE", "GROUP", "VAR", "ES",
+    "CONFLICT", "SUPERSEDED", "SAME_IDEA", "REJECTED", "HOLD", "OUT_OF_WINDOW", "AUTHORITY", "ENTRY_EDIT", "NOT_TRADABLE",
+    "EXPIRED", "MISSED", "INVALIDATED", "OPPOSITE_MSS", "CLOSE_BEYOND_STOP", "CLOSE_BEYOND_LEVEL", "TCC_AGAINST", "ROLL", "CANCELLED", "BROKER_REJECT",
+    "SL", "TP1", "TP2", "BE", "TRAIL", "STALE", "EXIT_SIGNAL", "OPERATOR", "FOLD_END", "POSITION_CLOSED", "ENTRY_FILL", "BREAKEVEN", "PARTIAL", "AMEND",
+    "RUN_END",
+)
+(R_OK, R_UNMEASURED, R_NOT_EVALUATED, R_OFF, R_INSUFFICIENT, R_REDUCED, R_R_CAPPED,
+ R_BREAKER_LLM, R_BREAKER_DATA, R_BREAKER_EQUITY, R_BREAKER_HALF_OPEN, R_NOT_READY, R_STALE_DATA, R_CLOCK, R_MCS, R_BUSY, R_SESSION_END,
+ R_SHORT_NOT_ALLOWED, R_NEWS_BLACKOUT, R_SPREAD, R_LATENCY, R_RSI, R_MACD, R_MIN_CONFIDENCE, R_STOP_WRONG_SIDE, R_SL_CAP, R_MIN_RISK, R_RR, R_NO_TARGET,
+ R_SLIPPAGE, R_THROUGH_STOP, R_EV, R_COOLDOWN, R_LOSS_STREAK, R_DAILY_LOSS, R_DAILY_LOSS_PROJECTED, R_SIZE_ZERO, R_ZERO_ATR,
+ R_CONCURRENT_RISK, R_EXPOSURE, R_GROUP, R_VAR, R_ES,
+ R_CONFLICT, R_SUPERSEDED, R_SAME_IDEA, R_REJECTED, R_HOLD, R_OUT_OF_WINDOW, R_AUTHORITY, R_ENTRY_EDIT, R_NOT_TRADABLE,
+ R_EXPIRED, R_MISSED, R_INVALIDATED, R_OPPOSITE_MSS, R_CLOSE_BEYOND_STOP, R_CLOSE_BEYOND_LEVEL, R_TCC_AGAINST, R_ROLL, R_CANCELLED, R_BROKER_REJECT,
+ R_SL, R_TP1, R_TP2, R_BE, R_TRAIL, R_STALE, R_EXIT_SIGNAL, R_OPERATOR, R_FOLD_END, R_POSITION_CLOSED, R_ENTRY_FILL, R_BREAKEVEN, R_PARTIAL,
+ R_AMEND, R_RUN_END) = np.arange(len(REASONS))
+
+# --- verdicts of whoever decides -------------------------------------------------------------------------------------------------------------
+VERDICTS = ("", "APPROVE", "MODIFY", "REJECT", "HOLD")
+APPROVE, MODIFY, REJECT, HOLD = np.arange(1, 5)
+
+# --- plans, legs, orders, fills --------------------------------------------------------------------------------------------------------------
+PLAN_STATES = ("NONE", "ARMED", "OPEN", "PARTIAL", "CLOSED")
+P_NONE, P_ARMED, P_OPEN, P_PARTIAL, P_CLOSED = np.arange(5)
+LEGS = ("ENTRY", "STOP", "TARGET1", "TARGET2", "EXIT")
+LEG_ENTRY, LEG_STOP, LEG_TARGET1, LEG_TARGET2, LEG_EXIT = np.arange(5)
+ORDER_ACTIONS = ("NEW", "REPLACE", "CANCEL")
+O_NEW, O_REPLACE, O_CANCEL = np.arange(3)
+ORDER_TYPES = ("", "MARKET", "LIMIT", "STOP", "STOP_LIMIT")
+FILL_KINDS = ("", "MARKET", "OPEN", "LIMIT", "STOP", "TARGET", "GAP")
+F_MARKET, F_OPEN, F_LIMIT, F_STOP, F_TARGET, F_GAP = np.arange(1, 7)
+
+# --- breakers --------------------------------------------------------------------------------------------------------------------------------
+BREAKERS = ("llm", "data", "equity")
+BREAKER_STATES = ("CLOSED", "OPEN", "HALF_OPEN")
+B_CLOSED, B_OPEN, B_HALF_OPEN = np.arange(3)
+B_OK, B_FAIL, B_TICK = np.arange(3)
+
+# --- what the engine says: kinds of an event -------------------------------------------------------------------------------------------------
+EVENTS = ("SESSION", "SETUP", "PASSED_OVER", "GATES", "ASK", "DELIBERATION", "DECISION", "ORDER", "ACK", "FILL", "PLAN", "EXIT", "BREAKER", "CHARGE", "NOTE")
+(E_SESSION, E_SETUP, E_PASSED_OVER, E_GATES, E_ASK, E_DELIBERATION, E_DECISION, E_ORDER, E_ACK, E_FILL, E_PLAN, E_EXIT, E_BREAKER, E_CHARGE,
+ E_NOTE) = np.arange(len(EVENTS))
+
+# --- what the world tells the engine ---------------------------------------------------------------------------------------------------------
+INPUTS = ("", "FILL", "ACK", "REJECT", "CANCELLED", "FLATTEN", "CANCEL_ENTRIES", "CASH", "BREAKER_ACK")
+I_FILL, I_ACK, I_REJECT, I_CANCELLED, I_FLATTEN, I_CANCEL_ENTRIES, I_CASH, I_BREAKER_ACK = np.arange(1, 9)
+
+SIMULATED, EXTERNAL = np.arange(2)
+KEEP, CLOSE_LAST_BAR = np.arange(2)
+EVENTS_FULL, EVENTS_TRADES = np.arange(2)
+RULES_INSIDE, ASK_OUTSIDE = np.arange(2)
+DONE, PAUSE_ASK, PAUSE_FULL = np.arange(3)

@@ -1,0 +1,253 @@
+"""What a setup must pass, one small question each.
+
+Every gate returns (passed, measured, allowed, code): what was measured, what is allowed, and the reason when they do not agree (or why the
+question could not be put).  Units stand in the names.  `risk/explain` has the words.
+"""
+
+from numba import njit
+
+from pse.kernels.codes import (
+    B_OPEN,
+    R_BREAKER_DATA,
+    R_BREAKER_EQUITY,
+    R_BREAKER_LLM,
+    R_BUSY,
+    R_CONCURRENT_RISK,
+    R_COOLDOWN,
+    R_DAILY_LOSS,
+    R_DAILY_LOSS_PROJECTED,
+    R_ES,
+    R_EV,
+    R_EXPOSURE,
+    R_GROUP,
+    R_INSUFFICIENT,
+    R_LOSS_STREAK,
+    R_MIN_CONFIDENCE,
+    R_MIN_RISK,
+    R_NEWS_BLACKOUT,
+    R_NOT_EVALUATED,
+    R_NOT_READY,
+    R_NOT_TRADABLE,
+    R_OFF,
+    R_OK,
+    R_RR,
+    R_SESSION_END,
+    R_SHORT_NOT_ALLOWED,
+    R_SL_CAP,
+    R_SLIPPAGE,
+    R_SPREAD,
+    R_STALE_DATA,
+    R_STOP_WRONG_SIDE,
+    R_THROUGH_STOP,
+    R_UNMEASURED,
+    R_VAR,
+)
+from pse.kernels.contract import NOT_EVALUATED
+from pse.kernels.targets import EPS, OK, STOP_WRONG_SIDE, stop_check
+
+MINUTE = 60e9
+SECOND = 1e9
+
+
+@njit(cache=True)
+def breakers_gate(llm, data, equity):
+    """No breaker is open.  measured: how many are, allowed: 0."""
+    n_open = float((llm == B_OPEN) + (data == B_OPEN) + (equity == B_OPEN))
+    code = R_BREAKER_LLM if llm == B_OPEN else R_BREAKER_DATA if data == B_OPEN else R_BREAKER_EQUITY if equity == B_OPEN else R_OK
+    return code == R_OK, n_open, 0.0, code
+
+
+@njit(cache=True)
+def data_gate(ready, age_ns, max_age_ns):
+    """Features are past their warm-up and the last close is fresh.  measured, allowed: age in seconds."""
+    if not ready > 0.5:
+        return False, age_ns / SECOND, max_age_ns / SECOND, R_NOT_READY
+    fresh = age_ns <= max_age_ns
+    return fresh, age_ns / SECOND, max_age_ns / SECOND, R_OK if fresh else R_STALE_DATA
+
+
+@njit(cache=True)
+def session_gate(tradable, busy, direction, allow_short, left_ns, need_ns, market_state):
+    """The symbol is free, its session long enough, its side allowed.  measured, allowed: minutes to the session end."""
+    measured, allowed = left_ns / MINUTE, need_ns / MINUTE
+    if not tradable:
+        return False, measured, allowed, R_NOT_TRADABLE
+    if busy:
+        return False, measured, allowed, R_BUSY
+    if left_ns < need_ns:
+        return False, measured, allowed, R_SESSION_END
+    if direction < 0 and not allow_short:
+        return False, measured, allowed, R_SHORT_NOT_ALLOWED
+    return True, measured, allowed, R_NOT_EVALUATED if market_state == NOT_EVALUATED else R_OK
+
+
+@njit(cache=True)
+def blackout_gate(inside):
+    """No news window is running.  measured: 1 inside one, allowed: 0."""
+    return not inside, 1.0 if inside else 0.0, 0.0, R_NEWS_BLACKOUT if inside else R_OK
+
+
+@njit(cache=True)
+def spread_gate(spread_ticks, base_ticks, tolerance_ticks):
+    """The quoted spread in ticks beyond a normal one.  A locked or crossed quote fails; no quote at all passes unmeasured."""
+    if spread_ticks != spread_ticks:
+        return True, spread_ticks, tolerance_ticks, R_UNMEASURED
+    excess = spread_ticks - base_ticks
+    passed = spread_ticks > EPS and excess <= tolerance_ticks + EPS
+    return passed, excess, tolerance_ticks, R_OK if passed else R_SPREAD
+
+
+@njit(cache=True)
+def directional_gate(applies, rsi_state, macd_state):
+    """The RSI and MACD veto: off for rules that fire at extremes by design, and not evaluated where the desk computes neither state."""
+    if not applies:
+        return True, 0.0, 0.0, R_OFF
+    return True, 0.0, 0.0, R_NOT_EVALUATED
+
+
+@njit(cache=True)
+def confidence_gate(confidence, least):
+    passed = confidence >= least - EPS
+    return passed, confidence, least, R_OK if passed else R_MIN_CONFIDENCE
+
+
+@njit(cache=True)
+def slippage_check(direction, decision, stop, target, price_now, tick, max_slip_r=0.15, min_rr=1.5):
+    """Whether the market has moved too far against the decision, or so far that the reward is gone.
+
+    Returns (adverse_points, adverse_r, rr_now, passed, code); rr_now 0 beyond the stop, NaN without a target.
+    """
+    risk = abs(decision - stop)
+    adverse = direction * (price_now - decision)
+    left = direction * (price_now - stop)
+    if left <= EPS:
+        return adverse, adverse / risk, 0.0, False, R_THROUGH_STOP
+    rr_now = direction * (target - price_now) / left
+    if adverse > max(max_slip_r * risk, tick) + EPS:
+        return adverse, adverse / risk, rr_now, False, R_SLIPPAGE
+    if rr_now < min_rr - EPS:
+        return adverse, adverse / risk, rr_now, False, R_RR
+    return adverse, adverse / risk, rr_now, True, R_OK
+
+
+@njit(cache=True)
+def bracket_gate(direction, entry, stop, target, price_now, tick, atr, cap_points, min_rr, max_slip_r):
+    """Stop inside its cap and outside the noise, reward worth the risk, price still near.  measured, allowed: of the question that failed, else R."""
+    code, checked, risk, cap, widened = stop_check(entry, stop, direction, tick, atr, cap_points)
+    if code == STOP_WRONG_SIDE:
+        return False, risk, 0.0, R_STOP_WRONG_SIDE
+    if code != OK:
+        return False, risk, cap, R_SL_CAP
+    if widened:                                     # the tactic has widened already; here only an edit can be too tight
+        return False, risk, abs(entry - checked), R_MIN_RISK
+    adverse, adverse_r, rr_now, passed, why = slippage_check(direction, entry, stop, target, price_now, tick, max_slip_r, min_rr)
+    if not passed and why != R_RR:
+        return False, adverse_r, max_slip_r, why
+    rr = direction * (target - entry) / risk
+    if rr < min_rr - EPS or why == R_RR:
+        return False, min(rr, rr_now), min_rr, R_RR
+    return True, rr_now, min_rr, R_OK
+
+
+@njit(cache=True)
+def expected_value_gate(wins, trades, win_r, reward_r, slip_in_r, slip_stop_r, fees_r, prior_r=0.25, prior_n=20.0, least=0.07):
+    """Expected value in R after costs, with the hit rate shrunk to a prior that is the same small edge at every target.
+
+    wins, trades, win_r: decayed tallies of closed trades of the tactic and grade; reward_r NaN: no target, the mean winner in R shrunk alike.
+    Costs in R.  Returns (passed, ev, least, code, hit_rate).
+    """
+    reward = reward_r
+    if reward != reward:
+        reward = (win_r + 2.0 * prior_n) / (wins + prior_n)
+    prior = (1.0 + prior_r) / (1.0 + reward)
+    hit_rate = (wins + prior * prior_n) / (trades + prior_n)
+    cost = slip_in_r + (1.0 - hit_rate) * slip_stop_r + fees_r
+    value = hit_rate * reward - (1.0 - hit_rate) - cost
+    passed = value >= least - EPS
+    return passed, value, least, R_OK if passed else R_EV, hit_rate
+
+
+@njit(cache=True)
+def cooldown_gate(now, entry_ts, stop_ts, entry_rest_ns, stop_rest_ns, losses, max_losses):
+    """Rest after an entry and after a stop-out of the same symbol and side, and after a run of losses.  measured, allowed: minutes, or losses."""
+    if losses >= max_losses:
+        return False, float(losses), float(max_losses), R_LOSS_STREAK
+    if now - stop_ts < stop_rest_ns:
+        return False, (now - stop_ts) / MINUTE, stop_rest_ns / MINUTE, R_COOLDOWN
+    if now - entry_ts < entry_rest_ns:
+        return False, (now - entry_ts) / MINUTE, entry_rest_ns / MINUTE, R_COOLDOWN
+    return True, 0.0, 0.0, R_OK
+
+
+@njit(cache=True)
+def daily_loss_gate(day_start_equity, equity, open_risk, new_risk, limit):
+    """Loss of the trading day as a fraction of its first equity, realised below the limit and projected at most at it.
+
+    Returns (passed, measured, limit, code, loss_used, projected).
+    """
+    used = (day_start_equity - equity) / day_start_equity
+    projected = (day_start_equity - equity + open_risk + new_risk) / day_start_equity
+    if used >= limit - EPS:
+        return False, used, limit, R_DAILY_LOSS, used, projected
+    if projected > limit + EPS:
+        return False, projected, limit, R_DAILY_LOSS_PROJECTED, used, projected
+    return True, projected, limit, R_OK, used, projected
+
+
+@njit(cache=True)
+def concurrent_risk(equity, open_risk, new_risk, cap):
+    """(total risk as a fraction of equity, whether it stays at or under the cap)."""
+    total = (open_risk + new_risk) / equity
+    return total, total <= cap + EPS
+
+
+@njit(cache=True)
+def exposure_gate(quantity, lot, equity, open_risk, unit_risk, risk_cap, gross, symbol_gross, unit_notional, gross_cap, symbol_cap, group, group_cap):
+    """The largest quantity, at most `quantity`, inside concurrent risk and notional limits.
+
+    Returns (quantity, measured, allowed, code): the binding limit's figures, as fractions of equity (positions for a group).
+    """
+    if group >= group_cap:
+        return 0.0, float(group), float(group_cap), R_GROUP
+    best, measured, allowed, code = quantity, (open_risk + quantity * unit_risk) / equity, risk_cap, R_OK
+    for which in range(3):
+        used = open_risk if which == 0 else gross if which == 1 else symbol_gross
+        unit = unit_risk if which == 0 else unit_notional
+        cap = risk_cap if which == 0 else gross_cap if which == 1 else symbol_cap
+        room = (cap * equity - used) / unit if unit > 0.0 else 1e15
+        most = max(0.0, lot * ((room / lot + EPS) // 1.0))
+        if most < best:
+            best, measured, allowed = most, (used + quantity * unit) / equity, cap
+            code = R_CONCURRENT_RISK if which == 0 else R_EXPOSURE
+    return best, measured, allowed, code
+
+
+@njit(cache=True)
+def var_es(losses_sorted, n, alpha):
+    """Value at risk and expected shortfall of n losses sorted largest first.  Returns (k, var, es), gains negative."""
+    share = (1.0 - alpha) * n
+    k = int(share)
+    if share - k > 1e-9:                            # (1 - alpha) n as decimals, not as floats: 0.1 * 20 is 2
+        k += 1
+    k = max(1, k)
+    total = 0.0
+    for i in range(k):
+        total += losses_sorted[i]
+    return k, losses_sorted[k - 1], total / k
+
+
+@njit(cache=True)
+def tail_gate(losses_sorted, n, min_n, equity, var_cap, es_cap):
+    """One-day VaR 95 and ES 97.5 against their limits.  losses_sorted: the largest of n losses, largest first, at least a twentieth of them.
+
+    Returns (passed, measured, allowed, code), fractions of equity.
+    """
+    if n < min_n:
+        return True, float(n), float(min_n), R_INSUFFICIENT
+    _, var, _ = var_es(losses_sorted, n, 0.95)
+    _, _, shortfall = var_es(losses_sorted, n, 0.975)
+    if var / equity > var_cap + EPS:
+        return False, var / equity, var_cap, R_VAR
+    if shortfall / equity > es_cap + EPS:
+        return False, shortfall / equity, es_cap, R_ES
+    return True, var / equity, var_cap, R_OK

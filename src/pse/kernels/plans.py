@@ -1,0 +1,83 @@
+"""How an open position is run, one completed base bar at a time.  Prices as traded; whatever moves a stop acts from the next bar."""
+
+from math import floor
+
+import numpy as np
+from numba import njit
+
+from pse.kernels.targets import EPS, round_stop
+
+PIVOT_SIDE = 2                   # bars on each side of a one-minute swing
+
+
+@njit(cache=True)
+def excursion(direction, entry, high, low, close, entered_inside):
+    """(favourable, adverse) points of one bar, each at least 0.
+
+    entered_inside: the entry filled after the bar's open, so of the favourable side only the close is known to come later.
+    """
+    best, worst = (high, low) if direction > 0 else (low, high)
+    if entered_inside:
+        best = close
+    return max(0.0, direction * (best - entry)), max(0.0, direction * (entry - worst))
+
+
+@njit(cache=True)
+def breakeven_stop(direction, entry, stop, risk_points, favourable, at_r, plus_ticks, tick):
+    """The stop after a bar with this favourable excursion: entry plus ticks once `at_r` is reached, never looser than `stop`."""
+    if favourable < at_r * risk_points - EPS:
+        return stop
+    moved = round_stop(entry + direction * plus_ticks * tick, direction, tick)
+    return moved if direction * (moved - stop) > EPS else stop
+
+
+@njit(cache=True)
+def trail_stop(direction, stop, swing, buffer, tick):
+    """The stop behind a confirmed swing (NaN: none yet), never looser than `stop`."""
+    if swing != swing:
+        return stop
+    moved = round_stop(swing - direction * buffer, direction, tick)
+    return moved if direction * (moved - stop) > EPS else stop
+
+
+@njit(cache=True)
+def partial_quantity(quantity, fraction, lot):
+    """What comes off at the first target: all of a single lot, else the floored share, at least one lot."""
+    if quantity < 2.0 * lot - EPS:
+        return quantity
+    return max(lot, floor(quantity * fraction / lot + EPS) * lot)
+
+
+@njit(cache=True)
+def is_stale(decision_bars, favourable, risk_points, after_bars, least_r):
+    """Whether a position has had its time without going anywhere."""
+    return decision_bars >= after_bars and favourable < least_r * risk_points - EPS
+
+
+@njit(cache=True)
+def push_bar(symbol, high, low):
+    """Takes a base bar into the symbol's window of five and keeps the swings (two bars on each side) that it confirms."""
+    last = 2 * PIVOT_SIDE
+    for i in range(last):
+        symbol.high[i] = symbol.high[i + 1]
+        symbol.low[i] = symbol.low[i + 1]
+    symbol.high[last] = high
+    symbol.low[last] = low
+    symbol.seen += 1
+    if symbol.seen <= last:
+        return
+    middle_high, middle_low = symbol.high[PIVOT_SIDE], symbol.low[PIVOT_SIDE]
+    top = middle_high > max(symbol.high[0], symbol.high[1]) and middle_high >= max(symbol.high[3], symbol.high[4])
+    bottom = middle_low < min(symbol.low[0], symbol.low[1]) and middle_low <= min(symbol.low[3], symbol.low[4])
+    if top:
+        symbol.swing_high = middle_high
+    if bottom:
+        symbol.swing_low = middle_low
+
+
+@njit(cache=True)
+def forget_bars(symbol):
+    """Starts the window again: the bars of another contract are another price scale."""
+    symbol.seen = 0
+    symbol.swing_high = np.nan
+    symbol.swing_low = np.nan

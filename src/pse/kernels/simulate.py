@@ -1,0 +1,265 @@
+"""One base bar for one symbol: cancels, fills, the plan's step and what ends an unfilled entry.  The order is the order of events."""
+
+import numpy as np
+
+from pse.kernels.compiled import inner
+from pse.kernels.admit import activate
+from pse.kernels.book import (
+    after_first_target,
+    cancel_entry,
+    entered_inside,
+    fee_of,
+    first_target_quantity,
+    holds,
+    is_live,
+    lot_of,
+    move_stop,
+    request_exit,
+    rest_of_entry,
+    stop_name,
+    take_entry,
+    take_exit,
+)
+from pse.kernels.codes import (
+    EXTERNAL,
+    F_GAP,
+    F_LIMIT,
+    F_MARKET,
+    F_STOP,
+    F_TARGET,
+    LEG_EXIT,
+    LEG_STOP,
+    LEG_TARGET1,
+    LEG_TARGET2,
+    R_BE,
+    R_CLOSE_BEYOND_STOP,
+    R_EXPIRED,
+    R_MISSED,
+    R_NEWS_BLACKOUT,
+    R_OK,
+    R_ROLL,
+    R_SESSION_END,
+    R_TP1,
+    R_TP2,
+    R_TRAIL,
+)
+from pse.kernels.contract import MARKET
+from pse.kernels.matching import NO_FILL, NO_LEG, against, entry_fill, exit_fill, fillable
+from pse.kernels.plans import breakeven_stop, excursion, forget_bars, push_bar, trail_stop
+from pse.kernels.state import BAR_BLACKOUT, BAR_ROLL
+from pse.kernels.targets import EPS
+
+
+@inner
+def slip_points(instrument, policy):
+    return instrument.slippage_ticks * policy.slippage_factor * instrument.tick
+
+
+@inner
+def market_exit(state, world, log, symbol, ts, price, reason):
+    """Closes what is held at a price that is already known, slippage against us."""
+    plan, instrument = state.plans[symbol], world.instruments[symbol]
+    slip = slip_points(instrument, world.policy[0])
+    fill = against(price, -plan.direction, slip, instrument.tick)
+    fee = fee_of(instrument, plan.micro, plan.held, fill)
+    take_exit(state, world, log, symbol, ts, LEG_EXIT, F_MARKET, fill, plan.held, fee, slip, reason)
+
+
+@inner
+def roll_over(state, world, log, symbol):
+    """A new contract begins: the plan of the old one ended at its last price."""
+    plan, record = state.plans[symbol], state.symbols[symbol]
+    if is_live(plan):
+        cancel_entry(log, record.last_ts, symbol, plan, R_ROLL)
+        if holds(plan):
+            if world.policy[0].match == EXTERNAL:
+                request_exit(log, record.last_ts, symbol, plan, R_ROLL)
+            else:
+                market_exit(state, world, log, symbol, record.last_ts, record.last_close, R_ROLL)
+    forget_bars(record)
+
+
+@inner
+def due_cancels(state, world, log, symbol, bar):
+    """Validity, news window and session end, before the bar trades."""
+    plan, policy, ts = state.plans[symbol], world.policy[0], bar.ts
+    if rest_of_entry(plan) <= EPS:
+        return
+    if plan.valid_until <= ts:
+        cancel_entry(log, ts, symbol, plan, R_EXPIRED)
+    elif bar.flags & BAR_BLACKOUT and plan.activated:
+        cancel_entry(log, ts, symbol, plan, R_NEWS_BLACKOUT)
+    elif policy.flat_session and ts >= plan.flat_at:
+        cancel_entry(log, ts, symbol, plan, R_SESSION_END)
+
+
+@inner
+def bracket_exits(state, world, log, symbol, bar, open_decides):
+    """Stop and targets of what is held, in the bar's order; at most the first target, the second and a stop."""
+    plan, instrument, policy = state.plans[symbol], world.instruments[symbol], world.policy[0]
+    slip = slip_points(instrument, policy)
+    through = policy.through_ticks * instrument.tick
+    counts = not entered_inside(plan, bar.ts)
+    open_, high, low = bar.open, bar.high, bar.low
+    while holds(plan):
+        target = plan.target2 if plan.target_done else plan.target
+        leg, price, ambiguous = exit_fill(plan.direction, plan.stop, target, open_, high, low, instrument.tick, through, slip, open_decides, counts)
+        if leg == NO_LEG:
+            return
+        if ambiguous:
+            plan.ambiguous = 1
+        if leg == LEG_STOP:
+            gapped = plan.direction * (open_ - plan.stop) < -EPS
+            plan.adverse = max(plan.adverse, plan.direction * (plan.entry - price))
+            fee = fee_of(instrument, plan.micro, plan.held, price)
+            take_exit(state, world, log, symbol, bar.ts, LEG_STOP, F_GAP if gapped else F_STOP, price, plan.held, fee, slip, stop_name(plan))
+            return
+        plan.favourable = max(plan.favourable, plan.direction * (price - plan.entry))
+        _, adverse = excursion(plan.direction, plan.entry, high, low, bar.close, False)
+        plan.adverse = max(plan.adverse, adverse)
+        if plan.target_done:
+            fee = fee_of(instrument, plan.micro, plan.held, price)
+            take_exit(state, world, log, symbol, bar.ts, LEG_TARGET2, F_TARGET, price, plan.held, fee, 0.0, R_TP2)
+            return
+        quantity = first_target_quantity(plan, instrument, policy)
+        fee = fee_of(instrument, plan.micro, quantity, price)
+        take_exit(state, world, log, symbol, bar.ts, LEG_TARGET1, F_TARGET, price, quantity, fee, 0.0, R_TP1)
+        if holds(plan):
+            cancel_entry(log, bar.ts, symbol, plan, R_TP1)
+            after_first_target(log, bar.ts, symbol, plan)
+
+
+@inner
+def leaves_at_open(state, world, log, symbol, bar):
+    """A position that was asked to go, or whose session ends, goes at this open."""
+    plan, policy, ts = state.plans[symbol], world.policy[0], bar.ts
+    if policy.flat_session and ts >= plan.flat_at and plan.pending == 0:
+        request_exit(log, ts, symbol, plan, R_SESSION_END)
+    if plan.pending and policy.match != EXTERNAL:
+        market_exit(state, world, log, symbol, ts, bar.open, plan.pending)
+
+
+@inner
+def work_entry(state, world, log, symbol, bar):
+    """The entry order against this bar, after its activation check at the first open that may fill it."""
+    plan, instrument, policy, ts = state.plans[symbol], world.instruments[symbol], world.policy[0], bar.ts
+    if ts < plan.first_open or rest_of_entry(plan) <= EPS:
+        return
+    if not plan.activated:
+        plan.activated = 1
+        reason = activate(state, world, log, symbol, bar)
+        if reason != R_OK:
+            cancel_entry(log, ts, symbol, plan, reason)
+            return
+    if policy.match == EXTERNAL:
+        return
+    slip = slip_points(instrument, policy)
+    kind, price = entry_fill(plan.order_type, plan.direction, plan.limit, plan.stop, bar.open, bar.high, bar.low, instrument.tick,
+                             policy.through_ticks * instrument.tick, slip)
+    if kind == NO_FILL:
+        return
+    quantity = fillable(rest_of_entry(plan), bar.volume, policy.volume_share, lot_of(instrument, plan.micro))
+    paid = slip if plan.order_type == MARKET else 0.0
+    take_entry(state, world, log, symbol, ts, kind, price, quantity, fee_of(instrument, plan.micro, quantity, price), paid)
+    if kind == F_GAP:
+        out = against(bar.open, -plan.direction, slip, instrument.tick)
+        plan.adverse = max(plan.adverse, plan.direction * (plan.entry - out))
+        fee = fee_of(instrument, plan.micro, plan.held, out)
+        take_exit(state, world, log, symbol, ts, LEG_STOP, F_GAP, out, plan.held, fee, slip, stop_name(plan))
+
+
+@inner
+def step_plan(state, world, log, symbol, bar):
+    """At the bar's close: excursions, breakeven, trail; what they move acts from the next bar."""
+    plan, instrument, policy, record = state.plans[symbol], world.instruments[symbol], world.policy[0], state.symbols[symbol]
+    close_ts = bar.ts_close
+    plan.bars_held += 1
+    favourable, adverse = excursion(plan.direction, plan.entry, bar.high, bar.low, bar.close, entered_inside(plan, bar.ts))
+    plan.favourable = max(plan.favourable, favourable)
+    plan.adverse = max(plan.adverse, adverse)
+    if not plan.breakeven_done:
+        reach = np.inf if plan.target_done else favourable
+        moved = breakeven_stop(plan.direction, plan.entry, plan.stop_next, plan.risk_points, reach, policy.breakeven_r, policy.breakeven_ticks, instrument.tick)
+        if reach >= policy.breakeven_r * plan.risk_points - EPS:
+            plan.breakeven_done = 1
+        if moved != plan.stop_next:
+            move_stop(log, close_ts, symbol, plan, moved, R_BE)
+    if policy.trail_swing and plan.target_done:
+        swing = record.swing_low if plan.direction > 0 else record.swing_high
+        moved = trail_stop(plan.direction, plan.stop_next, swing, plan.buffer, instrument.tick)
+        if moved != plan.stop_next:
+            move_stop(log, close_ts, symbol, plan, moved, R_TRAIL)
+
+
+@inner
+def invalidate_entry(world, log, symbol, plan, bar):
+    """An unfilled entry is over when a bar closes beyond its stop, or its target traded without it."""
+    d, close_ts = plan.direction, bar.ts_close
+    if d * (bar.close - plan.stop) < -EPS:
+        cancel_entry(log, close_ts, symbol, plan, R_CLOSE_BEYOND_STOP)
+        return
+    reach = bar.high if d > 0 else bar.low
+    if plan.held <= 0.0 and bar.ts >= plan.first_open and d * (reach - plan.target) >= -EPS:
+        cancel_entry(log, close_ts, symbol, plan, R_MISSED)
+
+
+@inner
+def watch_bar(record, high, low, close, close_ts):
+    """What every bar leaves behind, held or not: the window of swings and the last price."""
+    push_bar(record, high, low)
+    record.last_close = close
+    record.last_ts = close_ts
+
+
+@inner
+def step_bar(state, world, log, bar):
+    """Everything that one base bar does to a live plan of its symbol, or to a rolling one."""
+    symbol = bar.symbol
+    plan, record = state.plans[symbol], state.symbols[symbol]
+    if bar.flags & BAR_ROLL and record.last_ts > 0:
+        roll_over(state, world, log, symbol)
+    if is_live(plan):
+        plan.stop = plan.stop_next
+        due_cancels(state, world, log, symbol, bar)
+        if holds(plan):
+            leaves_at_open(state, world, log, symbol, bar)
+        simulated = world.policy[0].match != EXTERNAL
+        was_held = holds(plan)
+        if simulated and was_held:
+            bracket_exits(state, world, log, symbol, bar, True)
+        if is_live(plan):
+            work_entry(state, world, log, symbol, bar)
+            if simulated and holds(plan) and not was_held:
+                bracket_exits(state, world, log, symbol, bar, False)
+    watch_bar(record, bar.high, bar.low, bar.close, bar.ts_close)
+    if is_live(plan):
+        if holds(plan):
+            state.account[0].market_minutes += 1
+            step_plan(state, world, log, symbol, bar)
+        if rest_of_entry(plan) > EPS:
+            invalidate_entry(world, log, symbol, plan, bar)
+
+
+@inner
+def take_input_fill(state, world, log, record):
+    """A fill that a broker outside reports."""
+    symbol = record.symbol
+    plan = state.plans[symbol]
+    if not is_live(plan) or plan.number != record.plan:
+        return False
+    if record.leg == 0:
+        take_entry(state, world, log, symbol, record.ts, F_MARKET if plan.order_type == MARKET else F_LIMIT, record.price, record.quantity, record.fee, 0.0)
+        return True
+    if record.quantity > plan.held + EPS:
+        return False
+    if record.leg == LEG_STOP:
+        take_exit(state, world, log, symbol, record.ts, LEG_STOP, F_STOP, record.price, record.quantity, record.fee, 0.0, stop_name(plan))
+    elif record.leg == LEG_TARGET1:
+        take_exit(state, world, log, symbol, record.ts, LEG_TARGET1, F_TARGET, record.price, record.quantity, record.fee, 0.0, R_TP1)
+        if holds(plan) and not plan.target_done:
+            after_first_target(log, record.ts, symbol, plan)
+    elif record.leg == LEG_TARGET2:
+        take_exit(state, world, log, symbol, record.ts, LEG_TARGET2, F_TARGET, record.price, record.quantity, record.fee, 0.0, R_TP2)
+    else:
+        take_exit(state, world, log, symbol, record.ts, LEG_EXIT, F_MARKET, record.price, record.quantity, record.fee, 0.0, plan.pending)
+    return True

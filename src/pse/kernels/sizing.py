@@ -1,0 +1,38 @@
+"""How many units a plan may hold.  Money in the account's currency, risk in points."""
+
+from math import floor
+
+from numba import njit
+
+from pse.kernels.targets import EPS
+
+
+@njit(cache=True)
+def lots_down(quantity, lot):
+    """The quantity floored to whole lots."""
+    return floor(quantity / lot + EPS) * lot
+
+
+@njit(cache=True)
+def size_futures(equity, multiple, risk_points, point_value, cost, r_unit, max_risk, lot=1.0):
+    """Units whose loss at the stop, round-turn cost included, stays inside the risk budget.
+
+    multiple: size in R; the fraction risked is min(r_unit * multiple, max_risk).  cost: round-turn money a unit.
+    Returns (quantity, risk_fraction, risk_budget, risk_per_unit, capped); 0 when the budget does not reach one lot or an input is unusable.
+    """
+    wanted = r_unit * multiple
+    fraction = min(wanted, max_risk)
+    budget = equity * fraction
+    per_unit = risk_points * point_value + cost
+    if not (per_unit > 0.0 and budget > 0.0):
+        return 0.0, fraction, budget, per_unit, False
+    return lots_down(budget / per_unit, lot), fraction, budget, per_unit, wanted > max_risk + EPS
+
+
+@njit(cache=True)
+def largest_within(limit, used, per_unit, lot):
+    """The most whole lots that keep used + quantity * per_unit <= limit; a very large number where a unit costs nothing."""
+    if per_unit <= 0.0:
+        return 1e15
+    room = limit - used
+    return lots_down(room / per_unit, lot) if room > 0.0 else 0.0

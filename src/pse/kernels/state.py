@@ -1,0 +1,96 @@
+"""The records of the engine: what it owns, what it is told, and what it says.
+
+The whole state is one block of bytes; `engine/state.py` lays these records over it.
+"""
+
+import numpy as np
+
+STATE_VERSION = 1
+MAX_CANDIDATES = 32            # setups of one symbol and instant that can be asked about
+GRADES = 5                     # 0 none, C, B, A, A+
+
+ACCOUNT_DTYPE = np.dtype([
+    ("now", "i8"),                          # every instant before it is done
+    ("bar", "i8"), ("row", "i8"), ("setup", "i8"), ("input", "i8"),        # cursors
+    ("phase", "i8"),                        # 0 between instants, 1 inside the decisions of `instant`
+    ("instant", "i8"),
+    ("symbol_at", "i8"), ("symbols_here", "i8"),
+    ("asked", "i8"), ("answered", "i8"),
+    ("day", "i8"), ("days", "i8"),
+    ("session_minutes", "i8"), ("market_minutes", "i8"),
+    ("balance", "f8"), ("equity", "f8"), ("day_start_equity", "f8"), ("high_water", "f8"),
+    ("fees", "f8"), ("charges", "f8"),
+    ("losses_today", "i8"),
+    ("plans", "i8"), ("trades", "i8"), ("decisions", "i8"),
+    ("llm_state", "i8"), ("llm_failures", "i8"), ("llm_successes", "i8"), ("llm_until", "i8"), ("llm_timeout_ns", "i8"),
+    ("data_state", "i8"), ("data_good", "i8"),
+    ("equity_state", "i8"), ("equity_tripped_day", "i8"), ("equity_ack", "f8"),
+    ("closed_last", "i8"),
+])
+SYMBOL_DTYPE = np.dtype([
+    ("last_close", "f8"), ("last_ts", "i8"), ("last_bar_at", "i8"),
+    ("entry_ts", "i8", (2,)), ("stop_ts", "i8", (2,)),                     # [short, long]
+    ("high", "f8", (5,)), ("low", "f8", (5,)), ("seen", "i8"),             # the last five base bars, newest last
+    ("swing_high", "f8"), ("swing_low", "f8"),
+    ("row", "i8"),                                                         # context row of the current decision, -1 none
+    ("first_setup", "i8"), ("n_setups", "i8"), ("rank", "f8"),
+])
+PLAN_DTYPE = np.dtype([
+    ("status", "i8"), ("number", "i8"), ("setup", "i8"), ("tactic", "i8"), ("grade", "i8"), ("direction", "i8"), ("micro", "i8"),
+    ("order_type", "i8"), ("limit", "f8"), ("quantity", "f8"), ("filled", "f8"), ("held", "f8"), ("exited", "f8"),
+    ("entry", "f8"), ("stop", "f8"), ("stop_next", "f8"), ("stop_first", "f8"), ("target", "f8"), ("target2", "f8"),
+    ("reward_r", "f8"), ("planned_risk", "f8"), ("risk_points", "f8"), ("risk_usd", "f8"), ("buffer", "f8"),
+    ("decided_at", "i8"), ("placed_at", "i8"), ("first_open", "i8"), ("valid_until", "i8"), ("flat_at", "i8"),
+    ("activated", "i8"), ("entry_kind", "i8"), ("entry_ts", "i8"), ("bars_held", "i8"), ("decision_bars", "i8"),
+    ("target_done", "i8"), ("breakeven_done", "i8"), ("stop_reason", "i8"), ("pending", "i8"), ("ambiguous", "i8"),
+    ("favourable", "f8"), ("adverse", "f8"),
+    ("gross", "f8"), ("fees", "f8"), ("slippage", "f8"), ("exit_value", "f8"), ("exits", "i8"), ("exit_reason", "i8"),
+    ("version", "i8"), ("stop_version", "i8"), ("invalid_price", "f8"), ("invalid_flags", "i8"),
+    ("exit_sent", "i8"), ("stop_live", "i8"), ("replans", "i8"), ("quality", "f8"),
+])
+TALLY_DTYPE = np.dtype([("wins", "f8"), ("trades", "f8"), ("win_r", "f8")])
+
+VERDICT_DTYPE = np.dtype([
+    ("code", "i8"), ("direction", "i8"), ("size_factor", "f8"), ("entry", "f8"), ("stop", "f8"), ("target", "f8"), ("latency_ns", "i8"), ("cost_usd", "f8"),
+    ("reason", "i8"), ("failed", "i8"),
+])
+INPUT_DTYPE = np.dtype([
+    ("ts", "i8"), ("kind", "i8"), ("symbol", "i8"), ("plan", "i8"), ("leg", "i8"), ("price", "f8"), ("quantity", "f8"), ("fee", "f8"), ("amount", "f8"),
+])
+EVENT_DTYPE = np.dtype([
+    ("kind", "i8"), ("ts", "i8"), ("symbol", "i8"), ("setup", "i8"), ("plan", "i8"), ("code", "i8"), ("i", "i8"), ("j", "i8"), ("k", "i8"),
+    ("a", "f8"), ("b", "f8"), ("c", "f8"), ("d", "f8"), ("e", "f8"), ("f", "f8"),
+])
+
+INSTRUMENT_DTYPE = np.dtype([
+    ("tick", "f8"), ("lot", "f8"), ("point_value", "f8"), ("fee_unit", "f8"), ("fee_bps", "f8"), ("min_notional", "f8"), ("slippage_ticks", "f8"),
+    ("stop_cap", "f8"), ("group", "i8"), ("tradable", "i8"), ("has_micro", "i8"), ("micro_point_value", "f8"), ("micro_fee_unit", "f8"), ("micro_lot", "f8"),
+])
+POLICY_DTYPE = np.dtype([
+    ("match", "i8"), ("decide", "i8"), ("events", "i8"), ("on_end", "i8"), ("end_reason", "i8"), ("entries_from", "i8"), ("entries_until", "i8"), ("end", "i8"),
+    ("base_ns", "i8"), ("decision_ns", "i8"), ("latency_ns", "i8"),
+    ("through_ticks", "f8"), ("volume_share", "f8"), ("slippage_factor", "f8"),
+    ("max_risk", "f8"), ("r_unit", "f8"), ("max_daily_loss", "f8"), ("max_concurrent", "f8"), ("max_gross", "f8"), ("max_symbol", "f8"), ("max_quantity", "f8"),
+    ("max_group", "i8"), ("allow_short", "i8"), ("allow_micro", "i8"),
+    ("min_confidence", "f8"), ("min_reward_r", "f8"), ("max_age_ns", "i8"), ("max_slippage_r", "f8"), ("session_left_ns", "i8"),
+    ("spread_base", "f8"), ("spread_tolerance", "f8"), ("max_latency_ms", "f8"),
+    ("ev_min", "f8"), ("ev_prior_r", "f8"), ("ev_prior_n", "f8"), ("ev_decay", "f8"), ("ev_scratch", "f8"),
+    ("cooldown_entry_ns", "i8"), ("cooldown_stop_ns", "i8"), ("max_losses", "i8"),
+    ("var95", "f8"), ("es975", "f8"), ("tail_days", "i8"), ("tail_min_days", "i8"), ("tail_stop_factor", "f8"),
+    ("data_score_min", "f8"), ("data_recovery", "i8"), ("equity_drawdown", "f8"), ("equity_recovered", "f8"), ("equity_retrip", "f8"), ("auto_ack_days", "i8"),
+    ("llm_failures", "i8"), ("llm_timeout_ns", "i8"), ("llm_timeout_cap_ns", "i8"), ("llm_successes", "i8"),
+    ("breakeven_r", "f8"), ("breakeven_ticks", "f8"), ("partial", "f8"), ("trail_swing", "i8"), ("stale_bars", "i8"), ("stale_mfe_r", "f8"),
+    ("flat_session", "i8"), ("flat_before_ns", "i8"),
+])
+TRADE_DTYPE = np.dtype([
+    ("number", "i8"), ("setup", "i8"), ("symbol", "i8"), ("tactic", "i8"), ("grade", "i8"), ("direction", "i8"), ("micro", "i8"), ("quantity", "f8"),
+    ("decided_at", "i8"), ("entry_ts", "i8"), ("exit_ts", "i8"), ("day", "i8"), ("entry_kind", "i8"), ("entry", "f8"), ("exit", "f8"), ("stop", "f8"),
+    ("target", "f8"), ("target2", "f8"), ("risk_points", "f8"), ("risk_usd", "f8"), ("gross", "f8"), ("fees", "f8"), ("slippage", "f8"), ("net", "f8"),
+    ("r", "f8"), ("mae_r", "f8"), ("mfe_r", "f8"), ("bars_held", "i8"), ("reason", "i8"), ("exits", "i8"), ("quality", "f8"), ("ambiguous", "i8"),
+    ("balance", "f8"), ("equity", "f8"),
+])
+BAR_DTYPE = np.dtype([
+    ("ts", "i8"), ("ts_close", "i8"), ("symbol", "i8"), ("flags", "i8"), ("open", "f8"), ("high", "f8"), ("low", "f8"), ("close", "f8"), ("volume", "f8"),
+])
+MAX_TAIL_DAYS = 1_000
+BAR_ROLL, BAR_BLACKOUT = 1, 2
