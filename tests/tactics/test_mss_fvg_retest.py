@@ -94,6 +94,19 @@ def test_a_roll_between_gap_and_retest_moves_every_price_by_its_difference():
         assert after[name] == before[name] + 12.5
 
 
+def test_the_tolerance_is_a_share_of_the_price_as_traded():
+    """Adjusted prices near 100, traded ones near 1100: with .002 of 1101.75 bar 3 already tags."""
+    bars, up = long_case().decision, np.full(6, 1000.0)
+    traded = five_minute_bars(bars.open + 1000, bars.high + 1000, bars.low + 1000, bars.close + 1000, up)
+    assert only(long_case(decision=traded), tol_atr=2.0)[1]["tol"] == pytest.approx(0.002 * 1101.75)
+    assert only(long_case(decision=traded))[1]["tol"] == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize(("max_age", "setups"), [(2, 1), (1, 0)])
+def test_a_retest_counts_until_the_gap_is_max_age_bars_old(max_age, setups):
+    assert len(MssFvgRetest(max_age=max_age).scan(long_case(), instrument()).setups) == setups
+
+
 def test_the_score_that_counts_is_the_one_revised_on_the_bar_after_the_shift():
     breaks = long_case().breaks.copy()
     breaks["mqs"], breaks["mqs_next"] = 0.9, 0.5
@@ -164,7 +177,7 @@ def test_a_cluster_counts_as_of_the_bar_before(known_at, touches, source):
 
 
 def test_the_near_edge_of_an_opposing_gap_is_a_target_and_of_an_own_one_is_not():
-    gaps = np.concatenate([table(GAP_DTYPE, dir=[-1], formed_at=[0], mid_bar=[0], top=[107.0], bottom=[105.5], valid=[True]), long_case().gaps])
+    gaps = np.concatenate([table(GAP_DTYPE, dir=[-1], formed_at=[0], mid_bar=[0], top=[106.0], bottom=[105.5], valid=[True]), long_case().gaps])
     row, evidence = only(long_case(gaps=gaps))
     assert (row["target"], evidence["target_source"], evidence["target_level"]) == (105.25, "FVG_EDGE", "fvg:ES:5m:-1:0")
     gaps["dir"][0] = 1

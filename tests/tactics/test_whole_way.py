@@ -45,7 +45,7 @@ def minutes(seed):
     return Bars(bars.symbol, bars.timeframe, *(getattr(bars, name)[keep] for name in Bars.columns()), bars.contracts, sessions)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.integers(0, 2**32 - 1))
 def test_later_minutes_never_change_an_earlier_setup(seed):
     bars = minutes(seed)

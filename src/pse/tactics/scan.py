@@ -72,7 +72,9 @@ def scan_desk(tactics: Sequence[Tactic], features: Sequence[FeatureView], instru
     features[i] and instruments[i] belong to symbol i of the desk; tactics are in the desk's order.  Setups come sorted by decision time, symbol,
     precedence, event bar and the order found; `symbol` and `tactic` are the indices.
     """
-    rows, evidence, rejected = [], [], []
+    rows: list[np.ndarray] = []
+    evidence: list[dict[str, object]] = []
+    rejected: list[dict[str, Any]] = []
     for symbol, (view, instrument) in enumerate(zip(features, instruments, strict=True)):
         for tactic, finder in enumerate(tactics):
             found = finder.scan(view, instrument)
