@@ -1,0 +1,137 @@
+"""The whole build: prefix-stable, complete buckets only, and what it says by hand."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from pse.domain.bars import Bars
+from pse.domain.errors import RequestError
+from pse.features.build import FeatureSpec, build
+from pse.features.context import context_rows
+from pse.features.resampled import resample
+from pse.kernels.contract import PENDING
+from pse.registry import FEATURES, resolve
+from tests.features.known import assert_same_past
+from tests.features.made import MINUTE, future, minutes, share
+
+seeds = st.integers(0, 2**32 - 1)
+TABLES = {"pivots_internal": "pivots", "pivots_major": "pivots", "breaks": "breaks", "gaps": "gaps", "blocks": "blocks", "pools": "pools",
+          "sweeps": "sweeps", "levels": "levels"}
+
+
+def assert_same_beginning(early, late, instrument):
+    """`early` says of its bars what `late` says of them."""
+    k = len(early.decision)
+    for name in Bars.columns():
+        np.testing.assert_array_equal(getattr(early.decision, name), getattr(late.decision, name)[:k], err_msg=name)
+        np.testing.assert_array_equal(getattr(early.daily, name), getattr(late.daily, name)[:len(early.daily)], err_msg=name)
+    for name, column in early.columns.items():
+        np.testing.assert_array_equal(column, late.columns[name][:k], err_msg=name)
+    for name, kind in TABLES.items():
+        assert_same_past(kind, getattr(early, name), getattr(late, name), k)
+    np.testing.assert_array_equal(early.daily_returns, late.daily_returns[:len(early.daily)])
+    for ours, theirs in zip(context_rows(early, instrument), context_rows(late, instrument), strict=True):
+        np.testing.assert_array_equal(ours, theirs[:k])
+
+
+@settings(max_examples=25, deadline=None)
+@given(seeds, st.floats(0.02, 1.0), st.sampled_from([0.0, 0.4]))
+def test_later_minutes_never_change_what_was_built(seed, share_of_bars, missing):
+    bars = minutes(seed, 8, missing=missing, roll_every=3)
+    cut = max(1, int(share_of_bars * len(bars)))
+    assert_same_beginning(build(bars[:cut], future()), build(bars, future()), future())
+
+
+@settings(max_examples=8, deadline=None)
+@given(seeds, st.floats(0.1, 1.0))
+def test_later_minutes_never_change_what_was_built_of_a_share(seed, share_of_bars):
+    bars = minutes(seed, 9, calendar="NYSE", tick=0.01)
+    cut = int(share_of_bars * len(bars))
+    assert_same_beginning(build(bars[:cut], share()), build(bars, share()), share())
+
+
+@settings(max_examples=10, deadline=None)
+@given(seeds, st.integers(30, 2500))
+def test_a_build_until_a_moment_knows_nothing_of_later(seed, minute):
+    bars = minutes(seed, 3, missing=0.2)
+    moment = int(bars.ts_open[0]) + minute * MINUTE
+    known = bars[:int(np.searchsorted(bars.ts_close, moment, side="right"))]
+    assert_same_beginning(build(bars, future(), until_ns=moment), build(bars, future()), future())
+    early, late = build(known, future(), until_ns=moment), build(bars, future(), until_ns=moment)
+    assert len(early.decision) == len(late.decision)
+    assert_same_beginning(early, late, future())
+
+
+@pytest.mark.parametrize("name", sorted(FEATURES))
+def test_a_registered_feature_never_changes_its_past(name):
+    feature, bars = resolve("feature", name)(), resample(minutes(11, 6, roll_every=2), "5m").bars
+    whole = feature.compute(bars)
+    assert whole and all(column.shape == (len(bars),) for column in whole.values())
+    for k in (1, 2, 17, 100, 500, 777, 1200, len(bars) - 1):
+        for column, values in feature.compute(bars[:k]).items():
+            np.testing.assert_array_equal(values, whole[column][:k], err_msg=f"{name} {column} cut at {k}")
+
+
+@pytest.mark.parametrize("n", [0, 1, 4, 5, 6])
+def test_a_handful_of_bars_builds_without_any_object(n):
+    features = build(minutes(1, 1)[:n], future())
+    assert len(features.decision) == n // 5 and not len(features.pools) and len(context_rows(features, future())[0]) == n // 5
+
+
+def test_a_bucket_is_complete_when_its_end_has_passed_and_not_when_its_last_minute_came():
+    bars = minutes(1, 1)
+    kept = np.delete(np.arange(len(bars)), 9)                              # the last minute of the second bucket is missing
+    gappy = Bars(**{**bars.__dict__, **{name: getattr(bars, name)[kept] for name in Bars.columns()}})
+    assert len(resample(gappy[:9], "5m").bars) == 1
+    assert len(resample(gappy[:9], "5m", until_ns=int(bars.ts_close[9])).bars) == 2
+    made = resample(gappy[:10], "5m")
+    assert len(made.bars) == 2 and list(made.coverage) == [1.0, 0.8] and made.bars.ts_close[1] == bars.ts_close[9]
+
+
+def test_prices_of_decision_bars_are_as_traded_and_objects_are_forward_adjusted():
+    rolled, plain = minutes(5, 8, roll_every=3), minutes(5, 8)
+    a, b = build(rolled, future()), build(plain, future())
+    assert rolled.offset.any() and (a.decision.close != b.decision.close).any()
+    np.testing.assert_array_equal(a.pools["level"], b.pools["level"])
+    np.testing.assert_array_equal(a.columns["atr"], b.columns["atr"])
+    np.testing.assert_allclose(a.columns["swing_high"] - a.decision.offset, b.columns["swing_high"])
+
+
+def test_daily_returns_leave_out_the_difference_between_contracts():
+    rolled, plain = build(minutes(5, 8, roll_every=3), future()), build(minutes(5, 8), future())
+    adjusted = rolled.daily.adjusted("close")
+    np.testing.assert_allclose(np.diff(adjusted), np.diff(plain.daily.close))
+    older = adjusted[:-1] + rolled.daily.offset[1:]
+    np.testing.assert_allclose(rolled.daily_returns[1:], rolled.daily.close[1:] / older - 1)
+    assert np.isnan(rolled.daily_returns[0]) and list(rolled.daily_known_at) == list(rolled.daily.sessions.close_ns[:8])
+
+
+def test_the_trend_of_the_hour_is_seen_from_its_close_on():
+    features = build(minutes(3, 8), future())
+    closes, htf = features.context.ts_close, features.columns["htf_trend"]
+    known = np.searchsorted(closes, features.decision.ts_close, side="right")
+    assert np.isnan(htf[known == 0]).all() and not np.isnan(htf[known > 0]).any()
+    changes = np.flatnonzero(np.diff(htf[known > 0]) != 0) + 1
+    assert len(changes) and set(features.decision.ts_close[known > 0][changes]) <= set(closes)
+
+
+def test_pools_end_when_their_outcome_is_written():
+    features = build(minutes(3, 12), future())
+    ended = features.pools[features.sweeps["pool"]]
+    np.testing.assert_array_equal(ended["ended_at"], features.sweeps["confirmed_at"])
+    assert (features.pools["end"] != PENDING)[features.pools["ended_at"] < len(features.decision)].all()
+    assert len({int(kind) for kind in features.pools["kind"]}) >= 16
+
+
+def test_tick_and_session_rules_come_from_the_instrument():
+    spec = FeatureSpec().of(share())
+    assert (spec.gaps.tick, spec.levels.tick, spec.liquidity.kind, spec.structure.one_session, spec.gaps.one_session) == (0.01, 0.01, "stock", True, True)
+
+
+def test_a_context_that_does_not_hold_whole_decision_bars_is_refused():
+    with pytest.raises(ValidationError, match="not a multiple"):
+        FeatureSpec(decision_timeframe="5m", context_timeframe="12m")
+    with pytest.raises(RequestError, match="cannot be made from 1m"):
+        resample(minutes(1, 1), "30s")
