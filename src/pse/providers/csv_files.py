@@ -5,9 +5,11 @@ Numbers are read strictly: `1,234.5` and `n/a` are not numbers.  A row that cann
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from statistics import median_low
 
 import polars as pl
 
@@ -126,7 +128,7 @@ def _delimiter(where: str, lines: list[str], said: str | None) -> str:
             raise RequestError(f"--delimiter {said!r}: write one character, or tab")
         return mark
     sample = [line for line in lines if line.strip()][:50]
-    widths = {mark: min(line.count(mark) for line in sample[1:] or sample) for mark in _DELIMITERS}
+    widths = {mark: median_low(line.count(mark) for line in sample[1:] or sample) for mark in _DELIMITERS}
     best = max(widths, key=lambda mark: widths[mark])
     if widths[best] < 4:
         raise BadInput(
@@ -188,11 +190,15 @@ def _read_leniently(data: bytes, layout: Layout, fields: Iterable[str]) -> pl.Da
 
 
 def _ragged(data: bytes, layout: Layout, height: int) -> pl.Series:
-    if b'"' in data:                                                        # a quoted field may hold the delimiter; polars has cut those right
-        return pl.repeat(False, height, dtype=pl.Boolean, eager=True)
     mark = layout.delimiter.encode()
-    counts = [line.count(mark) + 1 for line in data.split(b"\n")[layout.skip : layout.skip + height]]
-    return pl.Series(counts, dtype=pl.Int64).is_in([layout.width]).not_()
+    lines = data.split(b"\n")[layout.skip : layout.skip + height]
+    counts = [line.count(mark) + 1 if b'"' not in line else _fields(line, layout.delimiter) for line in lines]
+    return pl.Series([*counts, *[0] * (height - len(counts))], dtype=pl.Int64) != layout.width
+
+
+def _fields(line: bytes, delimiter: str) -> int:
+    """Fields of a line in which a quoted field may hold the delimiter."""
+    return len(next(csv.reader([line.decode("utf-8", errors="replace")], delimiter=delimiter)))
 
 
 def _joined(date: pl.Series, time: pl.Series) -> pl.Series:

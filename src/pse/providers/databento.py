@@ -131,7 +131,7 @@ def _of_symbol(file: Path, bars: np.ndarray, head: Any, request: FetchRequest) -
             during = (bars["ts_event"] >= _ns(span["start_date"])) & (bars["ts_event"] < _ns(span["end_date"]))
             which[(bars["instrument"] == int(number)) & during] = names.index(contract)
     if bars.size and (which < 0).all():
-        raise BadInput(f"{file}: no bar of {request.symbol}; the file holds {', '.join(map(str, list(head.mappings)[:8]))}. Check --symbol or --path")
+        raise BadInput(f"{file}: no bar of {request.symbol}; the file holds {', '.join(sorted(map(str, head.mappings))[:8])}. Check --symbol or --path")
     return which, names
 
 

@@ -22,7 +22,7 @@ _SECOND = 1_000_000_000
 _GRID_UP_TO = 30 * MINUTE_NS                       # every zone's midnight lies on this grid, so shorter bars must too
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Rows:
     """What was read from one file or several.
 
