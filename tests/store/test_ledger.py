@@ -1,0 +1,118 @@
+"""The trial ledger: every configuration counts once, and a changed ledger is noticed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from pse.domain.errors import DamagedTable
+from pse.store.layout import Home
+from pse.store.ledger import Trial, append_trial, append_trials, count_trials, load_returns, returns_hash, trials, trials_path
+
+DAY = 86_400_000_000_000
+DATES, RETURNS = np.array([20240102, 20240103, 20240104], np.int32), np.array([0.01, -0.02, 0.0])
+
+
+def trial(number: int, symbols=("ES",), window=(0, 10 * DAY), snapshot="ab" * 8) -> Trial:
+    return Trial(fingerprint=f"{number:064x}", snapshot=snapshot, symbols=symbols, window=window, settings_hash="cd" * 32, desk="futures-smc", trades=4, sharpe=0.5)
+
+
+def test_an_identical_fingerprint_is_one_trial(tmp_path):
+    home = Home(tmp_path)
+    first = append_trial(home, trial(1), DATES, RETURNS, 5)
+    before = trials_path(home).read_bytes()
+    again = append_trial(home, trial(1), DATES, RETURNS, 9)
+    assert (first.number, first.new, first.trials) == (1, True, 1)
+    assert (again.number, again.new, again.trials) == (1, False, 1)
+    assert trials_path(home).read_bytes() == before
+    assert append_trial(home, trial(2), DATES, RETURNS, 9).number == 2
+    assert [found.fingerprint for found in trials(home)] == [f"{1:064x}", f"{2:064x}"]
+
+
+def test_trials_are_counted_for_a_symbol_and_a_window(tmp_path):
+    home = Home(tmp_path)
+    looks = [trial(1), trial(2, ("NQ", "ES")), trial(3, ("6E",)), trial(4, window=(10 * DAY, 20 * DAY)), trial(5, window=(None, None), snapshot="ff" * 8)]
+    entries = append_trials(home, [(look, DATES, RETURNS) for look in [*looks, looks[0]]], 1)
+    assert [entry.new for entry in entries] == [True] * 5 + [False]
+    assert count_trials(home) == 5
+    assert count_trials(home, ["ES"]) == 4
+    assert count_trials(home, ["ES"], (0, 10 * DAY)) == 3            # the fourth begins where this window ends
+    assert count_trials(home, ["ES"], (9 * DAY, 11 * DAY)) == 4
+    assert count_trials(home, ["6E", "NQ"]) == 2
+    assert count_trials(home, ["ES"], snapshot="ff" * 8) == 1
+
+
+def test_daily_returns_are_kept_once_under_their_hash(tmp_path):
+    home = Home(tmp_path)
+    append_trial(home, trial(1), DATES, RETURNS, 1)
+    append_trial(home, trial(2), DATES, np.array([0.01, -0.02, -0.0]), 1)
+    assert len(list((home.ledger / "returns").iterdir())) == 1
+    name = trials(home)[0].returns_hash
+    dates, returns = load_returns(home, name)
+    assert np.array_equal(dates, DATES) and np.array_equal(returns, RETURNS)
+    assert name != returns_hash(DATES + 1, RETURNS)
+
+
+def test_damaged_returns_are_named(tmp_path):
+    home = Home(tmp_path)
+    append_trial(home, trial(1), DATES, RETURNS, 1)
+    append_trial(home, trial(2), DATES, RETURNS * 2, 1)
+    (one, other) = [home.ledger / "returns" / f"{found.returns_hash}.parquet" for found in trials(home)]
+    one.write_bytes(other.read_bytes())
+    with pytest.raises(DamagedTable, match=one.name):
+        load_returns(home, one.stem)
+    other.write_bytes(b"nothing")
+    with pytest.raises(DamagedTable, match="restore it"):
+        load_returns(home, other.stem)
+
+
+@pytest.mark.parametrize("bad", [np.array([0.1, np.nan, 0.0]), np.array([0.1, 0.2])])
+def test_returns_that_are_no_returns_are_refused(bad):
+    with pytest.raises(ValueError, match="one finite number a session date"):
+        returns_hash(DATES, bad)
+
+
+def test_a_changed_ledger_is_refused_and_the_line_named(tmp_path):
+    home = Home(tmp_path)
+    append_trials(home, [(trial(number), DATES, RETURNS) for number in range(5)], 1)
+    path = trials_path(home)
+    whole = path.read_bytes()
+    path.write_bytes(whole.replace(b'"sharpe":0.5', b'"sharpe":0.1', 3))
+    with pytest.raises(DamagedTable, match="line 1:"):
+        trials(home)
+    with pytest.raises(DamagedTable, match="line 1:"):
+        append_trial(home, trial(9), DATES, RETURNS, 1)
+    path.write_bytes(b"".join(line for number, line in enumerate(whole.splitlines(keepends=True)) if number != 2))
+    with pytest.raises(DamagedTable, match="line 3:.*removed"):
+        count_trials(home)
+
+
+def test_a_torn_last_trial_is_cut_and_counted_again(tmp_path):
+    home = Home(tmp_path)
+    append_trials(home, [(trial(number), DATES, RETURNS) for number in range(3)], 1)
+    whole = trials_path(home).read_bytes()
+    trials_path(home).write_bytes(whole[:-30])
+    assert count_trials(home) == 2
+    assert append_trial(home, trial(2), DATES, RETURNS, 1).new
+    assert trials_path(home).read_bytes() == whole
+
+
+APPEND_SIX = """
+import sys
+from pathlib import Path
+import numpy as np
+from pse.store.layout import Home
+from pse.store.ledger import Trial, append_trial
+for number in range(int(sys.argv[2]), int(sys.argv[2]) + 6):
+    look = Trial(fingerprint=f"{number:064x}", snapshot="ab" * 8, symbols=("ES",), window=(0, 1), settings_hash="cd" * 32, desk="d")
+    append_trial(Home(Path(sys.argv[1])), look, np.array([20240102]), np.array([0.5]), 1)
+"""
+
+
+def test_two_processes_lose_no_trial(tmp_path):
+    workers = [subprocess.Popen([sys.executable, "-c", APPEND_SIX, tmp_path, str(first)]) for first in (0, 3)]
+    assert [worker.wait(60) for worker in workers] == [0, 0]
+    assert sorted(found.fingerprint for found in trials(Home(tmp_path))) == [f"{number:064x}" for number in range(9)]
