@@ -49,15 +49,15 @@ clean: ## remove .venv and what tools left behind; data, backtests and reports s
 $(VENV)/.demo: requirements/demo.lock pyproject.toml
 	$(make-venv)
 	@echo "installing requirements/demo.lock into $(VENV) ..."
-	$(PIP) install --require-hashes -r requirements/demo.lock
-	$(PIP) install --no-build-isolation --no-deps --editable .
+	@$(PIP) install --require-hashes -r requirements/demo.lock
+	@$(PIP) install --no-build-isolation --no-deps --editable .
 	@touch $@
 
 $(VENV)/.test: requirements/test.lock pyproject.toml
 	$(make-venv)
 	@echo "installing requirements/test.lock into $(VENV) ..."
-	$(PIP) install --require-hashes -r requirements/test.lock
-	$(PIP) install --no-build-isolation --no-deps --editable .
+	@$(PIP) install --require-hashes -r requirements/test.lock
+	@$(PIP) install --no-build-isolation --no-deps --editable .
 	@touch $(VENV)/.demo $@
 
 define make-venv

@@ -31,7 +31,7 @@ Quiet = Annotated[bool, Option("--quiet", "-q", help="No progress and no notes o
 Verbose = Annotated[bool, Option("--verbose", "-v", help="More detail on stderr, and tracebacks.")]
 
 app = typer.Typer(name="pse", add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="markdown",
-                  help="Research trading rules and LLM judgement together: bars to features, set-ups, decisions, orders and a report.",
+                  help="Research trading rules and LLM judgement together: bars to features, setups, decisions, orders and a report.",
                   epilog="For research and paper trading. Not advice.")
 
 

@@ -1,0 +1,89 @@
+"""What README.md shows was run: its console blocks run here, in order, in one temporary folder; its tables name what exists."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pse.cli import app
+from tests.conftest import REPOSITORY
+
+README = (REPOSITORY / "README.md").read_text("utf-8")
+CONTRIBUTING = (REPOSITORY / "CONTRIBUTING.md").read_text("utf-8")
+ELSEWHERE = ("make", "git", "pip", "python", "python3", "py", ".venv/bin/python")     # installs things; make's own targets are run by make
+
+
+def console_commands(text: str) -> list[str]:
+    """The lines that start with `$ ` in fences called console, without the prompt."""
+    blocks = re.findall(r"^```console\n(.*?)^```", text, flags=re.M | re.S)
+    return [line[2:] for block in blocks for line in block.splitlines() if line.startswith("$ ")]
+
+
+def runnable(command: str) -> bool:
+    return shlex.split(command)[0] not in ELSEWHERE
+
+
+def write_minutes(path: Path, days: int = 6, seed: int = 5) -> None:
+    """Minutes of ES on its tick grid, inside its sessions, in the columns that the README shows."""
+    rng = np.random.default_rng(seed)
+    lines, price = ["time,open,high,low,close,volume"], 5137.25
+    for day in range(days):
+        opens = np.datetime64("2024-03-03T23:00:00") + np.timedelta64(day, "D")      # 17:00 in Chicago, winter time
+        if np.is_busday(opens.astype("datetime64[D]") + 1):
+            for minute in range(23 * 60):
+                steps = rng.integers(-4, 5, 3) * 0.25
+                closes = price + steps[0]
+                high, low = max(price, closes) + abs(steps[1]), min(price, closes) - abs(steps[2])
+                lines.append(f"{opens + np.timedelta64(minute, 'm')}Z,{price:.2f},{high:.2f},{low:.2f},{closes:.2f},{rng.integers(50, 2000)}")
+                price = closes
+    path.write_text("\n".join(lines) + "\n")
+
+
+def test_there_are_commands_to_run():
+    commands = console_commands(README)
+    assert commands[:2] == ["make demo", "make test"]
+    assert sum(map(runnable, commands)) >= 8
+
+
+@pytest.mark.slow
+def test_every_command_shown_in_the_readme_runs(tmp_path):
+    write_minutes(tmp_path / "mine.csv")
+    shown = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    for command in filter(runnable, console_commands(README)):
+        words = shlex.split(command)
+        words = [sys.executable, "-m", "pse", *words[1:]] if Path(words[0]).name == "pse" else words
+        done = subprocess.run(words, cwd=tmp_path, env=shown, capture_output=True, text=True, timeout=300, check=False)
+        assert done.returncode == 0, f"$ {command}\n{done.stdout}\n{done.stderr}"
+
+
+def test_every_command_there_is_stands_in_the_readme():
+    groups = [group.name for group in app.registered_groups]
+    for name in [command.name for command in app.registered_commands] + groups:
+        assert f"pse {name}" in README or re.search(rf"`pse [^`]*\b{name}\b", README), name
+
+
+def test_every_extra_stands_in_the_readme():
+    import tomllib
+
+    extras = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert [extra for extra in extras if f"`{extra}`" not in README] == []
+
+
+def test_every_file_and_link_that_the_pages_name_exists():
+    for text in (README, CONTRIBUTING):
+        for target in re.findall(r"\]\(([^)#:]+)\)", text):
+            assert (REPOSITORY / target).exists(), target
+    for target in re.findall(r"`((?:src|tests|configs|requirements)/[\w./-]+)`", README + CONTRIBUTING):
+        assert (REPOSITORY / target).exists() or "my_rule" in target, target
+
+
+def test_every_room_stands_in_contributing():
+    rooms = [path.name for path in (REPOSITORY / "src" / "pse").iterdir() if path.is_dir() and any(path.glob("*.py"))]
+    assert [room for room in rooms if f"{room}/" not in CONTRIBUTING] == []
