@@ -1,0 +1,17 @@
+"""Compile every kernel once, before parallel test workers would each do it: one small run of the whole path, in a folder that is thrown away."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+
+from pse.cli import main
+
+if __name__ == "__main__":
+    print("compiling the kernels (only the first time, and after a kernel changed) ...", file=sys.stderr, flush=True)
+    started = time.perf_counter()
+    with tempfile.TemporaryDirectory() as home:
+        code = main(["--home", home, "--quiet", "demo"])
+    # A failure here is a test's to report, with its reason; the tests run in any case.
+    print(f"{'done' if code == 0 else 'not all compiled'} in {time.perf_counter() - started:.0f} s", file=sys.stderr)
