@@ -102,15 +102,32 @@ def _check_sizes(root: Path, sizes: Mapping[str, int]) -> None:
 
 def _who_is_damaged(root: Path, paths: Iterable[str], error: Exception) -> str:
     """Message that names the first file which cannot be read alone."""
+    for path in paths:
+        if problem := _unreadable(root / path):
+            return notes.damaged_message(root / path, problem)
+    return notes.damaged_message(root, f"cannot be read ({one_line(error)})")
+
+
+def _unreadable(path: Path) -> str | None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    for path in paths:
-        try:
-            pq.ParquetFile(root / path).read()
-        except (pa.ArrowException, OSError) as own:
-            return notes.damaged_message(root / path, f"cannot be read ({one_line(own)})")
-    return notes.damaged_message(root, f"cannot be read ({one_line(error)})")
+    try:
+        pq.ParquetFile(path, page_checksum_verification=True).read()
+    except (pa.ArrowException, OSError) as error:
+        return f"cannot be read ({one_line(error)})"
+    return None
+
+
+def damaged_paths(home: Home, version: int | None = None) -> list[str]:
+    """A message for each data file of the bars table that is missing, cut or unreadable."""
+    table = open_bars(home, version)
+    found = []
+    for symbol, timeframe in series_names(table) if table is not None else ():
+        for path, size in notes.partition_files(table, symbol, timeframe).items():
+            if problem := notes.file_problem(home.bars, path, size, None) or _unreadable(home.bars / path):
+                found.append(notes.damaged_message(home.bars / path, problem))
+    return found
 
 
 def one_line(error: BaseException) -> str:

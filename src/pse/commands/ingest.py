@@ -1,0 +1,172 @@
+"""`pse ingest`: provider -> checked bars -> table -> snapshot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pse.clock import iso
+from pse.commands.wiring import Answer, Context
+from pse.domain.bars import timeframe_ns
+from pse.domain.errors import NoBars, RequestError
+from pse.domain.instruments import Instrument
+from pse.domain.ports import BarProvider, CsvOptions, Fetched, FetchRequest
+from pse.domain.sessions import Sessions
+from pse.registry import resolve
+from pse.store.layout import symbol_name
+from pse.store.quarantine import Checked, check, refuse_too_many, write_bad
+from pse.store.sessions import load_sessions
+from pse.store.snapshots import take_snapshot
+from pse.store.tables import IngestResult, merge_bars
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+MANY_OUTSIDE = 0.2                               # share of bars outside the sessions that makes a wrong time zone or calendar likely
+
+
+@dataclass(frozen=True)
+class Ingested:
+    """What one ingest did, for whoever goes on from it."""
+
+    symbol: str
+    timeframe: str
+    result: IngestResult
+    checked: Checked
+    snapshot: str
+    synthetic: bool
+    quarantine: Path | None
+    notes: tuple[str, ...]
+
+
+def run(context: Context, *, provider: str, symbol: str, path: Path | None = None, start_ns: int | None = None, end_ns: int | None = None,
+        timeframe: str | None = None, stamp: str | None = None, tz: str | None = None, columns: str | None = None, delimiter: str | None = None,
+        header: bool = True, time_format: str | None = None, max_bad: float = 1.0) -> Answer:
+    """Read, check and store bars of one symbol; the same bars again change nothing."""
+    options = CsvOptions(columns_of(columns), delimiter, header, time_format, tz, _stamp(stamp))
+    instrument = context.settings.instrument(symbol_name(symbol))
+    request = FetchRequest(symbol, instrument, timeframe, start_ns, end_ns, path, options, context.settings.seed, {})
+    done = ingest(context, provider, request, max_bad)
+    return Answer(_data(done), lambda console: _show(console, done))
+
+
+def ingest(context: Context, provider: str, request: FetchRequest, max_bad: float = 1.0) -> Ingested:
+    """The whole way of one request; nothing is stored when it raises."""
+    instrument = request.instrument
+    if instrument.bars_of:
+        raise RequestError(f"{instrument.symbol} trades on the bars of {instrument.bars_of} (bars_of in configs/instruments.yaml) and has none of its own; "
+                           f"run `pse ingest --symbol {instrument.bars_of} ...`")
+    with context.progress() as progress:
+        step = progress.add_task(f"reading {provider}", total=4)
+        fetched = _fetch(context, provider, request)
+        progress.update(step, advance=1, description=f"checking {len(fetched.frame)} bars")
+        checked = check(fetched, instrument)
+        refuse_too_many(checked, max_bad, instrument.symbol)
+        if not len(checked.rows):
+            raise NoBars(f"none of the {checked.total} rows for {instrument.symbol} is good; nothing was stored; look at the file")
+        progress.update(step, advance=1, description="storing")
+        kept = write_bad(context.home, instrument.symbol, checked.bad)
+        sessions = sessions_around(context, instrument, checked)
+        result = merge_bars(context.home, checked.rows, instrument, fetched.timeframe, sessions, fetched.front)
+        progress.update(step, advance=1, description="snapshot")
+        snapshot = take_snapshot(context.home, [(instrument.symbol, fetched.timeframe)], context.clock)
+        progress.update(step, advance=1)
+    done = Ingested(instrument.symbol, fetched.timeframe, result, checked, snapshot.id, snapshot.synthetic, kept, tuple(fetched.notes))
+    _warn(context, done, instrument)
+    return done
+
+
+def _fetch(context: Context, name: str, request: FetchRequest) -> Fetched:
+    """The provider's bars of the range; refuses an empty answer and a timeframe that is not the one asked for."""
+    provider: BarProvider = resolve("provider", name)()
+    if provider.needs_path and request.path is None:
+        raise RequestError(f"provider {name} reads files and was given none; add --path FILE or --path FOLDER")
+    if request.timeframe is not None:
+        timeframe_ns(request.timeframe)
+    rules, instrument = context.settings.sessions, request.instrument
+    asked = FetchRequest(**{**vars(request), "extra": {**request.extra, "sessions": lambda first_ns, last_ns: load_sessions(
+        context.home, instrument.calendar, first_ns, last_ns, rules)}})
+    fetched = provider.fetch(asked)
+    if not len(fetched.frame) and not (fetched.rejected is not None and len(fetched.rejected)):
+        raise NoBars(_nothing(name, request))
+    if request.timeframe is not None and fetched.timeframe != request.timeframe:
+        raise RequestError(f"the source holds {fetched.timeframe} bars of {request.symbol}, --timeframe asks for {request.timeframe}; only the finest bars of a "
+                           f"source are stored and longer ones are made from them: leave --timeframe out")
+    return fetched
+
+
+def _nothing(name: str, request: FetchRequest) -> str:
+    if request.start_ns is None and request.end_ns is None:
+        return f"provider {name} found no bars of {request.symbol} in {request.path or 'its data'}; nothing was stored; check --path and --symbol"
+    since, until = ("the beginning" if request.start_ns is None else iso(request.start_ns)), ("the end" if request.end_ns is None else iso(request.end_ns))
+    return (f"provider {name} found no bars of {request.symbol} from {since} to {until}; nothing was stored; check --start and --end, or leave them out to "
+            f"take all there is")
+
+
+def sessions_around(context: Context, instrument: Instrument, checked: Checked) -> Sessions:
+    """The frozen sessions that the checked bars need."""
+    ts = checked.rows["ts_open"]
+    return load_sessions(context.home, instrument.calendar, int(ts[0]), int(ts[-1]), context.settings.sessions)
+
+
+def _warn(context: Context, done: Ingested, instrument: Instrument) -> None:
+    rows, outside = len(done.checked.rows), done.result.outside
+    if outside > rows * MANY_OUTSIDE:
+        context.warn(f"{outside} of {rows} bars lie outside the sessions of {instrument.calendar}; no decision falls on them. If that is too many, check "
+                     f"--tz, --stamp and the instrument's calendar")
+    if done.synthetic and not done.checked.rows["flags"].all():
+        context.warn(f"the stored series {done.symbol} {done.timeframe} now mixes made-up bars with others; keep them apart with another --home")
+
+
+def columns_of(text: str | None) -> dict[str, str | int] | None:
+    """`time=0,open=Open` as a mapping; a number is a 0-based position."""
+    if text is None:
+        return None
+    found: dict[str, str | int] = {}
+    for pair in text.split(","):
+        name, sign, column = (part.strip() for part in pair.partition("="))
+        if not sign or not name or not column or name in found:
+            raise RequestError(f"--columns {text!r}: {pair.strip()!r} is not one name=column of its own; expected for example "
+                               f"time=0,open=1,high=2,low=3,close=4,volume=5 or time=Date,close=Last")
+        found[name] = int(column) if column.isdigit() else column
+    return found
+
+
+def _stamp(text: str | None) -> Any:
+    if text not in (None, "open", "close"):
+        raise RequestError(f"--stamp {text!r} is not one of open, close; it says which end of the bar the time of a row names")
+    return text
+
+
+def _data(done: Ingested) -> dict[str, Any]:
+    index = done.result.index
+    return {
+        "symbol": done.symbol, "timeframe": done.timeframe, "status": done.result.status, "snapshot": done.snapshot, "version": done.result.version,
+        "read": done.checked.total, "rows": done.result.rows, "new_rows": done.result.new_rows, "corrected": done.result.corrected,
+        "quarantined": len(done.checked.bad), "quarantine": None if done.quarantine is None else str(done.quarantine), "duplicates": done.checked.duplicates,
+        "unsorted": done.checked.unsorted, "outside_session": done.result.outside, "first": iso(index.first), "last": iso(index.last),
+        "synthetic": done.synthetic, "notes": list(done.notes),
+    }
+
+
+def _show(console: Console, done: Ingested) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    result, checked = done.result, done.checked
+    said = {"series": f"{done.symbol} {done.timeframe}" + (" (synthetic: made up, proves nothing about a market)" if done.synthetic else ""),
+            "status": result.status, "stored": f"{result.rows:,} bars from {iso(result.index.first)} to {iso(result.index.last)}",
+            "this time": f"{checked.total:,} rows read, {result.new_rows:,} new, {result.corrected:,} corrected"}
+    counts = {"quarantined": len(checked.bad), "identical duplicates dropped": checked.duplicates, "out of order, sorted": checked.unsorted,
+              "outside sessions, kept and flagged": result.outside}
+    said["found"] = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count) or "nothing to remark"
+    if done.quarantine is not None:
+        said["quarantine"] = str(done.quarantine)
+    said["snapshot"] = done.snapshot
+    table = Table.grid(padding=(0, 2))
+    for name, value in said.items():
+        table.add_row(Text(name, style="bold"), Text(value, overflow="fold"))
+    console.print(table)
+    for note in done.notes:
+        console.print(Text(f"note: {note}"))

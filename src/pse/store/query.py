@@ -1,0 +1,175 @@
+"""Read-only SQL over what is stored: `bars` (pinned to a version), `runs`, `trades`, `decisions`.
+
+DuckDB runs in memory over registered Arrow data.  Before the first statement of a user is read, access to anything outside is switched off and the
+configuration locked; one statement at a time, and only those that read.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pse.domain.errors import BadInput, DamagedTable
+from pse.store.journal import raw_lines
+from pse.store.layout import Home
+from pse.store.reading import damaged_paths, open_bars, schema
+from pse.store.runs import FINAL_DECISIONS, Run, list_runs, metrics_of
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+    import pyarrow.dataset as ds
+
+LOCKED = ("SET python_enable_replacements=false", "SET autoinstall_known_extensions=false", "SET autoload_known_extensions=false",
+          "SET enable_external_access=false", "SET lock_configuration=true")
+READING = ("SELECT", "EXPLAIN")
+TRADE_FLOATS = ("quantity", "entry_price", "exit_price", "stop_initial", "target", "target2", "risk_points", "risk_usd", "gross_usd", "fees_usd",
+                "slippage_usd", "net_usd", "r_net", "mae_r", "mfe_r", "quality")
+RUN_TEXTS = ("run_id", "status", "created", "command", "desk", "symbols", "start", "end", "snapshot", "fingerprint", "settings_hash", "decide", "route")
+RUN_FIGURES = ("trades", "net_usd", "expectancy_r", "win_rate", "profit_factor", "sharpe", "max_drawdown")
+
+
+@dataclass(frozen=True)
+class Result:
+    """Column names and rows of an answer; `more` says that rows beyond the cap were left out."""
+
+    columns: tuple[str, ...]
+    rows: list[tuple[Any, ...]]
+    more: bool = False
+
+
+class Session:
+    """An open, locked connection over one home; `version` pins the bars table."""
+
+    def __init__(self, home: Home, version: int | None = None):
+        import duckdb
+
+        self._home, self._version = home, version
+        self._connection = duckdb.connect(":memory:")
+        for name, data in tables(home, version).items():
+            self._connection.register(name, data)
+        for statement in LOCKED:
+            self._connection.execute(statement)
+
+    def ask(self, query: str, cap: int | None = None) -> Result:
+        """Run one reading statement.  Raises `BadInput` for SQL that cannot be read, is more than one statement, or would change something."""
+        import duckdb
+
+        statement = self._one_statement(query)
+        try:
+            cursor = self._connection.execute(statement)
+            columns = tuple(column[0] for column in cursor.description or ())
+            rows = cursor.fetchall() if cap is None else cursor.fetchmany(cap + 1)
+        except (duckdb.IOException, OSError) as error:
+            raise self._damaged(error) from error
+        except duckdb.Error as error:
+            raise BadInput(f"the query failed: {_one_line(error)}. {_known()}") from error
+        return Result(columns, rows if cap is None else rows[:cap], cap is not None and len(rows) > cap)
+
+    def _one_statement(self, query: str) -> duckdb.Statement:
+        import duckdb
+
+        try:
+            statements = self._connection.extract_statements(query)
+        except duckdb.Error as error:
+            raise BadInput(f"that is not SQL that DuckDB reads: {_one_line(error)}. {_known()}") from error
+        if len(statements) != 1:
+            raise BadInput(f"expected one statement, found {len(statements)}; ask them one after the other")
+        if statements[0].type.name not in READING:
+            raise BadInput(f"{statements[0].type.name} statements are refused: the store is read here and never changed; write a SELECT")
+        return statements[0]
+
+    def _damaged(self, error: Exception) -> DamagedTable | BadInput:
+        found = damaged_paths(self._home, self._version)
+        if found:
+            return DamagedTable(found[0])
+        return BadInput(f"the query failed: {_one_line(error)}. {_known()}")
+
+
+def tables(home: Home, version: int | None = None) -> dict[str, Any]:
+    """What can be asked, by name; a table of which nothing is stored is there and empty."""
+    runs = [run for run in list_runs(home) if isinstance(run, Run)]
+    return {"bars": _bars(home, version), "runs": _runs(runs), "trades": _trades(runs), "decisions": _decisions(runs)}
+
+
+def _bars(home: Home, version: int | None) -> ds.Dataset | pa.Table:
+    table = open_bars(home, version)
+    return schema().empty_table() if table is None else table.to_pyarrow_dataset()
+
+
+def _runs(runs: list[Run]) -> pa.Table:
+    import pyarrow as pa
+
+    fields = [*((name, pa.string()) for name in RUN_TEXTS), ("seed", pa.int64()), ("synthetic", pa.bool_()), *((name, pa.float64()) for name in RUN_FIGURES)]
+    return pa.Table.from_pylist([_run_row(run) for run in runs], schema=pa.schema(fields))
+
+
+def _run_row(run: Run) -> dict[str, Any]:
+    figures = _metrics(run)
+    row: dict[str, Any] = {name: getattr(run.manifest, name, None) for name in RUN_TEXTS}
+    row |= {"run_id": run.run_id, "status": run.status, "symbols": " ".join(run.manifest.symbols), "seed": run.manifest.seed, "synthetic": run.manifest.synthetic}
+    return row | {name: None if figures.get(name) is None else float(figures[name]) for name in RUN_FIGURES}
+
+
+def _metrics(run: Run) -> dict[str, Any]:
+    try:
+        return metrics_of(run)
+    except DamagedTable:                                 # the run is listed all the same, without figures; `pse runs show` says what is wrong
+        return {}
+
+
+def _trades(runs: list[Run]) -> ds.Dataset:
+    import pyarrow.dataset as ds
+    import pyarrow.fs as fs
+
+    form, disk = ds.ParquetFileFormat(), fs.LocalFileSystem()
+    paths = {run.run_id: run.folder / "trades.parquet" for run in runs}
+    parts = [form.make_fragment(str(path), disk, partition_expression=ds.field("run_id") == run_id) for run_id, path in paths.items() if path.is_file()]
+    return ds.FileSystemDataset(parts, trade_schema(), form, disk)
+
+
+def trade_schema() -> pa.Schema:
+    """Columns of the `trades` table: those of a run's trades.parquet, and `run_id`."""
+    import pyarrow as pa
+
+    texts, moments = ("trade_id", "setup_id", "plan_id", "symbol", "contract", "tactic", "label", "grade", "direction"), ("ts_setup", "ts_entry", "ts_exit")
+    counts = ("bars_held", "exits")
+    fields = [("run_id", pa.string()), *((name, pa.string()) for name in texts), *((name, pa.int64()) for name in moments), ("session_date", pa.int32()),
+              ("entry_kind", pa.string()), ("exit_reason", pa.string()), *((name, pa.float64()) for name in TRADE_FLOATS),
+              *((name, pa.int64()) for name in counts), ("ambiguous", pa.bool_())]
+    return pa.schema(fields)
+
+
+def _decisions(runs: list[Run]) -> pa.Table:
+    import pyarrow as pa
+
+    fields = [("run_id", pa.string()), ("seq", pa.int64()), ("ts", pa.int64()), ("kind", pa.string()), ("body", pa.string()), ("hash", pa.string())]
+    return pa.Table.from_pylist([row for run in runs for row in _decision_rows(run)], schema=pa.schema(fields))
+
+
+def _decision_rows(run: Run) -> Iterator[dict[str, Any]]:
+    """Decision lines of a run; the body stays JSON text (`body->>'$.code'`)."""
+    path = run.folder / FINAL_DECISIONS
+    for line in raw_lines(path) if path.is_file() else ():
+        record = _parsed(path, line)
+        body = json.dumps(record.get("body"), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        yield {"run_id": run.run_id, "seq": record.get("seq"), "ts": record.get("ts"), "kind": record.get("kind"), "body": body, "hash": record.get("hash")}
+
+
+def _parsed(path: Path, line: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(line)
+    except ValueError as error:
+        raise DamagedTable(f"{path} holds a line that is not JSON ({error}); `pse audit log` says which; run the backtest again") from error
+    return found if isinstance(found, dict) else {}
+
+
+def _known() -> str:
+    return "Tables: bars, runs, trades, decisions; `DESCRIBE bars` lists a table's columns"
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:400]
