@@ -43,7 +43,6 @@ MAY = {
     ("kernels/__init__.py", "files"): "points numba at the folder of compiled code, and removes stale ones",
     ("kernels/__init__.py", "clock"): "how old a stale folder is",
     ("kernels/__init__.py", "environment"): "numba reads its folder there",
-    ("commands/runs.py", "files"): "names of the files in a run's folder",
     ("cli.py", "files"): "the null device, when a pipe was closed",
 }
 

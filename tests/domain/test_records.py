@@ -53,7 +53,8 @@ def test_numbers_that_json_lacks_are_null_and_negative_zero_is_zero():
 
 
 def test_numpy_values_read_as_python_values():
-    value = {"i": np.int64(3), "f": np.float64(0.1), "nan": np.float64("nan"), "b": np.bool_(True), "zero": np.float32(-0.0), "v": np.array([1.5, np.nan, -0.0])}
+    value = {"i": np.int64(3), "f": np.float64(0.1), "nan": np.float64("nan"), "b": np.bool_(True), "zero": np.float32(-0.0),
+             "v": np.array([1.5, np.nan, -0.0])}
     assert records.canonical(value) == '{"b":true,"f":0.1,"i":3,"nan":null,"v":[1.5,null,0.0],"zero":0.0}'
 
 

@@ -17,7 +17,8 @@ DATES, RETURNS = np.array([20240102, 20240103, 20240104], np.int32), np.array([0
 
 
 def trial(number: int, symbols=("ES",), window=(0, 10 * DAY), snapshot="ab" * 8) -> Trial:
-    return Trial(fingerprint=f"{number:064x}", snapshot=snapshot, symbols=symbols, window=window, settings_hash="cd" * 32, desk="futures-smc", trades=4, sharpe=0.5)
+    return Trial(fingerprint=f"{number:064x}", snapshot=snapshot, symbols=symbols, window=window, settings_hash="cd" * 32, desk="futures-smc", trades=4,
+                 sharpe=0.5)
 
 
 def test_an_identical_fingerprint_is_one_trial(tmp_path):

@@ -13,16 +13,30 @@ from pse.domain.errors import BadName, DamagedTable, PseError, UnknownName
 from pse.domain.manifest import Manifest, deciding_settings, environment, environment_changes, fingerprint, package_versions, run_name
 from pse.domain.records import canonical
 from pse.store.layout import Home
-from pse.store.runs import (checkpoint_of, finish_run, kinds_of, list_runs, load_run, metrics_of, new_run, project, projection_paths, run_ids, save, scratch,
-                            stale_projections)
+from pse.store.runs import (
+    checkpoint_of,
+    finish_run,
+    kinds_of,
+    list_runs,
+    load_run,
+    metrics_of,
+    new_run,
+    project,
+    projection_paths,
+    run_ids,
+    save,
+    scratch,
+    stale_projections,
+)
 
 NOON = 1_700_000_000_000_000_000
-INPUTS = {"data": {"ES 1m": "aa" * 32}, "settings": {"desks": {"a": {"risk": 1, "decide": "rules"}}, "account": 5}, "seed": 1, "start_ns": 0, "end_ns": 9, "anchor_ns": 0}
+INPUTS = {"data": {"ES 1m": "aa" * 32}, "settings": {"desks": {"a": {"risk": 1, "decide": "rules"}}, "account": 5}, "seed": 1, "start_ns": 0, "end_ns": 9,
+          "anchor_ns": 0}
 
 
 def manifest(**changes) -> Manifest:
-    return Manifest(**{"fingerprint": "0123456789abcdef" * 4, "created": "2023-11-14T22:13:20Z", "command": "backtest", "desk": "futures-smc", "symbols": ("ES",),
-                       **changes})
+    return Manifest(**{"fingerprint": "0123456789abcdef" * 4, "created": "2023-11-14T22:13:20Z", "command": "backtest", "desk": "futures-smc",
+                       "symbols": ("ES",), **changes})
 
 
 def finished(home):
@@ -138,8 +152,8 @@ def test_an_unknown_run_is_told_the_nearest_name(tmp_path):
 
 def hostile_names() -> list[str]:
     draw = random.Random(17)
-    fixed = ["", ".", "..", "...", "../x", "..\\x", "/etc/passwd", "a/b", "a\\b", "./a", "a/..", "a/../..", "%2e%2e%2f", "..%2f", "a\0b", "\0", "a\nb", "a b", " a",
-             "a ", "~", "~root", "$HOME", "`id`", "a;b", "a|b", "a>b", "CON:", "C:", "C:\\x", "\\\\host\\x", "a:b", "ａ", "‥", "․․", "．．/x", "..∕x", "é",
+    fixed = ["", ".", "..", "...", "../x", "..\\x", "/etc/passwd", "a/b", "a\\b", "./a", "a/..", "a/../..", "%2e%2e%2f", "..%2f", "a\0b", "\0", "a\nb", "a b",
+             " a", "a ", "~", "~root", "$HOME", "`id`", "a;b", "a|b", "a>b", "CON:", "C:", "C:\\x", "\\\\host\\x", "a:b", "ａ", "‥", "․․", "．．/x", "..∕x", "é",
              "\u202e", "\ufeff", "a\u0000", "a" * 65, "a" * 5000, "-" * 65, "*", "?", "[a]", "{a}", "a'", 'a"', "a#", "file:a", "file:///etc/passwd"]
     pieces = ["..", "/", "\\", "\0", ".", "a", "%2f", "\u2215", "~", "\n", " ", ":"]
     while len(fixed) < 200:
@@ -153,11 +167,11 @@ def test_no_run_id_leads_out_of_the_outputs(tmp_path):
     home = Home(tmp_path / "home")
     finished(home)
     (tmp_path / "manifest.json").write_text("{}")
-    before = {path for path in tmp_path.rglob("*")}
+    before = set(tmp_path.rglob("*"))
     for name in hostile_names():
         with pytest.raises(PseError):
             load_run(home, name)
-    assert len(hostile_names()) == 200 and {path for path in tmp_path.rglob("*")} == before
+    assert len(hostile_names()) == 200 and set(tmp_path.rglob("*")) == before
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links need rights there")
@@ -185,8 +199,8 @@ def test_the_scratch_folder_is_gone_afterwards(tmp_path):
     assert not folder.exists()
 
 
-@pytest.mark.parametrize("change", [{"data": {"ES 1m": "ab" * 32}}, {"seed": 2}, {"end_ns": 10}, {"anchor_ns": 1}, {"start_ns": None}, {"prompts": {"risk.v1": "aa"}},
-                                    {"models": {"risk": "m-2"}}, {"settings": {"desks": {"a": {"risk": 2}}, "account": 5}}])
+@pytest.mark.parametrize("change", [{"data": {"ES 1m": "ab" * 32}}, {"seed": 2}, {"end_ns": 10}, {"anchor_ns": 1}, {"start_ns": None},
+                                    {"prompts": {"risk.v1": "aa"}}, {"models": {"risk": "m-2"}}, {"settings": {"desks": {"a": {"risk": 2}}, "account": 5}}])
 def test_whatever_decides_a_run_changes_its_fingerprint(change):
     assert fingerprint(**{**INPUTS, **change}) != fingerprint(**INPUTS)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pse.commands.wiring import Answer, Context
 from pse.domain.errors import DamagedTable
-from pse.store.runs import Run, kinds_of, list_runs, load_run, metrics_of
+from pse.store.runs import Run, files_of, kinds_of, list_runs, load_run, metrics_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -76,8 +76,7 @@ def run_show(context: Context, run_id: str) -> Answer:
     """One run: its manifest, its figures, and what its journal holds."""
     run = load_run(context.home, run_id)
     metrics, kinds = metrics_of(run), kinds_of(run)
-    files = sorted(found.name for found in run.folder.iterdir() if found.is_file())
-    data = {"run_id": run.run_id, "status": run.status, "folder": str(run.folder), "files": files, "manifest": run.manifest.model_dump(mode="json"),
+    data = {"run_id": run.run_id, "status": run.status, "folder": str(run.folder), "files": files_of(run), "manifest": run.manifest.model_dump(mode="json"),
             "metrics": metrics, "journal": {"records": sum(kinds.values()), "kinds": kinds}}
     return Answer(data, lambda console: _show_run(console, run, metrics, kinds))
 

@@ -145,8 +145,8 @@ def load_returns(home: Home, name: str) -> tuple[np.ndarray, np.ndarray]:
             return dates, returns
     except (OSError, ValueError, pl.exceptions.PolarsError) as error:
         damaged = error
-    raise DamagedTable(f"{path} does not hold the daily returns that its name is the hash of{f' ({damaged})' if damaged else ''}; restore it from a copy, or run "
-                       f"that backtest again")
+    raise DamagedTable(f"{path} does not hold the daily returns that its name is the hash of{f' ({damaged})' if damaged else ''}; restore it from a copy, or "
+                       f"run that backtest again")
 
 
 def _returns_path(home: Home, name: str) -> Path:

@@ -215,6 +215,11 @@ def metrics_of(run: Run) -> dict[str, Any]:
     return found
 
 
+def files_of(run: Run) -> list[str]:
+    """Names of the files in the run's folder."""
+    return sorted(found.name for found in run.folder.iterdir() if found.is_file())
+
+
 def kinds_of(run: Run) -> dict[str, int]:
     """How many lines of each kind the journal holds."""
     counts: dict[str, int] = {}
