@@ -97,3 +97,16 @@ def test_the_trial_ledger_is_audited_by_its_name(context):
 def test_a_log_that_is_not_there_is_a_wrong_request(context, target):
     with pytest.raises(RequestError):
         audit.run_log(context, target)
+
+
+def test_the_command_line_answers_with_findings_and_exit_code_one(tmp_path, pse, run):
+    whole = pse("audit", "log", run.run_id, "--json")
+    assert (whole.code, whole.json["ok"], whole.json["findings"], whole.json["warnings"]) == (0, True, [], [])
+    run.journal_path.write_bytes(run.journal_path.read_bytes()[:-1])
+    torn = pse("audit", "log", run.run_id, "--json")
+    assert (torn.code, torn.json["ok"], torn.json["findings"][0]["line"]) == (1, False, 7)
+    proof = pse("prove", run.run_id, "--json")
+    assert (proof.code, proof.json["result"], proof.json["first_difference"]) == (1, "DIFFERENT", None)
+    assert pse("audit", "log", "no-such-run").code == 2
+    assert pse("runs", "list", "--json").json["runs"][0]["run_id"] == run.run_id
+    assert pse("runs", "show", run.run_id).code == 0

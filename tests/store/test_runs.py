@@ -153,7 +153,8 @@ def test_an_unknown_run_is_told_the_nearest_name(tmp_path):
 def hostile_names() -> list[str]:
     draw = random.Random(17)
     fixed = ["", ".", "..", "...", "../x", "..\\x", "/etc/passwd", "a/b", "a\\b", "./a", "a/..", "a/../..", "%2e%2e%2f", "..%2f", "a\0b", "\0", "a\nb", "a b",
-             " a", "a ", "~", "~root", "$HOME", "`id`", "a;b", "a|b", "a>b", "CON:", "C:", "C:\\x", "\\\\host\\x", "a:b", "ａ", "‥", "․․", "．．/x", "..∕x", "é",
+             " a", "a ", "~", "~root", "$HOME", "`id`", "a;b", "a|b", "a>b", "CON:", "C:", "C:\\x", "\\\\host\\x", "a:b", "ａ", "‥", "․․",
+             "．．/x", "..∕x", "é",
              "\u202e", "\ufeff", "a\u0000", "a" * 65, "a" * 5000, "-" * 65, "*", "?", "[a]", "{a}", "a'", 'a"', "a#", "file:a", "file:///etc/passwd"]
     pieces = ["..", "/", "\\", "\0", ".", "a", "%2f", "\u2215", "~", "\n", " ", ":"]
     while len(fixed) < 200:
