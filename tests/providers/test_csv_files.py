@@ -6,8 +6,12 @@ import gzip
 import zipfile
 from datetime import UTC, date, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pse.domain.errors import BadInput, RequestError
 from pse.domain.instruments import Instrument
@@ -61,12 +65,26 @@ def two(first: str, second: str, prices: str = "10,12,9,11,5") -> str:
         ("01.01.2020 14:30:00", "01.01.2020 14:31:00", {"tz": "UTC"}),
         ("1/1/2020 2:30 PM", "1/1/2020 2:31 PM", {"tz": "UTC", "time_format": "%m/%d/%Y %I:%M %p"}),
         ("1577889000", "1577889060", {"time_format": "s"}),
+        ("01.01.2020 15:30 +0100", "01.01.2020 15:31 +0100", {"time_format": "%d.%m.%Y %H:%M %z"}),
+        ("01.01.2020 14:30Z", "01.01.2020 14:31Z", {"time_format": "%d.%m.%Y %H:%MZ"}),
+        ("20200101 09:30:00", "20200101 09:31:00", {"tz": "America/New_York", "time_format": "%Y%m%d %T"}),
     ],
 )
 def test_a_time_is_read_in_the_forms_that_vendors_use(made, first, second, options):
     fetched = read(made(two(first, second)), stamp="open", **options)
     assert fetched.frame["ts_open"].to_list() == [ns("2020-01-01T14:30"), ns("2020-01-01T14:31")]
     assert fetched.timeframe == "1m" and fetched.frame.row(0)[1:6] == (10, 12, 9, 11, 5)
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_numbers_come_back_bit_for_bit(seed):
+    rng = np.random.default_rng(seed)
+    prices = np.exp(rng.normal(0, 8, (20, 4)))
+    lines = "".join(f"{1577889000 + 60 * i},{a!r},{b!r},{c!r},{d!r},{i}\n" for i, (a, b, c, d) in enumerate(prices.tolist()))
+    with TemporaryDirectory() as folder:
+        (Path(folder) / "spy.csv").write_text(HEAD + lines)
+        frame = read(Path(folder) / "spy.csv", stamp="open").frame
+    assert (frame.select("open", "high", "low", "close").to_numpy() == prices).all()
 
 
 def test_naive_times_without_a_zone_are_refused_with_the_mend(made):

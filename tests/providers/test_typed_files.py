@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from datetime import UTC, date, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace as Shape
 
@@ -131,14 +132,14 @@ def test_a_missing_package_names_the_extra_that_brings_it(tmp_path, monkeypatch)
     monkeypatch.setitem(sys.modules, "databento_dbn", None)
     with pytest.raises(RequestError, match=r"pip install 'pse-toolkit\[brokers\]'"):
         dbn_bars(file)
-    monkeypatch.setitem(sys.modules, "arch.data.vix", None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     vix = ES.model_copy(update={"symbol": "VIX", "kind": "index"})
     with pytest.raises(RequestError, match=r"pip install 'pse-toolkit\[stats\]'"):
         Bundled().fetch(FetchRequest("VIX", vix))
 
 
-def test_a_bundled_index_has_its_four_prices(tmp_path):
-    pytest.importorskip("arch")
+@pytest.mark.skipif(find_spec("arch") is None, reason="arch is not installed")
+def test_a_bundled_index_has_its_four_prices():
     fetched = Bundled().fetch(FetchRequest("SPX", ES.model_copy(update={"symbol": "SPX", "kind": "index"})))
     # first line of the shipped file: 1999-01-04, 1229.22998, 1248.810059, 1219.099976, 1228.099976, 877000000
     assert fetched.frame.row(0)[:6] == (ns(datetime(1999, 1, 4)), 1229.22998, 1248.810059, 1219.099976, 1228.099976, 877000000.0)

@@ -61,16 +61,17 @@ def moments(texts: pl.Series, time_format: str | None, tz: str | None, where: st
     if count is not None:
         ns = texts.cast(pl.Int64, strict=False) * _COUNT_NS[count]
         return Moments(ns, _all_midnights(ns), _nowhere(ns))
+    if time_format is not None and time_format.endswith(("%z", "%:z", "%#z", "Z")):
+        read, _ = _read(texts, time_format, where)                          # the pattern itself reads the offset
+        return Moments(read, _all_midnights(read), _nowhere(read))
     local, shift = _split_offsets(texts, where)
     read, shape = _read(local, time_format, where)
     if shift is not None:
         notes = () if tz is None else (f"{where}: each row carries its offset, so --tz {tz} was not needed",)
         dates = _all_midnights(read)
         return Moments(read if dates else read - shift, dates, _nowhere(read), notes)
-    if "%H" not in shape and "%I" not in shape and "%s" not in shape or _all_midnights(read):
+    if not _has_clock(shape) or _all_midnights(read):
         return Moments(read, True, _nowhere(read))
-    if "%z" in shape or "%s" in shape:
-        return Moments(read, False, _nowhere(read))
     if tz is None:
         raise RequestError(
             f"{where}: times such as {local.drop_nulls().first()!r} carry no time zone; say which clock they were read on, "
@@ -179,11 +180,14 @@ def _patterns(sample: pl.Series) -> list[str]:
     return [pattern for pattern in every if _parse(probes, pattern).is_not_null().any()]
 
 
+def _has_clock(pattern: str) -> bool:
+    return any(mark in pattern for mark in ("%H", "%I", "%k", "%l", "%T", "%R", "%c", "%X", "%+"))
+
+
 def _parse(texts: pl.Series, pattern: str) -> pl.Series:
     """ns since 1970 by one pattern, null where it does not fit exactly."""
-    timed = any(mark in pattern for mark in ("%H", "%I", "%T", "%R", "%s", "%c"))
     try:
-        read = texts.str.strptime(pl.Datetime("us") if timed else pl.Date, pattern, strict=False, exact=True)
+        read = texts.str.strptime(pl.Datetime("us") if _has_clock(pattern) else pl.Date, pattern, strict=False, exact=True)
     except pl.exceptions.ComputeError as error:
         raise RequestError(f"--time-format {pattern}: not a pattern that can be read ({str(error).splitlines()[0]})") from error
     sane = read.dt.year().is_between(1800, 2200)                           # a year of two digits is not the year 17
