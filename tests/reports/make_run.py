@@ -130,7 +130,7 @@ def _trade(bars: Bars, t: int, side: int, risk: float, i: int, random: np.random
         "quantity": lots,
         "ts_setup": int(bars.ts_open[t]),
         "ts_entry": int(bars.ts_open[t]),
-        "ts_exit": int(bars.ts_close[at]),
+        "ts_exit": int(bars.ts_open[at]),
         "session_date": int(bars.session_date[at]),
         "entry_kind": "LIMIT",
         "entry_price": entry,
@@ -239,7 +239,9 @@ def _manifest(
         "run_id": run_id,
         "fingerprint": "0123abcd" * 8,
         "created": "2026-01-02T03:04:05Z",
-        "command": text or "pse backtest --symbol ES --seed 7",
+        "command": "backtest",
+        "status": "finished",
+        "notes": [text] if text else [],
         "desk": "futures-smc",
         "symbols": ["ES"],
         "start": iso[0],
@@ -272,9 +274,9 @@ def _manifest(
 
 
 if __name__ == "__main__":
-    made, _ = make_run(
+    made, _bars = make_run(
         Path(sys.argv[1]),
         int(sys.argv[2]) if len(sys.argv) > 2 else 60,
         float(sys.argv[3]) if len(sys.argv) > 3 else 1.5,
     )
-    print(made)
+    sys.stdout.write(f"{made}\n")

@@ -1,8 +1,6 @@
 """The metrics of a run: definitions by hand, nulls with reasons, and what must not change them."""
 
 import json
-import sys
-from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -13,9 +11,7 @@ from hypothesis import strategies as st
 from pse.research.market import daily_closes, turns
 from pse.research.metrics import RETURN_FIGURES, TRADE_FIGURES, MetricsSpec, compute_metrics
 from pse.research.trade_stats import EQUITY_SCHEMA, TRADE_SCHEMA
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "reports"))
-from make_run import CAPITAL, make_bars, make_equity, make_trades
+from tests.reports.make_run import CAPITAL, make_bars, make_equity, make_trades
 
 HOUR = 3_600_000_000_000
 DAY = 24 * HOUR
@@ -135,7 +131,7 @@ def test_intervals_hold_their_figure_and_are_seeded():
 
 def test_few_trades_have_no_bootstrap_and_the_method_says_so():
     m = compute_metrics(*frames([100.0, -50.0, 25.0]), SPEC)
-    assert set(m["intervals"]) == {"win_rate"} and "needs 20 sessions and 10 trades" in m["method"]["interval"]
+    assert set(m["intervals"]) == {"win_rate"} and "needs 20 sessions, 10 trades" in m["method"]["interval"]
 
 
 def test_hours_are_local_and_groups_are_named():

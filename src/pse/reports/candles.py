@@ -20,7 +20,7 @@ import polars as pl
 from pse.domain.bars import Bars, timeframe_ns
 from pse.domain.sessions import DAY_NS, MINUTE_NS
 
-BarsLoader = Callable[[str, int, int], Bars]
+BarsLoader = Callable[[str, int, int], Bars | None]
 LARGEST, MOST, BEFORE, AFTER = 500, 120, 45, 25
 STEPS_NS = tuple(MINUTE_NS * minutes for minutes in (5, 15, 30, 60, 240, 1440, 10_080))
 CHUNK_NS = 366 * DAY_NS
@@ -57,10 +57,9 @@ def candles_around(bars: Bars, ts_entry: int, ts_exit: int) -> Candles | None:
     The length is the shortest of 5 minutes to a week, not under the bars' own, with which the trade fits.
     """
     own = timeframe_ns(bars.timeframe)
-    steps = [step for step in STEPS_NS if step >= own] or [own]
-    step = next((s for s in steps if (ts_exit - ts_entry) // s <= MOST - BEFORE - AFTER), steps[-1])
     lo = int(np.searchsorted(bars.ts_open, ts_entry, side="right")) - 1
     hi = int(np.searchsorted(bars.ts_open, ts_exit, side="left"))
+    step = _step(bars, own, lo, min(hi, len(bars) - 1)) if lo >= 0 and len(bars) else own
     if lo < 0 or len(bars) == 0 or bars.ts_close[lo] <= ts_entry - step:
         return None
     per = max(1, step // own)
@@ -68,6 +67,14 @@ def candles_around(bars: Bars, ts_entry: int, ts_exit: int) -> Candles | None:
     part = bars[start:end]
     leave = max(lo, int(np.searchsorted(bars.ts_open, ts_exit, side="right")) - 1)
     return _aggregate(part, step, (lo - start, leave - start), end < len(bars))
+
+
+def _step(bars: Bars, own: int, first: int, last: int) -> int:
+    """Shortest candle length with which the bars `first` to `last` leave room for what comes before and after."""
+    steps = [step for step in STEPS_NS if step >= own] or [own]
+    sessions = int(bars.session[last] - bars.session[first])
+    counts = ((step, sessions * DAY_NS // step if step >= DAY_NS else (last - first) * own // step) for step in steps)
+    return next((step for step, count in counts if count <= MOST - BEFORE - AFTER), steps[-1])
 
 
 def _aggregate(bars: Bars, step: int, held: tuple[int, int], cut: bool) -> Candles:
@@ -107,7 +114,7 @@ def gather(trades: pl.DataFrame, rows: np.ndarray, loader: BarsLoader) -> dict[i
             end = int(np.searchsorted(entries, entries[start] + CHUNK_NS))
             bars = loader(str(symbol), int(entries[start]) - 12 * DAY_NS, int(exits[start:end].max()) + 12 * DAY_NS)
             for i in range(start, end):
-                candles = candles_around(bars, int(entries[i]), int(exits[i]))
+                candles = candles_around(bars, int(entries[i]), int(exits[i])) if bars is not None else None
                 if candles is not None:
                     found[int(part["row"][i])] = candles
             start = end

@@ -25,7 +25,7 @@ ROLES = {
 }
 _ROLE_OF = {colour: role for role, colour in ROLES.items()}
 MOST_POINTS = 600
-_SETTINGS = {
+_SETTINGS: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "pse",
     "text.parse_math": False,
@@ -130,7 +130,7 @@ def bars_by(name: str, groups: dict[str, Group], label: str) -> str:
             )
         axes.set_xticks(
             range(len(keys)),
-            [key or "none" for key in keys],
+            [_label(key) for key in keys],
             rotation=0 if max(map(len, keys)) < 9 and len(keys) < 26 else 30,
         )
         axes.set_xlim(-0.7, max(len(keys), 4) - 0.3)
@@ -152,12 +152,17 @@ def refusals(counts: dict[str, int]) -> str:
         axes.barh(range(len(shown)), [count for _, count in shown], 0.7, color=ROLES["plain"])
         for i, (_, count) in enumerate(shown):
             axes.annotate(f"{count:,}", (count, i), (3, 0), textcoords="offset points", va="center", fontsize=8)
-        axes.set_yticks(range(len(shown)), [name for name, _ in shown])
+        axes.set_yticks(range(len(shown)), [_label(name) for name, _ in shown])
         axes.set_xlabel("setups refused")
         axes.margins(x=0.12)
         axes.grid(axis="y", visible=False)
 
     return _picture("refusals", draw, 6.4, 0.9 + 0.26 * len(shown))
+
+
+def _label(name: str) -> str:
+    """A name short enough for an axis."""
+    return "none" if not name else name if len(name) <= 28 else name[:27] + "…"
 
 
 def of_trades(trades: pl.DataFrame) -> dict[str, str]:

@@ -86,6 +86,12 @@ def _luck(view: RunView) -> Iterator[Doubt]:
     m = view.metrics
     if not m.get("trades"):
         return
+    if number(m.get("total_return")) is None:
+        yield Doubt(
+            "serious",
+            "No return figures",
+            f"{(m.get('reasons') or {}).get('total_return', 'no session')}.".capitalize(),
+        )
     intervals = m.get("intervals") or {}
     for name, word in (("sharpe", "Sharpe ratio"), ("expectancy_r", "expectancy")):
         bounds = intervals.get(name)

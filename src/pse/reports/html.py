@@ -67,7 +67,7 @@ def render(view: RunView, bars_loader: BarsLoader | None) -> str:
     )
     parts = page_parts(view)
     trades, left_out = _rows_kept(view.trades)
-    payload = _payload(view, trades, bars_loader) if view.trades.height else {"data": "", "candle_data": "", "kept": 0}
+    payload: dict[str, Any] = _payload(view, trades, bars_loader) if view.trades.height else {"data": "", "candle_data": "", "kept": 0}
     pictures = {"refusals": charts.refusals(view.metrics.get("refusals") or {})} | (
         charts.of_trades(view.trades) if view.trades.height else {}
     )

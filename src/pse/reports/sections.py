@@ -9,6 +9,8 @@ from pse.reports.view import RunView, number
 from pse.reports.words import MISSING, counted, in_r, interval, money, plain, share, whole
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+GRADES = ("A+", "A", "B", "C")
 Writer = Callable[[Any], str]
 SHARES = {
     "total_return",
@@ -53,7 +55,7 @@ def page_parts(view: RunView) -> dict[str, Any]:
         "no_trades": _no_trades(m),
         "months": months(m.get("monthly") or []),
         "month_names": MONTHS,
-        "by": {key[3:]: value for key, value in m.items() if key.startswith("by_")},
+        "by": groups(m),
         "refusals": m.get("refusals") or {},
         "refused_words": _refused_words(view),
         "costs": costs(m, view.currency),
@@ -63,6 +65,17 @@ def page_parts(view: RunView) -> dict[str, Any]:
         "manifest_text": outline({key: value for key, value in manifest.items() if key != "settings"}),
         "parts": _parts(view),
     }
+
+
+def groups(m: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The figures by kind, each kind in the order that a reader expects (stored metrics are sorted by name)."""
+    found = {key[3:]: value for key, value in m.items() if key.startswith("by_")}
+    for kind, order in (("weekday", WEEKDAYS), ("grade", GRADES)):
+        rank = {name: i for i, name in enumerate(order)}
+        found[kind] = dict(
+            sorted((found.get(kind) or {}).items(), key=lambda item: (rank.get(item[0], len(rank)), item[0]))
+        )
+    return found
 
 
 def _parts(view: RunView) -> list[tuple[str, str]]:
@@ -132,6 +145,7 @@ def _card(m: dict[str, Any], name: str, key: str, write: Writer, more: str, tone
     value = number(m.get(key))
     tone = "" if not toned or not value else "gain" if value > 0.0 else "loss"
     bounds = interval((m.get("intervals") or {}).get(key), write)
+    bounds = f"95 %: {bounds}" if bounds else ""
     if value is None:
         bounds = str((m.get("reasons") or {}).get(key, ""))
     return {"name": name, "value": write(m.get(key)), "tone": tone, "interval": bounds, "more": more}

@@ -341,7 +341,7 @@ def _monthly(trades: pl.DataFrame, sessions: pl.DataFrame, spec: MetricsSpec) ->
 
 def _method(spec: MetricsSpec, block: float | None) -> Metrics:
     """The conventions behind the figures, for whoever reads them elsewhere."""
-    few = f"no bootstrap: it needs {MIN_SESSIONS} sessions and {MIN_TRADES} trades"
+    few = f"no bootstrap: it needs {MIN_SESSIONS} sessions, {MIN_TRADES} trades and an equity above zero"
     return {
         "returns_base": spec.returns_base,
         "sessions_per_year": spec.sessions_per_year,

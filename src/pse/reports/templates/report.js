@@ -53,7 +53,9 @@ function drawEquity(data) {
     localization: { locale: "en-US" } });
   const money = { type: "custom", minMove: 0.01, formatter: (v) => text(v, 0) }, part = { type: "custom", minMove: 0.00001, formatter: (v) => text(100 * v, 1) + " %" };
   const equity = chart.addSeries(LWC.BaselineSeries, { baseValue: { type: "price", price: data.capital }, priceFormat: money, lineWidth: 2, priceLineVisible: false }, 0);
-  const under = chart.addSeries(LWC.AreaSeries, { priceFormat: part, lineWidth: 1, priceLineVisible: false, lastValueVisible: false, invertFilledArea: true }, 1);
+  const under = chart.addSeries(LWC.AreaSeries, { priceFormat: part, lineWidth: 1, priceLineVisible: false, lastValueVisible: false, invertFilledArea: true,
+    autoscaleInfoProvider: (original) => { const found = original(); return found && { priceRange: { minValue: Math.min(found.priceRange.minValue, -0.001), maxValue: 0 }, margins: { above: 0, below: 6 } }; } }, 1);
+  under.priceScale().applyOptions({ scaleMargins: { top: 0.04, bottom: 0.04 } });
   const paint = () => {
     chart.applyOptions(look());
     equity.applyOptions({ topLineColor: colour("gain"), bottomLineColor: colour("loss"), topFillColor1: hex("gain", .28), topFillColor2: hex("gain", .03),

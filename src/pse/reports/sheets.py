@@ -1,0 +1,89 @@
+"""A run's tables as CSV that a spreadsheet may open: text that would be read as a formula is quoted with an
+apostrophe."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from pse.reports.view import RunView
+
+FORMULA = r"^[=+\-@\t\r]"
+MOMENTS = {"ts_setup": "setup_utc", "ts_entry": "entry_utc", "ts_exit": "exit_utc", "ts": "utc"}
+
+
+def sheets(view: RunView) -> dict[str, bytes]:
+    """CSV files by name: trades, equity, figures, months, refusals and one of every group; UTF-8, moments ISO 8601
+    UTC, null empty."""
+    m = view.metrics
+    frames = {
+        "trades": _moments(view.trades),
+        "equity": _moments(view.equity),
+        "metrics": _figures(view),
+        "monthly": _months(m.get("monthly") or []),
+        "refusals": pl.DataFrame(
+            [(str(k), int(v)) for k, v in (m.get("refusals") or {}).items()],
+            schema={"gate": pl.String, "count": pl.Int64},
+            orient="row",
+        ),
+        "groups": _groups(view),
+    }
+    return {f"{name}.csv": safe(frame).write_csv().encode("utf-8") for name, frame in frames.items()}
+
+
+def safe(frame: pl.DataFrame) -> pl.DataFrame:
+    """Text columns with an apostrophe before =, +, -, @, tab and carriage return; NaN as null."""
+    quoted = [
+        pl.when(pl.col(name).str.contains(FORMULA)).then(pl.concat_str(pl.lit("'"), name)).otherwise(pl.col(name)).alias(name)
+        for name, kind in frame.schema.items()
+        if kind == pl.String
+    ]
+    return frame.with_columns(*quoted, pl.col(pl.Float64).fill_nan(None))
+
+
+def _moments(frame: pl.DataFrame) -> pl.DataFrame:
+    known = [name for name in MOMENTS if name in frame.columns]
+    written = [pl.col(name).cast(pl.Datetime("ns")).dt.strftime("%Y-%m-%dT%H:%M:%S%.fZ").alias(name) for name in known]
+    return frame.with_columns(written).rename({name: MOMENTS[name] for name in known})
+
+
+def _figures(view: RunView) -> pl.DataFrame:
+    """Name, value, interval and reason of every flat figure."""
+    m = view.metrics
+    intervals, reasons = m.get("intervals") or {}, m.get("reasons") or {}
+    rows = []
+    for name, value in m.items():
+        if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
+            low, high = intervals.get(name) or (None, None)
+            rows.append((name, None if value is None else float(value), low, high, reasons.get(name)))
+    return pl.DataFrame(
+        rows,
+        schema={"figure": pl.String, "value": pl.Float64, "low": pl.Float64, "high": pl.Float64, "reason": pl.String},
+        orient="row",
+    )
+
+
+def _months(rows: list[dict[str, object]]) -> pl.DataFrame:
+    return pl.DataFrame(
+        rows, schema={"month": pl.String, "net_usd": pl.Float64, "return": pl.Float64, "trades": pl.Int64}
+    )
+
+
+def _groups(view: RunView) -> pl.DataFrame:
+    """One row a group: what it is by, its name, its figures."""
+    rows = [
+        {"by": name[3:], "group": str(key), **figures}
+        for name, groups in view.metrics.items()
+        if name.startswith("by_")
+        for key, figures in groups.items()
+    ]
+    schema = {
+        "by": pl.String,
+        "group": pl.String,
+        "trades": pl.Int64,
+        "net_usd": pl.Float64,
+        "total_r": pl.Float64,
+        "expectancy_r": pl.Float64,
+        "win_rate": pl.Float64,
+        "profit_factor": pl.Float64,
+    }
+    return pl.DataFrame(rows, schema=schema)

@@ -1,0 +1,40 @@
+"""The page in a real browser: it draws, it opens trades, it obeys its own policy, nobody's text runs."""
+
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from pse.reports.html import write_report
+from tests.reports.make_run import make_run
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+pytestmark = pytest.mark.browser
+
+
+def dumped(path, folder, fragment=""):
+    """The page's markup after its scripts ran, and what the browser said."""
+    browser = next(found for found in map(shutil.which, BROWSERS) if found)
+    quiet = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+    command = [browser, *quiet, f"--user-data-dir={folder}", "--virtual-time-budget=8000", "--enable-logging=stderr", "--dump-dom", f"file://{path}{fragment}"]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=90, check=True)
+    return ran.stdout, [line for line in ran.stderr.splitlines() if "CONSOLE" in line]
+
+
+def test_the_page_draws_its_charts_and_its_table_without_a_complaint(tmp_path):
+    run, bars = make_run(tmp_path, sessions=60, edge=0.3)
+    out = write_report(run, lambda s, a, e: bars.between(a, e), tmp_path / "page.html")
+    dom, said = dumped(out, tmp_path / "browser", "#trade-3")
+    assert said == [] and 'data-ready="yes"' in dom and "could not be drawn" not in re.sub(r"<script.*?</script>", "", dom, flags=re.S)
+    assert re.search(r'<div id="equity".*?<canvas', dom, re.S) and re.search(r'<div id="candles".*?<canvas', dom, re.S)
+    assert re.search(r'<dialog id="trade"[^>]* open=""', dom) and ">#3 " in dom and "What the tactic saw" in dom
+    body = re.search(r'<table id="trades">.*?<tbody>(.*?)</tbody>', dom, re.S)[1]
+    assert 1 < body.count("<tr") <= 100
+
+
+def test_text_of_others_does_not_run_in_the_browser(tmp_path):
+    run, bars = make_run(tmp_path, sessions=25, text="<img src=x onerror=\"document.title='owned'\"></script><script>document.title='owned'</script>")
+    out = write_report(run, lambda s, a, e: bars.between(a, e), tmp_path / "page.html")
+    dom, said = dumped(out, tmp_path / "browser", "#trade-1")
+    assert said == [] and "<title>owned" not in dom and 'data-ready="yes"' in dom

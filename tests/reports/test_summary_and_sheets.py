@@ -1,0 +1,99 @@
+"""The end of a run in the terminal, its doubts, and its tables as CSV."""
+
+import csv
+import io
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from pse.reports.doubts import doubts
+from pse.reports.sections import months, outline
+from pse.reports.sheets import sheets
+from pse.reports.summary import show_summary
+from pse.reports.view import read_run
+from tests.reports.make_run import make_run
+
+
+@pytest.fixture(scope="module")
+def view(tmp_path_factory):
+    return read_run(make_run(tmp_path_factory.mktemp("run"), sessions=60, edge=0.4)[0])
+
+
+def printed(view, width=100):
+    out = io.StringIO()
+    show_summary(Console(file=out, width=width, no_color=True), view, {"report": "reports/a.html"})
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("width", [30, 60, 100, 160])
+def test_the_summary_fits_its_terminal_and_names_what_matters(view, width):
+    text = printed(view, width)
+    assert max(map(len, text.splitlines())) <= width
+    words = " ".join(text.split())
+    for word in ("Sharpe", "drawdown", "Expectancy", "factor", "Refused by gate", "rr 41", "Synthetic data", "reports/a.html"):
+        assert word in words
+    assert "nan" not in text.lower().replace("finance", "") and "None" not in text
+
+
+def test_a_summary_without_trades_shows_no_return(tmp_path):
+    text = printed(read_run(make_run(tmp_path, sessions=20, a_session=0)[0]))
+    assert "No trades" in text and "Sharpe" not in text and "rr 41" in text
+
+
+def titles(view, **metrics):
+    return {doubt.title for doubt in doubts(replace(view, metrics=view.metrics | metrics))}
+
+
+def test_doubts_follow_what_was_measured(view):
+    assert {"Synthetic data", "Short window", "One regime", "Gates not evaluated", "One fill rule"} <= titles(view)
+    assert "Very few trades" in titles(view, trades=29) and "Few trades" in titles(view, trades=99)
+    assert not {"Very few trades", "Few trades"} & titles(view, trades=100)
+    assert "Short window" not in titles(view, years=1.0) and "One regime" not in titles(view, market_phases=2)
+    assert "Ambiguous fills" in titles(view, ambiguous_share=0.02) and "Ambiguous fills" not in titles(view, ambiguous_share=0.01)
+    assert "Five trades made it" in titles(view, net_usd=10.0, net_without_top5_usd=-1.0)
+    assert "The Sharpe ratio may be nothing" not in titles(view, intervals={"sharpe": [0.1, 2.0]})
+    assert "Record too short" in titles(view, min_track_record_sessions=1e6) and "Costs eat the edge" in titles(view, cost_share_gross=0.6)
+
+
+def test_a_tripped_breaker_is_said_with_its_moment(view):
+    record = {"kind": "BREAKER", "ts": 1_386_201_600_000_000_000, "body": {"breaker": "equity", "state": "OPEN"}}
+    found = [doubt for doubt in doubts(replace(view, breakers=[record])) if doubt.title == "A breaker tripped"]
+    assert found and "equity opened at 2013-12-05 00:00 UTC" in found[0].text
+
+
+def test_months_compound_to_their_year():
+    rows = [{"month": "2024-01", "net_usd": 100.0, "return": 0.1, "trades": 2}, {"month": "2024-03", "net_usd": -50.0, "return": -0.05, "trades": 1}]
+    (year,) = months(rows)
+    assert year["total"] == pytest.approx(1.1 * 0.95 - 1) and year["net"] == 50.0 and year["trades"] == 3
+    assert [cell["text"] for cell in year["cells"][:3]] == ["10.00", "", "\u22125.00"]
+    assert (year["cells"][0]["heat"], year["cells"][2]["heat"]) == ("hp3", "hn2")
+
+
+def test_settings_are_written_as_an_outline():
+    assert outline({"b": [1, 2], "a": {"x": None, "y": {}}}) == "a:\n  x: none\n  y: none\nb:\n  - 1\n  - 2"
+
+
+def rows_of(content):
+    return list(csv.DictReader(io.StringIO(content.decode())))
+
+
+def test_csv_holds_every_trade_with_iso_moments(view):
+    found = sheets(view)
+    assert set(found) == {"trades.csv", "equity.csv", "metrics.csv", "monthly.csv", "refusals.csv", "groups.csv"}
+    trades = rows_of(found["trades.csv"])
+    assert len(trades) == view.trades.height and trades[0]["entry_utc"].startswith("2013-12-04T") and trades[0]["entry_utc"].endswith("Z")
+    assert float(trades[0]["net_usd"]) == view.trades["net_usd"][0] and trades[0]["target2"] == ""
+    assert {row["figure"]: row["value"] for row in rows_of(found["metrics.csv"])}["trades"] == f"{float(view.trades.height)}"
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
+def test_csv_text_is_never_a_formula(tmp_path, text):
+    found = sheets(read_run(make_run(tmp_path, sessions=20, text=text)[0]))
+    assert all(row["label"] == "'" + text for row in rows_of(found["trades.csv"]))
+    assert any(row["gate"] == "'" + text for row in rows_of(found["refusals.csv"]))
+
+
+def test_csv_of_a_run_without_trades_has_its_headings(tmp_path):
+    found = sheets(read_run(make_run(tmp_path, sessions=20, a_session=0)[0]))
+    assert found["trades.csv"].decode().startswith("trade_id,setup_id") and len(rows_of(found["trades.csv"])) == 0
