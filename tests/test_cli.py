@@ -119,6 +119,16 @@ def test_a_bug_is_code_70_and_its_story_is_kept(pse, command, tmp_path):
     assert "KeyError: 'missing'" in logs[0].read_text() and "Traceback" not in done.err
 
 
+def test_the_story_of_a_bug_holds_no_secret(pse, command, tmp_path, monkeypatch):
+    monkeypatch.setenv("BROKER_API_KEY", "canary-4711-canary")
+    def crash(context, **_):
+        raise ValueError("refused canary-4711-canary at the door")
+    command(crash)
+    done = pse("init")
+    log = next((tmp_path / "data" / "logs").iterdir()).read_text()
+    assert done.code == 70 and "canary" not in done.err + log and "at the door" in log
+
+
 def test_an_answer_of_no_is_code_1(pse, command):
     command(lambda context, **_: Answer({"verdict": "NO"}, exit_code=1))
     done = pse("init", "--json")

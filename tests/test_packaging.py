@@ -82,7 +82,7 @@ def wheel(tmp_path_factory) -> Path:
     source, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
     for name in ("src", "configs"):
         shutil.copytree(REPOSITORY / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "README.md", "LICENSE", ".gitignore"):
         shutil.copy(REPOSITORY / name, source)
     subprocess.run([sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(out)], cwd=source, check=True, capture_output=True, timeout=120)
     return next(out.glob("pse_toolkit-*.whl"))
@@ -95,6 +95,8 @@ def test_the_wheel_carries_the_package_its_configs_and_its_licence(wheel):
     modules = {p.relative_to(REPOSITORY / "src").as_posix() for p in (REPOSITORY / "src").rglob("*.py")}
     assert configs <= names and modules <= names
     assert any(name.endswith("licenses/LICENSE") for name in names)
+    assert any(name.endswith("licenses/src/pse/reports/assets/LICENSE") for name in names)
+    assert "pse/reports/assets/lightweight-charts.standalone.production.js" in names
     assert not [name for name in names if name.startswith("tests") or "__pycache__" in name]
 
 

@@ -137,15 +137,17 @@ def _usage(call: Call, error: Any) -> int:
 
 def _bug(call: Call, error: Exception, words: list[str]) -> int:
     """An error nobody foresaw: its story goes to a file below data/logs."""
-    story = "".join(traceback.format_exception(error))
+    from pse.domain.redaction import redactor, secrets_of
+
+    masked = redactor(secrets_of(os.environ))
     try:
         from pse.store.layout import Home
         from pse.store.logs import write_bug
 
-        where = f"the whole story is in {write_bug(Home(_home_folder(call)), words, story)}"
+        where = f"the whole story is in {write_bug(Home(_home_folder(call)), masked(repr(words)), masked(''.join(traceback.format_exception(error))))}"
     except Exception as second:                          # a full or read-only disk must not hide the first error
         where = f"it could not be written to a log ({second}); add -v to see it here"
-    return _fail(call, BUG, f"this is a bug in pse, not in your request: {type(error).__name__}: {error}; {where}.", error)
+    return _fail(call, BUG, f"this is a bug in pse, not in your request: {type(error).__name__}: {masked(str(error))}; {where}.", error)
 
 
 def _home_folder(call: Call) -> Path:

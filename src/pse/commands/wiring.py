@@ -86,6 +86,15 @@ class Context:
             changed = replace(changed, overrides=(*asked, f"desks.{changed.settings.desk}.fills={fills}"))
         return changed
 
+    @cached_property
+    def redact(self) -> Callable[[str], str]:
+        """Masks what this process's environment names as a key, token, secret or password, and what has the shape of one."""
+        import os
+
+        from pse.domain.redaction import redactor, secrets_of
+
+        return redactor(secrets_of(os.environ))
+
     def note(self, text: str) -> None:
         """One line for the user on stderr; silent with --quiet."""
         if not self.quiet:
