@@ -241,7 +241,8 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def _globals(
     ctx: typer.Context,
-    home: Annotated[Path | None, Option(envvar="PSE_HOME", help="Folder to work in (configs, data, backtests, reports); the current one without it.", metavar="DIR")] = None,
+    home: Annotated[Path | None, Option(envvar="PSE_HOME", metavar="DIR",
+                                        help="Folder to work in (configs, data, backtests, reports); the current one without it.")] = None,
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
