@@ -23,6 +23,10 @@ from pse.research.trade_stats import EQUITY_SCHEMA, TRADE_SCHEMA
 
 TICK, POINT_VALUE, CAPITAL, MINUTES = 0.25, 50.0, 100_000.0, 1320
 FIRST_DAY = 16_043  # 2013-12-04 in days since 1970
+INSTRUMENT = {
+    "symbol": "ES", "name": "E-mini S&P 500", "kind": "future", "tick": TICK, "lot_step": 1.0, "point_value": POINT_VALUE, "currency": "USD",
+    "calendar": "CME Globex Equity",
+}
 GRADES = ("A+", "A", "B")
 REASONS = {"gate": ("rr", "ev", "cooldown", "blackout", "session"), "count": (41, 27, 12, 9, 3)}
 
@@ -252,7 +256,7 @@ def _manifest(
         "settings": {
             "desk": "futures-smc",
             "account": {"name": text or "research", "capital": CAPITAL, "currency": "USD"},
-            "instruments": {"ES": {"tick": TICK, "point_value": POINT_VALUE, "currency": "USD"}},
+            "instruments": {"ES": INSTRUMENT},
             "fills": {"conservative": {"fill_through_ticks": 1, "slippage_ticks": 1}},
         },
         "settings_hash": "ab" * 32,

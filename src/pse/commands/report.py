@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from pse.commands.wiring import Answer, Context
 from pse.domain.errors import NoBars, RequestError
 from pse.domain.instruments import Instrument
@@ -74,9 +76,9 @@ def stored_bars(context: Context, found: Run) -> BarsLoader:
             instrument = Instrument.model_validate(settings["instruments"][symbol])
             sessions = load_sessions(context.home, instrument.calendar, start_ns, end_ns, overrides)
             return load_bars(context.home, instrument, _timeframe(found), start_ns, end_ns, sessions, version).bars
-        except (NoBars, KeyError) as error:
+        except (NoBars, KeyError, ValidationError) as error:
             missing.add(symbol)
-            context.warn(f"no candles for {symbol}: {error}")
+            context.warn(f"no candles for {symbol}: {' '.join(str(error).split())}")
             return None
 
     return load

@@ -87,8 +87,9 @@ def _aggregate(bars: Bars, step: int, held: tuple[int, int], cut: bool) -> Candl
     entry, leave = (int(np.searchsorted(first, bar, side="right")) - 1 for bar in held)
     start = max(0, entry - BEFORE)
     rows = slice(start, min(start + MOST, max(first.size - cut, leave + 1)))
-    columns = (key[first][rows], bars.open[first][rows], high[rows], low[rows], bars.close[last][rows])
-    return Candles(*columns, step, entry - start, min(leave - start, columns[0].size - 1))
+    ts = key[first][rows]
+    prices = (bars.open[first][rows], high[rows], low[rows], bars.close[last][rows])
+    return Candles(ts, *prices, step_ns=step, entry=entry - start, exit=min(leave - start, ts.size - 1))
 
 
 def _opens(bars: Bars, step: int) -> np.ndarray:
@@ -191,9 +192,8 @@ def unpack(text: str, index: dict[str, Any]) -> dict[int, Candles]:
         time, gap, up, down, move = planes[:, at : at + n]
         o = p0 + np.cumsum(gap + np.append(0, move[:-1]))
         e = o + move
-        prices = (o, np.maximum(o, e) + up, np.minimum(o, e) - down, e)
-        found[row] = Candles(
-            (t0 + np.cumsum(time) * step) * 10**9, *(price * unit for price in prices), step * 10**9, entry, leave
-        )
+        high, low = np.maximum(o, e) + up, np.minimum(o, e) - down
+        ts, length = (t0 + np.cumsum(time) * step) * 10**9, step * 10**9
+        found[row] = Candles(ts, o * unit, high * unit, low * unit, e * unit, length, entry, leave)
         at += n
     return found

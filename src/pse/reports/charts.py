@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from pse.reports.words import in_r
+
 Group = dict[str, Any]
 ROLES = {
     "ink": "#010203",
@@ -60,7 +62,7 @@ def distribution(r_net: np.ndarray) -> str:
         axes.bar(edges[:-1] + width / 2.0, counts, width * 0.9, color=colours)
         axes.axvline(float(known.mean()), color=ROLES["ink"], linewidth=1.2, dashes=(4, 3))
         axes.annotate(
-            f"mean {known.mean():+.2f} R",
+            f"mean {in_r(known.mean())}",
             (known.mean(), 1.0),
             (4, -2),
             xycoords=("data", "axes fraction"),
