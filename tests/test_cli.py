@@ -77,6 +77,12 @@ def test_json_is_taken_before_and_after_the_command(pse, words):
     assert done.code == 0 and done.json["command"] == "init" and done.json["ok"] is True and done.json["warnings"] == []
 
 
+@pytest.mark.parametrize("words", [["--json", "snapshots", "list"], ["snapshots", "--json", "list"], ["snapshots", "list", "--json"]])
+def test_json_is_taken_anywhere_before_and_after_a_group(pse, words):
+    done = pse(*words)
+    assert done.code == 0 and done.json["command"] == "snapshots list" and done.json["snapshots"] == []
+
+
 def test_a_request_error_is_one_paragraph_and_code_2(pse, command):
     def refuse(context, **_):
         raise RequestError("ES is not stored; run `pse ingest --symbol ES`.")

@@ -186,8 +186,8 @@ def mount(group: typer.Typer, name: str, panel: str | None = None) -> Callable[[
 
         @functools.wraps(function)
         def command(*, ctx: typer.Context, as_json: bool, quiet: bool, verbose: bool, **given: Any) -> Answer:
+            _flags(ctx, as_json, quiet, verbose)
             call: Call = ctx.obj
-            call.json, call.quiet, call.verbose = call.json or as_json, call.quiet or quiet, call.verbose or verbose
             call.command = ctx.command_path.removeprefix("pse").strip()
             context = _context(call)
             try:
@@ -248,8 +248,21 @@ def _globals(
     verbose: Verbose = False,
     version: Annotated[bool, Option("--version", is_eager=True, callback=_version, help="Version, and leave.")] = False,
 ) -> None:
+    ctx.obj.home = home
+    _flags(ctx, as_json, quiet, verbose)
+
+
+def _flags(ctx: typer.Context, as_json: Json = False, quiet: Quiet = False, verbose: Verbose = False) -> None:
     call: Call = ctx.obj
-    call.home, call.json, call.quiet, call.verbose = home, call.json or as_json, call.quiet or quiet, call.verbose or verbose
+    call.json, call.quiet, call.verbose = call.json or as_json, call.quiet or quiet, call.verbose or verbose
+
+
+def _group(name: str, panel: str, meaning: str) -> typer.Typer:
+    """A command that has commands of its own."""
+    made = typer.Typer(no_args_is_help=True)
+    made.callback()(_flags)
+    app.add_typer(made, name=name, help=meaning, rich_help_panel=panel)
+    return made
 
 
 # --- the commands --------------------------------------------------------------------------------------------------------------------------------
@@ -296,8 +309,7 @@ def ingest(
         timeframe=timeframe, stamp=stamp, tz=tz, columns=columns, delimiter=delimiter, header=not no_header, time_format=time_format, max_bad=max_bad)
 
 
-snapshots = typer.Typer(no_args_is_help=True, help="Versions of the stored data.")
-app.add_typer(snapshots, name="snapshots", rich_help_panel=DATA)
+snapshots = _group("snapshots", DATA, "Versions of the stored data.")
 
 
 @mount(snapshots, "list")
@@ -380,8 +392,7 @@ def paper(
     return _module("paper").run(asked, symbol=symbol, start_ns=start_ns, end_ns=end_ns, route=route, feed=feed, report=report)
 
 
-runs = typer.Typer(no_args_is_help=True, help="Past runs.")
-app.add_typer(runs, name="runs", rich_help_panel=LOOK)
+runs = _group("runs", LOOK, "Past runs.")
 
 
 @mount(runs, "list")
@@ -413,8 +424,7 @@ def prove(context: Context, run_id: opt.RunId) -> Answer:
     return _module("prove").run(context, run_id=run_id)
 
 
-audit = typer.Typer(no_args_is_help=True, help="Checks that a result can be believed.")
-app.add_typer(audit, name="audit", rich_help_panel=LOOK)
+audit = _group("audit", LOOK, "Checks that a result can be believed.")
 
 
 @mount(audit, "log")
