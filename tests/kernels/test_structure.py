@@ -28,7 +28,8 @@ def test_breaks_equal_their_naive_twin(seed, side, wick, holes):
     assert [{name: row[name].item() for name in events[0]} for row in breaks] == events if events else not len(breaks)
 
 
-@pytest.mark.parametrize(("bar", "expected"), [((10, 14, 8, 13), 1), ((13, 14, 8, 10), -1), ((10, 14, 8, 10), 0), ((10, 14, 9.5, 11), 1), ((10, 11, 8, 10), -1)])
+@pytest.mark.parametrize(("bar", "expected"), [
+    ((10, 14, 8, 13), 1), ((13, 14, 8, 10), -1), ((10, 14, 8, 10), 0), ((10, 14, 9.5, 11), 1), ((10, 11, 8, 10), -1)])
 def test_a_wick_that_takes_both_references_breaks_the_one_of_its_body(bar, expected):
     assert break_direction(*map(float, bar), 12.0, 9.0, True) == expected
 

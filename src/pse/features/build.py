@@ -19,8 +19,8 @@ from pse.features.order_blocks import OrderBlocks
 from pse.features.resampled import as_of, resample
 from pse.kernels.quality import score_breaks
 from pse.kernels.rolling import relative_volume
-from pse.kernels.swings import swings
 from pse.kernels.structure import structure
+from pse.kernels.swings import swings
 from pse.kernels.wilder import previous, wilder_atr
 
 

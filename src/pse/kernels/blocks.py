@@ -4,7 +4,7 @@ import numpy as np
 from numba import njit
 
 from pse.kernels.contract import BLOCK_DTYPE, NEVER
-from pse.kernels.rows import gt, heap_pop, heap_push
+from pse.kernels.rows import ZERO, gt, heap_pop, heap_push
 
 
 @njit(cache=True)
@@ -37,7 +37,7 @@ def order_blocks(open_, high, low, close, breaks, max_back):
     """
     blocks = np.empty(breaks.size, BLOCK_DTYPE)
     keys, rows = np.empty((2, breaks.size)), np.empty((2, breaks.size), np.int64)     # standing blocks by far edge, longs first
-    sizes, row = np.zeros(2, np.int64), 0
+    sizes, row = np.zeros(2, np.int64), ZERO
     for t in range(close.size):
         for side in range(2):
             toward = -close[t] if side == 0 else close[t]

@@ -4,7 +4,7 @@ import numpy as np
 from numba import njit
 
 from pse.kernels.contract import GAP_DTYPE, NEVER
-from pse.kernels.rows import ge, gt, with_room
+from pse.kernels.rows import LONG, SHORT, ZERO, ge, gt, with_room
 
 
 @njit(cache=True)
@@ -51,8 +51,8 @@ def fair_value_gaps(open_, high, low, close, atr_before, session, tick, min_tick
     inverse gap that is closed through simply ends).  `stale_at` is the first bar at which the age exceeds max_age; nothing else happens on it.
     """
     n = close.size
-    rows, count = np.empty(256, GAP_DTYPE), 0
-    alive, living = np.empty(64, np.int64), 0
+    rows, count = np.empty(256, GAP_DTYPE), ZERO
+    alive, living = np.empty(64, np.int64), ZERO
     for t in range(n):
         kept, before = 0, count
         for k in range(living):
@@ -67,11 +67,11 @@ def fair_value_gaps(open_, high, low, close, atr_before, session, tick, min_tick
                 count += 1
         living = kept
         if t >= 2 and not (one_session and session[t - 2] != session[t]):
-            d, bottom, top = 0, 0.0, 0.0
+            d, bottom, top = ZERO, 0.0, 0.0
             if gt(low[t], high[t - 2]) and close[t - 1] > open_[t - 1]:
-                d, bottom, top = 1, high[t - 2], low[t]
+                d, bottom, top = LONG, high[t - 2], low[t]
             elif gt(low[t - 2], high[t]) and close[t - 1] < open_[t - 1]:
-                d, bottom, top = -1, high[t], low[t - 2]
+                d, bottom, top = SHORT, high[t], low[t - 2]
             if d != 0:
                 width, scale = top - bottom, atr_before[t]
                 width_atr = width / scale if scale > 0.0 else np.nan

@@ -6,21 +6,29 @@ import numpy as np
 from numba import njit
 
 from pse.kernels.contract import LEVEL_DTYPE, NEVER
-from pse.kernels.rows import ge, with_room
+from pse.kernels.rows import ZERO, ge, with_room
 
 
 @njit(cache=True)
-def sorted_prices(pivots, first, last, prices):
-    """Prices of pivots[first:last] into `prices`, rising; returns how many."""
-    size = 0
-    for i in range(first, last):
-        price, k = pivots[i].price, size
-        while k > 0 and prices[k - 1] > price:
-            prices[k] = prices[k - 1]
-            k -= 1
-        prices[k] = price
-        size += 1
-    return size
+def put_price(prices, size, price):
+    """Puts a price into its place among the first `size`, rising; returns the new size."""
+    k = size
+    while k > 0 and prices[k - 1] > price:
+        prices[k] = prices[k - 1]
+        k -= 1
+    prices[k] = price
+    return size + 1
+
+
+@njit(cache=True)
+def drop_price(prices, size, price):
+    """Takes one entry of that price out of the first `size`; returns the new size."""
+    k = 0
+    while prices[k] != price:
+        k += 1
+    for i in range(k, size - 1):
+        prices[i] = prices[i + 1]
+    return size - 1
 
 
 @njit(cache=True)
@@ -53,18 +61,18 @@ def level_clusters(pivots, atr, lookback, tolerance_atr, tick):
     atr: float64[n], points, of the bar itself.  All levels end when the next pivot is confirmed and a new set begins there; a bar is tested against the
     set as of the bar before.  Prices rounded to the tick; fewer than two members make no level.
     """
-    rows, count, begun = np.empty(128, LEVEL_DTYPE), 0, 0
-    prices = np.empty(2 * lookback + 2)
-    first = 0
-    for last in range(1, pivots.size + 1):
-        t = pivots[last - 1].confirmed_at
-        if last < pivots.size and pivots[last].confirmed_at == t:
+    rows, count, begun = np.empty(128, LEVEL_DTYPE), ZERO, ZERO
+    prices, size, first = np.empty(pivots.size), ZERO, ZERO                            # prices of pivots[first:i], rising
+    for i in range(pivots.size):
+        size = put_price(prices, size, pivots[i].price)
+        t = pivots[i].confirmed_at
+        if i + 1 < pivots.size and pivots[i + 1].confirmed_at == t:
             continue
-        for i in range(begun, count):
-            rows[i].ended_at = t
+        for k in range(begun, count):
+            rows[k].ended_at = t
         begun = count
-        while pivots[first].idx <= t - lookback and first < last - 1:
+        while first <= i and pivots[first].idx <= t - lookback:
+            size = drop_price(prices, size, pivots[first].price)
             first += 1
-        size = sorted_prices(pivots, first, last, prices)
         rows, count = cluster(prices, size, tolerance_atr * atr[t], tick, t, rows, count)
     return rows[:count].copy()

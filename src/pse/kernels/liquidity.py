@@ -8,9 +8,9 @@ import numpy as np
 from numba import njit
 
 from pse.kernels.contract import ALIVE, BROKEN, BROKEN_DEEP, EXPIRED, NEVER, PENDING, POOL_DTYPE, REPLACED, SWEEP_DTYPE, SWEPT
-from pse.kernels.rows import ge, gt, with_room
+from pse.kernels.rows import EPS, LONG, NONE, SHORT, ZERO, ge, gt, with_room
 
-PWH, PDH, ONH, ASIA_H, LONDON_H, EQH, ORH, MAJOR_H, SWING_H = 0, 2, 4, 6, 8, 10, 12, 14, 16     # the low of each kind is one more
+PWH, PDH, ONH, ASIA_H, LONDON_H, EQH, ORH, MAJOR_H, SWING_H = (np.int64(kind) for kind in range(0, 18, 2))     # the low of each kind is one more
 WINDOWS = (ONH, ASIA_H, LONDON_H, ORH)            # kinds made by a window of the session, in the order of the window columns
 
 CANDIDATE_DTYPE = np.dtype([("t", "i8"), ("kind", "i8"), ("side", "i8"), ("level", "f8"), ("priority", "f8"), ("origin", "i8")])
@@ -29,55 +29,63 @@ def put_candidate(rows, count, t, kind, level, origin, priority):
 
 
 @njit(cache=True)
-def put_extremes(rows, count, t, kind, extremes, origins):
-    """Appends the high and the low of a span that held bars; returns (rows, count)."""
-    for k in range(2):
-        if origins[k] >= 0:
-            rows = with_room(rows, count)
-            put_candidate(rows, count, t, kind + k, extremes[k], origins[k], BASE_PRIORITY[kind // 2])
-            count += 1
+def put_extremes(rows, count, t, kind, high, low, begin, past):
+    """Appends the high and the low of bars begin..past-1, the first bar of each as origin; returns (rows, count).  NaN bars are passed over."""
+    top, bottom = NONE, NONE
+    for u in range(begin, past):
+        if high[u] == high[u] and (top < 0 or high[u] > high[top] + EPS):
+            top = u
+        if low[u] == low[u] and (bottom < 0 or low[u] < low[bottom] - EPS):
+            bottom = u
+    rows = with_room(rows, count + 1)
+    if top >= 0:
+        put_candidate(rows, count, t, kind, high[top], top, BASE_PRIORITY[kind // 2])
+        count += 1
+    if bottom >= 0:
+        put_candidate(rows, count, t, kind + 1, low[bottom], bottom, BASE_PRIORITY[kind // 2])
+        count += 1
     return rows, count
 
 
 @njit(cache=True)
-def widen(extremes, origins, high, low, t):
-    """Takes bar t into a running (high, low); the first bar of an extreme is its origin."""
-    if origins[0] < 0 and high == high or gt(high, extremes[0]):
-        extremes[0], origins[0] = high, t
-    if origins[1] < 0 and low == low or gt(extremes[1], low):
-        extremes[1], origins[1] = low, t
+def window_bars(ts_open, ts_close, begin, past, opens, closes):
+    """(first bar, bar after the last, bar that makes the window known) of a window among bars begin..past-1; the last is `past` where none does."""
+    first = begin
+    while first < past and ts_open[first] < opens:
+        first += 1
+    last = first
+    while last < past and ts_open[last] < closes:
+        last += 1
+    known = max(last - 1, first)
+    while known < past and ts_close[known] < closes:
+        known += 1
+    return first, last, known
 
 
 @njit(cache=True)
 def session_extremes(high, low, ts_open, ts_close, session, week, window_open, window_close):
-    """Candidates from weeks, trading days and windows of the session, rows of CANDIDATE_DTYPE in order of t.
+    """Candidates from weeks, trading days and windows of the session, rows of CANDIDATE_DTYPE session by session.
 
     Bars float64/int64[n]; week int64[sessions]; window_open, window_close int64[sessions, 4] ns UTC in the order of WINDOWS, equal where there is none.
     The previous week and day are known at the first bar of the next one, a window at the first bar that closes at or after its end.
     """
-    rows, count = np.empty(256, CANDIDATE_DTYPE), 0
-    extremes, origins = np.full((6, 2), np.nan), np.full((6, 2), np.int64(-1))                  # 0..3 windows, 4 day, 5 week
-    held = np.int64(-1)
-    for t in range(high.size):
-        s = session[t]
-        if s != held:
-            if held >= 0:
-                if week[s] != week[held]:
-                    rows, count = put_extremes(rows, count, t, PWH, extremes[5], origins[5])
-                    origins[5, :] = -1
-                rows, count = put_extremes(rows, count, t, PDH, extremes[4], origins[4])
-                for w in range(4):                                                              # a window whose last bars are missing
-                    rows, count = put_extremes(rows, count, t, WINDOWS[w], extremes[w], origins[w])
-            origins[:5, :] = -1
-            held = s
-        widen(extremes[4], origins[4], high[t], low[t], t)
-        widen(extremes[5], origins[5], high[t], low[t], t)
+    rows, count = np.empty(256, CANDIDATE_DTYPE), ZERO
+    week_begin, begin, n = ZERO, ZERO, high.size
+    while begin < n:
+        s, past = session[begin], begin + 1
+        while past < n and session[past] == s:
+            past += 1
         for w in range(4):
-            if window_open[s, w] <= ts_open[t] < window_close[s, w]:
-                widen(extremes[w], origins[w], high[t], low[t], t)
-            if (origins[w, 0] >= 0 or origins[w, 1] >= 0) and ts_close[t] >= window_close[s, w]:
-                rows, count = put_extremes(rows, count, t, WINDOWS[w], extremes[w], origins[w])
-                origins[w, :] = -1
+            if window_close[s, w] > window_open[s, w]:
+                first, last, known = window_bars(ts_open, ts_close, begin, past, window_open[s, w], window_close[s, w])
+                if last > first and known < n:                    # a window whose last bars are missing is known at the next session's first
+                    rows, count = put_extremes(rows, count, known, WINDOWS[w], high, low, first, last)
+        if past < n:
+            rows, count = put_extremes(rows, count, past, PDH, high, low, begin, past)
+            if week[session[past]] != week[s]:
+                rows, count = put_extremes(rows, count, past, PWH, high, low, week_begin, past)
+                week_begin = past
+        begin = past
     return rows[:count].copy()
 
 
@@ -114,10 +122,10 @@ def equal_levels(high, low, pivots, tolerance, min_apart, kind):
     if within tolerance and at least `min_apart` bars after the last member, else begins one.  Each bar is judged at the first such
     confirmation at or after it: one that passed a level's extreme by more than the tolerance of that moment closes the level.
     """
-    rows, count = np.empty(128, EQUAL_DTYPE), 0
+    rows, count = np.empty(128, EQUAL_DTYPE), ZERO
     anchors, levels = np.empty(128), np.empty(128)
     last_row, last_idx = np.empty(128, np.int64), np.empty(128, np.int64)       # newest row of the level, else -1 - anchor's pivot; idx of last member
-    size, seen = 0, 0
+    size, seen = ZERO, ZERO
     for p in range(pivots.size):
         if pivots[p].kind != kind:
             continue
@@ -219,22 +227,20 @@ def compact(stack, size, pools):
 
 @njit(cache=True)
 def join_pool(pools, count, stack, size, candidate, t, tolerance):
-    """Brings a candidate among the standing pools of its side; returns (pools, number of pools, stack, size of the stack).
+    """Brings a candidate among the standing pools of its side; returns (number of pools, size of the stack).
 
     The stack runs from the farthest level to the nearest.  Pools within tolerance and the candidate become one: outermost level, highest priority, on ties
     the kind of the outer standing pool.  One pool that the candidate would not change stands as it is; else all of them are REPLACED by a new row.
     """
     s, q = candidate.side, candidate.side * candidate.level
     b = size
-    while b > 0 and s * pools[stack[b - 1]].level < q and not ge(s * pools[stack[b - 1]].level, q - tolerance):
+    while b > 0 and gt(q - tolerance, s * pools[stack[b - 1]].level):
         b -= 1
     a = b
     while a > 0 and ge(q + tolerance, s * pools[stack[a - 1]].level):
         a -= 1
     if b - a == 1 and ge(pools[stack[a]].priority, candidate.priority) and ge(s * pools[stack[a]].level, q):
-        return pools, count, stack, size
-    pools = with_room(pools, count)
-    stack = with_room(stack, size)
+        return count, size
     new = pools[count]
     new.kind, new.side, new.level, new.priority, new.origin = candidate.kind, s, candidate.level, candidate.priority, candidate.origin
     new.known_at, new.ended_at, new.end = t, NEVER, ALIVE
@@ -248,13 +254,11 @@ def join_pool(pools, count, stack, size, candidate, t, tolerance):
     if b == a:                                                                    # room for one more
         for k in range(size, a, -1):
             stack[k] = stack[k - 1]
-        size += 1
     else:
         for k in range(b, size):
             stack[a + 1 + k - b] = stack[k]
-        size -= b - a - 1
     stack[a] = count
-    return pools, count + 1, stack, size
+    return count + 1, size + 1 - (b - a)
 
 
 @njit(cache=True)
@@ -268,12 +272,11 @@ def put_sweep(sweeps, count, row, pool, t, pierced_at, extreme, priority, result
 
 @njit(cache=True)
 def settle(pools, pending, pierced, extremes, size, sweeps, count, t, high, low, close, atr_before, rvol, deep_atr, reclaim):
-    """Takes every pierced pool through bar t; returns (pending size, sweeps, number of sweeps).
+    """Takes every pierced pool through bar t; returns (pending size, number of sweeps).
 
     Pools of one side swept by one bar make one row, that of the highest priority; every pool keeps its own end.
     """
-    kept = 0
-    swept_row = np.full(2, np.int64(-1))
+    kept, swept_above, swept_below = 0, -1, -1
     for k in range(size):
         pool, p = pools[pending[k]], pierced[k]
         extremes[k] = max(extremes[k], high[t]) if pool.side > 0 else min(extremes[k], low[t])
@@ -284,17 +287,28 @@ def settle(pools, pending, pierced, extremes, size, sweeps, count, t, high, low,
             continue
         pool.end, pool.ended_at = result, t
         priority = sweep_priority(pool.priority, pool.side, pool.level, high[t], low[t], rvol[p])
-        side = 0 if pool.side > 0 else 1
-        if result == SWEPT and swept_row[side] >= 0:
-            if priority > sweeps[swept_row[side]].priority:
-                put_sweep(sweeps, swept_row[side], pending[k], pool, t, p, extremes[k], priority, result)
+        row = (swept_above if pool.side > 0 else swept_below) if result == SWEPT else -1
+        if row >= 0 and priority <= sweeps[row].priority:
             continue
-        sweeps = with_room(sweeps, count)
-        put_sweep(sweeps, count, pending[k], pool, t, p, extremes[k], priority, result)
-        if result == SWEPT:
-            swept_row[side] = count
-        count += 1
-    return kept, sweeps, count
+        if row < 0:
+            row = count
+            count += 1
+        put_sweep(sweeps, row, pending[k], pool, t, p, extremes[k], priority, result)
+        if result == SWEPT and pool.side > 0:
+            swept_above = row
+        elif result == SWEPT:
+            swept_below = row
+    return kept, count
+
+
+@njit(cache=True)
+def pierce(pools, stack, size, side, reach, t, tick, pending, pierced, extremes, waiting):
+    """Moves the pools that `reach` passes by a tick or more from the stack to the pending; returns (size of the stack, pending size)."""
+    while size > 0 and ge(side * (reach - pools[stack[size - 1]].level), tick):
+        size -= 1
+        pending[waiting], pierced[waiting], extremes[waiting] = stack[size], t, reach
+        waiting += 1
+    return size, waiting
 
 
 @njit(cache=True)
@@ -305,33 +319,25 @@ def pools_and_sweeps(high, low, close, atr_before, rvol, session, candidates, to
     expire; pools known before are pierced by at least a tick; pierced pools settle within `reclaim` bars (SWEPT to deep_atr, else
     BROKEN_DEEP or BROKEN); then the bar's candidates join.  A pool stands while known_at <= t < ended_at.
     """
-    pools, count = np.empty(256, POOL_DTYPE), 0
-    sweeps, settled = np.empty(128, SWEEP_DTYPE), 0
-    above, below = np.empty(128, np.int64), np.empty(128, np.int64)               # standing pools, farthest first
-    n_above, n_below, oldest, row = 0, 0, 0, 0
-    pending, pierced, extremes, waiting = np.empty(64, np.int64), np.empty(64, np.int64), np.empty(64), 0
+    most = candidates.size                                                        # a candidate makes at most one pool, a pool one sweep
+    pools, sweeps, count, settled = np.empty(most, POOL_DTYPE), np.empty(most, SWEEP_DTYPE), ZERO, ZERO
+    above, below = np.empty(most + 1, np.int64), np.empty(most + 1, np.int64)     # standing pools, farthest first
+    pending, pierced, extremes, waiting = np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most), ZERO
+    n_above, n_below, oldest, row = ZERO, ZERO, ZERO, ZERO
     for t in range(high.size):
         if t > 0 and session[t] != session[t - 1]:
             oldest = expire(pools, oldest, count, session, t, max_age)
             n_above, n_below = compact(above, n_above, pools), compact(below, n_below, pools)
-        while n_above > 0 and ge(high[t] - pools[above[n_above - 1]].level, tick):
-            n_above -= 1
-            pending, pierced, extremes = with_room(pending, waiting), with_room(pierced, waiting), with_room(extremes, waiting)
-            pending[waiting], pierced[waiting], extremes[waiting] = above[n_above], t, high[t]
-            waiting += 1
-        while n_below > 0 and ge(pools[below[n_below - 1]].level - low[t], tick):
-            n_below -= 1
-            pending, pierced, extremes = with_room(pending, waiting), with_room(pierced, waiting), with_room(extremes, waiting)
-            pending[waiting], pierced[waiting], extremes[waiting] = below[n_below], t, low[t]
-            waiting += 1
+        n_above, waiting = pierce(pools, above, n_above, LONG, high[t], t, tick, pending, pierced, extremes, waiting)
+        n_below, waiting = pierce(pools, below, n_below, SHORT, low[t], t, tick, pending, pierced, extremes, waiting)
         if waiting > 0:
-            waiting, sweeps, settled = settle(pools, pending, pierced, extremes, waiting, sweeps, settled, t, high, low, close, atr_before, rvol,
-                                              deep_atr, reclaim)
-        while row < candidates.size and candidates[row].t == t:
+            waiting, settled = settle(pools, pending, pierced, extremes, waiting, sweeps, settled, t, high, low, close, atr_before, rvol,
+                                      deep_atr, reclaim)
+        while row < most and candidates[row].t == t:
             if candidates[row].side > 0:
-                pools, count, above, n_above = join_pool(pools, count, above, n_above, candidates[row], t, tolerance[t])
+                count, n_above = join_pool(pools, count, above, n_above, candidates[row], t, tolerance[t])
             else:
-                pools, count, below, n_below = join_pool(pools, count, below, n_below, candidates[row], t, tolerance[t])
+                count, n_below = join_pool(pools, count, below, n_below, candidates[row], t, tolerance[t])
             row += 1
     for k in range(waiting):
         pools[pending[k]].end = PENDING

@@ -106,7 +106,7 @@ def score_breaks(breaks, open_, high, low, close, atr_before, rvol, htf_trend, g
 @njit(cache=True)
 def data_score(completeness, freshness, validity, continuity):
     """Data quality, 0..1, from its four shares."""
-    return 0.4 * completeness + 0.2 * freshness + 0.3 * validity + 0.1 * continuity
+    return min(0.4 * completeness + 0.2 * freshness + 0.3 * validity + 0.1 * continuity, 1.0)
 
 
 @njit(cache=True)

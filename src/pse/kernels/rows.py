@@ -3,16 +3,17 @@
 import numpy as np
 from numba import njit
 
+ZERO, NONE, LONG, SHORT = np.int64(0), np.int64(-1), np.int64(1), np.int64(-1)      # typed, so that numba compiles what they are passed to only once
 EPS = 1e-9                                        # forward-adjusted prices are sums: equal levels may differ in the last bits
 
 
-@njit(cache=True, inline="always")
+@njit(cache=True)
 def ge(a, b):
     """a >= b, the boundary taken in; false with NaN."""
     return a >= b - EPS
 
 
-@njit(cache=True, inline="always")
+@njit(cache=True)
 def gt(a, b):
     """a > b by more than the tolerance; false with NaN."""
     return a > b + EPS

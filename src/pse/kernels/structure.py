@@ -4,7 +4,7 @@ import numpy as np
 from numba import njit
 
 from pse.kernels.contract import BREAK_BOS, BREAK_CHOCH, BREAK_DTYPE
-from pse.kernels.rows import ge, gt, with_room
+from pse.kernels.rows import ZERO, ge, gt, with_room
 
 
 @njit(cache=True)
@@ -41,7 +41,7 @@ def structure(open_, high, low, close, atr_before, pivots, on_wick, min_range_at
     """
     n = close.size
     trend = np.zeros(n, np.int64)
-    rows, count = np.empty(128, BREAK_DTYPE), 0
+    rows, count = np.empty(128, BREAK_DTYPE), ZERO
     ref_high, ref_low, high_idx, low_idx = np.nan, np.nan, -1, -1
     state, row = 0, 0
     for t in range(n):

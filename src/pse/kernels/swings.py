@@ -4,7 +4,7 @@ import numpy as np
 from numba import njit
 
 from pse.kernels.contract import EQUAL, FIRST, HIGHER, LOWER, NEVER, PIVOT_DTYPE
-from pse.kernels.rows import ge, gt, with_room
+from pse.kernels.rows import ZERO, ge, gt, with_room
 
 
 @njit(cache=True)
@@ -27,7 +27,7 @@ def swings(open_, high, low, close, session, left, right, one_session):
     Prices float64[n], session int64[n].  Left side strict, right side not: the first bar of a flat top is the pivot.  A bar that is both counts as low
     then high when it closed at or above its open.  A NaN in the window, or with `one_session` a session break in it: no pivot.
     """
-    rows, count = np.empty(256, PIVOT_DTYPE), 0
+    rows, count = np.empty(256, PIVOT_DTYPE), ZERO
     for i in range(left, high.size - right):
         is_high = is_swing(high, i, left, right, 1.0)
         is_low = is_swing(low, i, left, right, -1.0)
