@@ -135,3 +135,13 @@ def test_a_context_that_does_not_hold_whole_decision_bars_is_refused():
         FeatureSpec(decision_timeframe="5m", context_timeframe="12m")
     with pytest.raises(RequestError, match="cannot be made from 1m"):
         resample(minutes(1, 1), "30s")
+
+
+def test_a_daily_desk_decides_on_completed_days_from_minutes_or_from_daily_bars():
+    spec, bars = FeatureSpec(decision_timeframe="1d", context_timeframe="1d"), minutes(6, 40, missing=0.1)
+    from_minutes = build(bars, future(), spec)
+    from_days = build(from_minutes.daily, future(), spec)
+    assert len(from_minutes.decision) == 40 and (from_days.columns["coverage"] == 1.0).all()
+    np.testing.assert_array_equal(from_days.columns["atr"], from_minutes.columns["atr"])
+    np.testing.assert_array_equal(from_days.pools, from_minutes.pools)
+    assert len(context_rows(from_days, future())[0]) == 40

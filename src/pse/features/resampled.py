@@ -38,7 +38,9 @@ def resample(bars: Bars, timeframe: str, until_ns: int | None = None) -> Resampl
         bars.ts_open, bars.open, bars.high, bars.low, bars.close, bars.volume, bars.session, bars.contract, calendar.open_ns, calendar.close_ns,
         BY_SESSION if length == DAY_NS else length)
     session = bars.session[first]
-    expected = expected_bars(starts, ends, session, calendar.break_open_ns, calendar.break_close_ns, source)
+    expected = np.ones(first.size)                                   # a daily source holds one bar a session, however long that is
+    if source < DAY_NS:
+        expected = expected_bars(starts, ends, session, calendar.break_open_ns, calendar.break_close_ns, source)
     made = Bars(symbol=bars.symbol, timeframe=timeframe, ts_open=starts, ts_close=ends, open=opens, high=highs, low=lows, close=closes, volume=volumes,
                 session=session, roll=bars.roll[first], offset=bars.offset[first], contract=bars.contract[first], flags=_flags(bars, first, volumes),
                 contracts=bars.contracts, sessions=calendar)
