@@ -186,7 +186,10 @@ def swing_and_equal_candidates(pivots, equals, kind_high):
 # --- the life of pools ------------------------------------------------------------------------------------------------------------------------
 @njit(cache=True)
 def outcome(side, level, t, pierced_at, extreme, close, atr_at_pierce, deep_atr, reclaim):
-    """What bar t makes of a pierced level: SWEPT, BROKEN_DEEP, BROKEN or PENDING; extreme is the farthest price from the pierce to t."""
+    """What bar t makes of a pierced level: SWEPT, BROKEN_DEEP (also while the range is unknown), BROKEN or PENDING.
+
+    extreme: the farthest price from the pierce to t.
+    """
     if gt(side * level, side * close):
         return SWEPT if ge(deep_atr * atr_at_pierce, side * (extreme - level)) else BROKEN_DEEP
     return BROKEN if t - pierced_at >= reclaim else PENDING
