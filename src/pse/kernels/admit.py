@@ -5,7 +5,6 @@ A reduction only ever lowers a quantity; a failed gate ends the attempt; where a
 
 import numpy as np
 
-from pse.kernels.compiled import inner
 from pse.kernels.book import NIL, NOBODY, ONE, emit, fee_of, is_live, lot_of, notional, open_risk, order_event, plan_event, point_value
 from pse.kernels.codes import (
     ACTIVATION,
@@ -39,6 +38,7 @@ from pse.kernels.codes import (
     R_THROUGH_STOP,
     R_ZERO_ATR,
 )
+from pse.kernels.compiled import inner
 from pse.kernels.contract import (
     C_ATR,
     C_BLACKOUT,
@@ -118,7 +118,8 @@ def gates_on_proposal(state, world, log, now, setup, stage, direction, stop, tar
     value = point_value(instrument, micro)
     risk = abs(row.entry - stop)
     slip_r = instrument.slippage_ticks * policy.slippage_factor * instrument.tick / risk if risk > 0.0 else np.inf
-    fees_r = round_turn(instrument, micro, row.entry) / value / risk if risk > 0.0 else np.inf
+    charged = NIL if stage == BEFORE else micro                       # before sizing the costs are the large contract's
+    fees_r = round_turn(instrument, charged, row.entry) / point_value(instrument, charged) / risk if risk > 0.0 else np.inf
     side = 1 if direction > 0 else 0
     tally = state.tallies[row.tactic, row.grade]
     reward = direction * (target - row.entry) / risk if risk > 0.0 else np.nan
@@ -155,7 +156,7 @@ def gates_on_proposal(state, world, log, now, setup, stage, direction, stop, tar
             new_risk = risk * quantity * value
             passed, measured, allowed, code, _, _ = daily_loss_gate(account.day_start_equity, account.equity, total_open_risk(state, world), new_risk,
                                                                     policy.max_daily_loss)
-        gate_event(log, now, symbol, setup, stage, gate, passed, measured, allowed, code, micro)
+        gate_event(log, now, symbol, setup, stage, gate, passed, measured, allowed, code, charged)
         if not passed and first == R_OK:
             first = code
     return first
@@ -263,8 +264,8 @@ def fitting_quantity(state, world, log, now, setup, direction, stop, target, mul
         return 0.0, refused
     wanted = quantity
     gross, same, group = exposures(state, world, symbol)
-    quantity, measured, allowed, code = exposure_gate(wanted, lot, account.equity, total_open_risk(state, world), risk * value, policy.max_concurrent, gross, same,
-                                                      row.entry * value, policy.max_gross, policy.max_symbol, group, policy.max_group)
+    quantity, measured, allowed, code = exposure_gate(wanted, lot, account.equity, total_open_risk(state, world), risk * value, policy.max_concurrent, gross,
+                                                      same, row.entry * value, policy.max_gross, policy.max_symbol, group, policy.max_group)
     gate_event(log, now, symbol, setup, AFTER, G_EXPOSURE, quantity > 0.0, measured, allowed, R_REDUCED if 0.0 < quantity < wanted else code, micro)
     if quantity <= 0.0:
         return 0.0, code

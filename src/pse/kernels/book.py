@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pse.kernels.compiled import inner
 from pse.kernels.codes import (
     E_EXIT,
     E_FILL,
@@ -34,6 +33,7 @@ from pse.kernels.codes import (
     R_SL,
     R_TRAIL,
 )
+from pse.kernels.compiled import inner
 from pse.kernels.contract import LIMIT, MARKET, STOP
 from pse.kernels.matching import side_fee
 from pse.kernels.plans import partial_quantity

@@ -70,7 +70,7 @@ CONTEXT_COLUMNS = (
  C_MACD_STATE) = range(len(CONTEXT_COLUMNS))
 
 # --- setups ----------------------------------------------------------------------------------------------------------------------------------
-ENTER, EXIT, CANCEL, AMEND = np.arange(1, 5)
+ENTER, EXIT, CANCEL, AMEND, REFUSED = np.arange(1, 6)          # REFUSED: a find that the tactic itself turned down, told and not traded
 MARKET, LIMIT, STOP, STOP_LIMIT = np.arange(1, 5)
 # What ends an unfilled entry besides its validity and a close beyond the stop:
 INVALID_OPPOSITE_MSS, INVALID_CLOSE, INVALID_TARGET_SEEN, INVALID_TCC_AGAINST = 1, 2, 4, 8
@@ -79,7 +79,7 @@ SETUP_DTYPE = np.dtype([
     ("ts", "i8"),                  # decision time: ts_close of the decision bar
     ("symbol", "i8"),              # index in the desk's symbol list
     ("tactic", "i8"),              # index in the desk's tactic list
-    ("kind", "i8"),                # ENTER, EXIT, CANCEL, AMEND
+    ("kind", "i8"),                # ENTER, EXIT, CANCEL, AMEND, REFUSED
     ("direction", "i8"),           # +1, -1, 0 either
     ("order_type", "i8"),
     ("entry", "f8"),

@@ -8,7 +8,6 @@ step; then, where decision bars close, equity and breakers, what ends entries, a
 import numpy as np
 from numba import njit
 
-from pse.kernels.compiled import allocating, inner
 from pse.kernels.admit import admit, gates_on_proposal, smallest_lot
 from pse.kernels.book import NIL, NOBODY, ONE, TWO, cancel_entry, emit, holds, is_live, mark, move_stop, plan_event, request_exit, rest_of_entry
 from pse.kernels.breakers import call_breaker, data_breaker, equity_breaker
@@ -64,9 +63,11 @@ from pse.kernels.codes import (
     R_SAME_IDEA,
     R_STALE,
     R_SUPERSEDED,
+    R_TACTIC,
     R_TCC_AGAINST,
     REJECT,
 )
+from pse.kernels.compiled import allocating, inner
 from pse.kernels.contract import (
     AMEND,
     C_CLOSE,
@@ -83,6 +84,7 @@ from pse.kernels.contract import (
     INVALID_OPPOSITE_MSS,
     INVALID_TCC_AGAINST,
     NEVER,
+    REFUSED,
 )
 from pse.kernels.plans import is_stale
 from pse.kernels.select import KEPT, TWIN, select, setup_rank
@@ -99,8 +101,8 @@ TCC_HIGH = 4.0
 def session_event(state, log, ts):
     """The trading day that is over: equity, balance, minutes in the market and minutes present."""
     account = state.account[0]
-    emit(log, E_SESSION, ts, NOBODY, NOBODY, NOBODY, R_OK, account.day, account.market_minutes, account.session_minutes, account.equity, account.balance, account.fees,
-         account.charges, 0.0, 0.0)
+    emit(log, E_SESSION, ts, NOBODY, NOBODY, NOBODY, R_OK, account.day, account.market_minutes, account.session_minutes, account.equity, account.balance,
+         account.fees, account.charges, 0.0, 0.0)
 
 
 @inner
@@ -204,9 +206,17 @@ def rank_of(world, state, i):
 
 
 @inner
+def passed_over(log, now, symbol, setup, code):
+    emit(log, E_PASSED_OVER, now, symbol, setup, NOBODY, code, NIL, NIL, NIL, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+
+
+@inner
 def signal_setup(state, world, log, now, i):
-    """A setup that asks nothing new of risk: EXIT, CANCEL or a tightening AMEND."""
+    """A setup that asks nothing new of risk: EXIT, CANCEL, a tightening AMEND, or a find that its tactic refused."""
     row = world.setups[i]
+    if row.kind == REFUSED:
+        passed_over(log, now, row.symbol, i, R_TACTIC)
+        return
     plan = state.plans[row.symbol]
     emit(log, E_SETUP, now, row.symbol, i, plan.number, R_OK, row.kind, NIL, NIL, np.nan, 0.0, 0.0, 0.0, 0.0, 0.0)
     if not is_live(plan):
@@ -289,15 +299,10 @@ def quiet(state, world, now):
     return True
 
 
-@inner
-def passed_over(log, now, symbol, setup, code):
-    emit(log, E_PASSED_OVER, now, symbol, setup, NOBODY, code, NIL, NIL, NIL, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
-
-
 @allocating
 def candidates(state, world, log, now, symbol):
     """Selection and the gates before, for one symbol.  Fills `asked` with the setups that pass, best first; returns how many."""
-    account, record, policy = state.account[0], state.symbols[symbol], world.policy[0]
+    record, policy = state.symbols[symbol], world.policy[0]
     n = min(record.n_setups, MAX_CANDIDATES)
     rank, direction, group = np.empty(n), np.empty(n, np.int64), np.empty(n, np.int64)
     precedence, event, order, status = np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n, np.int64)
@@ -394,8 +399,8 @@ def apply_verdicts(state, world, log, now, symbol, n):
         elif code == R_OK:
             code = R_HOLD if outcome == HOLD else R_REJECTED
         account.decisions += 1
-        emit(log, E_DECISION, now, symbol, i, account.plans if quantity > 0.0 else -1, code, outcome, verdict.code, k, quantity, row.entry, stop, target, factor,
-             float(d))
+        number = account.plans if quantity > 0.0 else NOBODY
+        emit(log, E_DECISION, now, symbol, i, number, code, outcome, verdict.code, k, quantity, row.entry, stop, target, factor, float(d))
         if outcome != APPROVE and outcome != MODIFY:
             passed_over(log, now, symbol, i, code)
 
@@ -420,7 +425,8 @@ def decide_instant(state, world, log):
             account.asked = candidates(state, world, log, now, symbol)
             account.answered = 0
             if account.asked > 0:
-                emit(log, E_ASK, now, symbol, state.asked[0], NOBODY, R_OK, account.asked, NIL, NIL, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+                for k in range(account.asked):
+                    emit(log, E_ASK, now, symbol, state.asked[k], NOBODY, R_OK, account.asked, k, NIL, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
                 if policy.decide == ASK_OUTSIDE:
                     return PAUSE_ASK
                 rules(state, account.asked)
@@ -446,7 +452,8 @@ def take_inputs(state, world, log, inputs, until):
         s = record.symbol
         if record.kind == I_FILL:
             if not take_input_fill(state, world, log, record):
-                emit(log, E_NOTE, record.ts, s, NOBODY, record.plan, R_OPERATOR, record.kind, record.leg, NIL, record.price, record.quantity, 0.0, 0.0, 0.0, 0.0)
+                emit(log, E_NOTE, record.ts, s, NOBODY, record.plan, R_OPERATOR, record.kind, record.leg, NIL, record.price, record.quantity, 0.0, 0.0, 0.0,
+                     0.0)
         elif record.kind == I_ACK:
             emit(log, E_ACK, record.ts, s, state.plans[s].setup, record.plan, R_OK, record.leg, NIL, NIL, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
         elif record.kind == I_REJECT or record.kind == I_CANCELLED:

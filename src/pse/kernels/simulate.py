@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from pse.kernels.compiled import inner
 from pse.kernels.admit import activate
 from pse.kernels.book import (
     after_first_target,
@@ -43,6 +42,7 @@ from pse.kernels.codes import (
     R_TP2,
     R_TRAIL,
 )
+from pse.kernels.compiled import inner
 from pse.kernels.contract import MARKET
 from pse.kernels.matching import NO_FILL, NO_LEG, against, entry_fill, exit_fill, fillable
 from pse.kernels.plans import breakeven_stop, excursion, forget_bars, push_bar, trail_stop

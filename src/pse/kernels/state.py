@@ -68,7 +68,7 @@ INSTRUMENT_DTYPE = np.dtype([
 ])
 POLICY_DTYPE = np.dtype([
     ("match", "i8"), ("decide", "i8"), ("events", "i8"), ("on_end", "i8"), ("end_reason", "i8"), ("entries_from", "i8"), ("entries_until", "i8"), ("end", "i8"),
-    ("base_ns", "i8"), ("decision_ns", "i8"), ("latency_ns", "i8"),
+    ("decision_ns", "i8"), ("latency_ns", "i8"),
     ("through_ticks", "f8"), ("volume_share", "f8"), ("slippage_factor", "f8"),
     ("max_risk", "f8"), ("r_unit", "f8"), ("max_daily_loss", "f8"), ("max_concurrent", "f8"), ("max_gross", "f8"), ("max_symbol", "f8"), ("max_quantity", "f8"),
     ("max_group", "i8"), ("allow_short", "i8"), ("allow_micro", "i8"),

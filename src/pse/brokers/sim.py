@@ -1,0 +1,37 @@
+"""The simulated broker: orders are matched inside the kernel, against bars, by the fill rules of the desk."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pse.domain.steps import Step, Told
+from pse.kernels.book import Log
+from pse.kernels.engine import EVENTS_AN_INSTANT, TRADES_AN_INSTANT, advance
+from pse.kernels.state import EVENT_DTYPE, INPUT_DTYPE, TRADE_DTYPE
+
+BATCH_EVENTS, BATCH_TRADES = 65_536, 4_096
+NO_INPUTS = np.zeros(0, INPUT_DTYPE)
+
+
+class SimBroker:
+    """Owns the log that the kernel fills; `symbols` decides how much room one instant may need."""
+
+    def __init__(self, symbols: int) -> None:
+        events = BATCH_EVENTS + EVENTS_AN_INSTANT * symbols
+        self._log = Log(np.zeros(events, EVENT_DTYPE), np.zeros(BATCH_TRADES + TRADES_AN_INSTANT * symbols, TRADE_DTYPE), np.zeros(2, np.int64))
+
+    def advance(self, state: Any, step: Step) -> Told:
+        """Runs the engine over the step's bars and empties its log."""
+        log = self._log
+        log.used[:] = 0
+        pause = int(advance(state, step.tape, step.world, log, self.inputs(), step.until_ns))
+        return Told(log.events[:log.used[0]].copy(), log.trades[:log.used[1]].copy(), pause)
+
+    def inputs(self) -> np.ndarray:
+        """What the world did: nothing, the kernel matches by itself."""
+        return NO_INPUTS
+
+    def send(self, events: np.ndarray) -> None:
+        """Nothing leaves this process."""

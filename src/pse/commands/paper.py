@@ -1,0 +1,30 @@
+"""`pse paper`: the same loop, fed one closed bar after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from pse.commands.running import Inputs, gather, whole_run
+from pse.commands.wiring import Answer, Context
+from pse.domain.errors import RequestError
+from pse.engine.desk import Mode
+from pse.engine.feeds import live_feed
+from pse.engine.prepare import Prepared
+
+
+def run(context: Context, symbol: str | None = None, start_ns: int | None = None, end_ns: int | None = None, route: str = "SIM", feed: str = "replay",
+        report: Path | None = None) -> Answer:
+    """Plays stored bars back as if they closed now, orders filled by the simulated broker."""
+    for flag, given, known in (("--route", route, ("SIM",)), ("--feed", feed, ("replay",))):
+        if given not in known:
+            raise RequestError(f"{flag} {given!r} is not one of {', '.join(known)}; this version fills on paper by itself, on bars that are played back")
+    inputs = gather(context, context.settings, (symbol,) if symbol else (), start_ns, end_ns)
+    return whole_run(context, inputs, "paper", "replay", lambda mode: paper_feed(context, inputs, mode), report)
+
+
+def paper_feed(context: Context, inputs: Inputs, mode: Mode) -> Iterator[Prepared]:
+    """The window bar by bar, with a progress bar."""
+    with context.progress() as progress:
+        task = progress.add_task("replaying", total=None)
+        yield from live_feed(inputs.plan, inputs.bars, mode, inputs.start_ns, lambda done, total: progress.update(task, completed=done, total=total))

@@ -1,0 +1,234 @@
+"""What backtest, paper and prove share: the bars of a window, the manifest, the loop into a journal, and what is written at the end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pse.agents.rules import decide as rules
+from pse.brokers.sim import SimBroker
+from pse.clock import iso, stopwatch_ns
+from pse.commands.wiring import Answer, Context
+from pse.domain.bars import Bars
+from pse.domain.decisions import Decide
+from pse.domain.errors import NoBars, RequestError
+from pse.domain.manifest import Manifest, environment, fingerprint
+from pse.engine.desk import DeskPlan, Mode, desk_plan
+from pse.engine.loop import run as engine_run
+from pse.engine.outcome import Outcome
+from pse.engine.prepare import Prepared
+from pse.engine.records import Renderer
+from pse.engine.state import fresh_state
+from pse.kernels import CACHE_FOLDER, sources_digest
+from pse.settings import Settings, settings_hash
+from pse.store.files import write_atomic, write_json
+from pse.store.journal import Journal
+from pse.store.ledger import Trial, append_trial
+from pse.store.load import Loaded, load_bars, stored_span
+from pse.store.runs import METRICS, Run, finish_run, new_run
+from pse.store.sessions import load_sessions
+from pse.store.snapshots import Snapshot, take_snapshot
+from pse.store.snapshots import load as load_snapshot
+
+if TYPE_CHECKING:
+    import polars as pl
+    from rich.console import Console
+
+YEAR_NS = 366 * 86_400_000_000_000
+DAY_NS = 86_400_000_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """All that decides a run: the desk, its bars from the anchor on, the window, and where the bars came from.  Moments are ns UTC."""
+
+    plan: DeskPlan
+    settings: Settings
+    bars: tuple[Bars, ...]
+    start_ns: int
+    end_ns: int
+    anchor_ns: int
+    snapshot: Snapshot
+    dropped: int
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def data(self) -> dict[str, str]:
+        return {f"{one.symbol} {one.timeframe}": one.hash for one in self.snapshot.series}
+
+    @property
+    def fingerprint(self) -> str:
+        return fingerprint(data=self.data, settings=self.settings.run_tree(self.plan.symbols), seed=self.settings.seed, start_ns=self.start_ns,
+                           end_ns=self.end_ns, anchor_ns=self.anchor_ns)
+
+
+def gather(context: Context, settings: Settings, symbols: Sequence[str], start_ns: int | None, end_ns: int | None, snapshot: Snapshot | None = None) -> Inputs:
+    """Loads the bars of a window and what comes before it.  Without `start_ns` and `end_ns` all stored bars; `snapshot` pins their version."""
+    plan = desk_plan(settings, symbols)
+    home, timeframe = context.home, plan.base_timeframe
+    spans = [_span(context, plan, instrument.bars_of or instrument.symbol, snapshot) for instrument in plan.instruments]
+    first, last = min(span[0] for span in spans), max(span[1] for span in spans)
+    start = first if start_ns is None else start_ns
+    calendars = [load_sessions(home, one.calendar, min(first, start), max(last, start), settings.sessions) for one in plan.instruments]
+    anchor = max(first, _warmup_open(calendars[0].open_ns, start, plan.warmup_sessions))
+    snapshot = snapshot or take_snapshot(home, [(one.bars_of or one.symbol, timeframe) for one in plan.instruments], context.clock)
+    loaded: list[Loaded] = []
+    for instrument, sessions in zip(plan.instruments, calendars, strict=True):
+        one = load_bars(home, instrument, timeframe, anchor, end_ns, sessions, snapshot.version)
+        if not len(one.bars.between(start, end_ns if end_ns is not None else int(one.bars.ts_close[-1]) + 1)):
+            raise NoBars(f"{instrument.symbol} has stored {timeframe} bars from {iso(first)} to {iso(last)}, and none from {iso(start)} to "
+                         f"{iso(end_ns) if end_ns else 'the end'}; choose another --start and --end, or ingest that range")
+        loaded.append(one)
+    end = end_ns if end_ns is not None else max(int(one.bars.ts_close[-1]) for one in loaded)
+    notes = tuple(f"{one.bars.symbol}: {note}" for one in loaded for note in one.notes)
+    return Inputs(plan, settings, tuple(one.bars for one in loaded), start, end, anchor, snapshot, sum(one.dropped_outside for one in loaded), notes)
+
+
+def _span(context: Context, plan: DeskPlan, symbol: str, snapshot: Snapshot | None) -> tuple[int, int]:
+    found = stored_span(context.home, symbol, plan.base_timeframe, snapshot.version if snapshot else None)
+    if found is None:
+        more = f" Or narrow the desk {plan.name} with --symbol to one that is stored." if len(plan.symbols) > 1 else ""
+        raise NoBars(f"there are no stored {plan.base_timeframe} bars of {symbol}. Run `pse ingest --symbol {symbol} ...` first (`pse ingest --help` shows "
+                     f"providers).{more}")
+    return found
+
+
+def _warmup_open(open_ns: np.ndarray, start: int, sessions: int) -> int:
+    """Open of the session that lies `sessions` before the one of `start`."""
+    at = int(np.searchsorted(open_ns, start, side="right")) - 1 - sessions
+    return int(open_ns[at]) if at >= 0 else int(open_ns[0]) if open_ns.size else start
+
+
+def manifest_of(context: Context, inputs: Inputs, command: str, feed: str) -> Manifest:
+    """The manifest of a run that starts now."""
+    from pse import __version__
+
+    tree = inputs.settings.tree()
+    return Manifest(
+        fingerprint=inputs.fingerprint, created=iso(context.clock.now_ns()), command=command, desk=inputs.plan.name, symbols=inputs.plan.symbols,
+        start=iso(inputs.start_ns), end=iso(inputs.end_ns), anchor=iso(inputs.anchor_ns), start_ns=inputs.start_ns, end_ns=inputs.end_ns,
+        anchor_ns=inputs.anchor_ns, seed=inputs.settings.seed, snapshot=inputs.snapshot.id, tables={"bars": inputs.snapshot.version}, data=inputs.data,
+        settings=tree, settings_hash=settings_hash(inputs.settings.run_tree(inputs.plan.symbols)), decide="rules", route="SIM", feed=feed,
+        code={"version": __version__, "kernels": sources_digest(Path(__file__).parent.parent / "kernels")}, synthetic=inputs.snapshot.synthetic,
+        dropped_outside_session=inputs.dropped, warm_up={"sessions": inputs.plan.warmup_sessions}, notes=inputs.notes, **environment())
+
+
+def said_compiling(context: Context) -> None:
+    """Says what is waited for when no kernel has been compiled yet."""
+    if not any(CACHE_FOLDER.rglob("*.nbi")):
+        context.note("compiling the kernels, once for this version: about half a minute ...")
+
+
+def drive(feed: Iterable[Prepared], plan: DeskPlan, journal: Journal, decide: Decide = rules, sync: bool = False) -> Outcome:
+    """Runs the engine over the feed into the journal.  `sync`: every batch is on the disk before the loop goes on."""
+    outcome, renderer = Outcome(), Renderer()
+    for batch in engine_run(feed, decide, SimBroker(len(plan.symbols)), fresh_state(plan.shape, plan.capital)):
+        journal.extend(renderer.lines(batch.prepared, batch.events, batch.trades, batch.deliberations))
+        if sync and len(batch.events):
+            journal.flush()
+        outcome.take(batch)
+    return outcome
+
+
+def whole_run(context: Context, inputs: Inputs, command: str, feed_name: str, make_feed: Callable[[Mode], Iterable[Prepared]], report: Path | None) -> Answer:
+    """A run from its manifest to its files; what is printed at the end comes back."""
+    said_compiling(context)
+    run = new_run(context.home, manifest_of(context, inputs, command, feed_name), context.clock.now_ns())
+    started = stopwatch_ns()
+    with run.journal() as journal:
+        outcome = drive(make_feed(Mode(end_ns=inputs.end_ns)), inputs.plan, journal, sync=feed_name == "replay")
+        engine_done = stopwatch_ns()
+        metrics = write_results(run, inputs, outcome)
+        run = finish_run(run, journal, iso(context.clock.now_ns()))
+    write_atomic(run.folder / "timing.jsonl", (json.dumps({"engine_ns": engine_done - started, "whole_ns": stopwatch_ns() - started}) + "\n").encode())
+    counted = note_trial(context, run, inputs, outcome, metrics)
+    page = _page(context, run, report)
+    data = {
+        "run_id": run.run_id, "fingerprint": run.manifest.fingerprint, "trades": metrics.get("trades", 0), "metrics": metrics, "report": page,
+        "refusals": dict(outcome.refusals), "passed_over": dict(sorted(outcome.passed_over.items())), "snapshot": run.manifest.snapshot,
+        "trial": counted.number, "new_trial": counted.new, "synthetic": run.manifest.synthetic, "records": run.manifest.records,
+    }
+    return Answer(data, lambda console: _show(console, run, page))
+
+
+def write_results(run: Run, inputs: Inputs, outcome: Outcome) -> dict[str, Any]:
+    """trades.parquet, equity.parquet and metrics.json of a run; gives the metrics."""
+    import polars as pl
+
+    from pse.research.market import daily_closes
+    from pse.research.metrics import MetricsSpec, compute_metrics
+
+    trades, equity = outcome.trades(), outcome.equity()
+    first = inputs.plan.instruments[0]
+    spec = MetricsSpec(capital=inputs.plan.capital, seed=inputs.settings.seed, hour_tz=inputs.bars[0].sessions.tz,
+                       sessions_per_year=365.0 if first.calendar == "24/7" else 252.0,
+                       point_values={i.symbol: i.point_value for i in (*inputs.plan.instruments, *inputs.plan.micros.values())})
+    closes = pl.concat([daily_closes(one.between(inputs.start_ns, inputs.end_ns)) for one in inputs.bars])
+    metrics = compute_metrics(trades, equity, spec, dict(outcome.refusals), closes)
+    metrics |= {"passed_over": dict(sorted(outcome.passed_over.items())), "gates_not_evaluated": sorted(outcome.silent)}
+    _parquet(run.folder / "trades.parquet", trades)
+    _parquet(run.folder / "equity.parquet", equity)
+    write_json(run.folder / METRICS, metrics)
+    return metrics
+
+
+def _parquet(path: Path, table: pl.DataFrame) -> None:
+    buffer = BytesIO()
+    table.write_parquet(buffer)
+    write_atomic(path, buffer.getvalue())
+
+
+def note_trial(context: Context, run: Run, inputs: Inputs, outcome: Outcome, metrics: Mapping[str, Any]) -> Any:
+    """One line in the trial ledger, by itself: every finished look at data counts."""
+    import polars as pl
+
+    sessions = outcome.equity().filter(pl.col("kind") == "session")
+    money = np.concatenate([[inputs.plan.capital], sessions["equity_usd"].to_numpy()])
+    returns = np.diff(money) / money[:-1]
+    trial = Trial(fingerprint=run.manifest.fingerprint, snapshot=run.manifest.snapshot, symbols=inputs.plan.symbols, window=(inputs.start_ns, inputs.end_ns),
+                  settings_hash=run.manifest.settings_hash, desk=inputs.plan.name, trades=int(metrics.get("trades") or 0), sharpe=metrics.get("sharpe"))
+    return append_trial(context.home, trial, sessions["session_date"].to_numpy().astype(np.int32), returns, context.clock.now_ns())
+
+
+def _page(context: Context, run: Run, report: Path | None) -> str | None:
+    if report is None:
+        return None
+    from pse.commands.report import write_page
+
+    return str(write_page(context, run, report))
+
+
+def _show(console: Console, run: Run, page: str | None) -> None:
+    from pse.reports.summary import show_summary
+    from pse.reports.view import read_run
+
+    places = {"run": run.folder} | ({"report": page} if page else {})
+    show_summary(console, read_run(run.folder), places)
+    from rich.text import Text
+
+    hint = "" if page else f"  ·  pse report {run.run_id}"
+    console.print(Text(f"check it: pse prove {run.run_id}{hint}", style="dim"), soft_wrap=True)
+
+
+def again(context: Context, manifest: Manifest, folder: Path, make_feed: Callable[[Inputs, Mode], Iterable[Prepared]]) -> Path:
+    """The journal of a run like the manifest's, written into `folder` with a manifest of its own beside it."""
+    settings = Settings.from_tree(manifest.settings)
+    inputs = gather(context, settings, manifest.symbols, manifest.start_ns, manifest.end_ns, load_snapshot(context.home, manifest.snapshot))
+    fresh = manifest_of(context, inputs, manifest.command, manifest.feed or "")
+    write_json(folder / "manifest.json", fresh.model_dump(mode="json"))
+    path = folder / "journal.jsonl"
+    with Journal(path, inputs.fingerprint, lock=folder / "journal.lock") as journal:
+        drive(make_feed(inputs, Mode(end_ns=inputs.end_ns)), inputs.plan, journal)
+    return path
+
+
+def only_rules(agents: str) -> None:
+    """Refuses a judge that is not there."""
+    if agents != "rules":
+        raise RequestError(f"--agents {agents!r} is not one of rules; plain rules decide in this version")

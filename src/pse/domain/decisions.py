@@ -1,0 +1,71 @@
+"""What passes the door between the engine and whoever decides: a briefing in, a deliberation out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+Word = Literal["APPROVE", "MODIFY", "REJECT", "HOLD"]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A setup that has passed the gates before the verdict, as it is shown.  Prices as traded."""
+
+    setup_id: str
+    symbol: str
+    tactic: str
+    direction: str
+    grade: str
+    entry: float
+    stop: float
+    target: float | None
+    quality: float
+    evidence: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Briefing:
+    """All that may be known at a decision.  `candidates` stand in rank order; `context` names columns of the decision row; moments are ns UTC."""
+
+    symbol: str
+    known_at: int
+    candidates: tuple[Candidate, ...]
+    context: Mapping[str, float | None]
+    account: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The word on one candidate.  An edit may only shrink: `size_factor` at most 1, a tighter stop, a nearer target; None leaves a price alone."""
+
+    word: Word
+    size_factor: float = 1.0
+    direction: int = 0
+    entry: float | None = None
+    stop: float | None = None
+    target: float | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Deliberation:
+    """One verdict a candidate, in the briefing's order, and the record of how they came about.
+
+    `body` is journaled as it stands.  `latency_ns` 0: the desk's own.  `failed`: the judge could not answer; every verdict is then HOLD.
+    """
+
+    verdicts: tuple[Verdict, ...]
+    body: Mapping[str, Any] = field(default_factory=dict)
+    latency_ns: int = 0
+    cost_usd: float = 0.0
+    failed: bool = False
+
+
+class Decide(Protocol):
+    """The one door: rules, a tape of an earlier run, or language-model passes."""
+
+    def __call__(self, briefing: Briefing) -> Deliberation:
+        """The verdicts on a briefing; a failure is a deliberation that holds, never an exception."""
+        ...

@@ -1,0 +1,139 @@
+"""A desk made ready to run: instruments, tactics and limits resolved, and the records that the kernels read them from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pse.domain.bars import timeframe_ns
+from pse.domain.errors import BadConfig
+from pse.domain.instruments import Instrument
+from pse.domain.sessions import MINUTE_NS
+from pse.engine.state import Shape
+from pse.features.build import FeatureSpec
+from pse.kernels import codes
+from pse.kernels.contract import NEVER
+from pse.kernels.state import INSTRUMENT_DTYPE, MAX_TAIL_DAYS, POLICY_DTYPE
+from pse.risk.fills import FillPolicy
+from pse.risk.policy import RiskPolicy
+from pse.settings import Settings
+from pse.tactics.scan import Tactic
+
+SECOND_NS = 1_000_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class DeskPlan:
+    """Everything that a run needs to know before it sees a bar."""
+
+    name: str
+    symbols: tuple[str, ...]
+    instruments: tuple[Instrument, ...]
+    micros: Mapping[str, Instrument]
+    tactics: Mapping[str, Tactic]
+    spec: FeatureSpec
+    base_timeframe: str
+    decision_timeframe: str
+    warmup_sessions: int
+    risk: RiskPolicy
+    fills: FillPolicy
+    account: str
+    currency: str
+    capital: float
+
+    @property
+    def shape(self) -> Shape:
+        return Shape(len(self.symbols), len(self.tactics))
+
+
+def desk_plan(settings: Settings, symbols: Sequence[str] = ()) -> DeskPlan:
+    """The chosen desk, narrowed to `symbols` if there are any.  Raises `BadConfig` for what cannot be traded together."""
+    desk = settings.chosen
+    symbols = tuple(symbols) or desk.symbols
+    instruments = tuple(settings.instrument(s) for s in symbols)
+    for instrument in instruments:
+        if instrument.currency != settings.account.currency:
+            raise BadConfig(f"{instrument.symbol} is quoted in {instrument.currency} and the account is kept in {settings.account.currency}; a desk trades one "
+                            f"currency and no rate is configured. Run with `--set account.currency={instrument.currency}` or choose another symbol.")
+    if settings.risk.tail.days > MAX_TAIL_DAYS:
+        raise BadConfig(f"risk_policies.{desk.risk}.tail.days is {settings.risk.tail.days}; at most {MAX_TAIL_DAYS} daily returns are weighed")
+    if timeframe_ns(desk.decision_timeframe) % timeframe_ns(desk.base_timeframe):
+        raise BadConfig(f"desks.{settings.desk}.decision_timeframe {desk.decision_timeframe} is not a multiple of base_timeframe {desk.base_timeframe}; "
+                        f"decision bars are made from base bars, write a multiple")
+    micros = {i.symbol: settings.instrument(i.micro) for i in instruments if i.micro}
+    return DeskPlan(
+        name=settings.desk, symbols=symbols, instruments=instruments, micros=micros, tactics=settings.tactics(), spec=settings.feature_spec(),
+        base_timeframe=desk.base_timeframe, decision_timeframe=desk.decision_timeframe, warmup_sessions=desk.warmup_sessions, risk=settings.risk,
+        fills=settings.fill_policy, account=settings.account.name, currency=settings.account.currency, capital=settings.account.capital)
+
+
+@dataclass(frozen=True)
+class Mode:
+    """How the engine is driven, and the window it may trade in; times ns UTC."""
+
+    end_ns: int = int(NEVER)
+    entries_from: int = 0
+    entries_until: int = int(NEVER)
+    ask: bool = False              # pause at candidates instead of deciding by rules inside
+    external: bool = False         # a broker outside matches; fills come as inputs
+    close_at_end: bool = True
+    end_reason: str = "RUN_END"
+    trades_only: bool = False      # tell trades and sessions, no gates or orders
+
+
+def policy_record(plan: DeskPlan, mode: Mode) -> np.ndarray:
+    """POLICY_DTYPE[1] of the desk's limits: an argument of the kernel, so another value compiles nothing."""
+    risk, fills = plan.risk, plan.fills
+    limits, gates, tail, breakers, run = risk.limits, risk.gates, risk.tail, risk.breakers, risk.plan
+    decision_ns = timeframe_ns(plan.decision_timeframe)
+    values: dict[str, Any] = {
+        "match": codes.EXTERNAL if mode.external else codes.SIMULATED, "decide": codes.ASK_OUTSIDE if mode.ask else codes.RULES_INSIDE,
+        "events": codes.EVENTS_TRADES if mode.trades_only else codes.EVENTS_FULL,
+        "on_end": codes.CLOSE_LAST_BAR if mode.close_at_end else codes.KEEP, "end_reason": codes.REASONS.index(mode.end_reason),
+        "entries_from": mode.entries_from, "entries_until": mode.entries_until, "end": mode.end_ns,
+        "decision_ns": decision_ns, "latency_ns": int(fills.decision_latency_ms * 1e6),
+        "through_ticks": fills.through_ticks, "volume_share": fills.volume_share, "slippage_factor": fills.slippage_factor,
+        "max_risk": limits.max_risk_per_trade, "r_unit": limits.r_unit, "max_daily_loss": limits.max_daily_loss, "max_concurrent": limits.max_concurrent_risk,
+        "max_gross": limits.max_gross_notional, "max_symbol": limits.max_symbol_notional, "max_quantity": limits.max_quantity,
+        "max_group": limits.max_group_positions, "allow_short": limits.allow_short, "allow_micro": limits.allow_micro,
+        "min_confidence": gates.min_confidence, "min_reward_r": gates.min_reward_r,
+        "max_age_ns": int(gates.max_age_bars * decision_ns + gates.max_age_extra_s * SECOND_NS), "max_slippage_r": gates.max_slippage_r,
+        "session_left_ns": int(gates.session_left_min * MINUTE_NS), "spread_base": gates.spread_base_ticks, "spread_tolerance": gates.spread_tolerance_ticks,
+        "max_latency_ms": gates.max_latency_ms, "ev_min": gates.ev_min_r, "ev_prior_r": gates.ev_prior_r, "ev_prior_n": gates.ev_prior_trades,
+        "ev_decay": 0.5 ** (1.0 / gates.ev_half_life_days), "ev_scratch": gates.ev_scratch_r,
+        "cooldown_entry_ns": int(gates.cooldown_entry_bars * decision_ns), "cooldown_stop_ns": int(gates.cooldown_stop_bars * decision_ns),
+        "max_losses": gates.max_consecutive_losses, "var95": tail.var95, "es975": tail.es975, "tail_days": tail.days, "tail_min_days": tail.min_days,
+        "tail_stop_factor": tail.stop_factor, "data_score_min": breakers.data_score_min, "data_recovery": breakers.data_recovery_bars,
+        "equity_drawdown": breakers.equity_drawdown, "equity_recovered": breakers.equity_recovered, "equity_retrip": breakers.equity_retrip,
+        "auto_ack_days": breakers.auto_ack_days, "llm_failures": breakers.llm_failures, "llm_timeout_ns": int(breakers.llm_timeout_s * SECOND_NS),
+        "llm_timeout_cap_ns": int(breakers.llm_timeout_cap_s * SECOND_NS), "llm_successes": breakers.llm_successes,
+        "breakeven_r": run.breakeven_at_r, "breakeven_ticks": run.breakeven_plus_ticks, "partial": run.partial_fraction, "trail_swing": run.trail == "swing",
+        "stale_bars": run.stale_bars, "stale_mfe_r": run.stale_mfe_r, "flat_session": run.flat_at_session_end,
+        "flat_before_ns": int(run.flat_before_min * MINUTE_NS),
+    }
+    record = np.zeros(1, POLICY_DTYPE)
+    unset = set(record.dtype.names or ()) - set(values)
+    assert not unset, unset
+    for name, value in values.items():
+        record[name] = value
+    return record
+
+
+def instrument_records(plan: DeskPlan) -> np.ndarray:
+    """INSTRUMENT_DTYPE[symbols] in the desk's order; groups are numbered by name."""
+    groups = sorted({i.group for i in plan.instruments if i.group})
+    out = np.zeros(len(plan.instruments), INSTRUMENT_DTYPE)
+    for row, instrument in zip(out, plan.instruments, strict=True):
+        row["tick"], row["lot"], row["point_value"] = instrument.tick, instrument.lot_step, instrument.point_value
+        row["fee_unit"], row["fee_bps"], row["min_notional"] = instrument.fees.per_unit, instrument.fees.basis_points, instrument.min_notional
+        row["slippage_ticks"], row["tradable"] = instrument.slippage_ticks, instrument.tradable
+        row["stop_cap"] = np.nan if instrument.stop_cap_points is None else instrument.stop_cap_points
+        row["group"] = groups.index(instrument.group) if instrument.group else -1
+        micro = plan.micros.get(instrument.symbol)
+        if micro is not None:
+            row["has_micro"], row["micro_point_value"], row["micro_lot"] = 1, micro.point_value, micro.lot_step
+            row["micro_fee_unit"] = micro.fees.per_unit
+    return out

@@ -1,0 +1,46 @@
+"""Where steps come from: all of history at once, or one closed bar after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+
+from pse.domain.bars import Bars, timeframe_ns
+from pse.engine.desk import DeskPlan, Mode
+from pse.engine.prepare import Prepared, grown, prepare
+
+Progress = Callable[[int, int], None]
+
+
+def historical_feed(prepared: Prepared) -> Iterator[Prepared]:
+    """The whole window as one step."""
+    yield prepared
+
+
+def live_feed(plan: DeskPlan, bars: Sequence[Bars], mode: Mode, start_ns: int, progress: Progress | None = None) -> Iterator[Prepared]:
+    """One step an instant, as bars close: at each only what is known by then is prepared, from the run's anchor on, by the same function as in a backtest.
+
+    `bars` is a recording that is played back.  Features are made anew where a decision bar closes; between two decisions only the time line grows.
+    """
+    moments, decisions = instants(plan, bars, start_ns, mode.end_ns)
+    known: Prepared | None = None
+    for done, (now, decides) in enumerate(zip(moments.tolist(), decisions.tolist(), strict=True), 1):
+        visible = [one[:int(np.searchsorted(one.ts_close, now, side="right"))] for one in bars]
+        known = prepare(plan, visible, mode, start_ns, now) if known is None or decides else grown(known, visible, start_ns, now)
+        yield known
+        if progress is not None:
+            progress(done, moments.size)
+
+
+def instants(plan: DeskPlan, bars: Sequence[Bars], start_ns: int, end_ns: int) -> tuple[np.ndarray, np.ndarray]:
+    """Moments in (start, end] at which a base or decision bar of any symbol closes, and the end: int64 rising; and whether a decision bar closes, bool."""
+    decision_ns = timeframe_ns(plan.decision_timeframe)
+    closes, decisions = [], []
+    for one in bars:
+        part = one.between(start_ns, end_ns)
+        decisions.append(np.minimum((part.ts_open // decision_ns + 1) * decision_ns, part.sessions.close_ns[part.session]))
+        closes.append(part.ts_close)
+    moments = np.unique(np.concatenate([*closes, *decisions, np.array([end_ns])]))
+    moments = moments[(moments > start_ns) & (moments <= end_ns)]
+    return moments, np.isin(moments, np.concatenate(decisions))

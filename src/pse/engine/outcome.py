@@ -1,0 +1,83 @@
+"""What a run leaves behind besides its journal: the table of trades, the equity at each session's end and trade, and what was refused by which gate."""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from pse.domain.setups import DIRECTIONS, GRADES, NAMESPACE
+from pse.engine.loop import Batch
+from pse.engine.prepare import Prepared
+from pse.engine.records import contract_of, money, price
+from pse.kernels import codes as c
+from pse.research.trade_stats import EQUITY_SCHEMA, TRADE_SCHEMA
+
+MADE_ENTRY = ("", "MARKET", "OPEN", "LIMIT", "", "", "OPEN")          # by fill kind; an open beyond the stop is an open
+
+
+class Outcome:
+    """Collects batches of a run."""
+
+    def __init__(self) -> None:
+        self._trades: list[dict[str, Any]] = []
+        self._equity: list[tuple[Any, ...]] = []
+        self.refusals: Counter[str] = Counter()
+        self.passed_over: Counter[str] = Counter()
+        self.silent: set[str] = set()
+
+    def take(self, batch: Batch) -> None:
+        """Adds what a batch tells."""
+        for trade in batch.trades:
+            self._trades.append(_trade(batch.prepared, trade))
+            self._equity.append((int(trade["exit_ts"]), int(trade["day"]), "trade", money(float(trade["equity"])), money(float(trade["balance"])), 0, 0))
+        events = batch.events
+        for row in events[events["kind"] == c.E_SESSION]:
+            self._equity.append((int(row["ts"]), int(row["i"]), "session", money(float(row["a"])), money(float(row["b"])), int(row["j"]), int(row["k"])))
+        gates = events[events["kind"] == c.E_GATES]
+        self.silent.update(c.GATES[gate] for gate in np.unique(gates["j"][gates["code"] == c.R_NOT_EVALUATED]))
+        self._refused(gates)
+        over = events[events["kind"] == c.E_PASSED_OVER]
+        for code, setup in zip(over["code"].tolist(), over["setup"].tolist(), strict=True):
+            self.passed_over[str(batch.prepared.evidence[setup]["code"]) if code == c.R_TACTIC else c.REASONS[code]] += 1
+
+    def _refused(self, gates: np.ndarray) -> None:
+        """The first gate that said no to each setup, stage and contract."""
+        said_no = gates[gates["k"] == 0]
+        if not said_no.size:
+            return
+        key = np.stack([said_no["setup"], said_no["i"], said_no["c"].astype(np.int64)], axis=1)
+        _, first = np.unique(key, axis=0, return_index=True)
+        self.refusals.update(c.GATES[gate] for gate in said_no["j"][first].tolist())
+
+    def trades(self) -> pl.DataFrame:
+        """One row a closed round trip, in order of exit."""
+        return pl.DataFrame(self._trades, schema=TRADE_SCHEMA).sort("ts_exit", "ts_entry", "trade_id")
+
+    def equity(self) -> pl.DataFrame:
+        """One row a session end and a closed trade, in order of time."""
+        return pl.DataFrame(self._equity, schema=EQUITY_SCHEMA, orient="row").sort("ts", maintain_order=True)
+
+
+def _trade(prepared: Prepared, trade: np.ndarray) -> dict[str, Any]:
+    setup = int(trade["setup"])
+    setup_id = prepared.setup_ids[setup]
+    plan_id = str(uuid.uuid5(NAMESPACE, f"plan|{prepared.plan.account}|{setup_id}"))
+    names = list(prepared.plan.tactics)
+    tactic = names[int(trade["tactic"])]
+    return {
+        "trade_id": str(uuid.uuid5(NAMESPACE, f"trade|{plan_id}")), "setup_id": setup_id, "plan_id": plan_id,
+        "symbol": prepared.plan.symbols[int(trade["symbol"])], "contract": contract_of(prepared, int(trade["symbol"]), int(trade["micro"])),
+        "tactic": tactic, "label": prepared.plan.tactics[tactic].label, "grade": GRADES[int(trade["grade"])],
+        "direction": DIRECTIONS[int(trade["direction"])], "quantity": float(trade["quantity"]), "ts_setup": int(trade["decided_at"]),
+        "ts_entry": int(trade["entry_ts"]), "ts_exit": int(trade["exit_ts"]), "session_date": int(trade["day"]),
+        "entry_kind": MADE_ENTRY[int(trade["entry_kind"])], "entry_price": price(float(trade["entry"])), "exit_price": price(float(trade["exit"])),
+        "stop_initial": price(float(trade["stop"])), "target": price(float(trade["target"])), "target2": price(float(trade["target2"])),
+        "risk_points": price(float(trade["risk_points"])), "risk_usd": money(float(trade["risk_usd"])), "gross_usd": money(float(trade["gross"])),
+        "fees_usd": money(float(trade["fees"])), "slippage_usd": money(float(trade["slippage"])), "net_usd": money(float(trade["net"])),
+        "r_net": float(trade["r"]), "mae_r": float(trade["mae_r"]), "mfe_r": float(trade["mfe_r"]), "bars_held": int(trade["bars_held"]),
+        "exit_reason": c.REASONS[int(trade["reason"])], "exits": int(trade["exits"]), "quality": float(trade["quality"]), "ambiguous": bool(trade["ambiguous"]),
+    }

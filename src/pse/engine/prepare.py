@@ -1,0 +1,149 @@
+"""From bars to what the engine reads: features, setups, context rows and one time line.
+
+Pure: the same bars give the same tape, and more bars only add to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from pse.domain.bars import Bars
+from pse.domain.errors import BadBars
+from pse.domain.setups import Setups, setup_id
+from pse.engine.desk import DeskPlan, Mode, instrument_records, policy_record
+from pse.features.build import Features, build
+from pse.features.context import context_rows
+from pse.kernels.book import Tape, World
+from pse.kernels.contract import C_DAILY_ROW, REFUSED, SETUP_DTYPE
+from pse.kernels.state import BAR_BLACKOUT, BAR_ROLL
+from pse.risk.blackouts import intervals
+from pse.tactics.scan import Scan, scan_desk
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A desk's window as arrays.  `until_ns`: every instant at or before it is in here.  `evidence[i]` belongs to setup row i."""
+
+    plan: DeskPlan
+    mode: Mode
+    tape: Tape
+    world: World
+    evidence: tuple[dict[str, object], ...]
+    setup_ids: tuple[str, ...]
+    features: tuple[Features, ...]
+    until_ns: int
+
+
+def prepare(plan: DeskPlan, bars: Sequence[Bars], mode: Mode, start_ns: int, until_ns: int) -> Prepared:
+    """Everything known at `until_ns`, for decisions and bars inside [start_ns, mode.end_ns).
+
+    bars[i]: base bars of symbol i from the run's anchor on, none closing after `until_ns`.
+    """
+    features = tuple(build(one, instrument, plan.spec, until_ns) for one, instrument in zip(bars, plan.instruments, strict=True))
+    scan = scan_desk(list(plan.tactics.values()), features, plan.instruments)
+    blackouts = intervals(plan.risk.gates.blackouts, start_ns, min(until_ns, mode.end_ns) + 1)
+    row_ts, row_symbol, context = _rows(plan, features, blackouts, start_ns, mode.end_ns)
+    returns = _returns(features, row_symbol, context)
+    setups, evidence = _setups(scan, row_ts, row_symbol)
+    world = World(row_ts, row_symbol, context, setups, returns, instrument_records(plan), policy_record(plan, mode))
+    names, tactics = plan.symbols, tuple(plan.tactics)
+    ids = tuple(setup_id(names[row["symbol"]], tactics[row["tactic"]], int(row["direction"]), int(row["ts"]), _objects(facts))
+                for row, facts in zip(setups, evidence, strict=True))
+    return Prepared(plan, mode, _tape(bars, blackouts, start_ns, mode.end_ns), world, evidence, ids, features, until_ns)
+
+
+def grown(known: Prepared, bars: Sequence[Bars], start_ns: int, until_ns: int) -> Prepared:
+    """The same decisions with a longer time line: between two decision bars nothing else changes."""
+    blackouts = intervals(known.plan.risk.gates.blackouts, start_ns, min(until_ns, known.mode.end_ns) + 1)
+    return replace(known, tape=_tape(bars, blackouts, start_ns, known.mode.end_ns), until_ns=until_ns)
+
+
+def _objects(evidence: dict[str, object]) -> tuple[str, ...]:
+    named = evidence.get("objects", ())
+    return tuple(str(one) for one in named) if isinstance(named, list | tuple) else ()
+
+
+def _rows(plan: DeskPlan, features: Sequence[Features], blackouts: list[tuple[int, int]], start_ns: int,
+          end_ns: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Decision times, symbols and context inside the window, sorted by time, then the desk's order."""
+    found = [context_rows(one, instrument, blackouts) for one, instrument in zip(features, plan.instruments, strict=True)]
+    keep = [(ts > start_ns) & (ts < end_ns) for ts, _ in found]
+    if len(found) == 1:
+        lo, hi = np.searchsorted(found[0][0], start_ns, side="right"), np.searchsorted(found[0][0], end_ns)
+        ts = np.ascontiguousarray(found[0][0][lo:hi])
+        return ts, np.zeros(ts.size, np.int64), np.ascontiguousarray(found[0][1][lo:hi])
+    ts = np.concatenate([one[mask] for (one, _), mask in zip(found, keep, strict=True)])
+    symbol = np.concatenate([np.full(int(mask.sum()), i, np.int64) for i, mask in enumerate(keep)])
+    context = np.concatenate([rows[mask] for (_, rows), mask in zip(found, keep, strict=True)])
+    order = np.lexsort((symbol, ts))
+    return ts[order], symbol[order], np.ascontiguousarray(context[order])
+
+
+def _returns(features: Sequence[Features], row_symbol: np.ndarray, context: np.ndarray) -> np.ndarray:
+    """Daily returns of all symbols on the days that any of them has, float64[days, symbols]; DAILY_ROW is renumbered to those days."""
+    if len(features) == 1:
+        return np.ascontiguousarray(features[0].daily_returns.reshape(-1, 1))
+    days = np.unique(np.concatenate([one.daily.session_date for one in features]))
+    table = np.full((days.size, len(features)), np.nan)
+    for i, one in enumerate(features):
+        at = np.searchsorted(days, one.daily.session_date)
+        table[at, i] = one.daily_returns
+        mine = row_symbol == i
+        known = context[mine, C_DAILY_ROW].astype(np.int64)
+        last = np.where(known > 0, at[np.maximum(known - 1, 0)] + 1 if at.size else 0, 0)
+        context[mine, C_DAILY_ROW] = last
+    return table
+
+
+def _setups(scan: Scan, row_ts: np.ndarray, row_symbol: np.ndarray) -> tuple[np.ndarray, tuple[dict[str, object], ...]]:
+    """Setups of the window with the refused finds among them, sorted by time and symbol, and their evidence."""
+    found: Setups = scan.setups
+    refused = np.zeros(len(scan.rejected), SETUP_DTYPE)
+    for row, body in zip(refused, scan.rejected, strict=True):
+        row["ts"], row["symbol"], row["tactic"], row["kind"], row["direction"] = body["ts"], body["symbol"], body["tactic"], REFUSED, body["direction"]
+    rows = np.concatenate([found.rows, refused])
+    facts = [*found.evidence, *scan.rejected]
+    inside = np.zeros(rows.size, bool)
+    for symbol in np.unique(rows["symbol"]):
+        mine = rows["symbol"] == symbol
+        instants = row_ts[row_symbol == symbol]
+        at = np.minimum(np.searchsorted(instants, rows["ts"][mine]), max(instants.size - 1, 0))
+        inside[mine] = instants[at] == rows["ts"][mine] if instants.size else False
+    order = np.lexsort((np.arange(rows.size), rows["symbol"], rows["ts"]))
+    order = order[inside[order]]
+    rows = rows[order]
+    rows["evidence"] = np.arange(rows.size)
+    return rows, tuple(facts[i] for i in order)
+
+
+def _tape(bars: Sequence[Bars], blackouts: list[tuple[int, int]], start_ns: int, end_ns: int) -> Tape:
+    """Base bars of all symbols with start_ns <= ts_open and a close at or before the end, by close, then the desk's order."""
+    cut = []
+    for one in bars:
+        part = one.between(start_ns, end_ns)
+        if len(part) and part.ts_close[-1] > end_ns:
+            part = part[:int(np.searchsorted(part.ts_close, end_ns, side="right"))]
+        if part.ts_close.size > 1 and (np.diff(part.ts_close) <= 0).any():
+            raise BadBars(f"{one.symbol} {one.timeframe}: bars close out of order; sessions overlap. Check the calendar of the instrument.")
+        cut.append(part)
+    parts = [_columns(part, symbol, blackouts) for symbol, part in enumerate(cut)]
+    if len(parts) == 1:
+        return Tape(*parts[0])
+    joined = [np.concatenate(columns) for columns in zip(*parts, strict=True)]
+    order = np.lexsort((joined[2], joined[0], joined[1]))
+    return Tape(*(np.ascontiguousarray(column[order]) for column in joined))
+
+
+def _columns(part: Bars, symbol: int, blackouts: list[tuple[int, int]]) -> tuple[np.ndarray, ...]:
+    flags = np.where(part.roll, np.int16(BAR_ROLL), np.int16(0))
+    for begin, stop in blackouts:
+        lo, hi = np.searchsorted(part.ts_open, (begin, stop))
+        flags[lo:hi] |= BAR_BLACKOUT
+    own = {name: np.require(getattr(part, name), requirements=("C", "W"))        # a read-only array is another type to numba, compiled anew
+           for name in ("ts_open", "ts_close", "open", "high", "low", "close", "volume")}
+    prices = (own[name] for name in ("open", "high", "low", "close", "volume"))
+    return (own["ts_open"], own["ts_close"], np.full(len(part), symbol, np.int16), *prices,
+            part.session_date.astype(np.int32), flags)

@@ -1,0 +1,215 @@
+"""From the engine's event table to the lines of the journal.  One renderer for every driver, so the same events are the same bytes.
+
+Engine time stands on every line; prices are as traded; nothing here depends on how often the log was emptied.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import uuid
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from pse.agents.rules import record as rules_record
+from pse.domain.setups import DIRECTIONS, GRADES, NAMESPACE
+from pse.engine.prepare import Prepared
+from pse.kernels import codes as c
+from pse.kernels.contract import ENTER
+from pse.kernels.select import KEPT
+
+Line = tuple[str, int, dict[str, Any]]
+PRICE_DIGITS = 10
+MONEY_DIGITS = 6
+SETUP_KINDS = ("", "ENTER", "EXIT", "CANCEL", "AMEND", "REFUSED")
+STATUS = ("KEPT", "SAME_IDEA", "CONFLICT")
+
+
+def price(value: float) -> float | None:
+    """A price without the noise of the tick grid's multiplication; None for NaN."""
+    return round(value, PRICE_DIGITS) if value == value else None
+
+
+def money(value: float) -> float:
+    return round(value, MONEY_DIGITS)
+
+
+def order_ref(account: str, plan_id: str, version: int, leg: str) -> str:
+    """The reference under which an order is known everywhere: the same plan sends the same one again."""
+    digest = hashlib.sha256("|".join((account, plan_id, str(version), leg)).encode()).digest()
+    return base64.b32encode(digest).decode()[:20]
+
+
+class Renderer:
+    """Turns events into journal lines, remembering plans and their latest order references between calls."""
+
+    def __init__(self) -> None:
+        self._plans: dict[int, tuple[str, str, str]] = {}          # number -> (plan id, setup id, contract)
+        self._refs: dict[tuple[int, int], str] = {}                # (number, leg) -> latest reference
+        self._asked: tuple[str, ...] = ()                          # candidates of the question that was put last
+
+    def lines(self, prepared: Prepared, events: np.ndarray, trades: np.ndarray, deliberations: Mapping[tuple[int, int], Mapping[str, Any]]) -> Iterator[Line]:
+        """Lines of a batch of events.  `trades`: the batch's closed trades.  `deliberations` by (time, symbol): what was said through the door."""
+        columns = [events[name].tolist() for name in events.dtype.names or ()]
+        rows = list(zip(*columns, strict=True))
+        closed = {int(number): trade for number, trade in zip(trades["number"].tolist(), trades, strict=True)}
+        at = 0
+        while at < len(rows):
+            row = rows[at]
+            kind = row[0]
+            width = _group(rows, at) if kind in (c.E_GATES, c.E_ASK) else 1
+            yield c.EVENTS[kind], row[1], _BODIES[kind](self, prepared, rows[at:at + width], closed, deliberations)
+            at += width
+
+    def plan(self, prepared: Prepared, row: tuple[Any, ...]) -> tuple[str, str, str]:
+        """(plan id, setup id, contract) of the plan that an event speaks of."""
+        number = row[4]
+        known = self._plans.get(number)
+        if known is None:
+            setup = prepared.setup_ids[row[3]]
+            account = prepared.plan.account
+            plan_id = str(uuid.uuid5(NAMESPACE, f"plan|{account}|{setup}"))
+            micro = row[8] if row[0] == c.E_PLAN else 0
+            known = (plan_id, setup, contract_of(prepared, row[2], micro))
+            self._plans[number] = known
+        return known
+
+    # --- one kind a method; `rows` are the events of the line -------------------------------------------------------------------------------
+
+    def session(self, prepared: Prepared, rows: list[Any], closed: Any, said: Any) -> dict[str, Any]:
+        row = rows[0]
+        return {"session_date": row[6], "equity_usd": money(row[9]), "balance_usd": money(row[10]), "fees_usd": money(row[11]), "charges_usd": money(row[12]),
+                "market_minutes": row[7], "session_minutes": row[8]}
+
+    def setup(self, prepared: Prepared, rows: list[Any], closed: Any, said: Any) -> dict[str, Any]:
+        row = rows[0]
+        found = prepared.world.setups[row[3]]
+        body = {**_head(prepared, row), "kind": SETUP_KINDS[row[6]], "direction": DIRECTIONS[int(found["direction"])], "grade": GRADES[int(found["grade"])],
+                "evidence": prepared.evidence[row[3]]}
+        if row[6] == ENTER:
+            tactic = list(prepared.plan.tactics.values())[int(found["tactic"])]
+            body |= {"label": tactic.label, "version": tactic.version, "order_type": c.ORDER_TYPES[int(found["order_type"])],
+                     "entry": price(float(found["entry"])), "stop": price(float(found["stop"])), "target": price(float(found["target"])),
+                     "target2": price(float(found["target2"])), "size_multiple": float(found["size_multiple"]), "quality": float(found["quality"]),
+                     "confidence": float(found["confidence"]), "valid_until": int(found["valid_until"]), "rank": row[9],
+                     "selection": "KEPT" if row[7] == KEPT else STATUS[row[7]]}
+        return body
+
+    def passed_over(self, prepared: Prepared, rows: list[Any], closed: Any, said: Any) -> dict[str, Any]:
+        row = rows[0]
+        body = {**_head(prepared, row), "reason": c.REASONS[row[5]]}
+        if row[5] == c.R_TACTIC:
+            facts = prepared.evidence[row[3]]
+            body |= {"reason": facts["code"], "by": "tactic", "direction": DIRECTIONS[int(facts["direction"])],                # type: ignore[call-overload]
+                     "evidence": {key: value for key, value in facts.items() if key not in ("ts", "symbol", "tactic", "code", "direction")}}
+        return body
+
+    def gates(self, prepared: Prepared, rows: list[Any], closed: Any, said: Any) -> dict[str, Any]:
+        row = rows[0]
+        return {"setup_id": prepared.setup_ids[row[3]], "symbol": prepared.plan.symbols[row[2]], "stage": c.STAGES[row[6]],
+                "contract": contract_of(prepared, row[2], int(row[11])),
+                "gates": [[c.GATES[one[7]], one[8] == 1, _measure(one[9]), _measure(one[10]), c.REASONS[one[5]]] for one in rows]}
+
+    def ask(self, prepared: Prepared, rows: list[Any], closed: Any, said: Any) -> dict[str, Any]:
+        self._asked = tuple(prepared.setup_ids[row[3]] for row in rows)
+        return {"symbol": prepared.plan.symbols[rows[0][2]], "candidates": list(self._asked)}
+
+    def deliberation(self, prepared: Prepared, rows: list[Any], closed: Any, said: Mapping[tuple[int, int], Mapping[str, Any]]) -> dict[str, Any]:
+        row = rows[0]
+        spoken = said.get((row[1], row[2]))
+        return {"symbol": prepared.plan.symbols[row[2]], **(spoken if spoken is not None else rules_record(self._asked))}
+
+    def decision(self, prepared: Prepared, rows: list[Any], closed: Any, said: Any) -> dict[str, Any]:
+        row = rows[0]
+        plan_id = str(uuid.uuid5(NAMESPACE, f"plan|{prepared.plan.account}|{prepared.setup_ids[row[3]]}")) if row[4] >= 0 else None
+        return {**_head(prepared, row), "decision": c.VERDICTS[row[6]], "verdict": c.VERDICTS[row[7]], "reason": c.REASONS[row[5]], "rank": row[8],
+                "quantity": row[9], "entry": price(row[10]), "stop": price(row[11]), "target": price(row[12]), "size_factor": row[13],
+                "direction": DIRECTIONS[int(row[14])], "plan_id": plan_id}
+
+    def order(self, prepared: Prepared, rows: list[Any], closed: Any, said: Any) -> dict[str, Any]:
+        row = rows[0]
+        plan_id, setup, contract = self.plan(prepared, row)
+        leg, version = c.LEGS[row[6]], int(row[11])
+        if row[7] != c.O_CANCEL or (row[4], row[6]) not in self._refs:
+            self._refs[row[4], row[6]] = order_ref(prepared.plan.account, plan_id, version, leg)
+        direction = int(prepared.world.setups[row[3]]["direction"]) * (1 if row[6] == c.LEG_ENTRY else -1)
+        return {"ref": self._refs[row[4], row[6]], "plan_id": plan_id, "setup_id": setup, "symbol": prepared.plan.symbols[row[2]], "contract": contract,
+                "leg": leg, "action": c.ORDER_ACTIONS[row[7]], "type": c.ORDER_TYPES[row[8]], "side": "BUY" if direction > 0 else "SELL",
+                "price": None if row[8] == 1 else price(row[9]), "quantity": row[10], "version": version, "reason": c.REASONS[row[5]]}
+
+    def ack(self, prepared: Prepared, rows: list[Any], closed: Any, said: Any) -> dict[str, Any]:
+        row = rows[0]
+        return {"ref": self._refs.get((row[4], row[6])), "leg": c.LEGS[row[6]], "symbol": prepared.plan.symbols[row[2]], "result": c.REASONS[row[5]]}
+
+    def fill(self, prepared: Prepared, rows: list[Any], closed: Any, said: Any) -> dict[str, Any]:
+        row = rows[0]
+        plan_id, setup, contract = self.plan(prepared, row)
+        return {"ref": self._refs.get((row[4], row[6])), "plan_id": plan_id, "symbol": prepared.plan.symbols[row[2]], "contract": contract,
+                "leg": c.LEGS[row[6]], "kind": c.FILL_KINDS[row[7]], "price": price(row[9]), "quantity": row[10], "fee_usd": money(row[11]),
+                "slippage_points": price(row[12]), "held": row[13], "balance_usd": money(row[14]), "reason": c.REASONS[row[5]]}
+
+    def plan_line(self, prepared: Prepared, rows: list[Any], closed: Any, said: Any) -> dict[str, Any]:
+        row = rows[0]
+        plan_id, setup, contract = self.plan(prepared, row)
+        return {"plan_id": plan_id, "setup_id": setup, "symbol": prepared.plan.symbols[row[2]], "contract": contract, "version": row[6], "actor": "rule",
+                "state": c.PLAN_STATES[row[7]], "reason": c.REASONS[row[5]], "stop": price(row[9]), "target": price(row[10]), "target2": price(row[11]),
+                "held": row[12], "quantity": row[13], "entry": price(row[14]) if row[14] else None}
+
+    def exit(self, prepared: Prepared, rows: list[Any], closed: Mapping[int, Any], said: Any) -> dict[str, Any]:
+        row = rows[0]
+        plan_id, setup, contract = self.plan(prepared, row)
+        trade = closed[row[4]]
+        return {"plan_id": plan_id, "setup_id": setup, "symbol": prepared.plan.symbols[row[2]], "contract": contract, "reason": c.REASONS[row[5]],
+                "direction": DIRECTIONS[int(trade["direction"])], "quantity": float(trade["quantity"]), "entry": price(float(trade["entry"])),
+                "exit": price(float(trade["exit"])), "net_usd": money(row[9]), "r": row[10], "gross_usd": money(row[11]), "fees_usd": money(row[12]),
+                "mfe_r": row[13], "mae_r": float(trade["mae_r"]), "bars_held": int(trade["bars_held"]), "exits": row[6], "ambiguous": row[7] == 1,
+                "equity_usd": money(row[14])}
+
+    def breaker(self, prepared: Prepared, rows: list[Any], closed: Any, said: Any) -> dict[str, Any]:
+        row = rows[0]
+        return {"breaker": c.BREAKERS[row[6]], "from": c.BREAKER_STATES[row[7]], "to": c.BREAKER_STATES[row[8]], "measured": row[9], "reference": row[10]}
+
+    def charge(self, prepared: Prepared, rows: list[Any], closed: Any, said: Any) -> dict[str, Any]:
+        return {"cost_usd": money(rows[0][9]), "balance_usd": money(rows[0][10])}
+
+    def note(self, prepared: Prepared, rows: list[Any], closed: Any, said: Any) -> dict[str, Any]:
+        row = rows[0]
+        return {"what": f"a {c.INPUTS[row[6]]} that belongs to no open plan", "leg": c.LEGS[row[7]], "price": price(row[9]), "quantity": row[10]}
+
+
+def contract_of(prepared: Prepared, symbol: int, micro: int) -> str:
+    """The symbol that is traded: the instrument's own or its micro."""
+    name = prepared.plan.symbols[symbol]
+    return prepared.plan.micros[name].symbol if micro else name
+
+
+def _head(prepared: Prepared, row: tuple[Any, ...]) -> dict[str, Any]:
+    tactic = int(prepared.world.setups[row[3]]["tactic"])
+    return {"setup_id": prepared.setup_ids[row[3]], "symbol": prepared.plan.symbols[row[2]], "tactic": list(prepared.plan.tactics)[tactic]}
+
+
+def _measure(value: float) -> float | None:
+    return round(value, MONEY_DIGITS) if value == value and abs(value) < 1e15 else None
+
+
+def _group(rows: list[tuple[Any, ...]], at: int) -> int:
+    """How many events from `at` make one line: gates of one setup, stage and contract, or candidates of one question."""
+    first, end = rows[at], at + 1
+    if first[0] == c.E_ASK:
+        return int(first[6])
+    while end < len(rows):
+        row = rows[end]
+        same = row[0] == first[0] and row[3] == first[3] and row[6] == first[6] and row[11] == first[11] and row[1] == first[1]
+        if not same or (row[7] == c.G_SIZING and end > at):
+            break
+        end += 1
+    return end - at
+
+
+_BODIES = {
+    c.E_SESSION: Renderer.session, c.E_SETUP: Renderer.setup, c.E_PASSED_OVER: Renderer.passed_over, c.E_GATES: Renderer.gates, c.E_ASK: Renderer.ask,
+    c.E_DELIBERATION: Renderer.deliberation, c.E_DECISION: Renderer.decision, c.E_ORDER: Renderer.order, c.E_ACK: Renderer.ack, c.E_FILL: Renderer.fill,
+    c.E_PLAN: Renderer.plan_line, c.E_EXIT: Renderer.exit, c.E_BREAKER: Renderer.breaker, c.E_CHARGE: Renderer.charge, c.E_NOTE: Renderer.note,
+}
