@@ -20,7 +20,7 @@ class SimBroker:
 
     def __init__(self, symbols: int) -> None:
         events = BATCH_EVENTS + EVENTS_AN_INSTANT * symbols
-        self._log = Log(np.zeros(events, EVENT_DTYPE), np.zeros(BATCH_TRADES + TRADES_AN_INSTANT * symbols, TRADE_DTYPE), np.zeros(2, np.int64))
+        self._log = Log(np.zeros(events, EVENT_DTYPE), np.zeros(BATCH_TRADES + TRADES_AN_INSTANT * symbols, TRADE_DTYPE), np.zeros(2, np.int64), np.zeros(1, np.int64))
 
     def advance(self, state: Any, step: Step) -> Told:
         """Runs the engine over the step's bars and empties its log."""

@@ -30,12 +30,16 @@ from pse.kernels.codes import (
     O_NEW,
     P_ARMED,
     R_BREAKER_HALF_OPEN,
+    R_CONCURRENT_RISK,
+    R_ES,
+    R_EXPOSURE,
     R_INSUFFICIENT,
     R_OK,
     R_R_CAPPED,
     R_REDUCED,
     R_SIZE_ZERO,
     R_THROUGH_STOP,
+    R_VAR,
     R_ZERO_ATR,
 )
 from pse.kernels.compiled import inner
@@ -294,6 +298,12 @@ def exposures(state, world, symbol):
 
 
 @inner
+def too_big(code):
+    """Whether a refusal speaks of size alone, so that a smaller contract may still fit."""
+    return code == R_SIZE_ZERO or code == R_CONCURRENT_RISK or code == R_EXPOSURE or code == R_VAR or code == R_ES
+
+
+@inner
 def admit(state, world, log, now, setup, direction, stop, target, size_factor, latency_ns):
     """Sizes an approved setup and, if anything is left, places its entry order.  Returns (code, quantity)."""
     row = world.setups[setup]
@@ -302,7 +312,7 @@ def admit(state, world, log, now, setup, direction, stop, target, size_factor, l
     multiple = row.size_multiple * size_factor * (0.5 if account.equity_state == B_HALF_OPEN else 1.0)
     micro = NIL
     quantity, code = fitting_quantity(state, world, log, now, setup, direction, stop, target, multiple, NIL)
-    if quantity <= 0.0 and instrument.has_micro and policy.allow_micro and (code == R_SIZE_ZERO or code > R_SIZE_ZERO):
+    if quantity <= 0.0 and instrument.has_micro and policy.allow_micro and too_big(code):
         micro = ONE
         quantity, code = fitting_quantity(state, world, log, now, setup, direction, stop, target, multiple, ONE)
     if quantity <= 0.0:

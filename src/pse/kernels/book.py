@@ -8,10 +8,13 @@ from typing import NamedTuple
 import numpy as np
 
 from pse.kernels.codes import (
+    E_BREAKER,
+    E_CHARGE,
     E_EXIT,
     E_FILL,
     E_ORDER,
     E_PLAN,
+    E_SESSION,
     EXTERNAL,
     F_LIMIT,
     LEG_ENTRY,
@@ -85,16 +88,19 @@ class State(NamedTuple):
 
 
 class Log(NamedTuple):
-    """Where events and trades go; `used` int64[2] counts both."""
+    """Where events and trades go.  `used` int64[2] counts both; `brief` int64[1] is 1 where sessions, exits, breakers and charges are enough."""
 
     events: np.ndarray           # EVENT_DTYPE
     trades: np.ndarray           # TRADE_DTYPE
     used: np.ndarray
+    brief: np.ndarray
 
 
 @inner
 def emit(log, kind, ts, symbol, setup, plan, code, i, j, k, a, b, c, d, e, f):
     """Writes one event; whoever calls the engine has made sure of the room."""
+    if log.brief[0] and kind != E_SESSION and kind != E_EXIT and kind != E_BREAKER and kind != E_CHARGE:
+        return
     at = log.used[0]
     event = log.events[at]
     event.kind = kind
@@ -309,7 +315,7 @@ def close_trade(state, world, log, symbol, ts, leg, reason):
     trade.entry_kind, trade.entry, trade.exit, trade.stop = plan.entry_kind, plan.entry, plan.exit_value / plan.exited, plan.stop_first
     trade.target, trade.target2, trade.risk_points, trade.risk_usd = plan.target, plan.target2, plan.risk_points, plan.risk_usd
     trade.gross, trade.fees, trade.slippage, trade.net, trade.r = plan.gross, plan.fees, plan.slippage, net, r
-    trade.mae_r, trade.mfe_r = -plan.adverse / plan.risk_points, plan.favourable / plan.risk_points
+    trade.mae_r, trade.mfe_r = plan.adverse / plan.risk_points, plan.favourable / plan.risk_points
     trade.bars_held, trade.reason, trade.exits, trade.quality, trade.ambiguous = plan.bars_held, reason, plan.exits, plan.quality, plan.ambiguous
     trade.balance = account.balance
     trade.equity = mark(state, world)

@@ -501,6 +501,7 @@ def advance(state, tape, world, log, inputs, until):
     """
     account, policy = state.account[0], world.policy[0]
     symbols = state.symbols.size
+    log.brief[0] = policy.events
     room, trade_room = log.events.size - EVENTS_AN_INSTANT * symbols, log.trades.size - TRADES_AN_INSTANT * symbols
     while True:
         if log.used[0] > room or log.used[1] > trade_room:
