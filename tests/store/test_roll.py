@@ -62,7 +62,8 @@ def test_later_days_never_change_an_earlier_front(seed: int, cut: int):
 
 
 @pytest.mark.parametrize(("name", "year", "expiry"), [
-    ("ES-201312", 2013, 201312), ("ESZ3", 2013, 201312), ("ESH4", 2013, 201403), ("6EH24", 2023, 202403), ("ESZ9", 2011, 201912), ("", 2013, 0), ("front", 2013, 0),
+    ("ES-201312", 2013, 201312), ("ESZ3", 2013, 201312), ("ESH4", 2013, 201403), ("6EH24", 2023, 202403), ("ESZ9", 2011, 201912), ("", 2013, 0),
+    ("front", 2013, 0),
 ])
 def test_the_expiry_is_read_from_the_name(name: str, year: int, expiry: int):
     assert roll.expiry_order([name], {name: year})[name][0] == expiry

@@ -122,7 +122,9 @@ def test_an_unknown_calendar_is_answered_with_the_nearest(home: Home):
         load_sessions(home, "NYES", ns("2024-02-01"), ns("2024-11-01"))
 
 
-@pytest.mark.parametrize("wrong", [{"close": "24:10"}, {"break": ["15:30", "15:15"]}, {"rth": ["8", "9"]}, {"first": "2024-02-30"}, {"last": "2023-01-01"}, {"hours": 1}])
+@pytest.mark.parametrize("wrong", [
+    {"close": "24:10"}, {"break": ["15:30", "15:15"]}, {"rth": ["8", "9"]}, {"first": "2024-02-30"}, {"last": "2023-01-01"}, {"hours": 1},
+])
 def test_an_override_that_makes_no_sense_is_refused(wrong: dict):
     with pytest.raises(ValueError):
         SessionOverride.model_validate({"calendar": CME, "first": "2024-01-01", "last": "2024-12-31", **wrong})

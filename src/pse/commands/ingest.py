@@ -91,8 +91,8 @@ def _fetch(context: Context, name: str, request: FetchRequest) -> Fetched:
     if not len(fetched.frame) and not (fetched.rejected is not None and len(fetched.rejected)):
         raise NoBars(_nothing(name, request))
     if request.timeframe is not None and fetched.timeframe != request.timeframe:
-        raise RequestError(f"the source holds {fetched.timeframe} bars of {request.symbol}, --timeframe asks for {request.timeframe}; only the finest bars of a "
-                           f"source are stored and longer ones are made from them: leave --timeframe out")
+        raise RequestError(f"the source holds {fetched.timeframe} bars of {request.symbol}, --timeframe asks for {request.timeframe}; only the finest bars "
+                           f"of a source are stored and longer ones are made from them: leave --timeframe out")
     return fetched
 
 

@@ -78,7 +78,8 @@ def _show_list(console: Console, found: list[Snapshot]) -> None:
 
 def _show_one(console: Console, found: Snapshot) -> None:
     kind = ", synthetic data" if found.synthetic else ""
-    console.print(f"snapshot {found.id}, made {found.created}, bars at version {found.version} in {len(found.files)} files{kind}", markup=False, highlight=False)
+    said = f"snapshot {found.id}, made {found.created}, bars at version {found.version} in {len(found.files)} files{kind}"
+    console.print(said, markup=False, highlight=False)
     table = _table("series", "rows", "first bar", "last bar", "months", "value hash")
     for one in found.series:
         table.add_row(f"{one.symbol} {one.timeframe}", f"{one.rows:,}", iso(one.first), iso(one.last), str(len(one.months)), one.hash[:16])

@@ -14,9 +14,10 @@ import numpy as np
 from pse.domain.bars import BarFlag
 from pse.store import index as notes
 from pse.store import roll
+from pse.store.datafiles import data_files, file_hashes
 from pse.store.index import Month, SeriesIndex
 from pse.store.layout import Home
-from pse.store.reading import open_bars, read_rows, year_of
+from pse.store.reading import open_bars, read_rows
 from pse.store.rows import DTYPES, FLOATS, Rows, concat, empty, month_name, month_spans, strip_front
 
 if TYPE_CHECKING:
@@ -52,16 +53,17 @@ class Change:
             self._described.update(notes.describe(rows, known))
 
     def _stored(self, names: Iterable[str]) -> dict[str, Rows]:
-        """Stored rows of some months, read by year."""
-        wanted = set(names)
+        """Stored rows of some months."""
+        wanted = sorted(set(names))
         if not wanted or self.table is None:
             return {}
-        rows = self._read_years({int(name[:4]) for name in wanted})
+        first, after = self.index.months[wanted[0]].first, self.index.months[wanted[-1]].last + 1
+        rows = read_rows(self.home, self.table, self.index.symbol, self.index.timeframe, start_ns=first, end_ns=after)
         return {month_name(number): rows.take(span) for number, span in month_spans(rows["ts_open"]) if month_name(number) in wanted}
 
     def _read_years(self, years: Iterable[int]) -> Rows:
         assert self.table is not None
-        return read_rows(self.home, self.table, self.index.symbol, self.index.timeframe, years=set(years))
+        return read_rows(self.home, self.table, self.index.symbol, self.index.timeframe, years=years)
 
     # --- the roll rule
 
@@ -74,6 +76,7 @@ class Change:
             rolls = _rolls_by_month(whole, front, roll.roll_days(days, front))
             wrong = {name for name, month in whole.months.items() if _back_pairs(month, front) != month.back or rolls.get(name, []) != month.rolls}
             missing = self._stored(wrong - set(self._months))
+            wrong |= set(self._months)                       # rows that came in have no marks yet
             self._before.update(missing)
             self._months.update(missing)
             for name in wrong:
@@ -116,7 +119,7 @@ class Change:
         return [months[name] for name in sorted(months)], self._files_of(self.table, years)
 
     def _files_of(self, table: DeltaTable, years: Iterable[int]) -> list[str]:
-        return [path for path in notes.partition_files(table, self.index.symbol, self.index.timeframe) if year_of(path) in set(years)]
+        return [path for path, one in data_files(table, self.index.symbol, self.index.timeframe).items() if one.year in set(years)]
 
     def _note_down(self, version: int) -> None:
         """Put many small files together, then the note of the new version."""
@@ -125,16 +128,16 @@ class Change:
         self.version = table.version()
         if self.version == version:                          # else somebody else committed since; the note is made from the values when it is next needed
             self._compact(table)
-            sizes = notes.partition_files(table, self.index.symbol, self.index.timeframe)
-            self.index = replace(self.index, files=notes.file_hashes(self.home.bars, sizes, self.index.files))
+            files = data_files(table, self.index.symbol, self.index.timeframe)
+            self.index = replace(self.index, files=file_hashes(self.home.bars, files, self.index.files))
             notes.write_note(self.home, self.index)
 
     def _compact(self, table: DeltaTable) -> None:
         """One file for each year that has many; values and ids stay."""
         from pse.store import commits
 
-        paths = [year_of(path) for path in notes.partition_files(table, self.index.symbol, self.index.timeframe)]
-        crowded = {year for year in paths if paths.count(year) > MANY_FILES}
+        years = [one.year for one in data_files(table, self.index.symbol, self.index.timeframe).values()]
+        crowded = {year for year in years if years.count(year) > MANY_FILES}
         if crowded:
             self.table = table
             files = commits.write_files(self.home, [self._read_years({year}) for year in sorted(crowded)], self.index.symbol, self.index.timeframe)

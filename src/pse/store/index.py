@@ -6,27 +6,22 @@ process was killed between commit and note, someone compacted the files, the not
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pse.domain.bars import BarFlag
 from pse.domain.errors import DamagedTable
 from pse.store import hashes
+from pse.store.datafiles import Hashes
 from pse.store.files import read_json, write_atomic
 from pse.store.layout import Home, safe_name, symbol_name
 from pse.store.rows import Rows, month_name, month_spans
 
-if TYPE_CHECKING:
-    from deltalake import DeltaTable
-
 _SHAPE = 1
-Files = dict[str, list[Any]]                     # path below data/bars -> [bytes, sha256]
 
 
 @dataclass(frozen=True)
@@ -56,7 +51,7 @@ class SeriesIndex:
     symbol: str
     timeframe: str
     months: dict[str, Month] = field(default_factory=dict)
-    files: Files = field(default_factory=dict)
+    files: Hashes = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
@@ -131,50 +126,6 @@ def _of_contracts(rows: Rows) -> tuple[dict[str, dict[str, float | None]], dict[
         if behind[mine].any():
             back[name] = np.unique(rows["session_date"][mine][behind[mine]]).tolist()
     return days, firsts, back, np.unique(rows["session_date"][rows["roll"]]).tolist()
-
-
-# --- files -----------------------------------------------------------------------------------------------------------------------------------
-
-
-def partition_files(table: DeltaTable, symbol: str, timeframe: str) -> dict[str, int]:
-    """Data files of one series at the table's version: path below the table -> bytes as the log has it."""
-    import pyarrow as pa
-
-    actions = pa.table(table.get_add_actions(flatten=True))
-    if not actions.num_rows:
-        return {}
-    columns = [actions.column(name).to_pylist() for name in ("path", "size_bytes", "partition.symbol", "partition.timeframe")]
-    return {path: size for path, size, one, frame in zip(*columns, strict=True) if (one, frame) == (symbol, timeframe)}
-
-
-def file_hashes(root: Path, sizes: Mapping[str, int], known: Files) -> Files:
-    """Size and sha256 of each file; those already known are not read again.  Raises `DamagedTable` naming a file that is missing or cut."""
-    return {path: known[path] if path in known else [size, _file_hash(root, path, size)] for path, size in sizes.items()}
-
-
-def _file_hash(root: Path, path: str, size: int) -> str:
-    if problem := file_problem(root, path, size, None):
-        raise DamagedTable(damaged_message(root / path, problem))
-    with open(root / path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def file_problem(root: Path, path: str, size: int, sha256: str | None) -> str | None:
-    """What is wrong with a data file, or None."""
-    place = root / path
-    if not place.is_file():
-        return "is missing"
-    if place.stat().st_size != size:
-        return f"has {place.stat().st_size} bytes, the log of the table says {size}"
-    if sha256 is None:
-        return None
-    with open(place, "rb") as file:
-        return None if hashlib.file_digest(file, "sha256").hexdigest() == sha256 else "does not hold the bytes that were written"
-
-
-def damaged_message(path: Path, problem: str) -> str:
-    return (f"the data file {path} {problem}; restore it from a copy, or move data/bars and data/state away and ingest again. "
-            f"`pse snapshots verify` checks every file")
 
 
 # --- the note ----------------------------------------------------------------------------------------------------------------------------------

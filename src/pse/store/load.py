@@ -12,8 +12,8 @@ from pse.domain.instruments import Instrument
 from pse.domain.sessions import Sessions
 from pse.store import roll
 from pse.store.layout import Home, symbol_name
-from pse.store.reading import need_bars, read_table, series_names
-from pse.store.rows import Rows, from_arrow
+from pse.store.reading import need_bars, read_rows, series_names
+from pse.store.rows import Rows
 from pse.store.tables import locate
 
 _READ = ("ts_open", "open", "high", "low", "close", "volume", "flags")
@@ -34,7 +34,8 @@ class Loaded:
         """Sentences for the user."""
         said = [f"{self.dropped_outside} stored bars lie outside the sessions and were left out"] if self.dropped_outside else []
         if self.roll_estimated.size:
-            said.append(f"{self.roll_estimated.size} of {int(self.bars.roll.sum())} rolls have no minute that both contracts traded; their difference is open minus last close")
+            said.append(f"{self.roll_estimated.size} of {int(self.bars.roll.sum())} rolls have no minute that both contracts traded; their difference is the "
+                        f"new open minus the last close")
         return said
 
 
@@ -48,11 +49,9 @@ def load_bars(home: Home, instrument: Instrument, timeframe: str, start_ns: int 
     symbol = symbol_name(instrument.bars_of or instrument.symbol)
     table = need_bars(home, version)
     columns = [*_READ, "contract"] if instrument.kind == "future" else list(_READ)
-    rows = from_arrow(read_table(home, table, symbol, timeframe, columns, start_ns, end_ns))
+    rows = read_rows(home, table, symbol, timeframe, columns, start_ns, end_ns)
     if not len(rows):
         raise NoBars(_nothing(series_names(table), symbol, timeframe, start_ns, end_ns))
-    if "contract" not in rows.columns:
-        rows = Rows(("",), {**rows.columns, "contract": np.zeros(len(rows), np.int32)})
     at, inside = locate(rows["ts_open"], sessions)
     back = (rows["flags"] & _BACK) != 0
     dropped = int(np.count_nonzero(~inside & ~back))

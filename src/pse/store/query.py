@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pse.domain.errors import BadInput, DamagedTable
+from pse.store.datafiles import one_line
 from pse.store.journal import raw_lines
 from pse.store.layout import Home
-from pse.store.reading import damaged_paths, open_bars, schema
+from pse.store.reading import bars_dataset, damaged_paths
 from pse.store.runs import FINAL_DECISIONS, Run, list_runs, metrics_of
 
 if TYPE_CHECKING:
@@ -63,10 +64,8 @@ class Session:
             cursor = self._connection.execute(statement)
             columns = tuple(column[0] for column in cursor.description or ())
             rows = cursor.fetchall() if cap is None else cursor.fetchmany(cap + 1)
-        except (duckdb.IOException, OSError) as error:
-            raise self._damaged(error) from error
-        except duckdb.Error as error:
-            raise BadInput(f"the query failed: {_one_line(error)}. {_known()}") from error
+        except (duckdb.Error, OSError) as error:
+            raise self._explained(error) from error
         return Result(columns, rows if cap is None else rows[:cap], cap is not None and len(rows) > cap)
 
     def _one_statement(self, query: str) -> duckdb.Statement:
@@ -75,29 +74,23 @@ class Session:
         try:
             statements = self._connection.extract_statements(query)
         except duckdb.Error as error:
-            raise BadInput(f"that is not SQL that DuckDB reads: {_one_line(error)}. {_known()}") from error
+            raise BadInput(f"that is not SQL that DuckDB reads: {one_line(error)}. {_known()}") from error
         if len(statements) != 1:
             raise BadInput(f"expected one statement, found {len(statements)}; ask them one after the other")
         if statements[0].type.name not in READING:
             raise BadInput(f"{statements[0].type.name} statements are refused: the store is read here and never changed; write a SELECT")
         return statements[0]
 
-    def _damaged(self, error: Exception) -> DamagedTable | BadInput:
-        found = damaged_paths(self._home, self._version)
-        if found:
-            return DamagedTable(found[0])
-        return BadInput(f"the query failed: {_one_line(error)}. {_known()}")
+    def _explained(self, error: Exception) -> DamagedTable | BadInput:
+        """A stream that broke off is a damaged file; all else is a matter of the query."""
+        found = damaged_paths(self._home, self._version) if isinstance(error, OSError) or "stream registered" in str(error) else []
+        return DamagedTable(found[0]) if found else BadInput(f"the query failed: {one_line(error)}. {_known()}")
 
 
 def tables(home: Home, version: int | None = None) -> dict[str, Any]:
     """What can be asked, by name; a table of which nothing is stored is there and empty."""
     runs = [run for run in list_runs(home) if isinstance(run, Run)]
-    return {"bars": _bars(home, version), "runs": _runs(runs), "trades": _trades(runs), "decisions": _decisions(runs)}
-
-
-def _bars(home: Home, version: int | None) -> ds.Dataset | pa.Table:
-    table = open_bars(home, version)
-    return schema().empty_table() if table is None else table.to_pyarrow_dataset()
+    return {"bars": bars_dataset(home, version), "runs": _runs(runs), "trades": _trades(runs), "decisions": _decisions(runs)}
 
 
 def _runs(runs: list[Run]) -> pa.Table:
@@ -110,7 +103,8 @@ def _runs(runs: list[Run]) -> pa.Table:
 def _run_row(run: Run) -> dict[str, Any]:
     figures = _metrics(run)
     row: dict[str, Any] = {name: getattr(run.manifest, name, None) for name in RUN_TEXTS}
-    row |= {"run_id": run.run_id, "status": run.status, "symbols": " ".join(run.manifest.symbols), "seed": run.manifest.seed, "synthetic": run.manifest.synthetic}
+    row |= {"run_id": run.run_id, "status": run.status, "symbols": " ".join(run.manifest.symbols)}
+    row |= {"seed": run.manifest.seed, "synthetic": run.manifest.synthetic}
     return row | {name: None if figures.get(name) is None else float(figures[name]) for name in RUN_FIGURES}
 
 
@@ -169,7 +163,3 @@ def _parsed(path: Path, line: bytes) -> dict[str, Any]:
 
 def _known() -> str:
     return "Tables: bars, runs, trades, decisions; `DESCRIBE bars` lists a table's columns"
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:400]

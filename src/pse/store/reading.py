@@ -1,18 +1,19 @@
-"""Reading the bars table: its versions, its files, its rows.  Nothing here writes."""
+"""Reading the bars table: its versions, its series, its rows.  Nothing here writes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pse.domain.errors import DamagedTable, NoBars
+from pse.domain.ports import QUOTE_COLUMNS
 from pse.store import index as notes
+from pse.store.datafiles import DataFile, damaged_message, data_files, dataset, file_hashes, file_problem, one_line, unreadable, who_is_damaged
 from pse.store.index import SeriesIndex
 from pse.store.layout import Home, symbol_name
-from pse.store.rows import DTYPES, PARTITIONS, Rows, from_arrow, schema
+from pse.store.rows import DTYPES, Rows, empty, from_arrow, in_order
 
 if TYPE_CHECKING:
     import polars as pl
@@ -48,94 +49,61 @@ def series_names(table: DeltaTable) -> list[tuple[str, str]]:
     return sorted({(one["symbol"], one["timeframe"]) for one in table.partitions()})
 
 
-def read_table(home: Home, table: DeltaTable, symbol: str, timeframe: str, columns: Iterable[str], start_ns: int | None = None,
-               end_ns: int | None = None, years: Iterable[int] | None = None) -> pa.Table:
-    """Columns of one series with start_ns <= ts_open < end_ns, in no order, `contract` as a dictionary.  Raises `DamagedTable` naming the file."""
-    import pyarrow as pa
-    import pyarrow.dataset as ds
+def read_rows(home: Home, table: DeltaTable, symbol: str, timeframe: str, columns: Iterable[str] = tuple(DTYPES), start_ns: int | None = None,
+              end_ns: int | None = None, years: Iterable[int] | None = None) -> Rows:
+    """Columns of one series with start_ns <= ts_open < end_ns (or of some years), sorted.  Raises `DamagedTable` naming the file.
 
-    sizes = notes.partition_files(table, symbol, timeframe)
-    wanted = [path for path in sizes if _overlaps(path, start_ns, end_ns, years)]
-    fields = pa.schema([pa.field(name, pa.dictionary(pa.int32(), pa.string())) if name == "contract" else schema().field(name) for name in columns])
-    _check_sizes(home.bars, {path: sizes[path] for path in wanted})
-    if not wanted:
-        return fields.empty_table()
-    format_ = ds.ParquetFileFormat(read_options=ds.ParquetReadOptions(dictionary_columns={"contract"}))
+    File by file into arrays made once: the peak of memory is the answer and one file.
+    """
+    import pyarrow as pa
+
+    wanted = {path: one for path, one in data_files(table, symbol, timeframe).items()
+              if one.overlaps(start_ns, end_ns) and (years is None or one.year in set(years))}
+    names = tuple(columns)
     try:
-        dataset = ds.dataset([str(home.bars / path) for path in wanted], format=format_, schema=fields)
-        return dataset.to_table(columns=list(fields.names), filter=_between(start_ns, end_ns))
+        parts = (from_arrow(_read_file(home, one, names, start_ns, end_ns)) for one in wanted.values())
+        return in_order(_gathered(parts, names, sum(one.rows for one in wanted.values()) if all(one.rows >= 0 for one in wanted.values()) else None))
     except (pa.ArrowException, OSError) as error:
-        raise DamagedTable(_who_is_damaged(home.bars, wanted, error)) from error
+        raise who_is_damaged(home.bars, wanted, error) from error
 
 
-def year_of(path: str) -> int:
-    """The year in a data file's path."""
-    return next(int(part[5:]) for part in Path(path).parts if part.startswith("year="))
-
-
-def _overlaps(path: str, start_ns: int | None, end_ns: int | None, years: Iterable[int] | None) -> bool:
-    """Whether a file of a year's partition may hold rows of the range."""
-    year = year_of(path)
-    if years is not None and year not in years:
-        return False
-    first, after = (int(np.datetime64(f"{y:04d}-01-01", "ns").astype(np.int64)) for y in (year, year + 1))
-    return (start_ns is None or after > start_ns) and (end_ns is None or first < end_ns)
-
-
-def _between(start_ns: int | None, end_ns: int | None) -> Any:
-    import pyarrow.dataset as ds
-
-    found = None
-    if start_ns is not None:
-        found = ds.field("ts_open") >= start_ns
-    if end_ns is not None:
-        upper = ds.field("ts_open") < end_ns
-        found = upper if found is None else found & upper
-    return found
-
-
-def _check_sizes(root: Path, sizes: Mapping[str, int]) -> None:
-    for path, size in sizes.items():
-        if problem := notes.file_problem(root, path, size, None):
-            raise DamagedTable(notes.damaged_message(root / path, problem))
-
-
-def _who_is_damaged(root: Path, paths: Iterable[str], error: Exception) -> str:
-    """Message that names the first file which cannot be read alone."""
-    for path in paths:
-        if problem := _unreadable(root / path):
-            return notes.damaged_message(root / path, problem)
-    return notes.damaged_message(root, f"cannot be read ({one_line(error)})")
-
-
-def _unreadable(path: Path) -> str | None:
-    import pyarrow as pa
+def _read_file(home: Home, one: DataFile, names: tuple[str, ...], start_ns: int | None, end_ns: int | None) -> pa.Table:
+    """Columns of one file, `contract` as a dictionary; the filter runs only where the file reaches over the range."""
+    import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    try:
-        pq.ParquetFile(path, page_checksum_verification=True).read()
-    except (pa.ArrowException, OSError) as error:
-        return f"cannot be read ({one_line(error)})"
-    return None
+    if problem := file_problem(home.bars, one.path, one.size, None):
+        raise DamagedTable(damaged_message(home.bars / one.path, problem))
+    found = None
+    for edge, test in ((start_ns, pc.field("ts_open") >= (start_ns or 0)), (end_ns, pc.field("ts_open") < (end_ns or 0))):
+        inside = edge is None or (one.first >= edge if edge is start_ns else one.last < edge)
+        if not inside:
+            found = test if found is None else found & test
+    return pq.read_table(home.bars / one.path, columns=list(names), filters=found, read_dictionary=["contract"], partitioning=None,
+                         page_checksum_verification=True)
 
 
-def damaged_paths(home: Home, version: int | None = None) -> list[str]:
-    """A message for each data file of the bars table that is missing, cut or unreadable."""
-    table = open_bars(home, version)
-    found = []
-    for symbol, timeframe in series_names(table) if table is not None else ():
-        for path, size in notes.partition_files(table, symbol, timeframe).items():
-            if problem := notes.file_problem(home.bars, path, size, None) or _unreadable(home.bars / path):
-                found.append(notes.damaged_message(home.bars / path, problem))
-    return found
+def _gathered(parts: Iterable[Rows], names: tuple[str, ...], count: int | None) -> Rows:
+    """The parts one after the other, in arrays of `count` rows that are made once; contracts become one sorted list."""
+    from pse.store.rows import concat, recoded
 
-
-def one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:300]
-
-
-def read_rows(home: Home, table: DeltaTable, symbol: str, timeframe: str, years: Iterable[int] | None = None) -> Rows:
-    return from_arrow(read_table(home, table, symbol, timeframe, DTYPES, years=years))
+    if count is None:
+        return concat(list(parts))
+    whole: dict[str, np.ndarray] = {}
+    contracts: list[str] = []
+    at = 0
+    for part in parts:
+        contracts += [name for name in part.contracts if name not in contracts]
+        part = part.with_columns(contract=recoded(part["contract"], part.contracts, contracts))
+        for name, column in part.columns.items():
+            if name not in whole:
+                whole[name] = np.full(count, np.nan) if name in QUOTE_COLUMNS else np.empty(count, DTYPES[name])
+            whole[name][at:at + len(part)] = column
+        at += len(part)
+    if not whole:
+        return empty().only([*names, "contract"])
+    ordered = tuple(sorted(contracts))
+    return Rows(ordered, {name: column[:at] for name, column in whole.items()} | {"contract": recoded(whole["contract"][:at], contracts, ordered)})
 
 
 def read_bars(home: Home, symbol: str, timeframe: str, start_ns: int | None = None, end_ns: int | None = None, version: int | None = None) -> pl.DataFrame:
@@ -144,20 +112,49 @@ def read_bars(home: Home, symbol: str, timeframe: str, start_ns: int | None = No
     Raises `NoBars` when there is no table, `DamagedTable` when a file cannot be read.
     """
     import polars as pl
+    import pyarrow as pa
+    import pyarrow.dataset as ds
 
     table = need_bars(home, version)
-    names = [name for name in schema().names if name not in PARTITIONS]
-    frame = pl.DataFrame(read_table(home, table, symbol_name(symbol), timeframe, names, start_ns, end_ns))
-    year = pl.from_epoch("ts_open", time_unit="ns").dt.year().cast(pl.Int32).alias("year")
-    ordered = frame.with_columns(pl.col("contract").cast(pl.String)).sort("ts_open", "contract")
-    return ordered.select(pl.lit(symbol).alias("symbol"), pl.lit(timeframe).alias("timeframe"), year, *names)
+    files = {path: one for path, one in data_files(table, symbol_name(symbol), timeframe).items() if one.overlaps(start_ns, end_ns)}
+    edges = [ds.field("ts_open") >= start_ns] if start_ns is not None else []
+    edges += [ds.field("ts_open") < end_ns] if end_ns is not None else []
+    _check_sizes(home, files)
+    try:
+        found = dataset(home.bars, files).to_table(filter=edges[0] & edges[-1] if edges else None)
+    except (pa.ArrowException, OSError) as error:
+        raise who_is_damaged(home.bars, files, error) from error
+    frame = pl.DataFrame(found)
+    return frame.sort("ts_open", "contract")
+
+
+def _check_sizes(home: Home, files: Mapping[str, DataFile]) -> None:
+    for path, one in files.items():
+        if problem := file_problem(home.bars, path, one.size, None):
+            raise DamagedTable(damaged_message(home.bars / path, problem))
+
+
+def bars_dataset(home: Home, version: int | None = None) -> pa.dataset.Dataset:
+    """All bars of a version as an Arrow dataset; empty when nothing is stored."""
+    table = open_bars(home, version)
+    return dataset(home.bars, data_files(table) if table is not None else {})
+
+
+def damaged_paths(home: Home, version: int | None = None) -> list[str]:
+    """A message for each data file of the bars table that is missing, cut or unreadable."""
+    table = open_bars(home, version)
+    found = []
+    for path, one in data_files(table).items() if table is not None else ():
+        if problem := file_problem(home.bars, path, one.size, None) or unreadable(home.bars / path):
+            found.append(damaged_message(home.bars / path, problem))
+    return found
 
 
 def series_index(home: Home, table: DeltaTable, symbol: str, timeframe: str) -> SeriesIndex:
     """What is known of a series at the table's version: from its note when that fits the log, else from the values."""
-    sizes = notes.partition_files(table, symbol, timeframe)
-    found = notes.read_note(home, symbol, timeframe, sizes)
-    if found is not None or not sizes:
+    files = data_files(table, symbol, timeframe)
+    found = notes.read_note(home, symbol, timeframe, files)
+    if found is not None or not files:
         return found or SeriesIndex(symbol, timeframe)
     rows = read_rows(home, table, symbol, timeframe)
-    return SeriesIndex(symbol, timeframe, notes.describe(rows), notes.file_hashes(home.bars, sizes, {}))
+    return SeriesIndex(symbol, timeframe, notes.describe(rows), file_hashes(home.bars, files, {}))

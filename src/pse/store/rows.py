@@ -65,7 +65,7 @@ def concat(parts: Sequence[Rows]) -> Rows:
     if len(parts) == 1:
         return parts[0]
     names = tuple(sorted(set().union(*(part.contracts for part in parts))))
-    coded = [part.with_columns(contract=_recode(part["contract"], part.contracts, names)) for part in parts]
+    coded = [part.with_columns(contract=recoded(part["contract"], part.contracts, names)) for part in parts]
     present = [name for name in DTYPES if any(name in part.columns for part in coded)]
     return Rows(names, {name: np.concatenate([_column(part, name) for part in coded]) for name in present})
 
@@ -74,7 +74,8 @@ def _column(part: Rows, name: str) -> np.ndarray:
     return part.columns[name] if name in part.columns else np.full(len(part), np.nan)
 
 
-def _recode(codes: np.ndarray, old: Sequence[str], new: Sequence[str]) -> np.ndarray:
+def recoded(codes: np.ndarray, old: Sequence[str], new: Sequence[str]) -> np.ndarray:
+    """Codes that were indices into `old` as indices into `new`."""
     if tuple(old) == tuple(new):
         return codes
     place = {name: i for i, name in enumerate(new)}
@@ -162,9 +163,9 @@ def _names(rows: Rows) -> pa.Array:
 
 
 def from_arrow(table: pa.Table) -> Rows:
-    """Rows of a read table, sorted; columns that were not read stay out."""
-    columns = {}
-    contracts: tuple[str, ...] = ()
+    """Rows of a read table, sorted; columns that were not read stay out, without `contract` all are of the contract with no name."""
+    columns = {"contract": np.zeros(table.num_rows, np.int32)}
+    contracts: tuple[str, ...] = ("",)
     for name in table.column_names:
         if name == "contract":
             contracts, columns[name] = _codes(table.column(name))

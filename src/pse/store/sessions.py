@@ -91,7 +91,7 @@ def load_sessions(home: Home, calendar: str, first_ns: int, last_ns: int, overri
 
 
 def _override(given: Any) -> SessionOverride:
-    return given if isinstance(given, SessionOverride) else SessionOverride.model_validate(given if isinstance(given, dict) else given.model_dump(by_alias=True))
+    return given if isinstance(given, SessionOverride) else SessionOverride.model_validate(given)
 
 
 def _year(ns: int) -> int:
@@ -150,7 +150,7 @@ def _from_calendar(calendar: str, first_year: int, last_year: int, overrides: li
             hours.apply(override)
         if not hours.closed:
             rows.append(hours.row())
-    table = pl.DataFrame(rows, schema={"session_date": pl.Int32, **{name: pl.Int64 for name in TIMES}}, orient="row")
+    table = pl.DataFrame(rows, schema={"session_date": pl.Int32, **dict.fromkeys(TIMES, pl.Int64)}, orient="row")
     return table.with_columns(year=(pl.col("session_date") // 10_000).cast(pl.Int32), tz=pl.lit(tz))
 
 

@@ -14,6 +14,7 @@ from pse.clock import Clock, WallClock, iso
 from pse.domain.errors import DamagedTable, NoBars, UnknownName
 from pse.store import hashes
 from pse.store import index as notes
+from pse.store.datafiles import data_files, file_problem
 from pse.store.files import read_json, write_json
 from pse.store.index import SeriesIndex
 from pse.store.layout import Home, safe_name, symbol_name
@@ -100,7 +101,8 @@ def load(home: Home, snapshot: str) -> Snapshot:
     document = read_json(path)
     try:
         bars = document["tables"]["bars"]
-        return Snapshot(document["id"], tuple(Series(**one) for one in document["series"]), bars["version"], document["synthetic"], document["created"], bars["files"])
+        series = tuple(Series(**one) for one in document["series"])
+        return Snapshot(document["id"], series, bars["version"], document["synthetic"], document["created"], bars["files"])
     except (KeyError, TypeError) as error:
         raise DamagedTable(f"{path} is not a snapshot as it was written ({error!r}); restore it from a copy, or delete it and ingest again") from error
 
@@ -144,13 +146,13 @@ def verify(home: Home, snapshots: Sequence[Snapshot]) -> list[Finding]:
 
 def series_index_or_none(home: Home, table: Any, symbol: str, timeframe: str) -> SeriesIndex | None:
     """What the note says of a series, without reading values; None where there is no fitting note."""
-    return notes.read_note(home, symbol, timeframe, notes.partition_files(table, symbol, timeframe))
+    return notes.read_note(home, symbol, timeframe, data_files(table, symbol, timeframe))
 
 
 def _verify_one(home: Home, snapshot: Snapshot, bytes_seen: dict[str, str | None], values_seen: dict[tuple[str, ...], dict[str, str]]) -> list[Finding]:
     for path, (size, sha256) in snapshot.files.items():
         if path not in bytes_seen:
-            bytes_seen[path] = notes.file_problem(home.bars, path, int(size), str(sha256))
+            bytes_seen[path] = file_problem(home.bars, path, int(size), str(sha256))
     found = [Finding(snapshot.id, str(home.bars / path), str(bytes_seen[path])) for path in snapshot.files if bytes_seen[path]]
     if found:
         return found
