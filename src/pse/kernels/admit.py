@@ -31,6 +31,7 @@ from pse.kernels.codes import (
     P_ARMED,
     R_BREAKER_HALF_OPEN,
     R_CONCURRENT_RISK,
+    R_DAILY_LOSS,
     R_ES,
     R_EXPOSURE,
     R_INSUFFICIENT,
@@ -160,6 +161,8 @@ def gates_on_proposal(state, world, log, now, setup, stage, direction, stop, tar
             new_risk = risk * quantity * value
             passed, measured, allowed, code, _, _ = daily_loss_gate(account.day_start_equity, account.equity, total_open_risk(state, world), new_risk,
                                                                     policy.max_daily_loss)
+            if account.day_over and code != R_DAILY_LOSS:
+                passed, code = False, R_DAILY_LOSS
         gate_event(log, now, symbol, setup, stage, gate, passed, measured, allowed, code, charged)
         if not passed and first == R_OK:
             first = code

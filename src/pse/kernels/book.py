@@ -302,7 +302,8 @@ def close_trade(state, world, log, symbol, ts, leg, reason):
     net = plan.gross - plan.fees
     r = net / plan.risk_usd if plan.risk_usd > 0.0 else 0.0
     account.trades += 1
-    account.losses_today = account.losses_today + 1 if net < 0.0 else 0
+    if account.losses_today < world.policy[0].max_losses:             # a run of losses that was long enough rests the whole day
+        account.losses_today = account.losses_today + 1 if net < 0.0 else 0
     if leg == LEG_STOP:
         side = LONG_SIDE if plan.direction > 0 else 0
         state.symbols[symbol].stop_ts[side] = ts

@@ -52,6 +52,7 @@ from pse.kernels.codes import (
     R_CANCELLED,
     R_CLOSE_BEYOND_LEVEL,
     R_CONFLICT,
+    R_DAILY_LOSS,
     R_ENTRY_EDIT,
     R_EXIT_SIGNAL,
     R_HOLD,
@@ -116,6 +117,7 @@ def start_day(state, world, log, day):
     account.days += 1
     account.day_start_equity = account.equity
     account.losses_today = 0
+    account.day_over = 0
     account.session_minutes = 0
     account.market_minutes = 0
     for tactic in range(state.tallies.shape[0]):
@@ -152,6 +154,12 @@ def check_breakers(state, world, log, now, score):
     breaker_event(log, now, ONE, old, account.data_state, score, policy.data_score_min)
     account.equity = mark(state, world)
     account.high_water = max(account.high_water, account.equity)
+    used = (account.day_start_equity - account.equity) / account.day_start_equity
+    if used >= policy.max_daily_loss - EPS and not account.day_over:
+        account.day_over = 1                               # entries end for the day; protective stops stay
+        for s in range(state.plans.size):
+            if rest_of_entry(state.plans[s]) > EPS:
+                cancel_entry(log, now, s, state.plans[s], R_DAILY_LOSS)
     old = account.equity_state
     account.equity_state = equity_breaker(old, account.equity, account.high_water, account.equity_ack, policy.equity_drawdown, policy.equity_recovered,
                                           policy.equity_retrip)

@@ -20,7 +20,7 @@ ACCOUNT_DTYPE = np.dtype([
     ("session_minutes", "i8"), ("market_minutes", "i8"),
     ("balance", "f8"), ("equity", "f8"), ("day_start_equity", "f8"), ("high_water", "f8"),
     ("fees", "f8"), ("charges", "f8"),
-    ("losses_today", "i8"),
+    ("losses_today", "i8"), ("day_over", "i8"),        # day_over: the daily loss limit was reached, no entries until the next day
     ("plans", "i8"), ("trades", "i8"), ("decisions", "i8"),
     ("llm_state", "i8"), ("llm_failures", "i8"), ("llm_successes", "i8"), ("llm_until", "i8"), ("llm_timeout_ns", "i8"),
     ("data_state", "i8"), ("data_good", "i8"),
