@@ -9,19 +9,20 @@ import pytest
 
 from pse.domain.bars import timeframe_ns
 from pse.domain.sessions import MINUTE_NS
+from pse.kernels.codes import E_FILL, FILL_KINDS, REASONS
 from pse.kernels.contract import BLOCK_DTYPE, BREAK_DTYPE, GAP_DTYPE, LEVEL_DTYPE, POOL_DTYPE, POOL_KINDS, SWEEP_DTYPE
 from pse.kernels.retests import POI_KINDS, point_of_interest, retest_code
 from pse.kernels.select import select, setup_rank
 from pse.kernels.targets import CODES, kernel_tp1, stop_check
 from pse.tactics.mss_fvg_retest import MssFvgRetest
 from pse.tactics.rules import GRADE_SIZE, PRECEDENCE
+from tests.kernels import worlds
 from tests.tactics.views import View, five_minute_bars, instrument, table
 
 FILE = json.loads((Path(__file__).parent / "04-tactics.json").read_text())
 CASES = {case["id"]: case for case in FILE["cases"]}
 
-# Functions of tactics that do not exist yet; `fill_and_exit` is the matching kernel's and runs with its own cases.
-UNBOUND_FUNCTIONS = {"missed_fvg", "pullback_breakout_1m", "proposal", "pullback", "fill_and_exit"}
+UNBOUND_FUNCTIONS = {"missed_fvg", "pullback_breakout_1m", "proposal", "pullback"}             # of tactics that do not exist yet
 UNBOUND_CASES = {"T-DAS-3"}                      # the rebrand after a sweep is the next tactic's
 
 CAP_POINTS = {"ES": 8.0, "NQ": 20.0, "RTY": 6.0}
@@ -123,7 +124,22 @@ def run_visible_1m(given, _params):
     return {"visible": visible.tolist(), "in_this_5m": (visible & (ts_open // tau * tau == at - tau)).tolist()}
 
 
-BOUND = {"kernel_tp1": run_kernel_tp1, "stop_check": run_stop_check, "das": run_das, "select": run_select, "visible_1m": run_visible_1m}
+def run_fill_and_exit(given, params):
+    """The case as one contract through the whole engine: decided at T, on the bars around it."""
+    second, at = 1_000_000_000, given["T"]
+    line = worlds.tape([((ts * second - worlds.START) // worlds.MINUTE, *prices) for ts, *prices in given["bars_1m"]])
+    minute = (at * second - worlds.START) // worlds.MINUTE
+    setup = worlds.setup(minute, given["entry"], given["sl"], given["tp"], (given["valid_until"] - at) // 60, direction=given["dir"])
+    limits = worlds.policy(max_quantity=1, ev_min=-9, through_ticks=params["fill_through_ticks"])
+    instruments = [worlds.instrument(tick=given["tick"], slippage_ticks=params["slippage_ticks"])]
+    ran = worlds.run(line, worlds.world(line, [setup], worlds.rows([(minute, 0, given["entry"])]), instruments, limits))
+    entry, leave = ran.of(E_FILL)
+    return {"fill": {"ts": entry["ts"] // second, "price": entry["a"], "kind": FILL_KINDS[entry["j"]]},
+            "exit": {"ts": leave["ts"] // second, "price": leave["a"], "why": REASONS[leave["code"]]}}
+
+
+BOUND = {"kernel_tp1": run_kernel_tp1, "stop_check": run_stop_check, "das": run_das, "select": run_select, "visible_1m": run_visible_1m,
+         "fill_and_exit": run_fill_and_exit}
 
 
 def close(ours, expected):
