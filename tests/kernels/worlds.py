@@ -3,6 +3,7 @@
 Minutes count from `START`, a five-minute boundary; prices are points; everything not given has the figures of an E-mini desk.
 """
 
+# ruff: noqa: C408 (tables of names and figures read better as keywords)
 from __future__ import annotations
 
 from dataclasses import dataclass

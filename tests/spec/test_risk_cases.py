@@ -117,8 +117,8 @@ def test_value_at_risk_is_the_inverted_quantile_of_the_profit_and_loss():
     for n in (60, 61, 100, 249, 250):
         pnl = np.round(rng.normal(0, 100, n), 2)
         losses = np.sort(-pnl)[::-1].copy()
-        for alpha in (0.95, 0.975):
-            quantile = -np.quantile(pnl, 1 - alpha, method="inverted_cdf")
+        for alpha, level in ((0.95, 0.05), (0.975, 0.025)):
+            quantile = -np.quantile(pnl, level, method="inverted_cdf")
             worst = losses[losses >= var_es(losses, n, alpha)[1]]
             assert var_es(losses, n, alpha)[1] == pytest.approx(quantile, abs=1e-9)
             assert var_es(losses, n, alpha)[2] == pytest.approx(worst.mean(), abs=1e-9)
