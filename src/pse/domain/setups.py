@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -31,6 +32,7 @@ class Setups:
         return int(self.rows.size)
 
 
+@lru_cache(maxsize=65_536)                       # paper names the same finds again at every close
 def setup_id(symbol: str, tactic: str, direction: int, ts_close: int, object_ids: tuple[str, ...]) -> str:
     """Deterministic id of a setup: the same find has the same id in a backtest and on paper."""
     return str(uuid.uuid5(NAMESPACE, "|".join((symbol, tactic, str(direction), str(ts_close), *object_ids))))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from pse.domain.bars import Bars, timeframe_ns
 from pse.engine.desk import DeskPlan, Mode
-from pse.engine.prepare import Prepared, grown, prepare
+from pse.engine.prepare import GrowingLine, Prepared, prepare
 
 Progress = Callable[[int, int], None]
 
@@ -24,10 +25,14 @@ def live_feed(plan: DeskPlan, bars: Sequence[Bars], mode: Mode, start_ns: int, p
     `bars` is a recording that is played back.  Features are made anew where a decision bar closes; between two decisions only the time line grows.
     """
     moments, decisions = instants(plan, bars, start_ns, mode.end_ns)
-    known: Prepared | None = None
+    line, known = GrowingLine(plan, start_ns, mode.end_ns), None
     for done, (now, decides) in enumerate(zip(moments.tolist(), decisions.tolist(), strict=True), 1):
-        visible = [one[:int(np.searchsorted(one.ts_close, now, side="right"))] for one in bars]
-        known = prepare(plan, visible, mode, start_ns, now) if known is None or decides else grown(known, visible, start_ns, now)
+        tape = line.grow(bars, now)
+        if known is None or decides:
+            visible = [one[:int(np.searchsorted(one.ts_close, now, side="right"))] for one in bars]
+            known = prepare(plan, visible, mode, start_ns, now, tape)
+        else:
+            known = replace(known, tape=tape, until_ns=now)
         yield known
         if progress is not None:
             progress(done, moments.size)

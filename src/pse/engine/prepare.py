@@ -6,7 +6,7 @@ Pure: the same bars give the same tape, and more bars only add to it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -37,10 +37,10 @@ class Prepared:
     until_ns: int
 
 
-def prepare(plan: DeskPlan, bars: Sequence[Bars], mode: Mode, start_ns: int, until_ns: int) -> Prepared:
+def prepare(plan: DeskPlan, bars: Sequence[Bars], mode: Mode, start_ns: int, until_ns: int, tape: Tape | None = None) -> Prepared:
     """Everything known at `until_ns`, for decisions and bars inside [start_ns, mode.end_ns).
 
-    bars[i]: base bars of symbol i from the run's anchor on, none closing after `until_ns`.
+    bars[i]: base bars of symbol i from the run's anchor on, none closing after `until_ns`.  `tape`: their time line, where the caller has it already.
     """
     features = tuple(build(one, instrument, plan.spec, until_ns) for one, instrument in zip(bars, plan.instruments, strict=True))
     scan = scan_desk(list(plan.tactics.values()), features, plan.instruments)
@@ -52,13 +52,7 @@ def prepare(plan: DeskPlan, bars: Sequence[Bars], mode: Mode, start_ns: int, unt
     names, tactics = plan.symbols, tuple(plan.tactics)
     ids = tuple(setup_id(names[row["symbol"]], tactics[row["tactic"]], int(row["direction"]), int(row["ts"]), _objects(facts))
                 for row, facts in zip(setups, evidence, strict=True))
-    return Prepared(plan, mode, _tape(bars, blackouts, start_ns, mode.end_ns), world, evidence, ids, features, until_ns)
-
-
-def grown(known: Prepared, bars: Sequence[Bars], start_ns: int, until_ns: int) -> Prepared:
-    """The same decisions with a longer time line: between two decision bars nothing else changes."""
-    blackouts = intervals(known.plan.risk.gates.blackouts, start_ns, min(until_ns, known.mode.end_ns) + 1)
-    return replace(known, tape=_tape(bars, blackouts, start_ns, known.mode.end_ns), until_ns=until_ns)
+    return Prepared(plan, mode, tape or time_line(bars, blackouts, start_ns, mode.end_ns), world, evidence, ids, features, until_ns)
 
 
 def _objects(evidence: dict[str, object]) -> tuple[str, ...]:
@@ -119,22 +113,79 @@ def _setups(scan: Scan, row_ts: np.ndarray, row_symbol: np.ndarray) -> tuple[np.
     return rows, tuple(facts[i] for i in order)
 
 
-def _tape(bars: Sequence[Bars], blackouts: list[tuple[int, int]], start_ns: int, end_ns: int) -> Tape:
+def time_line(bars: Sequence[Bars], blackouts: list[tuple[int, int]], start_ns: int, end_ns: int) -> Tape:
     """Base bars of all symbols with start_ns <= ts_open and a close at or before the end, by close, then the desk's order."""
     cut = []
     for one in bars:
         part = one.between(start_ns, end_ns)
         if len(part) and part.ts_close[-1] > end_ns:
             part = part[:int(np.searchsorted(part.ts_close, end_ns, side="right"))]
-        if part.ts_close.size > 1 and (np.diff(part.ts_close) <= 0).any():
-            raise BadBars(f"{one.symbol} {one.timeframe}: bars close out of order; sessions overlap. Check the calendar of the instrument.")
+        _check_closes(part)
         cut.append(part)
     parts = [_columns(part, symbol, blackouts) for symbol, part in enumerate(cut)]
+    return Tape(*_joined(parts))
+
+
+class GrowingLine:
+    """The time line of a feed that hands over bars as they close.  At every moment it equals `time_line` of the bars closed by then."""
+
+    def __init__(self, plan: DeskPlan, start_ns: int, end_ns: int) -> None:
+        self._windows, self._start, self._end = plan.risk.gates.blackouts, start_ns, end_ns
+        self._taken = [-1] * len(plan.symbols)
+        self._closed = [start_ns] * len(plan.symbols)
+        self._columns: list[np.ndarray] = []
+        self._used = 0
+
+    def grow(self, bars: Sequence[Bars], now_ns: int) -> Tape:
+        """Adds what closed since the last call, up to `now_ns`; the columns are views that later calls only add to."""
+        new = [part for symbol, one in enumerate(bars) if (part := self._closed_since(symbol, one, now_ns)) is not None]
+        if new or not self._columns:
+            self._append(_joined(new) if new else _columns(bars[0][:0], 0, []))
+        return Tape(*(column[:self._used] for column in self._columns))
+
+    def _closed_since(self, symbol: int, one: Bars, now_ns: int) -> tuple[np.ndarray, ...] | None:
+        first = self._taken[symbol] if self._taken[symbol] >= 0 else int(np.searchsorted(one.ts_open, self._start))
+        last = int(np.searchsorted(one.ts_close, min(now_ns, self._end), side="right"))
+        if last <= first:
+            return None
+        self._taken[symbol] = last
+        part = one[first:last]
+        _check_closes(part, self._closed[symbol])
+        self._closed[symbol] = int(part.ts_close[-1])
+        return _columns(part, symbol, intervals(self._windows, int(part.ts_open[0]), int(part.ts_open[-1]) + 1))
+
+    def _append(self, new: Sequence[np.ndarray]) -> None:
+        count = new[0].size
+        room = self._columns[0].size if self._columns else 0
+        if not self._columns or self._used + count > room:
+            wider = [np.empty(max(4_096, 2 * (self._used + count)), column.dtype) for column in new]
+            for old, fresh in zip(self._columns, wider, strict=False):
+                fresh[:self._used] = old[:self._used]
+            self._columns = wider
+        for column, added in zip(self._columns, new, strict=True):
+            column[self._used:self._used + count] = added
+        self._used += count
+
+
+def _joined(parts: Sequence[tuple[np.ndarray, ...]]) -> Sequence[np.ndarray]:
+    """Columns of several symbols as one line."""
     if len(parts) == 1:
-        return Tape(*parts[0])
+        return parts[0]
     joined = [np.concatenate(columns) for columns in zip(*parts, strict=True)]
-    order = np.lexsort((joined[2], joined[0], joined[1]))
-    return Tape(*(np.ascontiguousarray(column[order]) for column in joined))
+    order = _in_order(joined)
+    return [column[order] for column in joined]
+
+
+def _in_order(columns: Sequence[np.ndarray]) -> np.ndarray:
+    """Rows by close, then open, then the desk's order of symbols."""
+    return np.lexsort((columns[2], columns[0], columns[1]))
+
+
+def _check_closes(part: Bars, after_ns: int | None = None) -> None:
+    """Raises `BadBars` unless the closes rise, from `after_ns` on."""
+    closes = part.ts_close
+    if (closes.size > 1 and (np.diff(closes) <= 0).any()) or (after_ns is not None and closes.size and closes[0] <= after_ns):
+        raise BadBars(f"{part.symbol} {part.timeframe}: bars close out of order; sessions overlap. Check the calendar of the instrument.")
 
 
 def _columns(part: Bars, symbol: int, blackouts: list[tuple[int, int]]) -> tuple[np.ndarray, ...]:
