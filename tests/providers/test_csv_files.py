@@ -177,6 +177,9 @@ def test_columns_are_said_by_name_or_position_in_two_forms():
     assert parse_columns("time, open,_,high") == {"time": 0, "open": 1, "high": 3}
     with pytest.raises(RequestError, match="no column role named 'opne'"):
         parse_columns("time=0,opne=1")
+    for twice in ("time=0,open=1,open=2", "time,open,open", "time=0,open"):
+        with pytest.raises(RequestError, match="--columns"):
+            parse_columns(twice)
 
 
 def test_wrong_columns_are_refused_with_the_list_of_those_there(made):

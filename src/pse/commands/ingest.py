@@ -13,6 +13,7 @@ from pse.domain.errors import NoBars, RequestError
 from pse.domain.instruments import Instrument
 from pse.domain.ports import BarProvider, CsvOptions, Fetched, FetchRequest
 from pse.domain.sessions import Sessions
+from pse.providers.columns import parse_columns
 from pse.registry import resolve
 from pse.store.layout import symbol_name
 from pse.store.quarantine import Checked, check, refuse_too_many, write_bad
@@ -44,7 +45,7 @@ def run(context: Context, *, provider: str, symbol: str, path: Path | None = Non
         timeframe: str | None = None, stamp: str | None = None, tz: str | None = None, columns: str | None = None, delimiter: str | None = None,
         header: bool = True, time_format: str | None = None, max_bad: float = 1.0) -> Answer:
     """Read, check and store bars of one symbol; the same bars again change nothing."""
-    options = CsvOptions(columns_of(columns), delimiter, header, time_format, tz, _stamp(stamp))
+    options = CsvOptions(None if columns is None else parse_columns(columns), delimiter, header, time_format, tz, _stamp(stamp))
     instrument = context.settings.instrument(symbol_name(symbol))
     request = FetchRequest(symbol, instrument, timeframe, start_ns, end_ns, path, options, context.settings.seed, {})
     done = ingest(context, provider, request, max_bad)
@@ -117,20 +118,6 @@ def _warn(context: Context, done: Ingested, instrument: Instrument) -> None:
                      f"--tz, --stamp and the instrument's calendar")
     if done.synthetic and not done.checked.rows["flags"].all():
         context.warn(f"the stored series {done.symbol} {done.timeframe} now mixes made-up bars with others; keep them apart with another --home")
-
-
-def columns_of(text: str | None) -> dict[str, str | int] | None:
-    """`time=0,open=Open` as a mapping; a number is a 0-based position."""
-    if text is None:
-        return None
-    found: dict[str, str | int] = {}
-    for pair in text.split(","):
-        name, sign, column = (part.strip() for part in pair.partition("="))
-        if not sign or not name or not column or name in found:
-            raise RequestError(f"--columns {text!r}: {pair.strip()!r} is not one name=column of its own; expected for example "
-                               f"time=0,open=1,high=2,low=3,close=4,volume=5 or time=Date,close=Last")
-        found[name] = int(column) if column.isdigit() else column
-    return found
 
 
 def _stamp(text: str | None) -> Any:

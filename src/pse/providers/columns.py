@@ -94,7 +94,9 @@ def require(roles: Mapping[str, int], names: Sequence[str], where: str) -> None:
 def parse_columns(text: str) -> dict[str, str | int]:
     """`--columns` in either form: `time=0,open=Open,...`, or a list by position such as `date,time,open,high,low,close,volume,_` (`_`: skip)."""
     parts = [part.strip() for part in text.split(",")]
-    if any("=" in part for part in parts):
+    named = any("=" in part for part in parts)
+    _once([part.partition("=")[0].strip() if named else part for part in parts])
+    if named:
         pairs = [part.partition("=") for part in parts]
         bad = next((part for part, (role, sign, column) in zip(parts, pairs, strict=True) if not (role and sign and column.strip())), None)
         if bad is not None:
@@ -106,3 +108,10 @@ def parse_columns(text: str) -> dict[str, str | int]:
     if unknown is not None:
         raise UnknownName("column role", unknown, ROLES)
     return said
+
+
+def _once(roles: Sequence[str]) -> None:
+    """Raise `RequestError` when a role is given to two columns."""
+    twice = next((role for at, role in enumerate(roles) if role not in ("", "_", "-") and role in roles[:at]), None)
+    if twice is not None:
+        raise RequestError(f"--columns: {twice} is given twice; each role stands for one column: leave one out (or write _ for a column to skip)")
