@@ -116,6 +116,13 @@ def test_a_cut_record_is_seen_although_the_packing_is_whole(tmp_path):
         dbn_bars(dbn_file(tmp_path, cut=10))
 
 
+def test_a_packed_file_that_ends_too_early_is_called_truncated(tmp_path):
+    whole = dbn_file(tmp_path).read_bytes()
+    (tmp_path / "x.dbn.zst").write_bytes(whole[: len(whole) // 4])
+    with pytest.raises(BadInput, match="truncated"):
+        dbn_bars(tmp_path / "x.dbn.zst")
+
+
 def test_an_undefined_price_is_rejected(tmp_path):
     fetched = dbn_bars(dbn_file(tmp_path, low=0))
     assert fetched.frame.is_empty() and fetched.rejected["reason"].to_list() == ["a price is undefined"] * 2

@@ -80,6 +80,8 @@ def _part(file: Path, request: FetchRequest) -> tuple[str, pl.DataFrame]:
     """Length of the bars and the bars of the symbol in one file."""
     dbn, zstandard = _sdk()
     data = _unpacked(file, zstandard)
+    if not data:
+        raise BadInput(f"{file}: the packed file is truncated or damaged (nothing could be unpacked); fetch it again")
     if data[:3] != b"DBN" or len(data) < 8:
         raise BadInput(f"{file}: this is not a DBN file (it does not begin with DBN); fetch it again or name another with --path")
     body = 8 + int.from_bytes(data[4:8], "little")
