@@ -18,7 +18,9 @@ def run(context: Context, symbol: str | None = None, start_ns: int | None = None
     """Runs a desk over stored bars and writes the run's folder."""
     only_rules(agents)
     inputs = gather(context, context.settings, (symbol,) if symbol else (), start_ns, end_ns)
-    return whole_run(context, inputs, "backtest", "history", lambda mode: historical_feed(whole_window(inputs, mode)), report)
+    with context.progress() as progress:
+        progress.add_task("features, setups, orders and fills", total=None)
+        return whole_run(context, inputs, "backtest", "history", lambda mode: historical_feed(whole_window(inputs, mode)), report)
 
 
 def whole_window(inputs: Inputs, mode: Mode) -> Prepared:

@@ -25,7 +25,7 @@ from pse.engine.outcome import Outcome
 from pse.engine.prepare import Prepared
 from pse.engine.records import Renderer
 from pse.engine.state import fresh_state
-from pse.kernels import CACHE_FOLDER, sources_digest
+from pse.kernels import sources_digest
 from pse.settings import Settings, settings_hash
 from pse.store.files import write_atomic, write_json
 from pse.store.journal import Journal
@@ -75,19 +75,26 @@ def gather(context: Context, settings: Settings, symbols: Sequence[str], start_n
     spans = [_span(context, plan, instrument.bars_of or instrument.symbol, snapshot) for instrument in plan.instruments]
     first, last = min(span[0] for span in spans), max(span[1] for span in spans)
     start = first if start_ns is None else start_ns
+    for instrument, span in zip(plan.instruments, spans, strict=True):
+        if start > span[1] or (end_ns is not None and end_ns <= span[0]):
+            raise NoBars(_none_between(instrument.symbol, timeframe, span, start, end_ns))
     calendars = [load_sessions(home, one.calendar, min(first, start), max(last, start), settings.sessions) for one in plan.instruments]
     anchor = max(first, _warmup_open(calendars[0].open_ns, start, plan.warmup_sessions))
     snapshot = snapshot or take_snapshot(home, [(one.bars_of or one.symbol, timeframe) for one in plan.instruments], context.clock)
     loaded: list[Loaded] = []
-    for instrument, sessions in zip(plan.instruments, calendars, strict=True):
+    for instrument, sessions, span in zip(plan.instruments, calendars, spans, strict=True):
         one = load_bars(home, instrument, timeframe, anchor, end_ns, sessions, snapshot.version)
         if not len(one.bars.between(start, end_ns if end_ns is not None else int(one.bars.ts_close[-1]) + 1)):
-            raise NoBars(f"{instrument.symbol} has stored {timeframe} bars from {iso(first)} to {iso(last)}, and none from {iso(start)} to "
-                         f"{iso(end_ns) if end_ns else 'the end'}; choose another --start and --end, or ingest that range")
+            raise NoBars(_none_between(instrument.symbol, timeframe, span, start, end_ns))
         loaded.append(one)
     end = end_ns if end_ns is not None else max(int(one.bars.ts_close[-1]) for one in loaded)
     notes = tuple(f"{one.bars.symbol}: {note}" for one in loaded for note in one.notes)
     return Inputs(plan, settings, tuple(one.bars for one in loaded), start, end, anchor, snapshot, sum(one.dropped_outside for one in loaded), notes)
+
+
+def _none_between(symbol: str, timeframe: str, span: tuple[int, int], start: int, end: int | None) -> str:
+    return (f"{symbol} has stored {timeframe} bars from {iso(span[0])} to {iso(span[1])}, and none that could be traded from {iso(start)} to "
+            f"{iso(end) if end is not None else 'the end'}; choose another --start and --end, or ingest that range")
 
 
 def _span(context: Context, plan: DeskPlan, symbol: str, snapshot: Snapshot | None) -> tuple[int, int]:
@@ -120,9 +127,11 @@ def manifest_of(context: Context, inputs: Inputs, command: str, feed: str) -> Ma
 
 
 def said_compiling(context: Context) -> None:
-    """Says what is waited for when no kernel has been compiled yet."""
-    if not any(CACHE_FOLDER.rglob("*.nbi")):
-        context.note("compiling the kernels, once for this version: about half a minute ...")
+    """Says what is waited for when the engine has not been compiled on this machine yet."""
+    from pse.kernels.engine import advance
+
+    if not any(Path(advance.stats.cache_path).glob("engine.advance-*.nbi")):
+        context.note("compiling the engine for this machine, once for this version: about half a minute ...")
 
 
 def drive(feed: Iterable[Prepared], plan: DeskPlan, journal: Journal, decide: Decide = rules, sync: bool = False) -> Outcome:
@@ -154,7 +163,7 @@ def whole_run(context: Context, inputs: Inputs, command: str, feed_name: str, ma
         "refusals": dict(outcome.refusals), "passed_over": dict(sorted(outcome.passed_over.items())), "snapshot": run.manifest.snapshot,
         "trial": counted.number, "new_trial": counted.new, "synthetic": run.manifest.synthetic, "records": run.manifest.records,
     }
-    return Answer(data, lambda console: _show(console, run, page))
+    return Answer(data, lambda console: _show(console, context.home.root, run, page))
 
 
 def write_results(run: Run, inputs: Inputs, outcome: Outcome) -> dict[str, Any]:
@@ -204,16 +213,23 @@ def _page(context: Context, run: Run, report: Path | None) -> str | None:
     return str(write_page(context, run, report))
 
 
-def _show(console: Console, run: Run, page: str | None) -> None:
+def shown_path(path: Path) -> Path:
+    """A path as short as it can be written from the current folder."""
+    whole, here = path.resolve(), Path.cwd()
+    return whole.relative_to(here) if whole.is_relative_to(here) else whole
+
+
+def _show(console: Console, home: Path, run: Run, page: str | None) -> None:
     from pse.reports.summary import show_summary
     from pse.reports.view import read_run
 
-    places = {"run": run.folder} | ({"report": page} if page else {})
+    places = {"run": shown_path(run.folder)} | ({"report": shown_path(Path(page))} if page else {})
     show_summary(console, read_run(run.folder), places)
     from rich.text import Text
 
-    hint = "" if page else f"  ·  pse report {run.run_id}"
-    console.print(Text(f"check it: pse prove {run.run_id}{hint}", style="dim"), soft_wrap=True)
+    pse = "pse" if home.resolve() == Path.cwd() else f"pse --home {shown_path(home)}"
+    hint = "" if page else f"  ·  {pse} report {run.run_id}"
+    console.print(Text(f"check it: {pse} prove {run.run_id}{hint}", style="dim"), soft_wrap=True)
 
 
 def again(context: Context, manifest: Manifest, folder: Path, make_feed: Callable[[Inputs, Mode], Iterable[Prepared]]) -> Path:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from pse.reports.view import RunView, number
-from pse.reports.words import counted, money, plain, share
+from pse.reports.words import counted, money, plain, share, silent_gates
 
 FEW, FEWER = 100, 30
 
@@ -143,7 +143,7 @@ def _engine(view: RunView) -> Iterator[Doubt]:
         yield Doubt(
             "note",
             "Gates not evaluated",
-            f"These gates let everything pass because their features are not computed: {', '.join(view.not_evaluated)}.",
+            f"What needs features that are not computed let everything pass: {silent_gates(view.not_evaluated)}.",
         )
     if m.get("trades") and "envelope" not in m:
         yield Doubt(

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pse.reports.view import RunView, number
-from pse.reports.words import MISSING, counted, in_r, interval, money, plain, share, whole
+from pse.reports.words import MISSING, counted, in_r, interval, money, plain, share, silent_gates, whole
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -180,7 +180,7 @@ def _no_trades(m: dict[str, Any]) -> str:
 
 def _refused_words(view: RunView) -> str:
     total = sum((view.metrics.get("refusals") or {}).values())
-    silent = f" Not evaluated: {', '.join(view.not_evaluated)}." if view.not_evaluated else ""
+    silent = f" Not evaluated: {silent_gates(view.not_evaluated)}." if view.not_evaluated else ""
     return f"{counted(total, 'refusal')} by the first gate that said no.{silent}"
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pse.reports.doubts import doubts
 from pse.reports.sections import headline
 from pse.reports.view import RunView
+from pse.reports.words import silent_gates
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -70,7 +71,7 @@ def _refusals(console: Console, view: RunView) -> None:
             )
         )
     if view.not_evaluated:
-        console.print(Text(f"Not evaluated: {', '.join(view.not_evaluated)}", style="dim"))
+        console.print(Text(f"Not evaluated: {silent_gates(view.not_evaluated)}", style="dim"))
 
 
 def _doubts(console: Console, view: RunView) -> None:
