@@ -15,12 +15,17 @@ BATCH_EVENTS, BATCH_TRADES = 65_536, 4_096
 NO_INPUTS = np.zeros(0, INPUT_DTYPE)
 
 
+def new_log(symbols: int, events: int, trades: int) -> Log:
+    """A log for a desk of `symbols`: the engine asks for it to be emptied once more than `events` or `trades` are in it."""
+    return Log(np.zeros(events + EVENTS_AN_INSTANT * symbols, EVENT_DTYPE), np.zeros(trades + TRADES_AN_INSTANT * symbols, TRADE_DTYPE), np.zeros(2, np.int64),
+               np.zeros(1, np.int64))
+
+
 class SimBroker:
     """Owns the log that the kernel fills; `symbols` decides how much room one instant may need."""
 
     def __init__(self, symbols: int) -> None:
-        events = BATCH_EVENTS + EVENTS_AN_INSTANT * symbols
-        self._log = Log(np.zeros(events, EVENT_DTYPE), np.zeros(BATCH_TRADES + TRADES_AN_INSTANT * symbols, TRADE_DTYPE), np.zeros(2, np.int64), np.zeros(1, np.int64))
+        self._log = new_log(symbols, BATCH_EVENTS, BATCH_TRADES)
 
     def advance(self, state: Any, step: Step) -> Told:
         """Runs the engine over the step's bars and empties its log."""

@@ -1,0 +1,77 @@
+"""`advance(a..c)` equals `advance(a..b)` then `advance(b..c)`: a bar at a time on paper is a jump through history in a backtest."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pse.brokers.sim import SimBroker, new_log
+from pse.engine.desk import Mode
+from pse.engine.state import save_state
+from pse.kernels import codes as c
+from pse.kernels.engine import EVENTS_AN_INSTANT, advance
+from tests.engine.made import NO_INPUTS, START, Shape, all_events, all_trades, batches, journal_bytes, made, state_of
+
+DESKS = {1: Shape(), 3: Shape(700, 50, ("ES", "NQ", "RTY"))}
+seeds = st.integers(0, 2**32 - 1)
+
+
+def outcome(prepared, cuts):
+    """(state bytes, events, trades, journal) of a run cut into steps at these moments."""
+    state = state_of(prepared)
+    found = list(batches(prepared, state=state, cuts=cuts))
+    return save_state(state, prepared.plan.shape), all_events(found).tobytes(), all_trades(found).tobytes(), journal_bytes(found)
+
+
+@settings(max_examples=40)
+@given(seeds, st.sampled_from([1, 3]), st.data())
+def test_one_advance_equals_any_two(seed, symbols, data):
+    prepared = made(seed, DESKS[symbols])
+    end = int(prepared.until_ns)
+    cuts = sorted(data.draw(st.lists(st.integers(START, end), min_size=1, max_size=4), label="cuts"))
+    assert outcome(prepared, cuts) == outcome(prepared, ())
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("symbols", [1, 3])
+def test_one_instant_at_a_time_equals_the_whole(seed, symbols):
+    prepared = made(seed, DESKS[symbols])
+    instants = np.unique(np.concatenate([prepared.tape.ts_close, prepared.world.row_ts]))
+    for cuts in (instants, instants - 1, instants + 1):
+        assert outcome(prepared, cuts.tolist()) == outcome(prepared, ())
+
+
+@pytest.mark.parametrize("ask", [False, True])
+def test_a_cut_between_the_bars_of_an_instant_and_its_decisions_changes_nothing(ask):
+    """The moments of decisions themselves, each given twice."""
+    prepared = made(7, DESKS[3], Mode(end_ns=int(made(7, DESKS[3]).until_ns), ask=ask))
+    twice = np.repeat(prepared.world.setups["ts"], 2).tolist()
+    assert outcome(prepared, twice) == outcome(prepared, ())
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_log_that_is_full_after_every_instant_gives_the_same_events(seed):
+    prepared = made(seed, DESKS[3])
+    whole, events, fulls, state = state_of(prepared), [], 0, state_of(prepared)
+    roomy, tiny = new_log(3, 60_000, 500), new_log(3, 1, 1)
+    assert tiny.events.size == 3 * EVENTS_AN_INSTANT + 1
+    assert advance(whole, prepared.tape, prepared.world, roomy, NO_INPUTS, prepared.until_ns) == c.DONE
+    while True:
+        tiny.used[:] = 0
+        pause = advance(state, prepared.tape, prepared.world, tiny, NO_INPUTS, prepared.until_ns)
+        events.append(tiny.events[:tiny.used[0]].copy())
+        if pause == c.DONE:
+            break
+        assert pause == c.PAUSE_FULL
+        fulls += 1
+    assert fulls > 20
+    assert np.concatenate(events).tobytes() == roomy.events[:roomy.used[0]].tobytes()
+    assert save_state(state, prepared.plan.shape) == save_state(whole, prepared.plan.shape)
+
+
+def test_the_loop_empties_a_full_log_and_goes_on(monkeypatch):
+    prepared = made(3, DESKS[3])
+    whole = journal_bytes(list(batches(prepared)))
+    monkeypatch.setattr("pse.brokers.sim.BATCH_EVENTS", 1)
+    found = list(batches(prepared, broker=SimBroker(3)))
+    assert len(found) > 20 and journal_bytes(found) == whole
