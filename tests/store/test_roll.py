@@ -70,17 +70,15 @@ def test_the_expiry_is_read_from_the_name(name: str, year: int, expiry: int):
 
 
 def test_a_roll_moves_the_price_by_the_closes_of_the_last_common_minute_of_the_day_before():
-    #                        day 0              day 1: roll at row 5
-    ts = np.array([1, 1, 2, 2, 3, 4, 4])
-    contract = np.array([0, 1, 0, 1, 0, 0, 1])
-    close = np.array([10.0, 30.0, 11.0, 33.0, 12.0, 13.0, 35.0])
-    day = np.array([0, 0, 0, 0, 0, 1, 1])
-    front = np.array([True, False, True, False, True, False, True])
-    diff, estimated = roll.differences(ts, close, close - 1.0, contract, day, front, np.array([6]))
+    front = {"ts_open": np.array([1, 2, 3, 4]), "open": np.full(4, 34.0), "close": np.array([10.0, 11.0, 12.0, 35.0]), "contract": np.array([0, 0, 0, 1]),
+             "session": np.array([0, 0, 0, 1])}
+    behind = {"ts_open": np.array([1, 2, 4]), "close": np.array([30.0, 33.0, 13.0]), "contract": np.array([1, 1, 0]), "session": np.array([0, 0, 1])}
+    diff, estimated = roll.differences(front, behind, np.array([3]))
     assert diff.tolist() == [22.0] and estimated.tolist() == [False]              # 33 - 11 at minute 2
 
 
 def test_without_a_common_minute_the_difference_is_open_minus_last_close():
-    ts, contract, close = np.array([1, 2, 4]), np.array([0, 0, 1]), np.array([10.0, 12.0, 35.0])
-    diff, estimated = roll.differences(ts, close, close - 1.0, contract, np.array([0, 0, 1]), np.ones(3, bool), np.array([2]))
+    front = {"ts_open": np.array([1, 2, 4]), "open": np.array([9.0, 11.0, 34.0]), "close": np.array([10.0, 12.0, 35.0]), "contract": np.array([0, 0, 1]),
+             "session": np.array([0, 0, 1])}
+    diff, estimated = roll.differences(front, dict.fromkeys(("ts_open", "close", "contract", "session"), np.empty(0)), np.array([2]))
     assert diff.tolist() == [22.0] and estimated.tolist() == [True]               # 34 - 12

@@ -96,7 +96,8 @@ class Change:
         from pse.store import commits
 
         changed = [name for name in sorted(self._months) if self._added[name].any() or self._amended[name].any()]
-        parts, replaced = [_some(self._months[name], self._added[name]) for name in changed], []
+        parts: list[Rows] = [_some(self._months[name], self._added[name]) for name in changed]
+        replaced: list[str] = []
         if any(self._amended[name].any() for name in changed):
             parts, replaced = self._whole_years(changed)
         table = self.table if self.table is not None else commits.create(self.home)

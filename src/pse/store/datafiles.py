@@ -39,9 +39,7 @@ class DataFile:
 
 def data_files(table: DeltaTable, symbol: str | None = None, timeframe: str | None = None) -> dict[str, DataFile]:
     """Data files at the table's version, all or of one series, by path, in order of time."""
-    import pyarrow as pa
-
-    actions = pa.table(table.get_add_actions(flatten=True))
+    actions = table.get_add_actions(flatten=True)
     if not actions.num_rows:
         return {}
     names = ("path", "size_bytes", "num_records", "min.ts_open", "max.ts_open", "partition.symbol", "partition.timeframe", "partition.year")

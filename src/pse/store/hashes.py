@@ -44,7 +44,7 @@ def _feed_contracts(digest: hashlib._Hash, rows: Rows) -> None:
 
 
 def _bytes(column: np.ndarray, dtype: str) -> memoryview:
-    return memoryview(np.ascontiguousarray(column, dtype=dtype)).cast("B")
+    return np.ascontiguousarray(column, dtype=dtype).data
 
 
 def month_hash(base: str, rows: Rows) -> str:

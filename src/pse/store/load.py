@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,6 @@ from pse.domain.sessions import Sessions
 from pse.store import roll
 from pse.store.layout import Home, symbol_name
 from pse.store.reading import need_bars, read_rows, series_names
-from pse.store.rows import Rows
 from pse.store.tables import locate
 
 _READ = ("ts_open", "open", "high", "low", "close", "volume", "flags")
@@ -48,46 +48,53 @@ def load_bars(home: Home, instrument: Instrument, timeframe: str, start_ns: int 
     """
     symbol = symbol_name(instrument.bars_of or instrument.symbol)
     table = need_bars(home, version)
-    columns = [*_READ, "contract"] if instrument.kind == "future" else list(_READ)
-    rows = read_rows(home, table, symbol, timeframe, columns, start_ns, end_ns)
+    asked = (*_READ, "contract") if instrument.kind == "future" else _READ
+    rows = read_rows(home, table, symbol, timeframe, asked, start_ns, end_ns)
     if not len(rows):
         raise NoBars(_nothing(series_names(table), symbol, timeframe, start_ns, end_ns))
     at, inside = locate(rows["ts_open"], sessions)
     back = (rows["flags"] & _BACK) != 0
     dropped = int(np.count_nonzero(~inside & ~back))
-    if not inside.all():
-        rows, at, back = rows.take(inside), at[inside], back[inside]
-    front = ~back
-    marks, offset, estimated = _rolls(rows, at, front)
-    if back.any():
-        rows, at, marks, offset = rows.take(front), at[front], marks[front], offset[front]
-    if not len(rows):
-        raise NoBars(f"all {dropped} stored bars of {symbol} {timeframe} in range lie outside the sessions of {sessions.calendar}; check the instrument's "
-                     f"calendar in configs/instruments.yaml")
-    bars = _bars(instrument.symbol, timeframe, rows, at, sessions, marks, offset)
-    return Loaded(bars, dropped, np.flatnonzero(marks)[estimated], table.version())
+    behind = rows.take(np.flatnonzero(inside & back)).with_columns(session=at[inside & back])
+    names, columns = rows.contracts, {**rows.columns, "session": at}
+    del rows, at                                             # so that a column can go when its kept rows are copied
+    columns = _kept(columns, inside & ~back)
+    if not columns["ts_open"].size:
+        raise NoBars(f"all {dropped} stored bars of {symbol} {timeframe} in range lie outside the sessions of {sessions.calendar}; check the "
+                     f"instrument's calendar in configs/instruments.yaml")
+    columns |= _rolls(columns, behind.columns)
+    estimated = columns.pop("estimated")
+    ends = sessions.close_ns[columns["session"]]
+    columns["ts_close"] = ends if timeframe == "1d" else np.minimum(columns["ts_open"] + timeframe_ns(timeframe), ends, out=ends)
+    contracts, columns["contract"] = _used(names, columns["contract"])
+    return Loaded(Bars(instrument.symbol, timeframe, contracts=contracts, sessions=sessions, **columns), dropped, estimated, table.version())
 
 
-def _rolls(rows: Rows, at: np.ndarray, front: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Roll marks and offsets of all rows, and for each roll whether its difference is an estimate."""
-    marks, offset = np.zeros(len(rows), bool), np.zeros(len(rows))
-    if len(rows.contracts) < 2:
-        return marks, offset, np.empty(0, bool)
-    places = np.flatnonzero(front)
-    changed = places[1:][np.diff(rows["contract"][places]) != 0]
+def _kept(columns: dict[str, np.ndarray], keep: np.ndarray) -> dict[str, np.ndarray]:
+    """The kept rows of each column; a column is let go as soon as its rows are copied."""
+    return columns if keep.all() else {name: columns.pop(name)[keep] for name in list(columns)}
+
+
+def _used(names: tuple[str, ...], codes: np.ndarray) -> tuple[tuple[str, ...], np.ndarray]:
+    """The contracts that occur, and the codes among them."""
+    used = np.flatnonzero(np.bincount(codes, minlength=len(names))) if len(names) > 1 else np.zeros(1, np.int64)
+    if used.size == len(names):
+        return names, codes
+    place = np.zeros(len(names), np.int32)
+    place[used] = np.arange(used.size)
+    return tuple(names[int(code)] for code in used), place[codes]
+
+
+def _rolls(front: dict[str, np.ndarray], behind: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """`roll` marks, `offset` (the sum of roll differences so far) and `estimated`, the rows whose difference is an estimate."""
+    count, contract = front["ts_open"].size, front["contract"]
+    changed = np.flatnonzero(contract[1:] != contract[:-1]) + 1
+    marks, offset = np.zeros(count, bool), np.zeros(count)
+    diff, estimated = roll.differences(front, behind, changed)
     marks[changed] = True
-    diff, estimated = roll.differences(rows["ts_open"], rows["close"], rows["open"], rows["contract"], at, front, changed)
-    steps = np.zeros(len(rows))
-    steps[changed] = diff
-    return marks, np.cumsum(steps), estimated
-
-
-def _bars(symbol: str, timeframe: str, rows: Rows, at: np.ndarray, sessions: Sessions, marks: np.ndarray, offset: np.ndarray) -> Bars:
-    ts, ends = rows["ts_open"], sessions.close_ns[at]
-    close = ends if timeframe == "1d" else np.minimum(ts + timeframe_ns(timeframe), ends)
-    used, contract = np.unique(rows["contract"], return_inverse=True) if len(rows.contracts) > 1 else (np.zeros(1, np.int64), rows["contract"])
-    return Bars(symbol, timeframe, ts, close, rows["open"], rows["high"], rows["low"], rows["close"], rows["volume"], at, marks, offset,
-                contract.astype(np.int32), rows["flags"], tuple(rows.contracts[int(i)] for i in used), sessions)
+    for start, total in zip(changed, np.cumsum(diff), strict=True):          # a few dozen rolls at most
+        offset[start:] = total
+    return {"roll": marks, "offset": offset, "estimated": changed[estimated]}
 
 
 def stored_span(home: Home, symbol: str, timeframe: str, version: int | None = None) -> tuple[int, int] | None:

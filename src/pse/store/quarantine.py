@@ -97,7 +97,7 @@ def _row_defects(rows: Rows, frame: pl.DataFrame, instrument: Instrument) -> np.
     with np.errstate(invalid="ignore", over="ignore"):
         for start in range(0, len(rows), _CHUNK):
             piece = slice(start, start + _CHUNK)
-            reason[piece] = _piece_defects(*(rows[name][piece] for name in (*PRICES, "volume")), per_tick)
+            reason[piece] = _piece_defects(rows.take(piece), per_tick)
     unknown = np.isnan(rows["volume"])
     if unknown.any():                               # null is "the source has none"; a NaN that was written down is a defect
         written = unknown & ~frame["volume"].is_null().to_numpy()
@@ -105,7 +105,8 @@ def _row_defects(rows: Rows, frame: pl.DataFrame, instrument: Instrument) -> np.
     return reason
 
 
-def _piece_defects(opened: np.ndarray, high: np.ndarray, low: np.ndarray, close: np.ndarray, volume: np.ndarray, per_tick: float) -> np.ndarray:
+def _piece_defects(rows: Rows, per_tick: float) -> np.ndarray:
+    opened, high, low, close, volume = (rows[name] for name in (*PRICES, "volume"))
     found = np.zeros(opened.size, np.int8)
     if per_tick:
         off = np.zeros(opened.size, bool)

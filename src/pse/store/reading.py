@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pse.domain.errors import DamagedTable, NoBars
 from pse.domain.ports import QUOTE_COLUMNS
 from pse.store import index as notes
+from pse.store.arrow import fill, to_numpy
 from pse.store.datafiles import DataFile, damaged_message, data_files, dataset, file_hashes, file_problem, one_line, unreadable, who_is_damaged
 from pse.store.index import SeriesIndex
 from pse.store.layout import Home, symbol_name
-from pse.store.rows import DTYPES, Rows, empty, from_arrow, in_order
+from pse.store.rows import DTYPES, Rows, codes_of, concat, from_arrow, in_order, recoded
 
 if TYPE_CHECKING:
     import polars as pl
@@ -51,59 +52,84 @@ def series_names(table: DeltaTable) -> list[tuple[str, str]]:
 
 def read_rows(home: Home, table: DeltaTable, symbol: str, timeframe: str, columns: Iterable[str] = tuple(DTYPES), start_ns: int | None = None,
               end_ns: int | None = None, years: Iterable[int] | None = None) -> Rows:
-    """Columns of one series with start_ns <= ts_open < end_ns (or of some years), sorted.  Raises `DamagedTable` naming the file.
+    """Columns of one series with start_ns <= ts_open < end_ns (or of some years), sorted.  Raises `DamagedTable` naming the file."""
+    names = (*columns, "contract")
+    files = [one for one in data_files(table, symbol, timeframe).values() if one.overlaps(start_ns, end_ns) and (years is None or one.year in set(years))]
+    if not all(one.rows >= 0 for one in files):
+        return in_order(concat([from_arrow(part) for part in _row_groups(home, files, names, start_ns, end_ns)]))
+    gathered = _Gathered(sum(one.rows for one in files), names)
+    for part in _row_groups(home, files, names, start_ns, end_ns):
+        gathered.take(part)
+    return in_order(gathered.rows())
 
-    File by file into arrays made once: the peak of memory is the answer and one file.
-    """
+
+def _row_groups(home: Home, files: Iterable[DataFile], names: tuple[str, ...], start_ns: int | None, end_ns: int | None) -> Iterator[pa.Table]:
+    """The rows of some files in range, one row group after the other.  Raises `DamagedTable` naming the file."""
     import pyarrow as pa
-
-    wanted = {path: one for path, one in data_files(table, symbol, timeframe).items()
-              if one.overlaps(start_ns, end_ns) and (years is None or one.year in set(years))}
-    names = tuple(columns)
-    try:
-        parts = (from_arrow(_read_file(home, one, names, start_ns, end_ns)) for one in wanted.values())
-        return in_order(_gathered(parts, names, sum(one.rows for one in wanted.values()) if all(one.rows >= 0 for one in wanted.values()) else None))
-    except (pa.ArrowException, OSError) as error:
-        raise who_is_damaged(home.bars, wanted, error) from error
-
-
-def _read_file(home: Home, one: DataFile, names: tuple[str, ...], start_ns: int | None, end_ns: int | None) -> pa.Table:
-    """Columns of one file, `contract` as a dictionary; the filter runs only where the file reaches over the range."""
-    import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    if problem := file_problem(home.bars, one.path, one.size, None):
-        raise DamagedTable(damaged_message(home.bars / one.path, problem))
-    found = None
-    for edge, test in ((start_ns, pc.field("ts_open") >= (start_ns or 0)), (end_ns, pc.field("ts_open") < (end_ns or 0))):
-        inside = edge is None or (one.first >= edge if edge is start_ns else one.last < edge)
-        if not inside:
-            found = test if found is None else found & test
-    return pq.read_table(home.bars / one.path, columns=list(names), filters=found, read_dictionary=["contract"], partitioning=None,
-                         page_checksum_verification=True)
+    for one in files:
+        place = home.bars / one.path
+        if problem := file_problem(home.bars, one.path, one.size, None):
+            raise DamagedTable(damaged_message(place, problem))
+        try:
+            with pq.ParquetFile(place, read_dictionary=["contract"], page_checksum_verification=True) as file:
+                for group in range(file.num_row_groups):
+                    if _group_overlaps(file.metadata.row_group(group), start_ns, end_ns):
+                        yield _in_range(file.read_row_group(group, columns=list(names)), start_ns, end_ns)
+        except (pa.ArrowException, OSError) as error:
+            raise who_is_damaged(home.bars, {one.path: one}, error) from error
 
 
-def _gathered(parts: Iterable[Rows], names: tuple[str, ...], count: int | None) -> Rows:
-    """The parts one after the other, in arrays of `count` rows that are made once; contracts become one sorted list."""
-    from pse.store.rows import concat, recoded
+def _in_range(part: pa.Table, start_ns: int | None, end_ns: int | None) -> pa.Table:
+    """The rows of a sorted row group with start_ns <= ts_open < end_ns."""
+    if start_ns is None and end_ns is None:
+        return part
+    ts = to_numpy(part.column("ts_open"), "i8")
+    low, high = (int(np.searchsorted(ts, edge)) if edge is not None else default for edge, default in ((start_ns, 0), (end_ns, ts.size)))
+    return part.slice(low, high - low)
 
-    if count is None:
-        return concat(list(parts))
-    whole: dict[str, np.ndarray] = {}
-    contracts: list[str] = []
-    at = 0
-    for part in parts:
-        contracts += [name for name in part.contracts if name not in contracts]
-        part = part.with_columns(contract=recoded(part["contract"], part.contracts, contracts))
-        for name, column in part.columns.items():
-            if name not in whole:
-                whole[name] = np.full(count, np.nan) if name in QUOTE_COLUMNS else np.empty(count, DTYPES[name])
-            whole[name][at:at + len(part)] = column
-        at += len(part)
-    if not whole:
-        return empty().only([*names, "contract"])
-    ordered = tuple(sorted(contracts))
-    return Rows(ordered, {name: column[:at] for name, column in whole.items()} | {"contract": recoded(whole["contract"][:at], contracts, ordered)})
+
+def _group_overlaps(group: Any, start_ns: int | None, end_ns: int | None) -> bool:
+    """Whether a row group may hold rows of the range, by its statistics of `ts_open`, the first column of every file."""
+    known = group.column(0).statistics
+    if known is None or not known.has_min_max:
+        return True
+    return (start_ns is None or known.max >= start_ns) and (end_ns is None or known.min < end_ns)
+
+
+class _Gathered:
+    """Columns of `most` rows that are made once and filled part by part, without a copy in between."""
+
+    def __init__(self, most: int, names: Iterable[str]):
+        self._count, self._most = 0, most
+        self._contracts: list[str] = []
+        self._columns = {name: np.empty(most, DTYPES[name]) for name in dict.fromkeys(names) if name not in QUOTE_COLUMNS}
+        self._quotes = [name for name in names if name in QUOTE_COLUMNS]
+
+    def take(self, part: pa.Table) -> None:
+        """Add one part; a quote column is made when the first part knows something of it."""
+        rows = slice(self._count, self._count + part.num_rows)
+        for name in self._quotes:
+            if name not in self._columns and part.column(name).null_count < part.num_rows:
+                self._columns[name] = np.full(self._most, np.nan)
+        for name, whole in self._columns.items():
+            if name == "contract":
+                self._take_contracts(part.column(name), whole[rows])
+            else:
+                fill(whole[rows], part.column(name))
+        self._count = rows.stop
+
+    def _take_contracts(self, column: pa.ChunkedArray, into: np.ndarray) -> None:
+        names, codes = codes_of(column)
+        self._contracts += [name for name in names if name not in self._contracts]
+        np.take(np.array([self._contracts.index(name) for name in names] or [0], np.int32), codes, out=into, mode="clip")
+
+    def rows(self) -> Rows:
+        """What was taken, in the order it came; contracts sorted by name."""
+        columns = {name: whole[:self._count] for name, whole in self._columns.items()}
+        ordered = tuple(sorted(self._contracts))
+        return Rows(ordered, columns | {"contract": recoded(columns["contract"], self._contracts, ordered)})
 
 
 def read_bars(home: Home, symbol: str, timeframe: str, start_ns: int | None = None, end_ns: int | None = None, version: int | None = None) -> pl.DataFrame:

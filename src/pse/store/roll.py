@@ -85,23 +85,22 @@ def roll_days(days: Days, front: Mapping[int, str]) -> set[int]:
     return found
 
 
-def differences(ts_open: np.ndarray, close: np.ndarray, opened: np.ndarray, contract: np.ndarray, day: np.ndarray, front: np.ndarray,
-                roll_rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """What each roll adds to the price, in points, and whether it is an estimate.
+def differences(front: Mapping[str, np.ndarray], behind: Mapping[str, np.ndarray], rolls: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What each roll adds to the price, in points, float64, and whether it is an estimate.
 
-    Every array has one row a bar inside the sessions, all contracts, sorted by time; `front` marks the front's rows, `roll_rows` the first rows of new
-    contracts.  C_new - C_old at the last minute of the previous trading day that both contracts have; without one O_new[roll] - C_old[last].
+    `front`: `ts_open, open, close, contract, session` of the front's bars inside the sessions, sorted; `behind`: `ts_open, close, contract, session` of the
+    other contracts' bars, in any order; `rolls`: the rows of `front` that are the first of a new contract, never row 0.
+    C_new - C_old at the last minute of the previous trading day that both contracts have; without one O_new[roll] - C_old[last].
     """
-    diff, estimated = np.zeros(roll_rows.size), np.zeros(roll_rows.size, bool)
-    fronts_at = np.flatnonzero(front)
-    for i, row in enumerate(roll_rows):
-        last = int(fronts_at[np.searchsorted(fronts_at, row) - 1])           # a roll row always has a front row before it
-        old, new = contract[last], contract[row]
-        start = int(np.searchsorted(day[:row], day[last]))                   # days rise with time
-        piece = slice(start, int(np.searchsorted(day[:row], day[last], side="right")))
-        both, in_old, in_new = np.intersect1d(ts_open[piece][contract[piece] == old], ts_open[piece][contract[piece] == new], return_indices=True)
-        if both.size:
-            diff[i] = close[piece][contract[piece] == new][in_new[-1]] - close[piece][contract[piece] == old][in_old[-1]]
+    diff, estimated = np.zeros(rolls.size), np.zeros(rolls.size, bool)
+    for i, row in enumerate(rolls):
+        day, old, new = front["session"][row - 1], front["contract"][row - 1], front["contract"][row]
+        mine = np.arange(*np.searchsorted(front["session"], (day, day + 1)))
+        mine = mine[front["contract"][mine] == old]
+        theirs = np.flatnonzero((behind["session"] == day) & (behind["contract"] == new))
+        common, in_mine, in_theirs = np.intersect1d(front["ts_open"][mine], behind["ts_open"][theirs], return_indices=True)
+        if common.size:
+            diff[i] = behind["close"][theirs[in_theirs[-1]]] - front["close"][mine[in_mine[-1]]]
         else:
-            diff[i], estimated[i] = opened[row] - close[last], True
+            diff[i], estimated[i] = front["open"][row] - front["close"][row - 1], True
     return diff, estimated

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pse.domain.bars import BarFlag
 from pse.domain.ports import QUOTE_COLUMNS
+from pse.store.arrow import to_array, to_numpy, to_strings
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -140,26 +141,17 @@ def to_arrow(rows: Rows) -> pa.Table:
     """The rows in the table's schema, without the partition columns: those stand in the path of the file."""
     import pyarrow as pa
 
-    n, fields = len(rows), [field for field in schema() if field.name not in PARTITIONS]
-    made: dict[str, Any] = {"available_at": rows["ts_close"], "contract": _names(rows)}
+    fields = [field for field in schema() if field.name not in PARTITIONS]
+    found = {**rows.columns, "available_at": rows["ts_close"]}
     columns = []
     for field in fields:
-        value = made.get(field.name, rows.columns.get(field.name))
-        if value is None:
-            columns.append(pa.nulls(n, field.type))
-        elif isinstance(value, np.ndarray):
-            columns.append(pa.array(value, type=field.type, from_pandas=field.name in NULLABLE))
+        if field.name == "contract":
+            columns.append(to_strings(rows["contract"], rows.contracts))
+        elif field.name in found:
+            columns.append(to_array(found[field.name], field.type, field.name in NULLABLE))
         else:
-            columns.append(value)
-    return pa.table(columns, schema=pa.schema(fields))
-
-
-def _names(rows: Rows) -> pa.Array:
-    import pyarrow as pa
-
-    if len(rows.contracts) == 1:
-        return pa.repeat(pa.scalar(rows.contracts[0], pa.string()), len(rows))
-    return pa.DictionaryArray.from_arrays(pa.array(rows["contract"]), pa.array(rows.contracts, pa.string())).cast(pa.string())
+            columns.append(pa.nulls(len(rows), field.type))
+    return pa.Table.from_arrays(columns, schema=pa.schema(fields))
 
 
 def from_arrow(table: pa.Table) -> Rows:
@@ -168,30 +160,31 @@ def from_arrow(table: pa.Table) -> Rows:
     contracts: tuple[str, ...] = ("",)
     for name in table.column_names:
         if name == "contract":
-            contracts, columns[name] = _codes(table.column(name))
+            contracts, columns[name] = codes_of(table.column(name))
         elif name in DTYPES:
             column = table.column(name)
             if name in QUOTE_COLUMNS and column.null_count == len(column):
                 continue
-            columns[name] = column.to_numpy().astype(DTYPES[name], copy=False)
+            columns[name] = to_numpy(column, DTYPES[name])
     return in_order(Rows(contracts, columns))
 
 
-def _codes(column: pa.ChunkedArray) -> tuple[tuple[str, ...], np.ndarray]:
-    """Sorted names and the code of each row, from a string or dictionary column."""
+def codes_of(column: pa.ChunkedArray) -> tuple[tuple[str, ...], np.ndarray]:
+    """Sorted names that occur and the code of each row, from a string or dictionary column."""
     import pyarrow as pa
 
     if not pa.types.is_dictionary(column.type):
         column = column.dictionary_encode()
     chunks = column.unify_dictionaries().chunks
-    if not chunks:
+    if not len(column):
         return (), np.empty(0, np.int32)
     names = chunks[0].dictionary.to_pylist()
-    codes = np.concatenate([chunk.indices.to_numpy() for chunk in chunks]).astype(np.int32)
-    used = np.unique(codes)
+    if len(names) == 1:
+        return (names[0],), np.zeros(len(column), np.int32)
+    codes = to_numpy(pa.chunked_array([chunk.indices for chunk in chunks]), "i4")
+    used = np.flatnonzero(np.bincount(codes, minlength=len(names)))
     ordered = tuple(sorted(names[i] for i in used))
-    place = {name: i for i, name in enumerate(ordered)}
-    mapping = np.array([place.get(name, 0) for name in names], dtype=np.int32)
+    mapping = np.array([ordered.index(name) if name in ordered else 0 for name in names], dtype=np.int32)
     return ordered, codes if (mapping == np.arange(mapping.size)).all() else mapping[codes]
 
 
