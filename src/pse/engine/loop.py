@@ -74,9 +74,12 @@ def _number(value: float) -> float | None:
 
 
 def answer(state: State, deliberation: Deliberation, asked: int) -> None:
-    """Hands the verdicts to the engine, which bounds every edit and runs the gates again.  A judge that answers another number of candidates holds."""
+    """Hands the verdicts to the engine, which bounds every edit and runs the gates again.
+
+    A judge that answers another number of candidates, or in words that are none, holds.
+    """
     verdicts = deliberation.verdicts
-    failed = deliberation.failed or len(verdicts) != asked
+    failed = deliberation.failed or len(verdicts) != asked or not all(_readable(one) for one in verdicts)
     if failed:
         verdicts = (Verdict("HOLD"),) * asked
     for record, verdict in zip(state.verdicts, verdicts, strict=False):
@@ -87,5 +90,9 @@ def answer(state: State, deliberation: Deliberation, asked: int) -> None:
             record[name] = np.nan if given is None else given
         record["reason"] = codes.REASONS.index(verdict.reason) if verdict.reason in codes.REASONS else codes.R_OK
         record["latency_ns"], record["cost_usd"], record["failed"] = deliberation.latency_ns, 0.0, failed
-    state.verdicts[0]["cost_usd"] = deliberation.cost_usd
+    state.verdicts[0]["cost_usd"] = deliberation.cost_usd if 0.0 <= deliberation.cost_usd < np.inf else 0.0
     state.account[0]["answered"] = 1
+
+
+def _readable(verdict: Verdict) -> bool:
+    return verdict.word in codes.VERDICTS[1:] and verdict.direction in DIRECTIONS

@@ -48,6 +48,7 @@ class Renderer:
     def __init__(self) -> None:
         self._plans: dict[int, tuple[str, str, str]] = {}          # number -> (plan id, setup id, contract)
         self._refs: dict[tuple[int, int], str] = {}                # (number, leg) -> latest reference
+        self._sides: dict[int, int] = {}                           # number -> direction; a setup may have been of either
         self._asked: tuple[str, ...] = ()                          # candidates of the question that was put last
 
     def lines(self, prepared: Prepared, events: np.ndarray, trades: np.ndarray, deliberations: Mapping[tuple[int, int], Mapping[str, Any]]) -> Iterator[Line]:
@@ -134,7 +135,10 @@ class Renderer:
         leg, version = c.LEGS[row[6]], int(row[11])
         if row[7] != c.O_CANCEL or (row[4], row[6]) not in self._refs:
             self._refs[row[4], row[6]] = order_ref(prepared.plan.account, plan_id, version, leg)
-        direction = int(prepared.world.setups[row[3]]["direction"]) * (1 if row[6] == c.LEG_ENTRY else -1)
+        if row[6] == c.LEG_ENTRY:
+            self._sides.setdefault(row[4], 1 if row[9] > row[12] else -1)                           # its price against its stop
+        known = self._sides.get(row[4], int(prepared.world.setups[row[3]]["direction"]))
+        direction = known if row[6] == c.LEG_ENTRY else -known
         return {"ref": self._refs[row[4], row[6]], "plan_id": plan_id, "setup_id": setup, "symbol": prepared.plan.symbols[row[2]], "contract": contract,
                 "leg": leg, "action": c.ORDER_ACTIONS[row[7]], "type": c.ORDER_TYPES[row[8]], "side": "BUY" if direction > 0 else "SELL",
                 "price": None if row[8] == 1 else price(row[9]), "quantity": row[10], "version": version, "reason": c.REASONS[row[5]]}
