@@ -5,6 +5,7 @@ Only the months that something happens to are read.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pse.domain.bars import BarFlag
+from pse.domain.errors import DiskFull
 from pse.store import index as notes
 from pse.store import roll
 from pse.store.datafiles import data_files, file_hashes
@@ -127,7 +129,9 @@ class Change:
         table = open_bars(self.home)
         assert table is not None
         self.version = table.version()
-        if self.version == version:                          # else somebody else committed since; the note is made from the values when it is next needed
+        if self.version != version:                          # somebody else committed since; the note is made from the values when it is next needed
+            return
+        with contextlib.suppress(DiskFull):                  # the bars are in; what follows saves time only and is made up for later
             self._compact(table)
             files = data_files(table, self.index.symbol, self.index.timeframe)
             self.index = replace(self.index, files=file_hashes(self.home.bars, files, self.index.files))

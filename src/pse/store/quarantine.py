@@ -69,6 +69,9 @@ def check(fetched: Fetched, instrument: Instrument) -> Checked:
 
 
 def _as_rows(frame: pl.DataFrame, instrument: Instrument, fetched: Fetched) -> Rows:
+    import polars as pl
+
+    assert frame.schema["ts_open"] == pl.Int64 and not frame["ts_open"].null_count(), "a provider gives every row its moment"
     columns = {"ts_open": frame["ts_open"].to_numpy()}
     for name in FLOATS:
         if name in frame.columns and (name not in QUOTE_COLUMNS or frame[name].null_count() < len(frame)):
