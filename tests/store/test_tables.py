@@ -84,7 +84,7 @@ def test_a_correction_of_two_years_with_new_rows_is_one_commit(home: Home):
     assert read_bars(home, "ES", "1m")["ts_open"].to_list() == frame["ts_open"].to_list()
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(st.integers(0, 2**32 - 1))
 def test_the_order_of_ingests_does_not_matter(tmp_path_factory, seed: int):
     draw = np.random.default_rng(seed)
