@@ -94,16 +94,19 @@ def due_cancels(state, world, log, symbol, bar):
 
 
 @inner
-def bracket_exits(state, world, log, symbol, bar, open_decides):
-    """Stop and targets of what is held, in the bar's order; at most the first target, the second and a stop."""
+def bracket_exits(state, world, log, symbol, bar, high, low, open_decides, target_counts):
+    """Stop and targets of what is held, in the bar's order; at most the first target, the second and a stop.
+
+    high, low: the part of the bar that is looked at; both the open while only the open decides.
+    """
     plan, instrument, policy = state.plans[symbol], world.instruments[symbol], world.policy[0]
     slip = slip_points(instrument, policy)
     through = policy.through_ticks * instrument.tick
-    counts = not entered_inside(plan, bar.ts)
-    open_, high, low = bar.open, bar.high, bar.low
+    open_ = bar.open
     while holds(plan):
         target = plan.target2 if plan.target_done else plan.target
-        leg, price, ambiguous = exit_fill(plan.direction, plan.stop, target, open_, high, low, instrument.tick, through, slip, open_decides, counts)
+        leg, price, ambiguous = exit_fill(plan.direction, plan.stop, target, open_, high, low, instrument.tick, through, slip, open_decides,
+                                         target_counts)
         if leg == NO_LEG:
             return
         if ambiguous:
@@ -141,23 +144,23 @@ def leaves_at_open(state, world, log, symbol, bar):
 
 @inner
 def work_entry(state, world, log, symbol, bar):
-    """The entry order against this bar, after its activation check at the first open that may fill it."""
+    """The entry order against this bar, after its activation check at the first open that may fill it.  Returns the kind of its fill, or NO_FILL."""
     plan, instrument, policy, ts = state.plans[symbol], world.instruments[symbol], world.policy[0], bar.ts
     if ts < plan.first_open or rest_of_entry(plan) <= EPS:
-        return
+        return NO_FILL
     if not plan.activated:
         plan.activated = 1
         reason = activate(state, world, log, symbol, bar)
         if reason != R_OK:
             cancel_entry(log, ts, symbol, plan, reason)
-            return
+            return NO_FILL
     if policy.match == EXTERNAL:
-        return
+        return NO_FILL
     slip = slip_points(instrument, policy)
     kind, price = entry_fill(plan.order_type, plan.direction, plan.limit, plan.stop, bar.open, bar.high, bar.low, instrument.tick,
                              policy.through_ticks * instrument.tick, slip)
     if kind == NO_FILL:
-        return
+        return NO_FILL
     quantity = fillable(rest_of_entry(plan), bar.volume, policy.volume_share, lot_of(instrument, plan.micro))
     paid = slip if plan.order_type == MARKET else 0.0
     take_entry(state, world, log, symbol, ts, kind, price, quantity, fee_of(instrument, plan.micro, quantity, price), paid)
@@ -166,15 +169,16 @@ def work_entry(state, world, log, symbol, bar):
         plan.adverse = max(plan.adverse, plan.direction * (plan.entry - out))
         fee = fee_of(instrument, plan.micro, plan.held, out)
         take_exit(state, world, log, symbol, ts, LEG_STOP, F_GAP, out, plan.held, fee, slip, stop_name(plan))
+    return kind
 
 
 @inner
-def step_plan(state, world, log, symbol, bar):
+def step_plan(state, world, log, symbol, bar, filled_inside):
     """At the bar's close: excursions, breakeven, trail; what they move acts from the next bar."""
     plan, instrument, policy, record = state.plans[symbol], world.instruments[symbol], world.policy[0], state.symbols[symbol]
     close_ts = bar.ts_close
     plan.bars_held += 1
-    favourable, adverse = excursion(plan.direction, plan.entry, bar.high, bar.low, bar.close, entered_inside(plan, bar.ts))
+    favourable, adverse = excursion(plan.direction, plan.entry, bar.high, bar.low, bar.close, filled_inside)
     plan.favourable = max(plan.favourable, favourable)
     plan.adverse = max(plan.adverse, adverse)
     if not plan.breakeven_done:
@@ -213,9 +217,14 @@ def watch_bar(record, high, low, close, close_ts):
 
 @inner
 def step_bar(state, world, log, bar):
-    """Everything that one base bar does to a live plan of its symbol, or to a rolling one."""
+    """Everything that one base bar does to a live plan of its symbol, or to a rolling one.
+
+    What the open decides comes first, then the entry, then stop and targets of all that is held: an entry that fills in parts can lose each part in
+    the bar that fills it.  In a bar with a fill after the open the target does not count.
+    """
     symbol = bar.symbol
     plan, record = state.plans[symbol], state.symbols[symbol]
+    filled_inside = False
     if bar.flags & BAR_ROLL and record.last_ts > 0:
         roll_over(state, world, log, symbol)
     if is_live(plan):
@@ -224,18 +233,18 @@ def step_bar(state, world, log, bar):
         if holds(plan):
             leaves_at_open(state, world, log, symbol, bar)
         simulated = world.policy[0].match != EXTERNAL
-        was_held = holds(plan)
-        if simulated and was_held:
-            bracket_exits(state, world, log, symbol, bar, True)
+        if simulated and holds(plan):
+            bracket_exits(state, world, log, symbol, bar, bar.open, bar.open, True, True)
         if is_live(plan):
-            work_entry(state, world, log, symbol, bar)
-            if simulated and holds(plan) and not was_held:
-                bracket_exits(state, world, log, symbol, bar, False)
+            filled = work_entry(state, world, log, symbol, bar)
+            filled_inside = filled == F_LIMIT if simulated else entered_inside(plan, bar.ts)
+        if simulated and holds(plan):
+            bracket_exits(state, world, log, symbol, bar, bar.high, bar.low, False, not filled_inside)
     watch_bar(record, bar.high, bar.low, bar.close, bar.ts_close)
     if is_live(plan):
         if holds(plan):
             state.account[0].market_minutes += 1
-            step_plan(state, world, log, symbol, bar)
+            step_plan(state, world, log, symbol, bar, filled_inside)
         if rest_of_entry(plan) > EPS:
             invalidate_entry(world, log, symbol, plan, bar)
 
