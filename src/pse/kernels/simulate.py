@@ -43,7 +43,7 @@ from pse.kernels.codes import (
     R_TRAIL,
 )
 from pse.kernels.compiled import inner
-from pse.kernels.contract import MARKET
+from pse.kernels.contract import INVALID_TARGET_SEEN, MARKET
 from pse.kernels.matching import NO_FILL, NO_LEG, against, entry_fill, exit_fill, fillable
 from pse.kernels.plans import breakeven_stop, excursion, forget_bars, push_bar, trail_stop
 from pse.kernels.state import BAR_BLACKOUT, BAR_ROLL
@@ -197,13 +197,13 @@ def step_plan(state, world, log, symbol, bar, filled_inside):
 
 @inner
 def invalidate_entry(world, log, symbol, plan, bar):
-    """An unfilled entry is over when a bar closes beyond its stop, or its target traded without it."""
+    """An unfilled entry is over when a bar closes beyond its stop, or its target traded since the decision without it."""
     d, close_ts = plan.direction, bar.ts_close
     if d * (bar.close - plan.stop) < -EPS:
         cancel_entry(log, close_ts, symbol, plan, R_CLOSE_BEYOND_STOP)
         return
     reach = bar.high if d > 0 else bar.low
-    if plan.held <= 0.0 and bar.ts >= plan.first_open and d * (reach - plan.target) >= -EPS:
+    if plan.held <= 0.0 and plan.invalid_flags & INVALID_TARGET_SEEN and d * (reach - plan.target) >= -EPS:
         cancel_entry(log, close_ts, symbol, plan, R_MISSED)
 
 
