@@ -55,6 +55,7 @@ from pse.kernels.codes import (
     R_DAILY_LOSS,
     R_ENTRY_EDIT,
     R_EXIT_SIGNAL,
+    R_EXPIRED,
     R_HOLD,
     R_OK,
     R_OPERATOR,
@@ -62,6 +63,7 @@ from pse.kernels.codes import (
     R_OUT_OF_WINDOW,
     R_REJECTED,
     R_SAME_IDEA,
+    R_SESSION_END,
     R_STALE,
     R_SUPERSEDED,
     R_TACTIC,
@@ -181,6 +183,19 @@ def call_event(state, world, log, now, event):
 
 
 @inner
+def expire_entries(state, world, log, now):
+    """Ends entries whose time is over at this decision, also where their symbol has no next bar to say so: a dead order blocks nothing."""
+    for s in range(state.plans.size):
+        plan = state.plans[s]
+        if rest_of_entry(plan) <= EPS:
+            continue
+        if plan.valid_until <= now:
+            cancel_entry(log, now, s, plan, R_EXPIRED)
+        elif world.policy[0].flat_session and now >= plan.flat_at:
+            cancel_entry(log, now, s, plan, R_SESSION_END)
+
+
+@inner
 def review_plan(state, world, log, now, symbol):
     """What a decision bar does to a live plan: staleness, and what ends an unfilled entry."""
     plan, policy = state.plans[symbol], world.policy[0]
@@ -255,6 +270,7 @@ def gather(state, world, log, now):
         score = min(score, world.context[r, C_DATA_SCORE])
         r += 1
     check_breakers(state, world, log, now, score)
+    expire_entries(state, world, log, now)
     for q in range(account.row, r):
         review_plan(state, world, log, now, world.row_symbol[q])
     account.row = r
