@@ -91,7 +91,7 @@ from pse.kernels.contract import (
 )
 from pse.kernels.plans import is_stale
 from pse.kernels.select import KEPT, TWIN, select, setup_rank
-from pse.kernels.simulate import market_exit, step_bar, take_input_fill, watch_bar
+from pse.kernels.simulate import market_exit, roll_over, step_bar, take_input_fill, watch_bar
 from pse.kernels.state import BAR_ROLL, MAX_CANDIDATES
 from pse.kernels.targets import EPS
 
@@ -130,6 +130,17 @@ def start_day(state, world, log, day):
             record.win_r *= policy.ev_decay
     if account.equity_state == B_OPEN and policy.auto_ack_days > 0 and account.days - account.equity_tripped_day >= policy.auto_ack_days:
         acknowledge(state, log, account.now)
+
+
+@inner
+def roll_before_day(state, tape, world, log):
+    """Old contracts end at their last price before the new day counts its first equity; a later symbol's roll is found at its own bar."""
+    t = state.account[0].bar
+    now = tape.ts_close[t]
+    while t < tape.ts.size and tape.ts_close[t] == now:
+        if tape.flags[t] & BAR_ROLL and state.symbols[tape.symbol[t]].last_ts > 0:
+            roll_over(state, world, log, tape.symbol[t])
+        t += 1
 
 
 @inner
@@ -541,6 +552,7 @@ def advance(state, tape, world, log, inputs, until):
             break
         if next_bar == now:
             if tape.day[account.bar] > account.day:
+                roll_before_day(state, tape, world, log)
                 start_day(state, world, log, tape.day[account.bar])
             while account.bar < tape.ts.size and tape.ts_close[account.bar] == now:
                 t = account.bar
