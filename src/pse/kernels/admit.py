@@ -178,11 +178,15 @@ def smallest_lot(instrument, policy):
 
 @inner
 def scenario_losses(state, world, symbol, direction, price, risk, value, base, unit):
-    """Losses of one day by historical simulation: `base` of everything live, `unit` of one unit of the candidate.  Returns how many days."""
+    """Losses of one day by historical simulation: `base` of everything live, `unit` of one unit of the candidate.
+
+    The last `tail_days` days on which all of them have a return.  Returns how many those are.
+    """
     policy = world.policy[0]
-    known = int(world.context[state.symbols[symbol].row, C_DAILY_ROW])
+    day = int(world.context[state.symbols[symbol].row, C_DAILY_ROW])
     n = 0
-    for day in range(max(0, known - policy.tail_days), known):
+    while day > 0 and n < policy.tail_days:
+        day -= 1
         change = world.returns[day, symbol]
         usable = change == change
         total = 0.0
