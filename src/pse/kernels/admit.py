@@ -114,6 +114,12 @@ def round_turn(instrument, micro, price):
 
 
 @inner
+def rests_away(order_type, limit, close, tick):
+    """Whether a limit waits for a price away from the decision close: how far the market stands off is then no slippage."""
+    return order_type == LIMIT and abs(limit - close) > 0.5 * tick
+
+
+@inner
 def gates_on_proposal(state, world, log, now, setup, stage, direction, stop, target, quantity, micro):
     """Gates 1 to 11 on a proposal with this quantity.  All are evaluated and told; returns the first code that refuses, else R_OK."""
     row = world.setups[setup]
@@ -128,6 +134,8 @@ def gates_on_proposal(state, world, log, now, setup, stage, direction, stop, tar
     side = 1 if direction > 0 else 0
     tally = state.tallies[row.tactic, row.grade]
     reward = direction * (target - row.entry) / risk if risk > 0.0 else np.nan
+    away = rests_away(row.order_type, row.entry, context[C_CLOSE], instrument.tick) and direction * (context[C_CLOSE] - stop) > EPS
+    price_now = row.entry if away else context[C_CLOSE]
     first = R_OK
     for gate in range(G_DAILY_LOSS + 1):
         if gate == G_BREAKERS:
@@ -148,7 +156,7 @@ def gates_on_proposal(state, world, log, now, setup, stage, direction, stop, tar
         elif gate == G_CONFIDENCE:
             passed, measured, allowed, code = confidence_gate(row.confidence, policy.min_confidence)
         elif gate == G_BRACKET:
-            passed, measured, allowed, code = bracket_gate(direction, row.entry, stop, target, context[C_CLOSE], instrument.tick, context[C_ATR],
+            passed, measured, allowed, code = bracket_gate(direction, row.entry, stop, target, price_now, instrument.tick, context[C_ATR],
                                                            instrument.stop_cap, policy.min_reward_r, policy.max_slippage_r)
         elif gate == G_EXPECTED_VALUE:
             slip_in = slip_r if row.order_type == MARKET else 0.0
@@ -373,8 +381,7 @@ def activate(state, world, log, symbol, bar):
     adverse, adverse_r, rr_now, passed, code = slippage_check(plan.direction, plan.limit, plan.stop, plan.target, bar.open, instrument.tick,
                                                               policy.max_slippage_r, policy.min_reward_r)
     context_close = world.context[state.symbols[symbol].row, C_CLOSE]
-    resting = plan.order_type == LIMIT and abs(plan.limit - context_close) > 0.5 * instrument.tick
-    if resting and code != R_THROUGH_STOP:
+    if rests_away(plan.order_type, plan.limit, context_close, instrument.tick) and code != R_THROUGH_STOP:
         passed, code = True, R_OK
     gate_event(log, ts, symbol, plan.setup, ACTIVATION, G_BRACKET, passed, adverse_r, policy.max_slippage_r, code, plan.micro)
     return code if first == R_OK else first
