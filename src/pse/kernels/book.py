@@ -169,9 +169,9 @@ def rest_of_entry(plan):
 
 @inner
 def open_risk(plan, instrument, price_now):
-    """Money lost if what is held goes from here to its stop, and what works on goes from its limit to the first stop."""
+    """Money lost if what is held goes from here to the stop of the next bar, and what works on goes from its limit to the first stop."""
     value = point_value(instrument, plan.micro)
-    risk = max(0.0, plan.direction * (price_now - plan.stop)) * plan.held * value
+    risk = max(0.0, plan.direction * (price_now - plan.stop_next)) * plan.held * value
     return risk + rest_of_entry(plan) * plan.planned_risk * value
 
 
