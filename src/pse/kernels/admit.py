@@ -367,6 +367,15 @@ def arm(state, world, log, now, setup, direction, stop, target, quantity, micro,
 
 
 @inner
+def decision_row(state, world, symbol):
+    """The context row on which the symbol's plan was decided; later decisions may lie between it and now."""
+    r, decided_at = state.symbols[symbol].row, state.plans[symbol].decided_at
+    while r > 0 and (world.row_ts[r] > decided_at or world.row_symbol[r] != symbol):
+        r -= 1
+    return r
+
+
+@inner
 def activate(state, world, log, symbol, bar):
     """Gates 4, 5 and 8 at the open of the first bar that may fill.  A limit that rests away from the decision close is only checked for its stop."""
     plan, policy, instrument = state.plans[symbol], world.policy[0], world.instruments[symbol]
@@ -380,8 +389,8 @@ def activate(state, world, log, symbol, bar):
     gate_event(log, ts, symbol, plan.setup, ACTIVATION, G_SPREAD, passed, measured, allowed, code, plan.micro)
     adverse, adverse_r, rr_now, passed, code = slippage_check(plan.direction, plan.limit, plan.stop, plan.target, bar.open, instrument.tick,
                                                               policy.max_slippage_r, policy.min_reward_r)
-    context_close = world.context[state.symbols[symbol].row, C_CLOSE]
-    if rests_away(plan.order_type, plan.limit, context_close, instrument.tick) and code != R_THROUGH_STOP:
+    decided_close = world.context[decision_row(state, world, symbol), C_CLOSE]
+    if rests_away(plan.order_type, plan.limit, decided_close, instrument.tick) and code != R_THROUGH_STOP:
         passed, code = True, R_OK
     gate_event(log, ts, symbol, plan.setup, ACTIVATION, G_BRACKET, passed, adverse_r, policy.max_slippage_r, code, plan.micro)
     return code if first == R_OK else first
