@@ -240,6 +240,7 @@ def take_entry(state, world, log, symbol, ts, kind, price, quantity, fee, slip):
     if not plan.risk_points > EPS:
         plan.risk_points = plan.planned_risk
     plan.risk_usd = plan.risk_points * plan.filled * value
+    plan.breakeven_done = 0                                            # another average entry has another breakeven
     if first:
         plan.entry_ts, plan.entry_kind, plan.status = ts, kind, P_OPEN
         side = LONG_SIDE if plan.direction > 0 else 0
@@ -366,6 +367,7 @@ def entered_inside(plan, ts):
 def after_first_target(log, ts, symbol, plan):
     """What is left after the first target runs on: to the second one if there is one, else behind its stop."""
     plan.target_done = 1
+    plan.breakeven_done = 0
     plan.status = P_PARTIAL
     plan.version += 1
     plan_event(log, ts, symbol, plan, R_PARTIAL)
