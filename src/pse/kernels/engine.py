@@ -240,6 +240,22 @@ def rank_of(world, state, i):
 
 
 @inner
+def best_rank(world, state, symbol):
+    """Rank of the symbol's best setup of this instant that no better tactic has on the same idea: such twins are not tried."""
+    record, best = state.symbols[symbol], -np.inf
+    rows = range(record.first_setup, record.first_setup + record.n_setups)
+    for i in rows:
+        row, twin = world.setups[i], False
+        for j in rows:
+            other = world.setups[j]
+            same = other.kind == ENTER and row.group >= 0 and other.group == row.group and other.direction == row.direction
+            twin = twin or (same and other.precedence < row.precedence)
+        if row.kind == ENTER and not twin:
+            best = max(best, rank_of(world, state, i))
+    return best
+
+
+@inner
 def passed_over(log, now, symbol, setup, code):
     emit(log, E_PASSED_OVER, now, symbol, setup, NOBODY, code, NIL, NIL, NIL, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
@@ -297,11 +313,12 @@ def gather(state, world, log, now):
             signal_setup(state, world, log, now, i)
             continue
         if record.n_setups == 0:
-            record.first_setup, record.rank = i, -np.inf
+            record.first_setup = i
             state.turn[account.symbols_here] = row.symbol
             account.symbols_here += 1
         record.n_setups = i - record.first_setup + 1
-        record.rank = max(record.rank, rank_of(world, state, i))
+    for a in range(account.symbols_here):
+        state.symbols[state.turn[a]].rank = best_rank(world, state, state.turn[a])
     for a in range(1, account.symbols_here):               # insertion sort: rank falling, then the desk's order
         symbol = state.turn[a]
         at = a
