@@ -41,7 +41,8 @@ class Bars:
     `ts_open, ts_close` int64 ns UTC, strictly rising; prices float64 points as traded (raw contract prices); `volume` float64, NaN where unknown.
     `session` int64 index into `sessions`.  `roll` bool: first bar of a new contract.  `offset` float64: sum of roll differences so far, so
     `price - offset` is forward adjusted and the past never moves (0 without rolls).  `contract` int32 index into `contracts`.
-    `flags` int16, see `BarFlag`.  `sessions` is the frozen calendar.
+    `flags` int16, see `BarFlag`.  `sessions` is the frozen calendar.  `spread` float64 points, ask less bid at the close, NaN where no quote is known;
+    None without any quotes.
     """
 
     symbol: str
@@ -60,10 +61,11 @@ class Bars:
     flags: np.ndarray
     contracts: tuple[str, ...]
     sessions: Sessions
+    spread: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         n = self.ts_open.size
-        for name in self.columns():
+        for name in (*self.columns(), *(("spread",) if self.spread is not None else ())):
             if getattr(self, name).shape != (n,):
                 raise BadBars(f"{self.symbol} {self.timeframe}: column {name} has shape {getattr(self, name).shape}, ts_open has ({n},)")
         if n > 1 and not (np.diff(self.ts_open) > 0).all():
@@ -72,15 +74,16 @@ class Bars:
 
     @staticmethod
     def columns() -> tuple[str, ...]:
-        """Names of the array columns."""
-        return tuple(f.name for f in fields(Bars) if f.name not in ("symbol", "timeframe", "contracts", "sessions"))
+        """Names of the array columns that are always there."""
+        return tuple(f.name for f in fields(Bars) if f.name not in ("symbol", "timeframe", "contracts", "sessions", "spread"))
 
     def __len__(self) -> int:
         return int(self.ts_open.size)
 
     def __getitem__(self, rows: slice) -> Bars:
         """The bars of a slice, as views."""
-        return replace(self, **{name: getattr(self, name)[rows] for name in self.columns()})
+        spread = None if self.spread is None else self.spread[rows]
+        return replace(self, spread=spread, **{name: getattr(self, name)[rows] for name in self.columns()})
 
     def between(self, start_ns: int, end_ns: int) -> Bars:
         """Bars with start_ns <= ts_open < end_ns."""

@@ -63,7 +63,8 @@ def _objects(evidence: dict[str, object]) -> tuple[str, ...]:
 def _rows(plan: DeskPlan, features: Sequence[Features], blackouts: list[tuple[int, int]], start_ns: int,
           end_ns: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Decision times, symbols and context inside the window, sorted by time, then the desk's order."""
-    found = [context_rows(one, instrument, blackouts) for one, instrument in zip(features, plan.instruments, strict=True)]
+    found = [context_rows(one, instrument, blackouts, None if one.bars.spread is None else one.bars.spread / instrument.tick)
+             for one, instrument in zip(features, plan.instruments, strict=True)]
     keep = [(ts > start_ns) & (ts < end_ns) for ts, _ in found]
     if len(found) == 1:
         lo, hi = np.searchsorted(found[0][0], start_ns, side="right"), np.searchsorted(found[0][0], end_ns)

@@ -63,3 +63,8 @@ def _use_cache_folder() -> Path:
 
 
 CACHE_FOLDER = _use_cache_folder()
+
+
+def compiled_before() -> bool:
+    """Whether anything of these sources was compiled on this machine; if not, the first run waits for the compiler."""
+    return next(CACHE_FOLDER.rglob("*.nbi"), None) is not None

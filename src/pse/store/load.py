@@ -16,7 +16,7 @@ from pse.store.layout import Home, symbol_name
 from pse.store.reading import need_bars, read_rows, series_names
 from pse.store.tables import locate
 
-_READ = ("ts_open", "open", "high", "low", "close", "volume", "flags")
+_READ = ("ts_open", "open", "high", "low", "close", "volume", "flags", "bid_close", "ask_close")
 _BACK = np.int16(BarFlag.BACK_MONTH)
 
 
@@ -58,7 +58,7 @@ def load_bars(home: Home, instrument: Instrument, timeframe: str, start_ns: int 
     behind = rows.take(np.flatnonzero(inside & back)).with_columns(session=at[inside & back])
     names, columns = rows.contracts, {**rows.columns, "session": at}
     del rows, at                                             # so that a column can go when its kept rows are copied
-    columns = _kept(columns, inside & ~back)
+    columns = _with_spread(_kept(columns, inside & ~back))
     if not columns["ts_open"].size:
         raise NoBars(f"all {dropped} stored bars of {symbol} {timeframe} in range lie outside the sessions of {sessions.calendar}; check the "
                      f"instrument's calendar in configs/instruments.yaml")
@@ -68,6 +68,12 @@ def load_bars(home: Home, instrument: Instrument, timeframe: str, start_ns: int 
     columns["ts_close"] = ends if timeframe == "1d" else np.minimum(columns["ts_open"] + timeframe_ns(timeframe), ends, out=ends)
     contracts, columns["contract"] = _used(names, columns["contract"])
     return Loaded(Bars(instrument.symbol, timeframe, contracts=contracts, sessions=sessions, **columns), dropped, estimated, table.version())
+
+
+def _with_spread(columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Quotes become the spread at the close; without both sides there is none."""
+    bid, ask = columns.pop("bid_close", None), columns.pop("ask_close", None)
+    return columns if bid is None or ask is None else {**columns, "spread": ask - bid}
 
 
 def _kept(columns: dict[str, np.ndarray], keep: np.ndarray) -> dict[str, np.ndarray]:
