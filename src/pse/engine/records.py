@@ -23,6 +23,7 @@ from pse.kernels.select import KEPT
 Line = tuple[str, int, dict[str, Any]]
 PRICE_DIGITS = 10
 MONEY_DIGITS = 6
+LARGEST_MEASURE = 1e15                # beyond it stands no number but a mark of none
 SETUP_KINDS = ("", "ENTER", "EXIT", "CANCEL", "AMEND", "REFUSED")
 STATUS = ("KEPT", "SAME_IDEA", "CONFLICT")
 
@@ -53,15 +54,20 @@ class Renderer:
 
     def lines(self, prepared: Prepared, events: np.ndarray, trades: np.ndarray, deliberations: Mapping[tuple[int, int], Mapping[str, Any]]) -> Iterator[Line]:
         """Lines of a batch of events.  `trades`: the batch's closed trades.  `deliberations` by (time, symbol): what was said through the door."""
-        columns = [events[name].tolist() for name in events.dtype.names or ()]
-        rows = list(zip(*columns, strict=True))
+        heads = _heads(events)
+        rows = list(zip(*(events[name][heads].tolist() for name in events.dtype.names or ()), strict=True))
+        entries, spans = _gate_entries(events, heads)
         closed = {int(number): trade for number, trade in zip(trades["number"].tolist(), trades, strict=True)}
         at = 0
         while at < len(rows):
             row = rows[at]
             kind = row[0]
-            width = _group(rows, at) if kind in (c.E_GATES, c.E_ASK) else 1
-            yield c.EVENTS[kind], row[1], _BODIES[kind](self, prepared, rows[at:at + width], closed, deliberations)
+            width = int(row[6]) if kind == c.E_ASK else 1
+            if kind == c.E_GATES:
+                body = self.gates(prepared, row, entries[spans[at]:spans[at + 1]])
+            else:
+                body = _BODIES[kind](self, prepared, rows[at:at + width], closed, deliberations)
+            yield c.EVENTS[kind], row[1], body
             at += width
 
     def plan(self, prepared: Prepared, row: tuple[Any, ...]) -> tuple[str, str, str]:
@@ -107,11 +113,9 @@ class Renderer:
                      "evidence": {key: value for key, value in facts.items() if key not in ("ts", "symbol", "tactic", "code", "direction")}}
         return body
 
-    def gates(self, prepared: Prepared, rows: list[Any], closed: Any, said: Any) -> dict[str, Any]:
-        row = rows[0]
+    def gates(self, prepared: Prepared, row: tuple[Any, ...], entries: list[list[Any]]) -> dict[str, Any]:
         return {"setup_id": prepared.setup_ids[row[3]], "symbol": prepared.plan.symbols[row[2]], "stage": c.STAGES[row[6]],
-                "contract": contract_of(prepared, row[2], int(row[11])),
-                "gates": [[c.GATES[one[7]], one[8] == 1, _measure(one[9]), _measure(one[10]), c.REASONS[one[5]]] for one in rows]}
+                "contract": contract_of(prepared, row[2], int(row[11])), "gates": entries}
 
     def ask(self, prepared: Prepared, rows: list[Any], closed: Any, said: Any) -> dict[str, Any]:
         self._asked = tuple(prepared.setup_ids[row[3]] for row in rows)
@@ -194,26 +198,45 @@ def _head(prepared: Prepared, row: tuple[Any, ...]) -> dict[str, Any]:
     return {"setup_id": prepared.setup_ids[row[3]], "symbol": prepared.plan.symbols[row[2]], "tactic": list(prepared.plan.tactics)[tactic]}
 
 
-def _measure(value: float) -> float | None:
-    return round(value, MONEY_DIGITS) if value == value and abs(value) < 1e15 else None
+def _heads(events: np.ndarray) -> np.ndarray:
+    """Rows of the events that begin a line or stand for themselves: all but the later gates of one setup, stage and contract."""
+    gates = events["kind"] == c.E_GATES
+    goes_on = gates[1:] & gates[:-1] & (events["j"][1:] != c.G_SIZING)
+    for name in ("ts", "setup", "i", "c"):
+        goes_on &= events[name][1:] == events[name][:-1]
+    return np.flatnonzero(~np.concatenate([np.zeros(min(1, events.size), bool), goes_on]))
 
 
-def _group(rows: list[tuple[Any, ...]], at: int) -> int:
-    """How many events from `at` make one line: gates of one setup, stage and contract, or candidates of one question."""
-    first, end = rows[at], at + 1
-    if first[0] == c.E_ASK:
-        return int(first[6])
-    while end < len(rows):
-        row = rows[end]
-        same = row[0] == first[0] and row[3] == first[3] and row[6] == first[6] and row[11] == first[11] and row[1] == first[1]
-        if not same or (row[7] == c.G_SIZING and end > at):
-            break
-        end += 1
-    return end - at
+def _gate_entries(events: np.ndarray, heads: np.ndarray) -> tuple[list[list[Any]], list[int]]:
+    """Every gate as [gate, passed, measured, allowed, code], and where those of each head begin: spans[at] to spans[at + 1]."""
+    is_gate = events["kind"] == c.E_GATES
+    gates = events[is_gate]
+    columns = (_GATE_NAMES[gates["j"]].tolist(), (gates["k"] == 1).tolist(), rounded(gates["a"]), rounded(gates["b"]), _REASON_NAMES[gates["code"]].tolist())
+    before = np.concatenate([[0], np.cumsum(is_gate)])
+    return list(map(list, zip(*columns, strict=True))), before[np.append(heads, events.size)].tolist()
 
 
+def rounded(values: np.ndarray) -> list[float | None]:
+    """What `round(value, MONEY_DIGITS)` gives for each of float64[n]; None for NaN and for what is too large to be a measure.
+
+    In one sweep: k / 10**digits is the nearest float of the right k, and k is right unless the value lies near the middle of two; those few, and large
+    ones, are rounded one by one.
+    """
+    with np.errstate(invalid="ignore", over="ignore"):
+        scaled = values * 10.0**MONEY_DIGITS
+        whole = np.rint(scaled)
+        out = whole / 10.0**MONEY_DIGITS
+        unsure = ~((np.abs(scaled - whole) < 0.499) & (np.abs(scaled) < 1e12))
+    found: list[float | None] = out.tolist()
+    for i in np.flatnonzero(unsure).tolist():
+        value = float(values[i])
+        found[i] = round(value, MONEY_DIGITS) if value == value and abs(value) < LARGEST_MEASURE else None
+    return found
+
+
+_GATE_NAMES, _REASON_NAMES = np.array(c.GATES, object), np.array(c.REASONS, object)
 _BODIES = {
-    c.E_SESSION: Renderer.session, c.E_SETUP: Renderer.setup, c.E_PASSED_OVER: Renderer.passed_over, c.E_GATES: Renderer.gates, c.E_ASK: Renderer.ask,
+    c.E_SESSION: Renderer.session, c.E_SETUP: Renderer.setup, c.E_PASSED_OVER: Renderer.passed_over, c.E_ASK: Renderer.ask,
     c.E_DELIBERATION: Renderer.deliberation, c.E_DECISION: Renderer.decision, c.E_ORDER: Renderer.order, c.E_ACK: Renderer.ack, c.E_FILL: Renderer.fill,
     c.E_PLAN: Renderer.plan_line, c.E_EXIT: Renderer.exit, c.E_BREAKER: Renderer.breaker, c.E_CHARGE: Renderer.charge, c.E_NOTE: Renderer.note,
 }
