@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import platform as machine
 import re
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from importlib.metadata import distributions
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Literal
 
 from pydantic import Field
@@ -91,10 +93,18 @@ def fingerprint(*, data: Mapping[str, str], settings: Mapping[str, Any], seed: i
                    "models": dict(models or {}), "window": [start_ns, end_ns, anchor_ns]})
 
 
+@cache
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in PACKAGES:
+        with contextlib.suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
+
+
 def package_versions() -> dict[str, str]:
     """Installed versions of the packages that can change a result."""
-    wanted = {name.lower(): name for name in PACKAGES}
-    return {wanted[name]: found.version for found in distributions() if (name := str(found.metadata["Name"]).lower()) in wanted}
+    return dict(_versions())
 
 
 def python_version() -> str:
