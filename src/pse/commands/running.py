@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -134,6 +136,18 @@ def said_compiling(context: Context) -> None:
         context.note("compiling the engine for this machine, once for this version: about half a minute ...")
 
 
+@contextlib.contextmanager
+def without_collector() -> Iterator[None]:
+    """No search for circular garbage inside: a run keeps hundreds of thousands of small objects and makes no circles, and every search looks at all of them."""
+    searching = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if searching:
+            gc.enable()
+
+
 def drive(feed: Iterable[Prepared], plan: DeskPlan, journal: Journal, decide: Decide = rules, sync: bool = False) -> Outcome:
     """Runs the engine over the feed into the journal.  `sync`: every batch is on the disk before the loop goes on."""
     outcome, renderer = Outcome(), Renderer()
@@ -151,7 +165,8 @@ def whole_run(context: Context, inputs: Inputs, command: str, feed_name: str, ma
     run = new_run(context.home, manifest_of(context, inputs, command, feed_name), context.clock.now_ns())
     started = stopwatch_ns()
     with run.journal() as journal:
-        outcome = drive(make_feed(Mode(end_ns=inputs.end_ns)), inputs.plan, journal, sync=feed_name == "replay")
+        with without_collector():
+            outcome = drive(make_feed(Mode(end_ns=inputs.end_ns)), inputs.plan, journal, sync=feed_name == "replay")
         engine_done = stopwatch_ns()
         metrics = write_results(run, inputs, outcome)
         run = finish_run(run, journal, iso(context.clock.now_ns()))
@@ -239,7 +254,7 @@ def again(context: Context, manifest: Manifest, folder: Path, make_feed: Callabl
     fresh = manifest_of(context, inputs, manifest.command, manifest.feed or "")
     write_json(folder / "manifest.json", fresh.model_dump(mode="json"))
     path = folder / "journal.jsonl"
-    with Journal(path, inputs.fingerprint, lock=folder / "journal.lock") as journal:
+    with Journal(path, inputs.fingerprint, lock=folder / "journal.lock") as journal, without_collector():
         drive(make_feed(inputs, Mode(end_ns=inputs.end_ns)), inputs.plan, journal)
     return path
 
