@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +24,7 @@ from pse.kernels.state import (
 )
 
 MAGIC = b"pse-state"
+DIGEST_BYTES = 32
 LONG_AGO = -int(NEVER)
 
 
@@ -72,19 +74,22 @@ def fresh_state(shape: Shape, capital: float) -> State:
 
 
 def save_state(state: State, shape: Shape) -> bytes:
-    """The state with its version and shape in front."""
+    """The state with its version and shape in front and its digest behind."""
     head = MAGIC + np.array([STATE_VERSION, shape.symbols, shape.tactics], "<i8").tobytes()
-    return head + b"".join(np.ascontiguousarray(getattr(state, name)).tobytes() for name, _, _ in _parts(shape))
+    block = head + b"".join(np.ascontiguousarray(getattr(state, name)).tobytes() for name, _, _ in _parts(shape))
+    return block + hashlib.sha256(block).digest()
 
 
 def load_state(saved: bytes) -> tuple[State, Shape]:
-    """A state from its bytes; another version or a cut block is an error, never a guess."""
+    """A state from its bytes; another version or a changed or cut block is an error, never a guess."""
     head = len(MAGIC) + 24
-    if saved[:len(MAGIC)] != MAGIC or len(saved) < head:
+    if saved[:len(MAGIC)] != MAGIC or len(saved) < head + DIGEST_BYTES:
         raise OutsideError("the saved engine state does not begin as one; it is damaged or another file. Start the session anew from its journal.")
-    version, symbols, tactics = np.frombuffer(saved[len(MAGIC):head], "<i8")
-    shape = Shape(int(symbols), int(tactics))
-    if version != STATE_VERSION or len(saved) != head + _size(shape):
-        raise OutsideError(f"the saved engine state has version {version} and {len(saved)} bytes; this program reads version {STATE_VERSION} "
-                           f"with {head + _size(shape)} bytes. Start the session anew from its journal.")
-    return _views(np.frombuffer(bytearray(saved[head:]), np.uint8), shape), shape
+    block = saved[:-DIGEST_BYTES]
+    version, symbols, tactics = np.frombuffer(block[len(MAGIC):head], "<i8").tolist()
+    if version != STATE_VERSION:
+        raise OutsideError(f"the saved engine state has version {version}; this program reads version {STATE_VERSION}. Start the session anew from its journal.")
+    if hashlib.sha256(block).digest() != saved[-DIGEST_BYTES:]:
+        raise OutsideError(f"the saved engine state of {len(saved)} bytes does not match its digest; it was changed or cut. Start the session anew from its journal.")
+    shape = Shape(symbols, tactics)
+    return _views(np.frombuffer(bytearray(block[head:]), np.uint8), shape), shape
