@@ -27,7 +27,7 @@ from pse.engine.outcome import Outcome
 from pse.engine.prepare import Prepared
 from pse.engine.records import Renderer
 from pse.engine.state import fresh_state
-from pse.kernels import sources_digest
+from pse.kernels import compiled_before, sources_digest
 from pse.settings import Settings, settings_hash
 from pse.store.files import write_atomic, write_json
 from pse.store.journal import Journal
@@ -130,9 +130,7 @@ def manifest_of(context: Context, inputs: Inputs, command: str, feed: str) -> Ma
 
 def said_compiling(context: Context) -> None:
     """Says what is waited for when the engine has not been compiled on this machine yet."""
-    from pse.kernels.engine import advance
-
-    if not any(Path(advance.stats.cache_path).glob("engine.advance-*.nbi")):
+    if not compiled_before():
         context.note("compiling the engine for this machine, once for this version: about half a minute ...")
 
 

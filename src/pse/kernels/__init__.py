@@ -66,5 +66,5 @@ CACHE_FOLDER = _use_cache_folder()
 
 
 def compiled_before() -> bool:
-    """Whether anything of these sources was compiled on this machine; if not, the first run waits for the compiler."""
-    return next(CACHE_FOLDER.rglob("*.nbi"), None) is not None
+    """Whether the engine of these sources was compiled on this machine; if not, the first run waits for the compiler."""
+    return next(CACHE_FOLDER.rglob("engine.advance-*.nbi"), None) is not None
