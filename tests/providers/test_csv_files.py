@@ -172,6 +172,12 @@ def test_a_header_that_does_not_match_the_rows_is_refused_until_the_columns_are_
     assert as_data.frame.height == 2 and as_data.rejected["row"].to_list() == [1]
 
 
+def test_rows_in_any_order_tell_the_same_length_of_bar(made):
+    stamps = np.random.default_rng(1).permutation(3000) * 60 + 1577889000
+    fetched = read(made("time,open,high,low,close,volume\n" + "".join(f"{ts},10,12,9,11,5\n" for ts in stamps)), stamp="open")
+    assert fetched.timeframe == "1m" and fetched.frame.height == 3000
+
+
 def test_columns_are_said_by_name_or_position_in_two_forms():
     assert parse_columns("time=0,open=Open") == {"time": 0, "open": "Open"}
     assert parse_columns("time, open,_,high") == {"time": 0, "open": 1, "high": 3}

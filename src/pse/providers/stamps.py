@@ -112,18 +112,22 @@ def _daily(ts: np.ndarray, request: FetchRequest, where: str) -> str:
 
 
 def _usual_step(ts: np.ndarray, least_ns: int) -> int:
-    """The smallest step that at least 1 in 20 neighbours have, ns (a few closer rows do not make finer bars); 0 below two moments."""
-    steps = np.abs(np.diff(ts))
+    """The smallest step that at least 1 in 20 neighbours in time have, else the commonest, ns (a few closer rows do not make finer bars); 0 below two
+    moments."""
+    steps = np.diff(ts)
+    if (steps < 0).any():
+        steps = np.diff(np.sort(ts, kind="stable"))
     steps = steps[steps >= least_ns]
     if not steps.size:
         return 0
     whole = np.minimum(steps // least_ns, 1 << 20)
     counts = np.bincount(whole)
-    return int(np.flatnonzero(counts >= max(0.05 * steps.size, 1))[0]) * least_ns
+    frequent = np.flatnonzero(counts >= max(0.05 * steps.size, 1))
+    return int(frequent[0] if frequent.size else counts.argmax()) * least_ns
 
 
 def _timeframe(ts: np.ndarray, request: FetchRequest, where: str) -> str:
-    step = _usual_step(np.sort(ts) if ts.size < 2000 else ts, _SECOND)
+    step = _usual_step(ts, _SECOND)
     asked = None if request.timeframe is None else timeframe_ns(request.timeframe)
     if step == 0:
         if request.timeframe is None:
