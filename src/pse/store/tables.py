@@ -27,7 +27,7 @@ from pse.store.rows import Rows, concat, in_order, month_name, month_spans
 
 __all__ = ["IngestResult", "locate", "merge_bars", "need_bars", "open_bars", "place_in_sessions", "read_bars", "series_index", "series_names", "writing"]
 
-LOCK_SECONDS = 600.0
+LOCK_SECONDS = 120.0
 _TRIES = 8
 
 
@@ -45,10 +45,11 @@ class IngestResult:
 
 
 @contextlib.contextmanager
-def writing(home: Home, seconds: float = LOCK_SECONDS) -> Iterator[None]:
-    """Hold the one writer's lock of the bars table; raises `Busy` when another process keeps it for longer."""
+def writing(home: Home, seconds: float | None = None) -> Iterator[None]:
+    """Hold the one writer's lock of the bars table; raises `Busy` when another process keeps it for longer (LOCK_SECONDS)."""
     import filelock
 
+    seconds = LOCK_SECONDS if seconds is None else seconds
     home.state.mkdir(parents=True, exist_ok=True)
     try:
         with filelock.FileLock(home.state / "bars.lock", timeout=seconds):
