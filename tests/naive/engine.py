@@ -1,0 +1,548 @@
+"""The whole engine with simulated fills, minute by minute with lists and dicts, from the order of events and the tables of gates and plans.
+
+It decides by plain rules (the first setup that passes is taken).  Left out: exits and edits by signal, outside fills, charges, acknowledgements.
+"""
+
+import math
+from dataclasses import dataclass, field
+
+from . import breakers, gates, matching, plans, select, sizing
+
+MINUTE = 60_000_000_000
+MARKET, HIGH_CONVICTION = 1, 4
+PROPOSAL_GATES = ("breakers", "data", "session", "blackout", "spread", "confidence", "bracket", "expected_value", "cooldown", "daily_loss")
+
+
+@dataclass
+class Plan:
+    """An entry order and the position it became."""
+
+    setup: int
+    symbol: int
+    d: int
+    kind: str
+    micro: bool
+    limit: float
+    quantity: float
+    stop: float
+    first_stop: float
+    target: float
+    target2: float
+    decided_at: int
+    first_open: int
+    valid_until: int
+    flat_at: float
+    row: dict
+    working: float = 0.0
+    held: float = 0.0
+    bought: float = 0.0
+    paid: float = 0.0                   # sum of price * quantity of the entries
+    got: float = 0.0                    # of the exits
+    fees: float = 0.0
+    activated: bool = False
+    target_done: bool = False
+    moved_by: str = "SL"
+    pending: str = ""
+    favourable: float = 0.0
+    decision_bars: int = 0
+    entry_ts: int = 0
+
+    @property
+    def entry(self):
+        return self.paid / self.bought
+
+    @property
+    def risk(self):
+        return abs(self.entry - self.first_stop)
+
+
+@dataclass
+class Symbol:
+    last: float = math.nan
+    bars: list = field(default_factory=list)        # (high, low) of the contract so far
+    scores: list = field(default_factory=list)
+    entry_ts: dict = field(default_factory=lambda: {1: -math.inf, -1: -math.inf})
+    stop_ts: dict = field(default_factory=lambda: {1: -math.inf, -1: -math.inf})
+    last_ts: int = 0
+    plan: Plan | None = None
+
+
+class Twin:
+    """Runs once; then `fills`, `trades`, `refused` (setup -> reason) and `ended` (setup whose order ended unfilled -> reason) tell."""
+
+    def __init__(self, tape, world, capital, reasons, columns):
+        self.policy = dict(zip(world.policy.dtype.names, world.policy[0].tolist(), strict=True))
+        self.instruments = [dict(zip(world.instruments.dtype.names, row, strict=True)) for row in world.instruments.tolist()]
+        self.setups = [dict(zip(world.setups.dtype.names, row, strict=True)) for row in world.setups.tolist()]
+        self.returns = world.returns
+        self.rows = {}
+        for ts, symbol, row in zip(world.row_ts.tolist(), world.row_symbol.tolist(), world.context.tolist(), strict=True):
+            self.rows.setdefault(ts, {})[symbol] = dict(zip(columns, row, strict=True))
+        self.bars = {}
+        for i, ts in enumerate(tape.ts.tolist()):
+            prices = tuple(float(getattr(tape, name)[i]) for name in ("open", "high", "low", "close", "volume"))
+            self.bars.setdefault(ts, {})[int(tape.symbol[i])] = (prices, int(tape.day[i]), int(tape.flags[i]))
+        self.reasons = reasons
+        self.symbols = [Symbol() for _ in self.instruments]
+        self.balance, self.day, self.day_start, self.equities = capital, None, capital, [capital]
+        self.losses, self.resting, self.scores = 0, "", []
+        self.tallies = {}
+        self.fills, self.trades, self.refused, self.ended = [], [], {}, {}
+
+    def run(self):
+        minutes = sorted(set(self.bars) | {ts - MINUTE for ts in self.rows})
+        for minute in minutes:
+            self.minute(minute)
+        if self.policy["on_end"] == 1:
+            self.close_everything(self.reasons[self.policy["end_reason"]])
+        return self
+
+    def minute(self, m):
+        bars = self.bars.get(m, {})
+        self.new_day(m, bars)
+        for s, (bar, _, flags) in sorted(bars.items()):                  # a symbol without a bar here is asked at the next decision
+            plan = self.symbols[s].plan
+            self.cancel_what_is_due(m, plan, flags & 2)
+            if plan and plan.held and m >= plan.flat_at:
+                self.leave(m, plan, "EXIT", bar[0], plan.pending or "SESSION_END", market=True)
+        for s, (bar, _, _) in sorted(bars.items()):
+            plan = self.symbols[s].plan
+            if plan:
+                self.fill(m, plan, bar)
+            self.symbols[s].last, self.symbols[s].last_ts = bar[3], m + MINUTE
+        for s, (bar, _, _) in sorted(bars.items()):
+            self.symbols[s].bars.append((bar[1], bar[2]))
+            if self.symbols[s].plan:
+                self.step(m, self.symbols[s].plan, bar)
+        if m + MINUTE in self.rows:
+            self.decide(m + MINUTE, self.rows[m + MINUTE])
+
+    # --- 1: the first bar of a trading day --------------------------------------------------------------------------------------------------
+
+    def new_day(self, m, bars):
+        for s, (_, _, flags) in sorted(bars.items()):
+            if flags & 1:
+                plan, symbol = self.symbols[s].plan, self.symbols[s]
+                if plan:
+                    self.cancel(plan, "ROLL")
+                    if plan.held:
+                        self.leave(symbol.last_ts, plan, "EXIT", symbol.last, "ROLL", market=True)
+                symbol.bars = []
+        days = [day for _, day, _ in bars.values()]
+        if days and max(days) != self.day:
+            self.day, self.day_start, self.losses, self.resting = max(days), self.equity(), 0, ""
+            for tally in self.tallies.values():
+                for i in range(3):
+                    tally[i] *= self.policy["ev_decay"]
+
+    # --- 2: cancels -------------------------------------------------------------------------------------------------------------------------
+
+    def cancel_what_is_due(self, m, plan, blackout):
+        if plan and plan.working:
+            if plan.valid_until <= m:
+                self.cancel(plan, "EXPIRED")
+            elif blackout:
+                self.cancel(plan, "NEWS_BLACKOUT")
+            elif m >= plan.flat_at:
+                self.cancel(plan, "SESSION_END")
+
+    def cancel(self, plan, reason):
+        if not plan.working:
+            return
+        plan.working = 0.0
+        if not plan.bought:
+            self.ended[plan.setup] = reason
+            self.symbols[plan.symbol].plan = None
+
+    # --- 3: activation and fills ------------------------------------------------------------------------------------------------------------
+
+    def fill(self, m, plan, bar):
+        i, through, slip = self.instruments[plan.symbol], self.through(plan), self.slip(plan)
+        d, open_ = plan.d, bar[0]
+        if plan.held:
+            if plan.pending:
+                return self.leave(m, plan, "EXIT", open_, plan.pending, market=True)
+            if matching.at_or_below(d * open_, d * plan.stop):
+                return self.leave(m, plan, "STOP", open_, plan.moved_by, market=True)
+            self.take_targets(m, plan, open_, through)
+        target_counts = True
+        if plan.working and m >= plan.first_open:
+            if not plan.activated:
+                why = gates.market_moved(d, plan.limit, plan.first_stop, plan.target, open_, i["tick"], self.policy["min_reward_r"],
+                                         self.policy["max_slippage_r"])
+                if plan.kind == "LIMIT" and plan.limit != plan.row["CLOSE"] and why != "THROUGH_STOP":
+                    why = "OK"
+                if why != "OK":
+                    return self.cancel(plan, why)
+                plan.activated = True
+            found = matching.entry(plan.kind, d, plan.limit, plan.stop, bar, i["tick"], through, slip)
+            if found:
+                self.enter(m, plan, *found, matching.taken(plan.working, bar[4], self.policy["volume_share"], self.lot(plan)))
+                target_counts = found[0] in ("OPEN", "MARKET")
+                if found[0] == "GAP":
+                    return self.leave(m, plan, "STOP", open_, plan.moved_by, market=True)
+        if plan.held:
+            if matching.stopped(d, plan.stop, bar):
+                return self.leave(m, plan, "STOP", min(d * plan.stop, d * open_) * d, plan.moved_by, market=True)
+            if target_counts:
+                self.take_targets(m, plan, bar[1] if d > 0 else bar[2], through)
+        return None
+
+    def enter(self, m, plan, kind, price, quantity):
+        symbol, fee = self.symbols[plan.symbol], self.fee(plan) * quantity
+        if not plan.bought:
+            symbol.entry_ts[plan.d], plan.entry_ts = m, m
+        plan.working -= quantity
+        plan.held += quantity
+        plan.bought += quantity
+        plan.paid += price * quantity
+        plan.fees += fee
+        self.balance -= fee
+        self.fills.append((m, plan.setup, "ENTRY", kind, price, quantity))
+
+    def take_targets(self, m, plan, price, through):
+        if plan.held and not plan.target_done and matching.reached(plan.d, plan.target, price, through):
+            part = plans.first_target_quantity(plan.held, self.policy["partial"], self.lot(plan))
+            plan.working, plan.target_done = 0.0, True
+            self.out(m, plan, "TARGET1", "TARGET", plan.target, part, "TP1")
+        if plan.held and plan.target_done and matching.reached(plan.d, plan.target2, price, through):
+            self.out(m, plan, "TARGET2", "TARGET", plan.target2, plan.held, "TP2")
+
+    def leave(self, m, plan, leg, price, reason, market):
+        kind = "STOP" if leg == "STOP" else "MARKET"
+        plan.working = 0.0
+        self.out(m, plan, leg, kind, matching.market(price, -plan.d, self.slip(plan), self.instruments[plan.symbol]["tick"]), plan.held, reason)
+
+    def out(self, m, plan, leg, kind, price, quantity, reason):
+        fee, point = self.fee(plan) * quantity, self.point_value(plan)
+        self.balance += plan.d * (price - plan.entry) * quantity * point - fee
+        plan.held -= quantity
+        plan.got += price * quantity
+        plan.fees += fee
+        self.fills.append((m, plan.setup, leg, kind, price, quantity))
+        if leg == "STOP":
+            self.symbols[plan.symbol].stop_ts[plan.d] = m
+        if plan.held < 1e-9:
+            self.close(m, plan, reason)
+
+    def close(self, m, plan, reason):
+        point = self.point_value(plan)
+        net = plan.d * (plan.got - plan.paid) * point - plan.fees
+        planned = abs(plan.limit - plan.first_stop)
+        r = net / ((plan.risk if plan.risk > 1e-9 else planned) * plan.bought * point)
+        self.trades.append({"setup": plan.setup, "entry": plan.entry, "exit": plan.got / plan.bought, "quantity": plan.bought, "micro": int(plan.micro),
+                            "reason": reason, "net": net, "entry_ts": plan.entry_ts, "exit_ts": m, "balance": self.balance})
+        self.symbols[plan.symbol].plan = None
+        self.losses = self.losses + 1 if net < 0 else 0
+        if self.losses >= self.policy["max_losses"]:
+            self.resting = "LOSS_STREAK"
+        b = plan.d * (plan.target - plan.limit) / planned
+        tally = self.tallies.setdefault((self.setups[plan.setup]["tactic"], self.setups[plan.setup]["grade"]), [0.0, 0.0, 0.0])
+        tally[1] += 1
+        if abs(r) <= self.policy["ev_scratch"] + 1e-9:
+            tally[0] += 1 / (1 + b)
+        elif r > 0:
+            tally[0] += 1
+            tally[2] += r
+
+    # --- 4: the plan after a completed bar --------------------------------------------------------------------------------------------------
+
+    def step(self, m, plan, bar):
+        i, d = self.instruments[plan.symbol], plan.d
+        if d * (bar[3] - plan.first_stop) < -1e-9:
+            self.cancel(plan, "CLOSE_BEYOND_STOP")
+        minds = plan.working and not plan.held and self.setups[plan.setup]["invalid_flags"] & 4
+        if minds and matching.reached(d, plan.target, bar[1] if d > 0 else bar[2], 0.0):
+            self.cancel(plan, "MISSED")
+        if not plan.held:
+            return
+        resting = any(fill[0] == m and fill[1] == plan.setup and fill[3] == "LIMIT" for fill in self.fills)
+        seen = plans.favourable(d, plan.entry, bar, resting)
+        plan.favourable = max(plan.favourable, seen)
+        if plan.target_done or matching.at_or_below(self.policy["breakeven_r"] * plan.risk, seen):
+            self.tighten(plan, plans.breakeven(d, plan.entry, self.policy["breakeven_ticks"], i["tick"]), "BE")
+        swing = plans.last_swing(self.symbols[plan.symbol].bars, d)
+        if plan.target_done and self.policy["trail_swing"] and not math.isnan(swing):
+            self.tighten(plan, plans.behind_swing(d, swing, self.setups[plan.setup]["trail_buffer"], i["tick"]), "TRAIL")
+
+    def tighten(self, plan, stop, reason):
+        if plan.d * (stop - plan.stop) > 1e-9:
+            plan.stop, plan.moved_by = stop, reason
+
+    # --- 5: decisions -----------------------------------------------------------------------------------------------------------------------
+
+    def decide(self, at, rows):
+        equity = self.equity()
+        self.equities.append(equity)
+        self.scores.append(min(row["DATA_SCORE"] for row in rows.values()))
+        if (self.day_start - equity) / self.day_start >= self.policy["max_daily_loss"] - 1e-9:
+            self.resting = self.resting or "DAILY_LOSS"
+            for symbol in self.symbols:
+                if symbol.plan:
+                    self.cancel(symbol.plan, "DAILY_LOSS")
+        for symbol in self.symbols:
+            self.cancel_what_is_due(at, symbol.plan, False)
+        for s, row in rows.items():
+            plan = self.symbols[s].plan
+            if plan:
+                self.invalidate(plan, row)
+            if plan and plan.held:
+                plan.decision_bars += 1
+                if plan.decision_bars >= self.policy["stale_bars"] and plan.favourable < self.policy["stale_mfe_r"] * plan.risk - 1e-9:
+                    plan.pending = plan.pending or "STALE"
+        queue = []
+        for s in rows:
+            here = [n for n, setup in enumerate(self.setups) if setup["ts"] == at and setup["symbol"] == s and setup["kind"] == 1]
+            order = self.order_of(here, rows[s])
+            if order:
+                queue.append((-self.rank(order[0], rows[s]), s, order))
+        for _, s, order in sorted(queue):
+            self.try_in_order(at, s, order, rows[s], equity)
+
+    def invalidate(self, plan, row):
+        setup, d = self.setups[plan.setup], plan.d
+        if setup["invalid_flags"] & 1 and row["MSS_DIR"] == -d:
+            self.cancel(plan, "OPPOSITE_MSS")
+        elif setup["invalid_flags"] & 2 and d * (row["CLOSE"] - setup["invalid_price"]) < -1e-9:
+            self.cancel(plan, "CLOSE_BEYOND_LEVEL")
+        elif setup["invalid_flags"] & 8 and row["TCC_CLASS"] == HIGH_CONVICTION and row["TCC_DIR"] == -d:
+            self.cancel(plan, "TCC_AGAINST")
+
+    def rank(self, n, row):
+        setup = self.setups[n]
+        if math.isnan(setup["rank_base"]):
+            return setup["confidence"]
+        score = row["TCC_SCORE_LONG" if setup["direction"] > 0 else "TCC_SCORE_SHORT"]
+        reward = self.reward(setup)
+        return (0.40 * setup["quality"] + 0.20 * max(score, 0.0) + 0.20 * (0.0 if math.isnan(reward) else min(reward / 3, 1)) + 0.20 * setup["rank_base"]
+                + setup["rank_bonus"])
+
+    def reward(self, setup):
+        return setup["direction"] * (setup["target"] - setup["entry"]) / abs(setup["entry"] - setup["stop"])
+
+    def order_of(self, here, row):
+        """Setups in the order in which they are tried; twins and a conflict of directions are refused on the way."""
+        found = [{"rank": self.rank(n, row), "direction": self.setups[n]["direction"], "group": self.setups[n]["group"],
+                  "precedence": self.setups[n]["precedence"], "event": self.setups[n]["event_bar"]} for n in here]
+        kept, conflict = select.select(found)
+        for i, n in enumerate(here):
+            if i not in kept:
+                self.refused[n] = "SAME_IDEA"
+            elif conflict:
+                self.refused[n] = "CONFLICT"
+        return [] if conflict else [here[i] for i in kept]
+
+    def try_in_order(self, at, s, order, row, equity):
+        """The gates before for each; the first that passes is the candidate, others that would pass are superseded."""
+        i, passed = self.instruments[s], []
+        small = i["has_micro"] and self.policy["allow_micro"]
+        smallest = i["micro_lot"] * i["micro_point_value"] if small else i["lot"] * i["point_value"]
+        for n in order:
+            inside = self.policy["entries_from"] <= at < self.policy["entries_until"]
+            why = self.stage(at, self.setups[n], s, row, equity, smallest, False) if inside else "OUT_OF_WINDOW"
+            if why != "OK":
+                self.refused[n] = why
+            elif passed:
+                self.refused[n] = "SUPERSEDED"
+            if why == "OK":
+                passed.append(n)
+        if passed:
+            why = self.size_and_place(at, passed[0], self.setups[passed[0]], s, row, equity)
+            if why != "OK":
+                self.refused[passed[0]] = why
+
+    def stage(self, at, setup, s, row, equity, exposure, micro):
+        """Gates 1 to 11; `exposure`: quantity times point value of the new plan."""
+        for gate in PROPOSAL_GATES:
+            why = getattr(self, "gate_" + gate)(at, setup, s, row, equity, exposure, micro)
+            if why != "OK":
+                return why
+        return "OK"
+
+    def gate_breakers(self, at, setup, s, row, equity, exposure, micro):
+        if breakers.data(self.scores, self.policy["data_score_min"], self.policy["data_recovery"]) == "OPEN":
+            return "BREAKER_DATA"
+        return "BREAKER_EQUITY" if breakers.equity(self.equities, self.policy["equity_drawdown"]) else "OK"
+
+    def gate_data(self, at, setup, s, row, equity, exposure, micro):
+        return "NOT_READY" if row["READY"] != 1 else "STALE_DATA" if row["LAST_BAR_AGE_NS"] > self.policy["max_age_ns"] else "OK"
+
+    def gate_session(self, at, setup, s, row, equity, exposure, micro):
+        if not self.instruments[s]["tradable"]:
+            return "NOT_TRADABLE"
+        if self.symbols[s].plan:
+            return "BUSY"
+        if row["SESSION_LEFT_NS"] < self.policy["session_left_ns"]:
+            return "SESSION_END"
+        return "SHORT_NOT_ALLOWED" if setup["direction"] < 0 and not self.policy["allow_short"] else "OK"
+
+    def gate_blackout(self, at, setup, s, row, equity, exposure, micro):
+        return "NEWS_BLACKOUT" if row["BLACKOUT"] == 1 else "OK"
+
+    def gate_spread(self, at, setup, s, row, equity, exposure, micro):
+        spread = row["SPREAD_TICKS"]
+        wide = spread <= 1e-9 or spread - self.policy["spread_base"] > self.policy["spread_tolerance"] + 1e-9
+        return "SPREAD" if not math.isnan(spread) and wide else "OK"
+
+    def gate_confidence(self, at, setup, s, row, equity, exposure, micro):
+        return "OK" if setup["confidence"] >= self.policy["min_confidence"] - 1e-9 else "MIN_CONFIDENCE"
+
+    def gate_bracket(self, at, setup, s, row, equity, exposure, micro):
+        i = self.instruments[s]
+        return gates.bracket(setup["direction"], setup["entry"], setup["stop"], setup["target"], row["CLOSE"], i["tick"], row["ATR"], i["stop_cap"],
+                             self.policy["min_reward_r"], self.policy["max_slippage_r"])
+
+    def gate_expected_value(self, at, setup, s, row, equity, exposure, micro):
+        i, risk = self.instruments[s], abs(setup["entry"] - setup["stop"])
+        slip = i["slippage_ticks"] * i["tick"] * self.policy["slippage_factor"] / risk
+        fees = 2 * (i["micro_fee_unit"] / i["micro_point_value"] if micro else i["fee_unit"] / i["point_value"]) / risk
+        tally = self.tallies.get((setup["tactic"], setup["grade"]), [0.0, 0.0, 0.0])
+        value = gates.expected_value(*tally, self.reward(setup), slip if setup["order_type"] == MARKET else 0.0, slip, fees, self.policy["ev_prior_r"],
+                                     self.policy["ev_prior_n"])
+        return "OK" if value >= self.policy["ev_min"] - 1e-9 else "EV"
+
+    def gate_cooldown(self, at, setup, s, row, equity, exposure, micro):
+        symbol, d = self.symbols[s], setup["direction"]
+        if self.resting == "LOSS_STREAK":
+            return "LOSS_STREAK"
+        rests = at - symbol.stop_ts[d] < self.policy["cooldown_stop_ns"] or at - symbol.entry_ts[d] < self.policy["cooldown_entry_ns"]
+        return "COOLDOWN" if rests else "OK"
+
+    def gate_daily_loss(self, at, setup, s, row, equity, exposure, micro):
+        limit, start = self.policy["max_daily_loss"], self.day_start
+        if self.resting == "DAILY_LOSS" or (start - equity) / start >= limit - 1e-9:
+            return "DAILY_LOSS"
+        new = abs(setup["entry"] - setup["stop"]) * exposure
+        return "OK" if (start - equity + self.open_risk() + new) / start <= limit + 1e-9 else "DAILY_LOSS_PROJECTED"
+
+    # --- 12 to 14: size, limits, order ------------------------------------------------------------------------------------------------------
+
+    def size_and_place(self, at, n, setup, s, row, equity):
+        i = self.instruments[s]
+        contracts = [False, True] if i["has_micro"] and self.policy["allow_micro"] else [False]
+        why = ""
+        for micro in contracts:
+            why, quantity, size_was_the_obstacle = self.size(at, setup, s, row, equity, micro)
+            if why == "OK":
+                self.place(at, n, setup, s, row, micro, quantity)
+            if why == "OK" or not size_was_the_obstacle:
+                break
+        return why
+
+    def size(self, at, setup, s, row, equity, micro):
+        """(reason, quantity, whether size was the obstacle)."""
+        i = self.instruments[s]
+        names = ("micro_point_value", "micro_fee_unit", "micro_lot") if micro else ("point_value", "fee_unit", "lot")
+        point, fee, lot = (i[name] for name in names)
+        risk = abs(setup["entry"] - setup["stop"])
+        quantity = min(sizing.futures(equity, setup["size_multiple"], risk, point, 2 * fee, self.policy["r_unit"], self.policy["max_risk"], lot),
+                       self.policy["max_quantity"])
+        if quantity < lot:
+            return "SIZE_ZERO", 0.0, True
+        why = self.stage(at, setup, s, row, equity, quantity * point, micro)
+        if why != "OK":
+            return why, 0.0, False
+        why, quantity = self.inside_exposure(setup, s, equity, quantity, lot, point)
+        if why != "OK":
+            return why, 0.0, why != "GROUP"
+        why, quantity = self.inside_tail(setup, s, row, equity, quantity, lot, point)
+        return why, quantity, True
+
+    def inside_exposure(self, setup, s, equity, quantity, lot, point):
+        group = self.instruments[s]["group"]
+        alike = [one for one, i in zip(self.symbols, self.instruments, strict=True) if one.plan and i["group"] == group]
+        if group >= 0 and len(alike) >= self.policy["max_group"]:
+            return "GROUP", 0.0
+        risk, notional = abs(setup["entry"] - setup["stop"]) * point, setup["entry"] * point
+        why = "OK"
+        while quantity >= lot - 1e-9:
+            over_risk = self.open_risk() + quantity * risk > self.policy["max_concurrent"] * equity + 1e-6
+            over_gross = self.notional() + quantity * notional > self.policy["max_gross"] * equity + 1e-6
+            over_symbol = quantity * notional > self.policy["max_symbol"] * equity + 1e-6
+            if not (over_risk or over_gross or over_symbol):
+                return "OK", quantity
+            why = "CONCURRENT_RISK" if over_risk and not (over_gross or over_symbol) else "EXPOSURE"
+            quantity -= lot
+        return why, 0.0
+
+    def inside_tail(self, setup, s, row, equity, quantity, lot, point):
+        exposures = []                                                   # (symbol, signed value, largest loss)
+        for one in self.symbols:
+            if one.plan:
+                exposures.append((one.plan.symbol, *self.at_risk(one.plan)))
+        involved = {s} | {exposure[0] for exposure in exposures}
+        known = self.returns[:int(row["DAILY_ROW"])]
+        common = [day for day in known.tolist() if all(not math.isnan(day[k]) for k in involved)][-int(self.policy["tail_days"]):]
+        if len(common) < self.policy["tail_min_days"]:
+            half = math.floor(quantity / lot / 2 + 1e-9) * lot
+            return ("OK", half) if half else ("SIZE_ZERO", 0.0)
+        why = "OK"
+        while quantity >= lot - 1e-9:
+            risk = abs(setup["entry"] - setup["stop"]) * quantity * point * self.policy["tail_stop_factor"]
+            candidate = (s, setup["direction"] * setup["entry"] * quantity * point, risk)
+            losses = [sum(self.scenario(exposure, day) for exposure in [*exposures, candidate]) for day in common]
+            if not losses:
+                return "OK", quantity
+            var, es = gates.var_es(losses, 0.95)[0] / equity, gates.var_es(losses, 0.975)[1] / equity
+            if var <= self.policy["var95"] + 1e-9 and es <= self.policy["es975"] + 1e-9:
+                return "OK", quantity
+            why = why if why != "OK" else "VAR" if var > self.policy["var95"] + 1e-9 else "ES"
+            quantity -= lot
+        return why, 0.0
+
+    def scenario(self, exposure, day):
+        symbol, value, most = exposure
+        loss = -value * day[symbol]
+        return min(loss, most) if self.policy["flat_session"] else loss
+
+    def at_risk(self, plan):
+        point, last = self.point_value(plan), self.symbols[plan.symbol].last
+        value = plan.d * (last * plan.held + plan.limit * plan.working) * point
+        return value, self.risk_of(plan) * self.policy["tail_stop_factor"]
+
+    def place(self, at, n, setup, s, row, micro, quantity):
+        latency = self.policy["latency_ns"]
+        self.symbols[s].plan = Plan(
+            n, s, setup["direction"], "MARKET" if setup["order_type"] == MARKET else "LIMIT", micro, setup["entry"], quantity, setup["stop"], setup["stop"],
+            setup["target"], setup["target2"], at, at if latency <= 1_000_000_000 else at + latency, setup["valid_until"],
+            at + row["SESSION_LEFT_NS"] - self.policy["flat_before_ns"] if self.policy["flat_session"] else math.inf, row, working=quantity)
+
+    # --- money ------------------------------------------------------------------------------------------------------------------------------
+
+    def point_value(self, plan):
+        return self.instruments[plan.symbol]["micro_point_value" if plan.micro else "point_value"]
+
+    def fee(self, plan):
+        return self.instruments[plan.symbol]["micro_fee_unit" if plan.micro else "fee_unit"]
+
+    def lot(self, plan):
+        return self.instruments[plan.symbol]["micro_lot" if plan.micro else "lot"]
+
+    def slip(self, plan):
+        i = self.instruments[plan.symbol]
+        return i["slippage_ticks"] * i["tick"] * self.policy["slippage_factor"]
+
+    def through(self, plan):
+        return self.policy["through_ticks"] * self.instruments[plan.symbol]["tick"]
+
+    def equity(self):
+        return self.balance + sum(one.plan.d * (one.last - one.plan.entry) * one.plan.held * self.point_value(one.plan)
+                                  for one in self.symbols if one.plan and one.plan.held)
+
+    def risk_of(self, plan):
+        """Money between the market and the stop of what is held, between entry and stop of what still works."""
+        held = max(0.0, plan.d * (self.symbols[plan.symbol].last - plan.stop)) * plan.held
+        return (held + abs(plan.limit - plan.first_stop) * plan.working) * self.point_value(plan)
+
+    def open_risk(self):
+        return sum(self.risk_of(one.plan) for one in self.symbols if one.plan)
+
+    def notional(self):
+        return sum((one.last * one.plan.held + one.plan.limit * one.plan.working) * self.point_value(one.plan) for one in self.symbols if one.plan)
+
+    def close_everything(self, reason):
+        for symbol in self.symbols:
+            if symbol.plan:
+                self.cancel(symbol.plan, reason)
+            if symbol.plan and symbol.plan.held:
+                self.leave(symbol.last_ts, symbol.plan, "EXIT", symbol.last, reason, market=True)
