@@ -1,0 +1,137 @@
+"""`f(bars[:t]) == f(bars)[:t]`, bitwise, for everything registered and for every briefing that a judge is shown: nobody knows what comes later."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pse.agents.rules import decide as rules
+from pse.commands.wiring import json_text
+from pse.engine.desk import Mode
+from pse.engine.feeds import instants, live_feed
+from pse.engine.loop import run
+from pse.engine.prepare import prepare
+from pse.engine.state import fresh_state
+from pse.features.build import build
+from pse.features.resampled import resample
+from pse.registry import FEATURES, TACTICS, resolve
+from tests.engine.made import desk
+from tests.features.made import future, minutes
+
+HOUR = 3_600_000_000_000
+
+
+@cache
+def synthetic():
+    return minutes(21, 12, missing=0.03, roll_every=5)
+
+
+@pytest.fixture(params=["synthetic", pytest.param("real", marks=pytest.mark.real)])
+def bars(request):
+    if request.param == "synthetic":
+        return synthetic()
+    return real_bars(request.getfixturevalue("real_data"), request.getfixturevalue("tmp_path_factory"))
+
+
+_REAL: dict[str, object] = {}
+
+
+def real_bars(folder: Path, tmp_path_factory):
+    """The front contract's minutes of eleven sessions, as a backtest would load them."""
+    if "ES" not in _REAL:
+        from tests.commands.stored import context_of, stored_real
+
+        from pse.commands.running import gather
+
+        context = context_of(stored_real(folder, tmp_path_factory.mktemp("real")))
+        _REAL["ES"] = gather(context, context.settings, ("ES",), None, None).bars[0]
+    return _REAL["ES"]
+
+
+def cuts_of(bars, count, seed=0):
+    """Random bars, the last of some sessions and the first of others."""
+    rng = np.random.default_rng(seed)
+    turns = np.flatnonzero(np.diff(bars.session)) + 1
+    rolls = np.flatnonzero(bars.roll)
+    found = np.concatenate([rng.integers(50, len(bars), count), turns, turns + 1, rolls, rolls + 1])
+    return sorted(int(cut) for cut in np.unique(found[found < len(bars)]))
+
+
+@pytest.mark.parametrize("name", sorted(FEATURES))
+def test_no_registered_feature_changes_its_past(name, bars):
+    feature, made = resolve("feature", name)(), resample(bars, "5m").bars
+    whole = feature.compute(made)
+    for cut in (1, 20, *np.linspace(40, len(made) - 1, 12).astype(int).tolist()):
+        for column, values in feature.compute(made[:cut]).items():
+            np.testing.assert_array_equal(values, whole[column][:cut], err_msg=f"{name} {column} cut at {cut}")
+
+
+@pytest.mark.parametrize("name", sorted(TACTICS))
+def test_no_registered_tactic_changes_a_setup_or_a_refusal_that_it_told(name, bars):
+    tactic, instrument = resolve("tactic", name)(), future()
+    whole = tactic.scan(build(bars, instrument), instrument)
+    looked = 0
+    for cut in cuts_of(bars, 12):
+        early = build(bars[:cut], instrument)
+        known = int(early.decision.ts_close[-1]) if len(early.decision) else 0
+        found = tactic.scan(early, instrument)
+        n, m = int((whole.setups.rows["ts"] <= known).sum()), sum(body["ts"] <= known for body in whole.rejected)
+        assert found.setups.rows.tobytes() == whole.setups.rows[:n].tobytes(), cut
+        assert found.setups.evidence == whole.setups.evidence[:n] and found.rejected == whole.rejected[:m], cut
+        looked += n
+    assert looked > 0
+
+
+def briefings(prepared_steps, plan):
+    """Every briefing of a run, as the text that a judge would be shown."""
+    from pse.brokers.sim import SimBroker
+
+    shown = []
+
+    def judge(briefing):
+        shown.append(json_text(asdict(briefing)))
+        return rules(briefing)
+
+    for _ in run(prepared_steps, judge, SimBroker(len(plan.symbols)), fresh_state(plan.shape, plan.capital)):
+        pass
+    return shown
+
+
+def window(bars, first_share, hours):
+    start = int(bars.ts_open[int(first_share * len(bars))])
+    return start, min(start + hours * HOUR, int(bars.ts_close[-1]))
+
+
+def loose(plan):
+    """The desk with gates so wide that judges are asked often."""
+    gates = plan.risk.gates.model_copy(update={"ev_min_r": -9.0, "blackouts": (), "max_slippage_r": 9.0, "min_reward_r": 0.1})
+    return replace(plan, risk=plan.risk.model_copy(update={"gates": gates}))
+
+
+def test_a_judge_is_shown_the_same_whether_the_future_is_known_or_not(bars):
+    plan = loose(desk(("ES",)))
+    start, end = window(bars, 0.4, 72)
+    mode = Mode(end_ns=end, ask=True)
+    whole = briefings([prepare(plan, [bars], mode, start, end)], plan)
+    assert len(whole) >= 3
+    assert briefings(live_feed(plan, [bars], mode, start), plan) == whole
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_briefings_up_to_any_moment_are_the_first_briefings_of_the_whole(seed):
+    bars, plan = minutes(seed, 5, missing=0.05, roll_every=2), loose(desk(("ES",)))
+    start, end = window(bars, 0.2, 24)
+    mode = Mode(end_ns=end, ask=True)
+    whole = briefings([prepare(plan, [bars], mode, start, end)], plan)
+    moments, _ = instants(plan, [bars], start, end)
+    counts = []
+    for cut in sorted(np.random.default_rng(seed).choice(moments, 8).tolist()) + [end]:
+        known = bars[:int(np.searchsorted(bars.ts_close, cut, side="right"))]
+        early = briefings([prepare(plan, [known], mode, start, cut)], plan)
+        assert early == whole[:len(early)]
+        counts.append(len(early))
+    assert counts == sorted(counts) and counts[-1] == len(whole) > 0
