@@ -12,7 +12,7 @@ from pse.kernels.engine import EVENTS_AN_INSTANT, TRADES_AN_INSTANT, advance
 from pse.kernels.state import EVENT_DTYPE, INPUT_DTYPE, TRADE_DTYPE
 
 BATCH_EVENTS, BATCH_TRADES = 65_536, 4_096
-NO_INPUTS = np.zeros(0, INPUT_DTYPE)
+NO_INPUTS, NO_EVENTS, NO_TRADES = np.zeros(0, INPUT_DTYPE), np.zeros(0, EVENT_DTYPE), np.zeros(0, TRADE_DTYPE)
 
 
 def new_log(symbols: int, events: int, trades: int) -> Log:
@@ -30,9 +30,10 @@ class SimBroker:
     def advance(self, state: Any, step: Step) -> Told:
         """Runs the engine over the step's bars and empties its log."""
         log = self._log
-        log.used[:] = 0
+        log.used.fill(0)
         pause = int(advance(state, step.tape, step.world, log, self.inputs(), step.until_ns))
-        return Told(log.events[:log.used[0]].copy(), log.trades[:log.used[1]].copy(), pause)
+        events, trades = log.used.tolist()
+        return Told(log.events[:events].copy() if events else NO_EVENTS, log.trades[:trades].copy() if trades else NO_TRADES, pause)
 
     def inputs(self) -> np.ndarray:
         """What the world did: nothing, the kernel matches by itself."""
