@@ -17,7 +17,7 @@ from tests.conftest import REPOSITORY
 
 README = (REPOSITORY / "README.md").read_text("utf-8")
 CONTRIBUTING = (REPOSITORY / "CONTRIBUTING.md").read_text("utf-8")
-ELSEWHERE = ("make", "git", "pip", "python", "python3", "py", ".venv/bin/python")     # installs things; make's own targets are run by make
+ELSEWHERE = ("make", "source", "git", "pip", "python", "python3", "py", ".venv/bin/python")     # installs things; make's own targets are run by make
 
 
 def console_commands(text: str) -> list[str]:
@@ -52,15 +52,47 @@ def test_there_are_commands_to_run():
     assert sum(map(runnable, commands)) >= 8
 
 
-@pytest.mark.slow
-def test_every_command_shown_in_the_readme_runs(tmp_path):
-    write_minutes(tmp_path / "mine.csv")
+def run_shown(folder: Path, command: str) -> str:
+    """What a shown command prints in `folder`; RUN_ID is the newest run there.  It must end well."""
+    words = shlex.split(command)
+    words = [sys.executable, "-m", "pse", *words[1:]] if Path(words[0]).name == "pse" else words
+    if "RUN_ID" in words:
+        newest = max(path.name for path in (folder / "backtests" / "outputs").iterdir())
+        words = [newest if word == "RUN_ID" else word for word in words]
     shown = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-    for command in filter(runnable, console_commands(README)):
-        words = shlex.split(command)
-        words = [sys.executable, "-m", "pse", *words[1:]] if Path(words[0]).name == "pse" else words
-        done = subprocess.run(words, cwd=tmp_path, env=shown, capture_output=True, text=True, timeout=300, check=False)
-        assert done.returncode == 0, f"$ {command}\n{done.stdout}\n{done.stderr}"
+    done = subprocess.run(words, cwd=folder, env=shown, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, f"$ {command}\n{done.stdout}\n{done.stderr}"
+    return done.stderr + done.stdout
+
+
+@pytest.mark.slow
+def test_every_command_shown_in_the_readme_runs_in_its_order(tmp_path):
+    write_minutes(tmp_path / "mine.csv")
+    said = [run_shown(tmp_path, command) for command in filter(runnable, console_commands(README))]
+    text = "\n".join(said)
+    assert re.search(r"status +created", text) and re.search(r"status +unchanged", text) and "EQUAL" in text and "whole" in text
+    assert (tmp_path / "reports" / "mine.html").stat().st_size > 100_000 and (tmp_path / "configs" / "settings.yaml").is_file()
+
+
+def figures(text: str) -> list[str]:
+    """The lines of a run's summary without what moves with a result: numbers, ids, times, spaces."""
+    plain = [re.sub(r"[0-9a-f]{16}|\d{8}-\d{6}-[\w-]+|[\d.,:+\u2212-]+", "#", line) for line in text.splitlines()]
+    return [" ".join(line.split()) for line in plain if line.strip() and "compiling" not in line and not line.startswith(("!", "To be known", "Refused"))]
+
+
+@pytest.mark.slow
+def test_the_demo_prints_what_the_readme_shows(tmp_path):
+    """Line by line but for numbers and for the doubts, which come and go with them."""
+    shown = re.search(r"^```text\n(.*?)^```", README, flags=re.M | re.S)
+    assert shown is not None
+    demo = subprocess.run([sys.executable, "-m", "pse", "demo"], cwd=tmp_path, env={**os.environ, "COLUMNS": "100"}, capture_output=True, text=True,
+                          timeout=300, check=False)
+    assert demo.returncode == 0 and figures(demo.stderr + demo.stdout) == figures(shown[1]), demo.stderr
+    assert (tmp_path / "pse-demo" / "reports" / "demo.html").is_file() and list(tmp_path.iterdir()) == [tmp_path / "pse-demo"]
+
+
+def test_the_screenshot_is_small():
+    assert (REPOSITORY / "docs" / "images" / "report.png").stat().st_size < 300_000
 
 
 def test_every_command_there_is_stands_in_the_readme():
