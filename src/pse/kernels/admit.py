@@ -82,6 +82,7 @@ from pse.kernels.targets import EPS
 
 SECOND_NS = 1_000_000_000
 ENDLESS_NS = 10**17              # a session this long has no end
+TAIL_TRIES = 64                  # quantities of more lots than this are reduced in larger strides first
 
 
 @inner
@@ -249,14 +250,15 @@ def within_tail(state, world, symbol, direction, price, risk, quantity, micro):
         return lots_down(0.5 * quantity, lot), measured, allowed, code
     if passed:
         return quantity, measured, allowed, code
-    low, high = 0, int(quantity / lot + EPS)              # lots that pass, lots that do not
-    while high - low > 1:
-        middle = (low + high) // 2
-        if tail_at(state, n, middle * lot, policy)[0]:
-            low = middle
-        else:
-            high = middle
-    return low * lot, measured, allowed, code
+    lots = int(quantity / lot + EPS)                      # from above: beside a hedge fewer may fail where more pass
+    stride = max(1, lots // TAIL_TRIES)
+    lots -= stride
+    while lots > 0 and not tail_at(state, n, lots * lot, policy)[0]:
+        lots -= stride
+    lots = max(lots, 0)
+    while stride > 1 and tail_at(state, n, (lots + 1) * lot, policy)[0]:
+        lots += 1
+    return lots * lot, measured, allowed, code
 
 
 @inner
