@@ -432,7 +432,7 @@ def apply_verdicts(state, world, log, now, symbol, n):
         cost += state.verdicts[k].cost_usd
         failed = max(failed, state.verdicts[k].failed)
     emit(log, E_DELIBERATION, now, symbol, state.asked[0], NOBODY, R_OK, n, failed, policy.decide, cost, 0.0, 0.0, 0.0, 0.0, 0.0)
-    if policy.decide == ASK_OUTSIDE and (failed or cost > 0.0):
+    if policy.decide == ASK_OUTSIDE:                       # plain rules at the door never fail, so their success changes nothing
         call_event(state, world, log, now, B_FAIL if failed else B_OK)
     if cost > 0.0:
         charge(state, log, now, cost)
