@@ -115,6 +115,12 @@ def round_turn(instrument, micro, price):
 
 
 @inner
+def on_side(row, price, direction):
+    """A price of a setup on the side that was chosen: a setup of either direction gives the long side, its short side is the mirror at the entry."""
+    return 2.0 * row.entry - price if row.direction == 0 and direction < 0 else price
+
+
+@inner
 def rests_away(order_type, limit, close, tick):
     """Whether a limit waits for a price away from the decision close: how far the market stands off is then no slippage."""
     return order_type == LIMIT and abs(limit - close) > 0.5 * tick
@@ -350,8 +356,8 @@ def arm(state, world, log, now, setup, direction, stop, target, quantity, micro,
     plan.direction, plan.micro, plan.order_type, plan.limit = direction, micro, row.order_type, row.entry
     plan.quantity, plan.filled, plan.held, plan.exited = quantity, 0.0, 0.0, 0.0
     plan.entry, plan.stop, plan.stop_next, plan.stop_first, plan.target = 0.0, stop, stop, stop, target
-    further = direction * (row.target2 - target) > EPS
-    plan.target2 = row.target2 if further else np.nan
+    second = on_side(row, row.target2, direction)
+    plan.target2 = second if direction * (second - target) > EPS else np.nan
     plan.planned_risk = abs(row.entry - stop)
     plan.reward_r = direction * (target - row.entry) / plan.planned_risk if target == target else 2.0
     plan.risk_points, plan.risk_usd, plan.buffer = plan.planned_risk, 0.0, row.trail_buffer
@@ -363,7 +369,7 @@ def arm(state, world, log, now, setup, direction, stop, target, quantity, micro,
     plan.favourable = plan.adverse = plan.gross = plan.fees = plan.slippage = plan.exit_value = 0.0
     plan.exits = plan.exit_reason = plan.exit_sent = plan.stop_live = plan.replans = 0
     plan.version, plan.stop_version, plan.quality = 1, 1, row.quality
-    plan.invalid_price, plan.invalid_flags = row.invalid_price, row.invalid_flags
+    plan.invalid_price, plan.invalid_flags = on_side(row, row.invalid_price, direction), row.invalid_flags
     plan_event(log, now, symbol, plan, R_OK)
     order_event(log, now, symbol, plan, LEG_ENTRY, O_NEW, row.order_type, row.entry, quantity, ONE, R_OK)
 

@@ -8,8 +8,24 @@ step; then, where decision bars close, equity and breakers, what ends entries, a
 import numpy as np
 from numba import njit
 
-from pse.kernels.admit import admit, gates_on_proposal, smallest_lot
-from pse.kernels.book import NIL, NOBODY, ONE, TWO, cancel_entry, emit, holds, is_live, mark, move_stop, plan_event, request_exit, rest_of_entry
+from pse.kernels.admit import admit, gates_on_proposal, on_side, smallest_lot
+from pse.kernels.book import (
+    NIL,
+    NOBODY,
+    ONE,
+    TWO,
+    cancel_entry,
+    emit,
+    first_target_quantity,
+    holds,
+    is_live,
+    mark,
+    move_stop,
+    order_event,
+    plan_event,
+    request_exit,
+    rest_of_entry,
+)
 from pse.kernels.breakers import call_breaker, data_breaker, equity_breaker
 from pse.kernels.codes import (
     APPROVE,
@@ -43,7 +59,9 @@ from pse.kernels.codes import (
     I_FILL,
     I_FLATTEN,
     I_REJECT,
+    LEG_TARGET1,
     MODIFY,
+    O_REPLACE,
     PAUSE_ASK,
     PAUSE_FULL,
     R_AMEND,
@@ -86,6 +104,7 @@ from pse.kernels.contract import (
     INVALID_CLOSE,
     INVALID_OPPOSITE_MSS,
     INVALID_TCC_AGAINST,
+    LIMIT,
     NEVER,
     REFUSED,
 )
@@ -235,7 +254,8 @@ def rank_of(world, state, i):
     context = world.context[state.symbols[row.symbol].row]
     conviction = context[C_TCC_SCORE_LONG] if row.direction > 0 else context[C_TCC_SCORE_SHORT]
     risk = abs(row.entry - row.stop)
-    reward = row.direction * (row.target - row.entry) / risk if risk > 0.0 else np.nan
+    d = row.direction if row.direction != 0 else ONE
+    reward = d * (row.target - row.entry) / risk if risk > 0.0 else np.nan
     return setup_rank(row.quality, row.confidence, conviction, reward, row.rank_base, row.rank_bonus)
 
 
@@ -283,6 +303,9 @@ def signal_setup(state, world, log, now, i):
             plan.target = row.target
             plan.version += 1
             plan_event(log, now, row.symbol, plan, R_AMEND)
+            if not plan.target_done:
+                quantity = first_target_quantity(plan, world.instruments[row.symbol], world.policy[0])
+                order_event(log, now, row.symbol, plan, LEG_TARGET1, O_REPLACE, LIMIT, plan.target, quantity, plan.version, R_AMEND)
 
 
 @inner
@@ -385,7 +408,8 @@ def candidates(state, world, log, now, symbol):
         if now < policy.entries_from or now >= policy.entries_until:
             passed_over(log, now, symbol, i, R_OUT_OF_WINDOW)
             continue
-        code = gates_on_proposal(state, world, log, now, i, BEFORE, row.direction, row.stop, row.target, lot, micro)
+        d = row.direction if row.direction != 0 else ONE       # a setup of either direction is first tried as the long that its prices describe
+        code = gates_on_proposal(state, world, log, now, i, BEFORE, d, row.stop, row.target, lot, micro)
         if code != R_OK:
             passed_over(log, now, symbol, i, code)
         else:
@@ -413,13 +437,14 @@ def rules(state, n):
 def bounded(row, verdict):
     """What a verdict makes of a setup, or why it may not: edits only shrink.  Returns (code, direction, stop, target, size_factor)."""
     d = row.direction if row.direction != 0 else verdict.direction
-    stop = verdict.stop if verdict.stop == verdict.stop else row.stop
-    target = verdict.target if verdict.target == verdict.target else row.target
+    first_stop, first_target = on_side(row, row.stop, d), on_side(row, row.target, d)
+    stop = verdict.stop if verdict.stop == verdict.stop else first_stop
+    target = verdict.target if verdict.target == verdict.target else first_target
     if verdict.entry == verdict.entry and abs(verdict.entry - row.entry) > EPS:
         return R_ENTRY_EDIT, d, stop, target, 0.0
     wrong = d == 0 or (verdict.direction != 0 and verdict.direction != d)
     wrong = wrong or not 0.0 < verdict.size_factor <= 1.0
-    wrong = wrong or d * (stop - row.stop) < -EPS or d * (row.target - target) < -EPS
+    wrong = wrong or d * (stop - first_stop) < -EPS or d * (first_target - target) < -EPS
     return R_AUTHORITY if wrong else R_OK, d, stop, target, verdict.size_factor
 
 
