@@ -201,6 +201,7 @@ REQUESTS = [
     (("backtest", "--symbol", "ES", "--desk", "../x"), ("no desk named", "futures-smc")),
     (("backtest", "--symbol", "ES", "--fills", "generous"), ("no fill policy named 'generous'", "conservative, touch")),
     (("backtest", "--symbol", "ES", "--set", "account.currency=EUR"), ("ES is quoted in USD and the account is kept in EUR", "account.currency=USD")),
+    (("backtest", "--symbol", "ES", "--report", "data"), ("data is a folder", r"data/report\.html")),
     (("runs", "show", "../../etc"), (r"run id '\.\./\.\./etc'", "no folder")),
     (("report", "../run"), (r"run id '\.\./run'",)),
     (("prove", "../run"), (r"run id '\.\./run'",)),

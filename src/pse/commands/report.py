@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 def run(context: Context, run_id: str, html: Path | None = None, csv: Path | None = None) -> Answer:
     """Write the page of a stored run (reports/RUN_ID.html unless named), or with `csv` alone its tables into that
     folder."""
+    no_folder(html)
     found = load_run(context.home, run_id)
     if not (found.folder / METRICS).is_file():
         raise RequestError(
@@ -34,6 +35,12 @@ def run(context: Context, run_id: str, html: Path | None = None, csv: Path | Non
     if html is not None or csv is None:
         data["report"] = str(write_page(context, found, html))
     return Answer(data, lambda console: _show(console, data), warnings=tuple(context.warnings))
+
+
+def no_folder(html: Path | None) -> None:
+    """Refuses a folder where a file is to be written, before any work is done."""
+    if html is not None and html.is_dir():
+        raise RequestError(f"{html} is a folder; the report is one HTML file: name it, for example {html / 'report.html'}")
 
 
 def write_page(context: Context, found: Run, html: Path | None = None) -> Path:

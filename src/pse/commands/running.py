@@ -16,6 +16,7 @@ import numpy as np
 from pse.agents.rules import decide as rules
 from pse.brokers.sim import SimBroker
 from pse.clock import iso, stopwatch_ns
+from pse.commands.report import no_folder
 from pse.commands.wiring import Answer, Context
 from pse.domain.bars import Bars
 from pse.domain.decisions import Decide
@@ -159,6 +160,7 @@ def drive(feed: Iterable[Prepared], plan: DeskPlan, journal: Journal, decide: De
 
 def whole_run(context: Context, inputs: Inputs, command: str, feed_name: str, make_feed: Callable[[Mode], Iterable[Prepared]], report: Path | None) -> Answer:
     """A run from its manifest to its files; what is printed at the end comes back."""
+    no_folder(report)
     said_compiling(context)
     run = new_run(context.home, manifest_of(context, inputs, command, feed_name), context.clock.now_ns())
     started = stopwatch_ns()

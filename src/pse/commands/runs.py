@@ -60,7 +60,7 @@ def _show_list(console: Console, rows: list[RunRow]) -> None:
         console.print("No runs yet; `pse backtest` makes one.")
         return
     table = Table(box=None, pad_edge=False)
-    for title, side in (("run", "left"), ("status", "left"), ("window", "left"), ("trades", "right"), ("net USD", "right")):
+    for title, side in (("run", "left"), ("status", "left"), ("window", "left"), ("trades", "right"), ("net", "right")):
         table.add_column(title, justify=side, no_wrap=title == "run", overflow="fold")  # type: ignore[arg-type]
     for row in rows:
         window = f"{_day(row.start)} to {_day(row.end)}" if row.start or row.end else "-"
@@ -101,7 +101,8 @@ def _show_run(console: Console, run: Run, metrics: dict[str, Any], kinds: dict[s
 
 
 def _day(text: str | None) -> str:
-    return "..." if text is None else text.removesuffix("Z").removesuffix("T00:00:00")
+    """A day, or a day and its minute UTC."""
+    return "..." if text is None else text.removesuffix("T00:00:00Z")[:16].replace("T", " ")
 
 
 def _money(value: float | None) -> str:
