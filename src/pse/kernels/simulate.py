@@ -266,6 +266,7 @@ def take_input_fill(state, world, log, record):
     elif record.leg == LEG_TARGET1:
         take_exit(state, world, log, symbol, record.ts, LEG_TARGET1, F_TARGET, record.price, record.quantity, record.fee, 0.0, R_TP1)
         if holds(plan) and not plan.target_done:
+            cancel_entry(log, record.ts, symbol, plan, R_TP1)
             after_first_target(log, record.ts, symbol, plan)
     elif record.leg == LEG_TARGET2:
         take_exit(state, world, log, symbol, record.ts, LEG_TARGET2, F_TARGET, record.price, record.quantity, record.fee, 0.0, R_TP2)
