@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import shutil
 from pathlib import Path
 
 from pse.cli import main
 from tests.commands.made_runs import context_of
 
-__all__ = ["FIRST", "LAST", "context_of", "stored_real", "stored_synthetic"]
+__all__ = ["FIRST", "LAST", "context_of", "runs", "stored_real", "stored_synthetic"]
 
 FIRST, LAST = "2023-03-06", "2023-03-17"
 _MADE: dict[str, Path] = {}
@@ -20,6 +21,7 @@ def stored_synthetic(folder: Path) -> Path:
         import tempfile
 
         _MADE["home"] = Path(tempfile.mkdtemp(prefix="pse-stored-"))
+        atexit.register(shutil.rmtree, _MADE["home"], True)
         assert main(["--home", str(_MADE["home"]), "-q", "ingest", "--provider", "synthetic", "--symbol", "ES", "--start", "2023-02-20", "--end", LAST,
                      "--seed", "11"]) == 0
     shutil.copytree(_MADE["home"], folder, dirs_exist_ok=True)

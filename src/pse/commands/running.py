@@ -17,7 +17,7 @@ from pse.agents.rules import decide as rules
 from pse.brokers.sim import SimBroker
 from pse.clock import iso, stopwatch_ns
 from pse.commands.report import no_folder
-from pse.commands.wiring import Answer, Context
+from pse.commands.wiring import Answer, Context, Stopped
 from pse.domain.bars import Bars
 from pse.domain.decisions import Decide
 from pse.domain.errors import NoBars, RequestError
@@ -158,13 +158,25 @@ def drive(feed: Iterable[Prepared], plan: DeskPlan, journal: Journal, decide: De
     return outcome
 
 
+@contextlib.contextmanager
+def told_how_to_go_on(run: Run, journal: Journal) -> Iterator[None]:
+    """Ctrl-C inside says what is left of the run and what to do."""
+    try:
+        yield
+    except (KeyboardInterrupt, SystemError) as stop:
+        if isinstance(stop, SystemError) and not isinstance(stop.__cause__, KeyboardInterrupt):
+            raise                                            # compiled code that is stopped on its way out reports it as a SystemError
+        raise Stopped(f"stopped. Run {run.run_id} stays behind as interrupted, with the {journal.records} records written so far (`pse runs show {run.run_id}`); "
+                      f"stored bars and earlier runs are as they were. Run the same command again to have it whole.") from None
+
+
 def whole_run(context: Context, inputs: Inputs, command: str, feed_name: str, make_feed: Callable[[Mode], Iterable[Prepared]], report: Path | None) -> Answer:
     """A run from its manifest to its files; what is printed at the end comes back."""
     no_folder(report)
     said_compiling(context)
     run = new_run(context.home, manifest_of(context, inputs, command, feed_name), context.clock.now_ns())
     started = stopwatch_ns()
-    with run.journal() as journal:
+    with run.journal() as journal, told_how_to_go_on(run, journal):
         with without_collector():
             outcome = drive(make_feed(Mode(end_ns=inputs.end_ns)), inputs.plan, journal, sync=feed_name == "replay")
         engine_done = stopwatch_ns()
