@@ -24,10 +24,10 @@ NONE = float("nan")
 
 POLICY: dict[str, Any] = dict(
     match=c.SIMULATED, decide=c.RULES_INSIDE, events=c.EVENTS_FULL, on_end=c.KEEP, end_reason=c.R_RUN_END, entries_from=0, entries_until=k.NEVER, end=k.NEVER,
-    decision_ns=5 * MINUTE, latency_ns=1_000_000_000, through_ticks=1, volume_share=0.1, slippage_factor=1,
+    latency_ns=1_000_000_000, through_ticks=1, volume_share=0.1, slippage_factor=1,
     max_risk=0.01, r_unit=0.008, max_daily_loss=0.03, max_concurrent=0.05, max_gross=5, max_symbol=1e9, max_quantity=20, max_group=2,
     allow_short=1, allow_micro=1, min_confidence=0.3, min_reward_r=1.5, max_age_ns=11 * MINUTE, max_slippage_r=0.15, session_left_ns=15 * MINUTE,
-    spread_base=1, spread_tolerance=0.5, max_latency_ms=100, ev_min=0.07, ev_prior_r=0.25, ev_prior_n=20, ev_decay=0.5 ** (1 / 126), ev_scratch=0.1,
+    spread_base=1, spread_tolerance=0.5, ev_min=0.07, ev_prior_r=0.25, ev_prior_n=20, ev_decay=0.5 ** (1 / 126), ev_scratch=0.1,
     cooldown_entry_ns=25 * MINUTE, cooldown_stop_ns=15 * MINUTE, max_losses=3, var95=0.015, es975=0.025, tail_days=250, tail_min_days=0, tail_stop_factor=1.5,
     data_score_min=0.8, data_recovery=3, equity_drawdown=0.1, equity_recovered=0.05, equity_retrip=0.05, auto_ack_days=0,
     llm_failures=5, llm_timeout_ns=5 * MINUTE, llm_timeout_cap_ns=60 * MINUTE, llm_successes=2,

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from pse.domain.errors import OutsideError
 from pse.domain.steps import Step, Told
 from pse.kernels.book import Log
 from pse.kernels.engine import EVENTS_AN_INSTANT, TRADES_AN_INSTANT, advance
@@ -33,6 +34,9 @@ class SimBroker:
         log.used.fill(0)
         pause = int(advance(state, step.tape, step.world, log, self.inputs(), step.until_ns))
         events, trades = log.used.tolist()
+        if events >= log.events.size:
+            raise OutsideError(f"one instant has more to tell than the {log.events.size:,} events that the log holds; nothing of it was acted on. Fewer symbols "
+                               f"or tactics on the desk decide at one instant.")
         return Told(log.events[:events].copy() if events else NO_EVENTS, log.trades[:trades].copy() if trades else NO_TRADES, pause)
 
     def inputs(self) -> np.ndarray:

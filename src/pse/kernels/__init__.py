@@ -40,17 +40,18 @@ def _prune(base: Path, keep: Path) -> None:
     """Removes compiled folders that no run has used for two weeks."""
     oldest = time.time() - KEEP_STALE_DAYS * 86_400
     for folder in base.iterdir():
-        if folder != keep and folder.is_dir() and folder.stat().st_mtime < oldest:
+        if folder != keep and folder.name.startswith("pse-kernels-") and folder.is_dir() and folder.stat().st_mtime < oldest:
             shutil.rmtree(folder, ignore_errors=True)
 
 
 def _use_cache_folder() -> Path:
     """Points numba at the folder of these sources; a NUMBA_CACHE_DIR of the user's wins, with the digest below it."""
     given = os.environ.get("NUMBA_CACHE_DIR")
-    if given and "pse-kernels" in given:        # a child process of a pse process: already keyed
+    name = f"pse-kernels-{sources_digest(Path(__file__).parent)}"
+    if given and Path(given).name == name:       # a child process of a pse process: already keyed
         return Path(given)
     base = Path(given) if given else user_cache()
-    folder = base / f"pse-kernels-{sources_digest(Path(__file__).parent)}"
+    folder = base / name
     try:
         folder.mkdir(parents=True, exist_ok=True)
         os.utime(folder)

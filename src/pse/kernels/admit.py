@@ -192,13 +192,21 @@ def smallest_lot(instrument, policy):
 
 
 @inner
+def days_known(state, world, symbol):
+    """How many rows of daily returns this symbol has completed by its latest decision row."""
+    row = state.symbols[symbol].row
+    return int(world.context[row, C_DAILY_ROW]) if row >= 0 else 0
+
+
+@inner
 def scenario_losses(state, world, symbol, direction, price, risk, value, base, unit):
     """Losses of one day by historical simulation: `base` of everything live, `unit` of one unit of the candidate.
 
-    The last `tail_days` days on which all of them have a return.  Returns how many those are.
+    The last `tail_days` days on which all of them have a return that is known by now: where sessions close at different times a day may be over for
+    one symbol only.  Returns how many days those are.
     """
     policy = world.policy[0]
-    day = int(world.context[state.symbols[symbol].row, C_DAILY_ROW])
+    day = days_known(state, world, symbol)
     n = 0
     while day > 0 and n < policy.tail_days:
         day -= 1
@@ -209,7 +217,7 @@ def scenario_losses(state, world, symbol, direction, price, risk, value, base, u
             plan = state.plans[s]
             if not is_live(plan):
                 continue
-            moved = world.returns[day, s]
+            moved = world.returns[day, s] if day < days_known(state, world, s) else np.nan
             if moved != moved:
                 usable = False
                 break
@@ -361,13 +369,14 @@ def arm(state, world, log, now, setup, direction, stop, target, quantity, micro,
     plan.planned_risk = abs(row.entry - stop)
     plan.reward_r = direction * (target - row.entry) / plan.planned_risk if target == target else 2.0
     plan.risk_points, plan.risk_usd, plan.buffer = plan.planned_risk, 0.0, row.trail_buffer
-    plan.decided_at, plan.placed_at, plan.valid_until = now, now + latency_ns, row.valid_until
+    plan.decided_at, plan.valid_until = now, row.valid_until
     plan.first_open = now if latency_ns <= SECOND_NS else now + latency_ns
     plan.flat_at = now + int(left) - policy.flat_before_ns if left < ENDLESS_NS else NEVER
     plan.activated = plan.entry_kind = plan.entry_ts = plan.bars_held = plan.decision_bars = 0
     plan.target_done = plan.breakeven_done = plan.stop_reason = plan.pending = plan.ambiguous = 0
     plan.favourable = plan.adverse = plan.gross = plan.fees = plan.slippage = plan.exit_value = 0.0
-    plan.exits = plan.exit_reason = plan.exit_sent = plan.stop_live = plan.replans = 0
+    plan.exits = plan.exit_reason = plan.stop_live = plan.cancelling = 0
+    plan.external = policy.match
     plan.version, plan.stop_version, plan.quality = 1, 1, row.quality
     plan.invalid_price, plan.invalid_flags = on_side(row, row.invalid_price, direction), row.invalid_flags
     plan_event(log, now, symbol, plan, R_OK)

@@ -13,6 +13,7 @@ from pse.kernels.codes import (
     E_EXIT,
     E_FILL,
     E_ORDER,
+    E_PASSED_OVER,
     E_PLAN,
     E_SESSION,
     EXTERNAL,
@@ -44,6 +45,7 @@ from pse.kernels.targets import EPS
 
 LONG_SIDE = 1                    # index of the long side in pairs [short, long]
 NOBODY, NIL, ONE, TWO = np.arange(-1, 3)         # fillers of events, typed as codes are
+ENTRY_VERSION = ONE              # an entry order is sent once and never replaced
 
 
 class Tape(NamedTuple):
@@ -102,6 +104,8 @@ def emit(log, kind, ts, symbol, setup, plan, code, i, j, k, a, b, c, d, e, f):
     if log.brief[0] and kind != E_SESSION and kind != E_EXIT and kind != E_BREAKER and kind != E_CHARGE:
         return
     at = log.used[0]
+    if at >= log.events.size:                                          # whoever emptied the log too rarely is told by a full one
+        return
     event = log.events[at]
     event.kind = kind
     event.ts = ts
@@ -119,6 +123,11 @@ def emit(log, kind, ts, symbol, setup, plan, code, i, j, k, a, b, c, d, e, f):
     event.e = e
     event.f = f
     log.used[0] = at + 1
+
+
+@inner
+def passed_over(log, now, symbol, setup, code):
+    emit(log, E_PASSED_OVER, now, symbol, setup, NOBODY, code, NIL, NIL, NIL, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 
 @inner
@@ -204,22 +213,40 @@ def first_target_quantity(plan, instrument, policy):
 
 
 @inner
-def send_bracket(log, ts, symbol, plan, instrument, policy):
-    """The protective orders for what is held: new ones after the first fill, replaced ones after a further fill or a partial exit."""
+def send_stop(log, ts, symbol, plan, reason):
+    """The protective stop for what is held, at its latest price: a new order, or one in its place under a reference of its own."""
+    if plan.stop_live:
+        plan.stop_version += 1
     action = O_REPLACE if plan.stop_live else O_NEW
-    order_event(log, ts, symbol, plan, LEG_STOP, action, STOP, plan.stop, plan.held, plan.stop_version, R_OK)
+    order_event(log, ts, symbol, plan, LEG_STOP, action, STOP, plan.stop_next, plan.held, plan.stop_version, reason)
+    plan.stop_live = 1
+
+
+@inner
+def send_bracket(log, ts, symbol, plan, instrument, policy):
+    """The protective orders for what is held: new ones after the first fill, others in their place after a further one."""
+    action = O_REPLACE if plan.stop_live else O_NEW
+    if plan.stop_live:
+        plan.version += 1
+    send_stop(log, ts, symbol, plan, R_OK)
     if not plan.target_done and plan.target == plan.target:
         order_event(log, ts, symbol, plan, LEG_TARGET1, action, LIMIT, plan.target, first_target_quantity(plan, instrument, policy), plan.version, R_OK)
-    plan.stop_live = 1
 
 
 @inner
 def cancel_entry(log, ts, symbol, plan, reason):
     """Ends what still works of an entry; a plan that holds nothing is over."""
     if rest_of_entry(plan) > EPS:
-        order_event(log, ts, symbol, plan, LEG_ENTRY, O_CANCEL, plan.order_type, plan.limit, rest_of_entry(plan), plan.version, reason)
+        order_event(log, ts, symbol, plan, LEG_ENTRY, O_CANCEL, plan.order_type, plan.limit, rest_of_entry(plan), ENTRY_VERSION, reason)
+        plan.cancelling = plan.external                                # a broker outside may fill until it has said that it cancelled
+    end_entry(plan)
+
+
+@inner
+def end_entry(plan):
+    """Nothing of the entry works any more; a plan that holds nothing and waits for no word of a broker is over."""
     plan.valid_until = 0
-    if plan.held <= 0.0:
+    if plan.held <= 0.0 and not plan.cancelling:
         plan.status = P_NONE if plan.filled <= 0.0 else P_CLOSED
 
 
@@ -352,15 +379,14 @@ def move_stop(log, ts, symbol, plan, stop, reason):
     plan.stop_next = stop
     plan.stop_reason = reason
     plan.version += 1
-    plan.stop_version += 1
     plan_event(log, ts, symbol, plan, reason)
-    order_event(log, ts, symbol, plan, LEG_STOP, O_REPLACE, STOP, stop, plan.held, plan.stop_version, reason)
+    send_stop(log, ts, symbol, plan, reason)
 
 
 @inner
-def entered_inside(plan, ts):
-    """Whether the entry of this plan filled in the bar opening at `ts`, after its open."""
-    return plan.entry_ts == ts and plan.entry_kind == F_LIMIT
+def entered_inside(plan, bar):
+    """Whether the entry of this plan filled in this bar, after its open."""
+    return bar.ts <= plan.entry_ts < bar.ts_close and (plan.entry_kind == F_LIMIT or plan.entry_ts > bar.ts)
 
 
 @inner
@@ -371,5 +397,6 @@ def after_first_target(log, ts, symbol, plan):
     plan.status = P_PARTIAL
     plan.version += 1
     plan_event(log, ts, symbol, plan, R_PARTIAL)
+    send_stop(log, ts, symbol, plan, R_PARTIAL)                        # for what is left, so that the old one cannot sell too much
     if plan.target2 == plan.target2:
         order_event(log, ts, symbol, plan, LEG_TARGET2, O_NEW, LIMIT, plan.target2, plan.held, plan.version, R_PARTIAL)

@@ -43,7 +43,7 @@ from pse.kernels.codes import (
     R_TRAIL,
 )
 from pse.kernels.compiled import inner
-from pse.kernels.contract import INVALID_TARGET_SEEN, MARKET
+from pse.kernels.contract import INVALID_TARGET_SEEN, LIMIT, MARKET
 from pse.kernels.matching import NO_FILL, NO_LEG, against, entry_fill, exit_fill, fillable
 from pse.kernels.plans import breakeven_stop, excursion, forget_bars, push_bar, trail_stop
 from pse.kernels.state import BAR_BLACKOUT, BAR_ROLL
@@ -162,7 +162,7 @@ def work_entry(state, world, log, symbol, bar):
     if kind == NO_FILL:
         return NO_FILL
     quantity = fillable(rest_of_entry(plan), bar.volume, policy.volume_share, lot_of(instrument, plan.micro))
-    paid = slip if plan.order_type == MARKET else 0.0
+    paid = 0.0 if plan.order_type == LIMIT else slip
     take_entry(state, world, log, symbol, ts, kind, price, quantity, fee_of(instrument, plan.micro, quantity, price), paid)
     if kind == F_GAP:
         out = against(bar.open, -plan.direction, slip, instrument.tick)
@@ -237,7 +237,7 @@ def step_bar(state, world, log, bar):
             bracket_exits(state, world, log, symbol, bar, bar.open, bar.open, True, True)
         if is_live(plan):
             filled = work_entry(state, world, log, symbol, bar)
-            filled_inside = filled == F_LIMIT if simulated else entered_inside(plan, bar.ts)
+            filled_inside = filled == F_LIMIT if simulated else entered_inside(plan, bar)
         if simulated and holds(plan):
             bracket_exits(state, world, log, symbol, bar, bar.high, bar.low, False, not filled_inside)
     watch_bar(record, bar.high, bar.low, bar.close, bar.ts_close)

@@ -28,7 +28,7 @@ ACCOUNT_DTYPE = np.dtype([
     ("closed_last", "i8"),
 ])
 SYMBOL_DTYPE = np.dtype([
-    ("last_close", "f8"), ("last_ts", "i8"), ("last_bar_at", "i8"),
+    ("last_close", "f8"), ("last_ts", "i8"),
     ("entry_ts", "i8", (2,)), ("stop_ts", "i8", (2,)),                     # [short, long]
     ("high", "f8", (5,)), ("low", "f8", (5,)), ("seen", "i8"),             # the last five base bars, newest last
     ("swing_high", "f8"), ("swing_low", "f8"),
@@ -40,13 +40,13 @@ PLAN_DTYPE = np.dtype([
     ("order_type", "i8"), ("limit", "f8"), ("quantity", "f8"), ("filled", "f8"), ("held", "f8"), ("exited", "f8"),
     ("entry", "f8"), ("stop", "f8"), ("stop_next", "f8"), ("stop_first", "f8"), ("target", "f8"), ("target2", "f8"),
     ("reward_r", "f8"), ("planned_risk", "f8"), ("risk_points", "f8"), ("risk_usd", "f8"), ("buffer", "f8"),
-    ("decided_at", "i8"), ("placed_at", "i8"), ("first_open", "i8"), ("valid_until", "i8"), ("flat_at", "i8"),
+    ("decided_at", "i8"), ("first_open", "i8"), ("valid_until", "i8"), ("flat_at", "i8"),
     ("activated", "i8"), ("entry_kind", "i8"), ("entry_ts", "i8"), ("bars_held", "i8"), ("decision_bars", "i8"),
     ("target_done", "i8"), ("breakeven_done", "i8"), ("stop_reason", "i8"), ("pending", "i8"), ("ambiguous", "i8"),
     ("favourable", "f8"), ("adverse", "f8"),
     ("gross", "f8"), ("fees", "f8"), ("slippage", "f8"), ("exit_value", "f8"), ("exits", "i8"), ("exit_reason", "i8"),
     ("version", "i8"), ("stop_version", "i8"), ("invalid_price", "f8"), ("invalid_flags", "i8"),
-    ("exit_sent", "i8"), ("stop_live", "i8"), ("replans", "i8"), ("quality", "f8"),
+    ("stop_live", "i8"), ("external", "i8"), ("cancelling", "i8"), ("quality", "f8"),
 ])
 TALLY_DTYPE = np.dtype([("wins", "f8"), ("trades", "f8"), ("win_r", "f8")])
 
@@ -68,12 +68,12 @@ INSTRUMENT_DTYPE = np.dtype([
 ])
 POLICY_DTYPE = np.dtype([
     ("match", "i8"), ("decide", "i8"), ("events", "i8"), ("on_end", "i8"), ("end_reason", "i8"), ("entries_from", "i8"), ("entries_until", "i8"), ("end", "i8"),
-    ("decision_ns", "i8"), ("latency_ns", "i8"),
+    ("latency_ns", "i8"),
     ("through_ticks", "f8"), ("volume_share", "f8"), ("slippage_factor", "f8"),
     ("max_risk", "f8"), ("r_unit", "f8"), ("max_daily_loss", "f8"), ("max_concurrent", "f8"), ("max_gross", "f8"), ("max_symbol", "f8"), ("max_quantity", "f8"),
     ("max_group", "i8"), ("allow_short", "i8"), ("allow_micro", "i8"),
     ("min_confidence", "f8"), ("min_reward_r", "f8"), ("max_age_ns", "i8"), ("max_slippage_r", "f8"), ("session_left_ns", "i8"),
-    ("spread_base", "f8"), ("spread_tolerance", "f8"), ("max_latency_ms", "f8"),
+    ("spread_base", "f8"), ("spread_tolerance", "f8"),
     ("ev_min", "f8"), ("ev_prior_r", "f8"), ("ev_prior_n", "f8"), ("ev_decay", "f8"), ("ev_scratch", "f8"),
     ("cooldown_entry_ns", "i8"), ("cooldown_stop_ns", "i8"), ("max_losses", "i8"),
     ("var95", "f8"), ("es975", "f8"), ("tail_days", "i8"), ("tail_min_days", "i8"), ("tail_stop_factor", "f8"),

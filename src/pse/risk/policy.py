@@ -53,7 +53,6 @@ class GatePolicy(Frozen):
     session_left_min: float = Field(15.0, ge=0, description="minutes to the session end that an entry needs")
     spread_base_ticks: float = Field(1.0, ge=0)
     spread_tolerance_ticks: float = Field(0.5, ge=0)
-    max_latency_ms: float = Field(100.0, gt=0, description="order round trip; not measured in simulation")
     ev_min_r: float = Field(0.07, description="smallest expected value in R after costs")
     ev_prior_r: float = Field(0.25, description="expected value that the prior assumes, in R")
     ev_prior_trades: float = Field(20.0, gt=0, description="weight of the prior, in trades")

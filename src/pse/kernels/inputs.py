@@ -1,0 +1,63 @@
+"""What the world did: fills, acknowledgements and rejections of a broker outside, and the operator's commands."""
+
+
+from pse.kernels.book import (
+    NIL,
+    NOBODY,
+    cancel_entry,
+    emit,
+    end_entry,
+    is_live,
+    request_exit,
+)
+from pse.kernels.codes import (
+    E_ACK,
+    E_NOTE,
+    I_ACK,
+    I_BREAKER_ACK,
+    I_CANCEL_ENTRIES,
+    I_CANCELLED,
+    I_CASH,
+    I_FILL,
+    I_FLATTEN,
+    I_REJECT,
+    R_BROKER_REJECT,
+    R_CANCELLED,
+    R_OK,
+    R_OPERATOR,
+)
+from pse.kernels.compiled import inner
+from pse.kernels.simulate import take_input_fill
+from pse.kernels.watch import acknowledge, charge
+
+
+@inner
+def take_inputs(state, world, log, inputs, until):
+    """What the world did up to `until`, in order."""
+    account = state.account[0]
+    while account.input < inputs.size and inputs[account.input].ts < until:
+        record = inputs[account.input]
+        account.input += 1
+        s = record.symbol
+        if record.kind == I_FILL:
+            if not take_input_fill(state, world, log, record):
+                emit(log, E_NOTE, record.ts, s, NOBODY, record.plan, R_OPERATOR, record.kind, record.leg, NIL, record.price, record.quantity, 0.0, 0.0, 0.0,
+                     0.0)
+        elif record.kind == I_ACK:
+            emit(log, E_ACK, record.ts, s, state.plans[s].setup, record.plan, R_OK, record.leg, NIL, NIL, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+        elif record.kind == I_REJECT or record.kind == I_CANCELLED:
+            reason = R_BROKER_REJECT if record.kind == I_REJECT else R_CANCELLED
+            emit(log, E_ACK, record.ts, s, state.plans[s].setup, record.plan, reason, record.leg, NIL, NIL, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+            if record.leg == 0 and is_live(state.plans[s]) and state.plans[s].number == record.plan:
+                state.plans[s].cancelling = 0
+                end_entry(state.plans[s])
+        elif record.kind == I_CASH:
+            charge(state, log, record.ts, record.amount)
+        elif record.kind == I_BREAKER_ACK:
+            acknowledge(state, log, record.ts)
+        elif record.kind == I_CANCEL_ENTRIES or record.kind == I_FLATTEN:
+            for p in range(state.plans.size):
+                if is_live(state.plans[p]):
+                    cancel_entry(log, record.ts, p, state.plans[p], R_OPERATOR)
+                    if record.kind == I_FLATTEN:
+                        request_exit(log, record.ts, p, state.plans[p], R_OPERATOR)

@@ -1,0 +1,186 @@
+"""What is watched: trading days, breakers, the age of orders and plans, and the price of deliberation."""
+
+
+from pse.kernels.book import (
+    NIL,
+    NOBODY,
+    ONE,
+    TWO,
+    cancel_entry,
+    emit,
+    holds,
+    is_live,
+    mark,
+    request_exit,
+    rest_of_entry,
+)
+from pse.kernels.breakers import call_breaker, data_breaker, equity_breaker
+from pse.kernels.codes import (
+    B_HALF_OPEN,
+    B_OPEN,
+    B_TICK,
+    E_BREAKER,
+    E_CHARGE,
+    E_SESSION,
+    R_CLOSE_BEYOND_LEVEL,
+    R_DAILY_LOSS,
+    R_EXPIRED,
+    R_OK,
+    R_OPPOSITE_MSS,
+    R_SESSION_END,
+    R_STALE,
+    R_TCC_AGAINST,
+)
+from pse.kernels.compiled import inner
+from pse.kernels.contract import (
+    C_CLOSE,
+    C_MSS_DIR,
+    C_TCC_CLASS,
+    C_TCC_DIR,
+    INVALID_CLOSE,
+    INVALID_OPPOSITE_MSS,
+    INVALID_TCC_AGAINST,
+)
+from pse.kernels.plans import is_stale
+from pse.kernels.simulate import roll_over
+from pse.kernels.state import BAR_ROLL
+from pse.kernels.targets import EPS
+
+TCC_HIGH = 4.0
+
+
+@inner
+def session_event(state, log, ts):
+    """The trading day that is over: equity, balance, minutes in the market and minutes present."""
+    account = state.account[0]
+    emit(log, E_SESSION, ts, NOBODY, NOBODY, NOBODY, R_OK, account.day, account.market_minutes, account.session_minutes, account.equity, account.balance,
+         account.fees, account.charges, 0.0, 0.0)
+
+
+@inner
+def start_day(state, world, log, day):
+    """A new trading day: the old one is told, daily counters start again, tallies fade."""
+    account, policy = state.account[0], world.policy[0]
+    account.equity = mark(state, world)
+    if account.day > 0:
+        session_event(state, log, account.now)
+    account.day = day
+    account.days += 1
+    account.day_start_equity = account.equity
+    account.losses_today = 0
+    account.day_over = 0
+    account.session_minutes = 0
+    account.market_minutes = 0
+    for tactic in range(state.tallies.shape[0]):
+        for grade in range(state.tallies.shape[1]):
+            record = state.tallies[tactic, grade]
+            record.wins *= policy.ev_decay
+            record.trades *= policy.ev_decay
+            record.win_r *= policy.ev_decay
+    if account.equity_state == B_OPEN and policy.auto_ack_days > 0 and account.days - account.equity_tripped_day >= policy.auto_ack_days:
+        acknowledge(state, log, account.now)
+
+
+@inner
+def roll_before_day(state, tape, world, log):
+    """Old contracts end at their last price before the new day counts its first equity; a later symbol's roll is found at its own bar."""
+    t = state.account[0].bar
+    now = tape.ts_close[t]
+    while t < tape.ts.size and tape.ts_close[t] == now:
+        if tape.flags[t] & BAR_ROLL and state.symbols[tape.symbol[t]].last_ts > 0:
+            roll_over(state, world, log, tape.symbol[t])
+        t += 1
+
+
+@inner
+def breaker_event(log, ts, which, old, new, measured, allowed):
+    if old != new:
+        emit(log, E_BREAKER, ts, NOBODY, NOBODY, NOBODY, R_OK, which, old, new, measured, allowed, 0.0, 0.0, 0.0, 0.0)
+
+
+@inner
+def acknowledge(state, log, ts):
+    """The operator has seen a tripped equity breaker: entries may start again at half size."""
+    account = state.account[0]
+    if account.equity_state == B_OPEN:
+        breaker_event(log, ts, TWO, B_OPEN, B_HALF_OPEN, account.equity, account.high_water)
+        account.equity_state, account.equity_ack = B_HALF_OPEN, account.equity
+
+
+@inner
+def check_breakers(state, world, log, now, score):
+    """Equity and data-quality breakers at a decision instant."""
+    account, policy = state.account[0], world.policy[0]
+    old = account.data_state
+    account.data_state, account.data_good = data_breaker(old, account.data_good, score, policy.data_score_min, policy.data_recovery)
+    breaker_event(log, now, ONE, old, account.data_state, score, policy.data_score_min)
+    account.equity = mark(state, world)
+    account.high_water = max(account.high_water, account.equity)
+    used = (account.day_start_equity - account.equity) / account.day_start_equity
+    if used >= policy.max_daily_loss - EPS and not account.day_over:
+        account.day_over = 1                               # entries end for the day; protective stops stay
+        for s in range(state.plans.size):
+            if rest_of_entry(state.plans[s]) > EPS:
+                cancel_entry(log, now, s, state.plans[s], R_DAILY_LOSS)
+    old = account.equity_state
+    account.equity_state = equity_breaker(old, account.equity, account.high_water, account.equity_ack, policy.equity_drawdown, policy.equity_recovered,
+                                          policy.equity_retrip)
+    if account.equity_state == B_OPEN and old != B_OPEN:
+        account.equity_tripped_day = account.days
+    breaker_event(log, now, TWO, old, account.equity_state, account.equity, account.high_water)
+    call_event(state, world, log, now, B_TICK)
+
+
+@inner
+def call_event(state, world, log, now, event):
+    """Tells the breaker of the language model what happened."""
+    account, policy = state.account[0], world.policy[0]
+    old = account.llm_state
+    account.llm_state, account.llm_failures, account.llm_successes, account.llm_until, account.llm_timeout_ns = call_breaker(
+        old, account.llm_failures, account.llm_successes, account.llm_until, account.llm_timeout_ns, event, now, policy.llm_failures, policy.llm_timeout_ns,
+        policy.llm_timeout_cap_ns, policy.llm_successes)
+    breaker_event(log, now, NIL, old, account.llm_state, float(account.llm_failures), float(policy.llm_failures))
+
+
+@inner
+def charge(state, log, now, cost):
+    """Takes the price of a deliberation from the account."""
+    account = state.account[0]
+    account.balance -= cost
+    account.charges += cost
+    emit(log, E_CHARGE, now, NOBODY, NOBODY, NOBODY, R_OK, NIL, NIL, NIL, cost, account.balance, 0.0, 0.0, 0.0, 0.0)
+
+
+@inner
+def expire_entries(state, world, log, now):
+    """Ends entries whose time is over at this decision, also where their symbol has no next bar to say so: a dead order blocks nothing."""
+    for s in range(state.plans.size):
+        plan = state.plans[s]
+        if rest_of_entry(plan) <= EPS:
+            continue
+        if plan.valid_until <= now:
+            cancel_entry(log, now, s, plan, R_EXPIRED)
+        elif world.policy[0].flat_session and now >= plan.flat_at:
+            cancel_entry(log, now, s, plan, R_SESSION_END)
+
+
+@inner
+def review_plan(state, world, log, now, symbol):
+    """What a decision bar does to a live plan: staleness, and what ends an unfilled entry."""
+    plan, policy = state.plans[symbol], world.policy[0]
+    if not is_live(plan) or plan.decided_at >= now:
+        return
+    context = world.context[state.symbols[symbol].row]
+    if holds(plan):
+        plan.decision_bars += 1
+        if is_stale(plan.decision_bars, plan.favourable, plan.risk_points, policy.stale_bars, policy.stale_mfe_r):
+            request_exit(log, now, symbol, plan, R_STALE)
+    if rest_of_entry(plan) <= EPS:
+        return
+    d = plan.direction
+    if plan.invalid_flags & INVALID_OPPOSITE_MSS and context[C_MSS_DIR] == -d:
+        cancel_entry(log, now, symbol, plan, R_OPPOSITE_MSS)
+    elif plan.invalid_flags & INVALID_CLOSE and d * (context[C_CLOSE] - plan.invalid_price) < -EPS:
+        cancel_entry(log, now, symbol, plan, R_CLOSE_BEYOND_LEVEL)
+    elif plan.invalid_flags & INVALID_TCC_AGAINST and context[C_TCC_CLASS] == TCC_HIGH and context[C_TCC_DIR] == -d:
+        cancel_entry(log, now, symbol, plan, R_TCC_AGAINST)
