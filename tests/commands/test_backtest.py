@@ -76,7 +76,8 @@ def test_no_number_of_the_answer_is_no_number(home, pse):
 
 
 @pytest.mark.parametrize(("words", "code", "says"), [
-    (("--symbol", "NQ"), 2, "no stored 1m bars of NQ"), (("--symbol", "ESX"), 2, "Did you mean"), (("--start", "2030-01-01", "--end", "2030-02-01"), 2, "none"),
+    (("--symbol", "NQ"), 2, "no stored 1m bars of NQ"), (("--symbol", "ESX"), 2, "Did you mean"),
+    (("--start", "2030-01-01", "--end", "2030-02-01"), 2, "none"),
     (("--start", "2023-03-10", "--end", "2023-03-06"), 2, "is not before"), (("--agents", "oracle"), 2, "rules"), (("--set", "desks.futures-smc.risq=x"), 2, "risk"),
     (("--fills", "dream"), 2, "conservative")])
 def test_a_wrong_request_is_refused_with_the_mend_and_leaves_no_run(home, pse, words, code, says):
@@ -137,7 +138,7 @@ def test_a_kill_in_the_middle_of_a_replay_keeps_every_line_that_was_written(home
     path = journal_grows(home, 3_000)
     process.send_signal(signal.SIGKILL)
     process.communicate(timeout=10)
-    whole = [line for line in path.read_bytes().split(b"\n")[:-1]]
+    whole = path.read_bytes().split(b"\n")[:-1]
     assert statuses(home, pse) == ["interrupted"]
     assert main(["--home", str(home), "-q", "paper", *WINDOW]) == 0
     finished = next(run for run in runs(home) if run != path.parent)
@@ -180,7 +181,8 @@ def test_a_stop_inside_compiled_code_is_a_stop_and_another_failure_of_it_is_not(
 def test_the_real_minutes_run_twice_to_the_same_bytes(real_data, tmp_path, pse):
     home = stored_real(real_data, tmp_path / "home")
     for _ in range(2):
-        ran = pse("--home", home, "--json", "backtest", "--symbol", "ES", "--start", "2013-10-06", "--end", "2013-12-04", "--seed", 42, "--report", home / "es.html")
+        ran = pse("--home", home, "--json", "backtest", "--symbol", "ES", "--start", "2013-10-06", "--end", "2013-12-04", "--seed", 42,
+                  "--report", home / "es.html")
         assert ran.code == 0 and ran.json["synthetic"] is False
     one, two = ((run / "journal.jsonl").read_bytes() for run in runs(home))
     assert one == two and len(one) > 10_000 and (home / "es.html").stat().st_size < 2_000_000

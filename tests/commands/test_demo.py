@@ -13,7 +13,7 @@ def test_the_demo_stores_trades_and_reports_a_year_and_doing_it_again_changes_no
     second = pse("--home", tmp_path, "--json", "demo")
     assert (first.code, second.code) == (0, 0) and first.json["synthetic"] is True and first.json["trades"] > 20
     assert first.json["fingerprint"] == second.json["fingerprint"] and first.json["snapshot"] == second.json["snapshot"]
-    made = [run for run in runs(tmp_path / "pse-demo")]
+    made = runs(tmp_path / "pse-demo")
     one, two = ((run / "journal.jsonl").read_bytes() for run in made)
     assert one == two
     page = (tmp_path / "pse-demo" / "reports" / "demo.html").read_text()

@@ -113,7 +113,7 @@ def test_a_drawdown_opens_the_equity_breaker_and_without_an_operator_it_stays_op
     assert [body["net_usd"] for body in bodies(found, "EXIT")] == [-435.0]
     assert breakers(found, "equity") == [(15, "CLOSED", "OPEN")]
     assert reasons(found) == [(20, "BREAKER_EQUITY"), (100, "BREAKER_EQUITY")]
-    (line,) = [body for body in bodies(found, "BREAKER")]
+    (line,) = bodies(found, "BREAKER")
     assert (line["measured"], line["reference"]) == (99_565.0, 100_000.0)
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 
 from pse.kernels import codes as c
-from tests.engine.made import all_events, batches, bodies, journal_lines, made
 from tests.engine.made import Shape as Size
+from tests.engine.made import all_events, batches, bodies, journal_lines, made
 from tests.engine.plain import at, entry, market
 
 THREE = ("ES", "NQ", "RTY")
@@ -67,7 +67,7 @@ def test_bars_of_one_instant_are_stepped_in_the_order_of_the_desk():
         events = all_events(list(batches(made(seed, Size(500, 60, THREE)))))
         fills = events[(events["kind"] == c.E_FILL)]
         entries = fills[fills["i"] == c.LEG_ENTRY]
-        same = np.flatnonzero((np.diff(entries["ts"]) == 0))
+        same = np.flatnonzero(np.diff(entries["ts"]) == 0)
         assert (np.diff(entries["symbol"])[same] >= 0).all()
 
 

@@ -75,7 +75,8 @@ def test_any_changed_byte_is_refused(at, change):
         load_state(bytes(damaged))
 
 
-@pytest.mark.parametrize("damaged", [b"", b"pse-state", SAVED[:-1], SAVED[:100], SAVED + b"\0", b"x" + SAVED], ids=["empty", "a head", "cut", "a piece", "more", "moved"])
+@pytest.mark.parametrize("damaged", [b"", b"pse-state", SAVED[:-1], SAVED[:100], SAVED + b"\0", b"x" + SAVED],
+                         ids=["empty", "a head", "cut", "a piece", "more", "moved"])
 def test_a_cut_or_grown_block_is_refused(damaged):
     with pytest.raises(OutsideError, match="Start the session anew"):
         load_state(damaged)

@@ -92,7 +92,8 @@ def test_no_word_of_a_judge_makes_a_plan_that_risks_more_than_its_approval(seed,
 
 BAD = {
     "a larger size": (Verdict("MODIFY", size_factor=1.5), "AUTHORITY"), "no size": (Verdict("MODIFY", size_factor=0.0), "AUTHORITY"),
-    "a negative size": (Verdict("APPROVE", size_factor=-1.0), "AUTHORITY"), "a size that is no number": (Verdict("APPROVE", size_factor=float("nan")), "AUTHORITY"),
+    "a negative size": (Verdict("APPROVE", size_factor=-1.0), "AUTHORITY"),
+    "a size that is no number": (Verdict("APPROVE", size_factor=float("nan")), "AUTHORITY"),
     "the other direction": (Verdict("MODIFY", direction=-99), "AUTHORITY"), "another entry": (Verdict("MODIFY", entry=1.0), "ENTRY_EDIT"),
     "a wider stop": (Verdict("MODIFY", stop=-2.0), "AUTHORITY"), "a farther target": (Verdict("MODIFY", target=2.0), "AUTHORITY")}
 

@@ -43,9 +43,8 @@ _REAL: dict[str, object] = {}
 def real_bars(folder: Path, tmp_path_factory):
     """The front contract's minutes of eleven sessions, as a backtest would load them."""
     if "ES" not in _REAL:
-        from tests.commands.stored import context_of, stored_real
-
         from pse.commands.running import gather
+        from tests.commands.stored import context_of, stored_real
 
         context = context_of(stored_real(folder, tmp_path_factory.mktemp("real")))
         _REAL["ES"] = gather(context, context.settings, ("ES",), None, None).bars[0]

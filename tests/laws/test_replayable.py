@@ -15,12 +15,13 @@ WINDOW = ("--symbol", "ES", "--start", FIRST, "--end", "2023-03-11", "--seed", "
 
 def run_with(home, hash_seed, *words):
     """A backtest in a process of its own; its journal and its projections."""
-    done = subprocess.run([sys.executable, "-m", "pse", "--home", str(home), "-q", "backtest", *words], capture_output=True, text=True, timeout=300, check=False,
+    command = [sys.executable, "-m", "pse", "--home", str(home), "-q", "backtest", *words]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False,
                           env={**os.environ, "PYTHONHASHSEED": str(hash_seed)})
     assert done.returncode == 0, done.stderr
     folder = runs(home)[-1]
-    return {name: (folder / name).read_bytes() for name in ("journal.jsonl", "recommendations.json", "final_decisions.jsonl", "trades.parquet", "equity.parquet",
-                                                            "metrics.json")}
+    names = ("journal.jsonl", "recommendations.json", "final_decisions.jsonl", "trades.parquet", "equity.parquet", "metrics.json")
+    return {name: (folder / name).read_bytes() for name in names}
 
 
 def test_two_processes_under_different_hash_seeds_write_the_same_bytes(tmp_path):

@@ -88,8 +88,10 @@ def load_state(saved: bytes) -> tuple[State, Shape]:
     block = saved[:-DIGEST_BYTES]
     version, symbols, tactics = np.frombuffer(block[len(MAGIC):head], "<i8").tolist()
     if version != STATE_VERSION:
-        raise OutsideError(f"the saved engine state has version {version}; this program reads version {STATE_VERSION}. Start the session anew from its journal.")
+        raise OutsideError(f"the saved engine state has version {version}; this program reads version {STATE_VERSION}. "
+                           f"Start the session anew from its journal.")
     if hashlib.sha256(block).digest() != saved[-DIGEST_BYTES:]:
-        raise OutsideError(f"the saved engine state of {len(saved)} bytes does not match its digest; it was changed or cut. Start the session anew from its journal.")
+        raise OutsideError(f"the saved engine state of {len(saved)} bytes does not match its digest; it was changed or cut. "
+                           f"Start the session anew from its journal.")
     shape = Shape(symbols, tactics)
     return _views(np.frombuffer(bytearray(block[head:]), np.uint8), shape), shape
