@@ -90,6 +90,7 @@ def in_child(group: str, folder: Path, env: Mapping[str, str] | None = None) -> 
 
 
 def as_child(figures: list[Figure]) -> str:
-    """The last line of a child: its figures and its peak of memory."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024.0 if sys.platform != "darwin" else 1024.0**2)
+    """The last line of a child: its figures and the peak of memory, its own or that of a command it ran."""
+    most = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    peak = most / (1024.0 if sys.platform != "darwin" else 1024.0**2)
     return json.dumps({"figures": [dataclasses.asdict(figure) for figure in figures], "peak_mib": peak})
