@@ -39,13 +39,22 @@ def reports(*given: dict[str, Any]) -> np.ndarray:
 
 
 def fills_of(events: np.ndarray) -> np.ndarray:
-    """The fills of a simulated run as a broker would report them; one that answers a request of the same bar comes a bar later."""
+    """The fills of a simulated run as a broker would report them, one that answers a request of the same bar a bar later; and its cancelled entries."""
     fills = events[events["kind"] == c.E_FILL]
+    entries = events[(events["kind"] == c.E_ORDER) & (events["i"] == c.LEG_ENTRY)]
+    ended, placed = entries[entries["j"] == c.O_CANCEL], entries[entries["j"] == c.O_NEW]
+    placed_at = dict(zip(placed["plan"].tolist(), placed["ts"].tolist(), strict=True))
     found = np.zeros(fills.size, INPUT_DTYPE)
+    cancelled = np.zeros(ended.size, INPUT_DTYPE)
+    for name in ("symbol", "plan"):
+        cancelled[name] = ended[name]
+    cancelled["kind"], cancelled["leg"], cancelled["ts"] = c.I_CANCELLED, c.LEG_ENTRY, [
+        max(ts - 1, placed_at[plan] + 1) for ts, plan in zip(ended["ts"].tolist(), ended["plan"].tolist(), strict=True)]
     for name, source in (("ts", "ts"), ("symbol", "symbol"), ("plan", "plan"), ("leg", "i"), ("price", "a"), ("quantity", "b"), ("fee", "c")):
         found[name] = fills[source]
     found["kind"] = c.I_FILL
     found["ts"][np.isin(fills["code"], [c.R_SESSION_END, c.R_ROLL])] += LATER
+    found = np.concatenate([found, cancelled])
     return found[np.argsort(found["ts"], kind="stable")]
 
 

@@ -129,11 +129,32 @@ def test_reports_that_nobody_expected_are_records_and_never_an_error(strange, wi
         assert kinds.count("NOTE") == 1 and bodies(found, "NOTE")[0]["quantity"] == strange["quantity"]
 
 
-def test_a_fill_after_the_entry_was_cancelled_is_recorded_with_its_size_and_price():
-    """Expired at minute 20, the broker says at 21 that it had filled: nothing raises, and the journal knows."""
-    found, _, _ = live([entry(10)], reports(fill(21, c.LEG_ENTRY, 4000.0)))
-    (note,) = bodies(found, "NOTE")
-    assert (note["leg"], note["price"], note["quantity"]) == ("ENTRY", 4000.0, 2.0)
+def test_a_fill_that_crosses_our_cancel_is_a_position_with_its_bracket():
+    """Expired at minute 20, the broker says at 21 that it had filled: what is held is held, and its stop is sent."""
+    found, broker, state = live([entry(10)], reports(fill(21, c.LEG_ENTRY, 4000.0)))
+    assert [body["quantity"] for body in bodies(found, "FILL")] == [2.0] and not bodies(found, "NOTE")
+    assert state.plans[0]["held"] == 2.0 and position(broker.sent, 1)[c.LEG_STOP][1] == 2.0
+
+
+def test_a_cancelled_entry_keeps_its_symbol_busy_until_the_broker_has_said_so():
+    """Expired at 20 and never confirmed, the setup of minute 30 finds the symbol BUSY; confirmed at 21, it is placed."""
+    confirmed = {"ts": at(21), "kind": c.I_CANCELLED, "plan": 1, "leg": c.LEG_ENTRY}
+    for given, placed in ((reports(), 1), (reports(confirmed), 2)):
+        found, _, _ = live([entry(10), entry(30)], given)
+        assert [body["action"] for body in bodies(found, "ORDER") if body["leg"] == "ENTRY"].count("NEW") == placed
+
+
+def test_no_two_different_orders_share_a_reference():
+    """An entry that fills in two parts, a breakeven between them: each stop and target that is sent has a reference of its own."""
+    bars = {(0, 12): (4000.0, 4005.0, 4000.0, 4004.0), (0, 13): (4004.0, 4004.0, 4002.0, 4003.0)}
+    found, _, _ = live([entry(10)], reports(fill(11, c.LEG_ENTRY, 4000.0, 1.0), fill(14, c.LEG_ENTRY, 4000.0, 1.0)), bars=bars)
+    seen = {}
+    for body in bodies(found, "ORDER"):
+        if body["action"] != "CANCEL":
+            facts = (body["leg"], body["price"], body["quantity"])
+            assert seen.setdefault(body["ref"], facts) == facts
+    stops = [body["price"] for body in bodies(found, "ORDER") if body["leg"] == "STOP" and body["action"] != "CANCEL"]
+    assert stops == sorted(stops) and stops[-1] == 4000.25
 
 
 def test_more_sold_than_held_is_a_record_and_not_a_trade():

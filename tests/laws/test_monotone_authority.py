@@ -157,8 +157,9 @@ def test_a_tightened_stop_inside_the_noise_is_refused_and_not_widened_back():
 def test_a_target_so_near_that_the_reward_is_gone_is_refused():
     def judge(briefing):
         first = briefing.candidates[0]
-        return Deliberation((Verdict("MODIFY", target=first.entry + 1.4 * (first.entry - first.stop)), *[Verdict("REJECT")] * (len(briefing.candidates) - 1)),
-                            {"by": "test"})
+        d = 1 if first.direction == "LONG" else -1
+        near = first.entry + d * 0.25 * int(1.4 * abs(first.entry - first.stop) / 0.25)
+        return Deliberation((Verdict("MODIFY", target=near), *[Verdict("REJECT")] * (len(briefing.candidates) - 1)), {"by": "test"})
 
     reasons = [decisions[0]["reason"] for seed in range(20) for _, asked, _, decisions in [first_decision(seed, judge)] if asked is not None]
     assert set(reasons) == {"RR"} and len(reasons) > 10
@@ -176,3 +177,13 @@ def test_latency_of_a_slow_judge_moves_the_first_possible_fill():
         for fill in fills:
             assert fill["ts"] >= prepared.world.setups["ts"][fill["setup"]] + 60_000_000_000
     assert k.ENTER == 1 and np.all(fills["ts"] > 0)
+
+
+def test_an_edit_beside_the_tick_grid_is_refused():
+    def judge(briefing):
+        first = briefing.candidates[0]
+        d = 1 if first.direction == "LONG" else -1
+        return Deliberation((Verdict("MODIFY", stop=first.stop + d * 0.1), *[Verdict("REJECT")] * (len(briefing.candidates) - 1)), {"by": "test"})
+
+    reasons = [decisions[0]["reason"] for seed in range(20) for _, asked, _, decisions in [first_decision(seed, judge)] if asked is not None]
+    assert set(reasons) == {"AUTHORITY"} and len(reasons) > 10
