@@ -35,8 +35,8 @@ class SimBroker:
         pause = int(advance(state, step.tape, step.world, log, self.inputs(), step.until_ns))
         events, trades = log.used.tolist()
         if events >= log.events.size:
-            raise OutsideError(f"one instant has more to tell than the {log.events.size:,} events that the log holds; nothing of it was acted on. Fewer symbols "
-                               f"or tactics on the desk decide at one instant.")
+            raise OutsideError(f"one instant has more to tell than the {log.events.size:,} events that the log holds; nothing of it was acted on. Fewer "
+                               f"symbols or tactics on the desk decide at one instant.")
         return Told(log.events[:events].copy() if events else NO_EVENTS, log.trades[:trades].copy() if trades else NO_TRADES, pause)
 
     def inputs(self) -> np.ndarray:

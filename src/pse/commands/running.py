@@ -166,8 +166,8 @@ def told_how_to_go_on(run: Run, journal: Journal) -> Iterator[None]:
     except (KeyboardInterrupt, SystemError) as stop:
         if isinstance(stop, SystemError) and not isinstance(stop.__cause__, KeyboardInterrupt):
             raise                                            # compiled code that is stopped on its way out reports it as a SystemError
-        raise Stopped(f"stopped. Run {run.run_id} stays behind as interrupted, with the {journal.records} records written so far (`pse runs show {run.run_id}`); "
-                      f"stored bars and earlier runs are as they were. Run the same command again to have it whole.") from None
+        raise Stopped(f"stopped. Run {run.run_id} stays behind as interrupted, with the {journal.records} records written so far (`pse runs show {run.run_id}`)"
+                      f"; stored bars and earlier runs are as they were. Run the same command again to have it whole.") from None
 
 
 def whole_run(context: Context, inputs: Inputs, command: str, feed_name: str, make_feed: Callable[[Mode], Iterable[Prepared]], report: Path | None) -> Answer:
