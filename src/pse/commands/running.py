@@ -66,9 +66,14 @@ class Inputs:
         return {f"{one.symbol} {one.timeframe}": one.hash for one in self.snapshot.series}
 
     @property
+    def sessions(self) -> dict[str, str]:
+        """Calendar to hash of the sessions that the window and what comes before it touch."""
+        return {one.sessions.calendar: one.sessions.digest_between(self.anchor_ns, self.end_ns) for one in self.bars}
+
+    @property
     def fingerprint(self) -> str:
-        return fingerprint(data=self.data, settings=self.settings.run_tree(self.plan.symbols), seed=self.settings.seed, start_ns=self.start_ns,
-                           end_ns=self.end_ns, anchor_ns=self.anchor_ns)
+        return fingerprint(data=self.data, sessions=self.sessions, settings=self.settings.run_tree(self.plan.symbols), seed=self.settings.seed,
+                           start_ns=self.start_ns, end_ns=self.end_ns, anchor_ns=self.anchor_ns)
 
 
 def gather(context: Context, settings: Settings, symbols: Sequence[str], start_ns: int | None, end_ns: int | None, snapshot: Snapshot | None = None) -> Inputs:
@@ -124,7 +129,7 @@ def manifest_of(context: Context, inputs: Inputs, command: str, feed: str) -> Ma
         fingerprint=inputs.fingerprint, created=iso(context.clock.now_ns()), command=command, desk=inputs.plan.name, symbols=inputs.plan.symbols,
         start=iso(inputs.start_ns), end=iso(inputs.end_ns), anchor=iso(inputs.anchor_ns), start_ns=inputs.start_ns, end_ns=inputs.end_ns,
         anchor_ns=inputs.anchor_ns, seed=inputs.settings.seed, snapshot=inputs.snapshot.id, tables={"bars": inputs.snapshot.version}, data=inputs.data,
-        settings=tree, settings_hash=settings_hash(inputs.settings.run_tree(inputs.plan.symbols)), decide="rules", route="SIM", feed=feed,
+        sessions=inputs.sessions, settings=tree, settings_hash=settings_hash(inputs.settings.run_tree(inputs.plan.symbols)), decide="rules", route="SIM", feed=feed,
         code={"version": __version__, "kernels": sources_digest(Path(__file__).parent.parent / "kernels")}, synthetic=inputs.snapshot.synthetic,
         dropped_outside_session=inputs.dropped, warm_up={"sessions": inputs.plan.warmup_sessions}, notes=inputs.notes, **environment())
 
