@@ -33,12 +33,6 @@ def call_breaker(state, failures, successes, until, timeout, event, now, thresho
 
 
 @njit(cache=True)
-def data_score(completeness, freshness, validity, continuity):
-    """Data-quality score 0..1 of a decision bar from its four parts, each 0..1."""
-    return 0.4 * completeness + 0.2 * freshness + 0.3 * validity + 0.1 * continuity
-
-
-@njit(cache=True)
 def data_breaker(state, good, score, least, recovery):
     """Opens under `least`; the first good bar makes it half open, `recovery` good bars in a row close it.  Returns (state, good)."""
     if score < least - EPS:

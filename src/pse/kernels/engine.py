@@ -29,6 +29,7 @@ from pse.kernels.book import (
 from pse.kernels.codes import (
     ASK_OUTSIDE,
     B_CLOSED,
+    B_HALF_OPEN,
     BEFORE,
     CLOSE_LAST_BAR,
     DONE,
@@ -48,7 +49,7 @@ from pse.kernels.codes import (
     R_SUPERSEDED,
     R_TACTIC,
 )
-from pse.kernels.compiled import allocating, inner
+from pse.kernels.compiled import allocating, hot, inner
 from pse.kernels.contract import (
     AMEND,
     C_DATA_SCORE,
@@ -184,7 +185,7 @@ def gather(state, world, log, now):
     account.answered = 0
 
 
-@inner
+@hot
 def quiet(state, world, now):
     """Whether a decision instant changes nothing: no setup, no live plan, equity told, breakers closed and their measures good.
 
@@ -195,7 +196,7 @@ def quiet(state, world, now):
         return False
     if account.balance != account.equity or account.equity > account.high_water:
         return False
-    if account.data_state != B_CLOSED or account.equity_state != B_CLOSED or account.llm_state != B_CLOSED:
+    if account.data_state != B_CLOSED or account.equity_state == B_HALF_OPEN or account.llm_state != B_CLOSED:
         return False
     if not world.context[account.row, C_DATA_SCORE] >= world.policy[0].data_score_min:
         return False

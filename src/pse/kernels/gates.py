@@ -1,7 +1,7 @@
 """What a setup must pass, one small question each.
 
 Every gate returns (passed, measured, allowed, code): what was measured, what is allowed, and the reason when they do not agree (or why the
-question could not be put).  Units stand in the names.  `risk/explain` has the words.
+question could not be put).  Units stand in the names; the words of the codes stand in `codes`.
 """
 
 from numba import njit
@@ -192,13 +192,6 @@ def daily_loss_gate(day_start_equity, equity, open_risk, new_risk, limit):
     if projected > limit + EPS:
         return False, projected, limit, R_DAILY_LOSS_PROJECTED, used, projected
     return True, projected, limit, R_OK, used, projected
-
-
-@njit(cache=True)
-def concurrent_risk(equity, open_risk, new_risk, cap):
-    """(total risk as a fraction of equity, whether it stays at or under the cap)."""
-    total = (open_risk + new_risk) / equity
-    return total, total <= cap + EPS
 
 
 @njit(cache=True)

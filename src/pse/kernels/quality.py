@@ -4,7 +4,6 @@ import numpy as np
 from numba import njit
 
 from pse.kernels.contract import SWEPT
-from pse.kernels.rows import ge
 
 SWEEP_WINDOW = 12                                 # bars before a break in which a sweep still counts
 
@@ -30,14 +29,6 @@ def mqs_components(body_atr, close_beyond_atr, has_fvg, sweep_priority, rvol, pr
 def mqs_score(disp, close, fvg, sweep, volume, level, htf):
     """Weighted sum of the parts, 0..1."""
     return 0.30 * disp + 0.15 * close + 0.15 * fvg + 0.15 * sweep + 0.10 * volume + 0.10 * level + 0.05 * htf
-
-
-@njit(cache=True)
-def mqs_grade(score):
-    """4 A+, 3 A, 2 B, 1 C with inclusive bounds .85, .70, .55; 0 for NaN."""
-    if score != score:
-        return 0
-    return 4 if ge(score, 0.85) else (3 if ge(score, 0.70) else (2 if ge(score, 0.55) else 1))
 
 
 @njit(cache=True)

@@ -42,7 +42,7 @@ from pse.kernels.codes import (
     R_TP2,
     R_TRAIL,
 )
-from pse.kernels.compiled import inner
+from pse.kernels.compiled import hot, inner
 from pse.kernels.contract import INVALID_TARGET_SEEN, LIMIT, MARKET
 from pse.kernels.matching import NO_FILL, NO_LEG, against, entry_fill, exit_fill, fillable
 from pse.kernels.plans import breakeven_stop, excursion, forget_bars, push_bar, trail_stop
@@ -79,7 +79,7 @@ def roll_over(state, world, log, symbol):
     forget_bars(record)
 
 
-@inner
+@hot
 def due_cancels(state, world, log, symbol, bar):
     """Validity, news window and session end, before the bar trades."""
     plan, policy, ts = state.plans[symbol], world.policy[0], bar.ts
@@ -93,7 +93,7 @@ def due_cancels(state, world, log, symbol, bar):
         cancel_entry(log, ts, symbol, plan, R_SESSION_END)
 
 
-@inner
+@hot
 def bracket_exits(state, world, log, symbol, bar, high, low, open_decides, target_counts):
     """Stop and targets of what is held, in the bar's order; at most the first target, the second and a stop.
 
@@ -132,7 +132,7 @@ def bracket_exits(state, world, log, symbol, bar, high, low, open_decides, targe
             after_first_target(log, bar.ts, symbol, plan)
 
 
-@inner
+@hot
 def leaves_at_open(state, world, log, symbol, bar):
     """A position that was asked to go, or whose session ends, goes at this open."""
     plan, policy, ts = state.plans[symbol], world.policy[0], bar.ts
@@ -142,7 +142,7 @@ def leaves_at_open(state, world, log, symbol, bar):
         market_exit(state, world, log, symbol, ts, bar.open, plan.pending)
 
 
-@inner
+@hot
 def work_entry(state, world, log, symbol, bar):
     """The entry order against this bar, after its activation check at the first open that may fill it.  Returns the kind of its fill, or NO_FILL."""
     plan, instrument, policy, ts = state.plans[symbol], world.instruments[symbol], world.policy[0], bar.ts
@@ -172,7 +172,7 @@ def work_entry(state, world, log, symbol, bar):
     return kind
 
 
-@inner
+@hot
 def step_plan(state, world, log, symbol, bar, filled_inside):
     """At the bar's close: excursions, breakeven, trail; what they move acts from the next bar."""
     plan, instrument, policy, record = state.plans[symbol], world.instruments[symbol], world.policy[0], state.symbols[symbol]
@@ -195,7 +195,7 @@ def step_plan(state, world, log, symbol, bar, filled_inside):
             move_stop(log, close_ts, symbol, plan, moved, R_TRAIL)
 
 
-@inner
+@hot
 def invalidate_entry(world, log, symbol, plan, bar):
     """An unfilled entry is over when a bar closes beyond its stop, or its target traded since the decision without it."""
     d, close_ts = plan.direction, bar.ts_close
@@ -207,7 +207,7 @@ def invalidate_entry(world, log, symbol, plan, bar):
         cancel_entry(log, close_ts, symbol, plan, R_MISSED)
 
 
-@inner
+@hot
 def watch_bar(record, high, low, close, close_ts):
     """What every bar leaves behind, held or not: the window of swings and the last price."""
     push_bar(record, high, low)
@@ -215,7 +215,7 @@ def watch_bar(record, high, low, close, close_ts):
     record.last_ts = close_ts
 
 
-@inner
+@hot
 def step_bar(state, world, log, bar):
     """Everything that one base bar does to a live plan of its symbol, or to a rolling one.
 

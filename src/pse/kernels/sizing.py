@@ -27,12 +27,3 @@ def size_futures(equity, multiple, risk_points, point_value, cost, r_unit, max_r
     if not (per_unit > 0.0 and budget > 0.0):
         return 0.0, fraction, budget, per_unit, False
     return lots_down(budget / per_unit, lot), fraction, budget, per_unit, wanted > max_risk + EPS
-
-
-@njit(cache=True)
-def largest_within(limit, used, per_unit, lot):
-    """The most whole lots that keep used + quantity * per_unit <= limit; a very large number where a unit costs nothing."""
-    if per_unit <= 0.0:
-        return 1e15
-    room = limit - used
-    return lots_down(room / per_unit, lot) if room > 0.0 else 0.0

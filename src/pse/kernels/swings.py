@@ -3,7 +3,7 @@
 import numpy as np
 from numba import njit
 
-from pse.kernels.contract import EQUAL, FIRST, HIGHER, LOWER, NEVER, PIVOT_DTYPE
+from pse.kernels.contract import EQUAL, FIRST, HIGHER, LOWER, PIVOT_DTYPE
 from pse.kernels.rows import ZERO, ge, gt, with_room
 
 
@@ -70,25 +70,6 @@ def label_swings(pivots, atr_before, tolerance_atr):
             last_high = pivots[i].price
         else:
             last_low = pivots[i].price
-
-
-@njit(cache=True)
-def superseded_at(pivots):
-    """Bar from which the alternating view leaves a pivot out, int64[pivots]; NEVER while it stands.
-
-    Of consecutive pivots of one kind the more extreme stands, the first on ties; the other leaves when the later one is confirmed.
-    """
-    out = np.full(pivots.size, NEVER)
-    standing = -1
-    for i in range(pivots.size):
-        if standing < 0 or pivots[i].kind != pivots[standing].kind:
-            standing = i
-        elif gt(pivots[i].kind * pivots[i].price, pivots[i].kind * pivots[standing].price):
-            out[standing] = pivots[i].confirmed_at
-            standing = i
-        else:
-            out[i] = pivots[i].confirmed_at
-    return out
 
 
 @njit(cache=True)
