@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pse.kernels import codes as c
-from pse.kernels.breakers import call_breaker, data_breaker, data_score, equity_breaker
+from pse.kernels.breakers import call_breaker, data_breaker, equity_breaker
 from tests.naive import breakers as naive
 
 EVENTS = {"OK": c.B_OK, "FAIL": c.B_FAIL, "TICK": c.B_TICK}
@@ -57,7 +57,3 @@ def test_a_timeout_doubles_up_to_its_cap_and_starts_anew_after_recovery():
     for _ in range(2):
         state = call_breaker(*state, c.B_OK, at, 1, 300, 1000, 2)
     assert c.BREAKER_STATES[state[0]] == "CLOSED" and call_breaker(*state, c.B_FAIL, at, 1, 300, 1000, 2)[3] == at + 300
-
-
-def test_the_parts_of_the_data_score_weigh_ten_tenths():
-    assert [round(data_score(*(float(i == n) for n in range(4))), 9) for i in range(4)] == [0.4, 0.2, 0.3, 0.1]

@@ -12,7 +12,7 @@ from pse.kernels.quality import data_scores, open_time, score_breaks
 from pse.kernels.resample import asof_rows
 from pse.kernels.rolling import relative_volume
 from pse.kernels.structure import structure
-from pse.kernels.swings import label_swings, last_swing_prices, superseded_at, swings
+from pse.kernels.swings import label_swings, last_swing_prices, swings
 from pse.kernels.wilder import previous, true_range, wilder_atr
 from tests.features.known import assert_same_past
 from tests.features.made import TICK, walk
@@ -62,13 +62,3 @@ def test_later_bars_never_change_what_a_kernel_said(seed, k, holes):
     for kind, rows in early_tables.items():
         assert_same_past(kind, rows, late_tables[kind], k)
     assert_same_past("pivots", early_majors, late_majors, k)
-
-
-@settings(max_examples=30, deadline=None)
-@given(seeds, cuts)
-def test_a_pivot_leaves_the_alternating_view_only_when_a_later_one_is_confirmed(seed, k):
-    _, tables, _ = everything(seed, N, 0.0)
-    pivots = tables["pivots"]
-    early, late = superseded_at(pivots[pivots["confirmed_at"] < k].copy()), superseded_at(pivots)[pivots["confirmed_at"] < k]
-    np.testing.assert_array_equal(early[early < k], late[late < k])
-    assert (late[early > k] >= k).all()

@@ -1,4 +1,4 @@
-"""Scores against their twins, the grade bounds, and the weights of the data score."""
+"""Scores against their twins, and the weights of the data score."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pse.kernels.contract import SWEEP_DTYPE, SWEPT
 from pse.kernels.gaps import fair_value_gaps
-from pse.kernels.quality import data_score, data_scores, freshness, is_sound, mqs_grade, open_time, score_breaks
+from pse.kernels.quality import data_score, data_scores, freshness, is_sound, open_time, score_breaks
 from pse.kernels.rolling import relative_volume
 from pse.kernels.structure import structure
 from pse.kernels.swings import swings
@@ -48,11 +48,6 @@ def test_break_scores_equal_their_naive_twin(seed):
             assert row["sweep"] == (best["row"] if best else -1)
 
 
-@pytest.mark.parametrize(("score", "grade"), [(0.85, 4), (0.8499999, 3), (0.70, 3), (0.6999999, 2), (0.55, 2), (0.5499999, 1), (0.0, 1), (np.nan, 0)])
-def test_grade_bounds_are_inclusive(score, grade):
-    assert mqs_grade(score) == grade
-
-
 def cases():
     book = json.loads((Path(__file__).parents[1] / "spec" / "07-risk-and-plans.json").read_text())
     return [case for case in book["cases"] if case["function"] == "data_quality"]
@@ -62,6 +57,10 @@ def cases():
 def test_the_data_score_weighs_its_parts_as_the_worked_case(case):
     score = data_score(*(case["input"][name] for name in ("completeness", "freshness", "validity", "continuity")))
     assert score == pytest.approx(case["expected"]["score"]) and (score < 0.8) == case["expected"]["trip"]
+
+
+def test_the_parts_of_the_data_score_weigh_ten_tenths():
+    assert [round(data_score(*(float(i == n) for n in range(4))), 9) for i in range(4)] == [0.4, 0.2, 0.3, 0.1]
 
 
 def test_freshness_falls_from_two_to_four_bar_lengths():

@@ -1,10 +1,10 @@
-"""Sizes by counting contracts, and what a limit leaves."""
+"""Sizes by counting contracts."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pse.kernels.sizing import largest_within, lots_down, size_futures
+from pse.kernels.sizing import lots_down, size_futures
 from tests.naive import sizing as naive
 
 
@@ -31,9 +31,3 @@ def test_an_exact_budget_is_not_lost_to_floats():
 @pytest.mark.parametrize(("equity", "risk"), [(0.0, 2.0), (-5.0, 2.0), (100_000.0, float("nan"))])
 def test_unusable_figures_size_nothing(equity, risk):
     assert size_futures(equity, 1.0, risk, 50.0, 5.0, 0.008, 0.01)[0] == 0.0
-
-
-@given(st.integers(0, 100), st.integers(0, 100), st.integers(1, 20))
-def test_a_limit_leaves_the_most_whole_lots(limit, used, unit):
-    most = largest_within(float(limit), float(used), float(unit), 1.0)
-    assert most == max([n for n in range(101) if used + n * unit <= limit], default=0)

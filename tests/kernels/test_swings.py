@@ -1,11 +1,11 @@
-"""Swing points, labels and the alternating view against their twins."""
+"""Swing points and labels against their twins."""
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pse.kernels.swings import label_swings, last_swing_prices, superseded_at, swings
+from pse.kernels.swings import label_swings, last_swing_prices, swings
 from tests.features.made import walk
 from tests.naive import swings as naive
 
@@ -32,15 +32,6 @@ def test_labels_equal_their_naive_twin(seed, share):
     unit[:50] = np.nan
     label_swings(pivots, unit, share)
     assert list(pivots["label"]) == naive.labels(as_tuples(pivots), lambda t: share if t >= 50 else 0.0)
-
-
-@settings(max_examples=25, deadline=None)
-@given(seeds, st.integers(0, 199))
-def test_the_alternating_view_is_a_function_of_the_bar(seed, t):
-    o, h, lo, c, _ = walk(seed, 200)
-    pivots = swings(o, h, lo, c, np.zeros(200, np.int64), 2, 3, False)
-    gone = superseded_at(pivots)
-    assert list(np.flatnonzero((pivots["confirmed_at"] <= t) & (gone > t))) == naive.alternating(as_tuples(pivots), t)
 
 
 def test_a_bar_that_is_both_counts_as_low_then_high_when_it_closed_up():

@@ -30,17 +30,3 @@ def labels(pivots, tolerance):
         else:
             out.append(1 if price > same[-1] else 2)
     return out
-
-
-def alternating(pivots, t):
-    """Rows of the pivots that stand in the alternating view as of bar t."""
-    known = [n for n, p in enumerate(pivots) if p[3] <= t]
-    standing = []
-    for n in known:
-        if standing and pivots[standing[-1]][0] == pivots[n][0]:
-            kind, _, price, _ = pivots[n]
-            if kind * price > kind * pivots[standing[-1]][2] + 1e-9:
-                standing[-1] = n
-        else:
-            standing.append(n)
-    return standing

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from pse.kernels import codes as c
-from pse.kernels.breakers import call_breaker, data_breaker, data_score
-from pse.kernels.gates import concurrent_risk, daily_loss_gate, expected_value_gate, slippage_check, spread_gate, var_es
+from pse.kernels.breakers import call_breaker, data_breaker
+from pse.kernels.gates import daily_loss_gate, expected_value_gate, exposure_gate, slippage_check, spread_gate, var_es
 from pse.kernels.plans import breakeven_stop, excursion
+from pse.kernels.quality import data_score
 from pse.kernels.sizing import size_futures
 from pse.research.returns import max_drawdown, sharpe
 from pse.risk.blackouts import intervals
@@ -70,8 +71,11 @@ def daily_loss(given, params):
 
 
 def concurrent(given, params):
-    total, passed = concurrent_risk(given["equity"], sum(given["open_risks"]), given["new_risk"], params["cap"])
-    return {"total": total, "passed": passed}
+    """One lot that carries all of the new risk; notional, groups and what is held do not bind."""
+    quantity, total, allowed, code = exposure_gate(1.0, 1.0, given["equity"], sum(given["open_risks"]), given["new_risk"], params["cap"],
+                                                   0.0, 0.0, 1.0, 5.0, 2.5, 0, 2)
+    assert allowed == params["cap"] and c.REASONS[code] == ("OK" if quantity else "CONCURRENT_RISK")
+    return {"total": total, "passed": quantity == 1.0}
 
 
 def blackout(given, _params):

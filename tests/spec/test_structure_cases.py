@@ -7,9 +7,10 @@ from pse.kernels.blocks import find_block
 from pse.kernels.contract import ALIVE, BROKEN, BROKEN_DEEP, NEVER, PENDING, PIVOT_DTYPE, POOL_DTYPE, SWEPT
 from pse.kernels.gaps import fair_value_gaps
 from pse.kernels.liquidity import CANDIDATE_DTYPE, equal_levels, pools_and_sweeps
-from pse.kernels.quality import mqs_components, mqs_grade, mqs_score
+from pse.kernels.quality import mqs_components, mqs_score
 from pse.kernels.structure import structure
 from pse.kernels.swings import label_swings, swings
+from pse.tactics.rules import grades
 from tests.spec.worked_cases import column, differences, load
 
 TOLERANCE, CASES = load("03-structure")
@@ -105,7 +106,7 @@ def mqs(inputs, params):
     parts = mqs_components(*(bool(value) if name == "has_fvg" else float(value) for name, value in values.items()))
     score = mqs_score(*parts)
     components = dict(zip(("disp", "close", "fvg", "sweep", "vol", "level", "htf"), parts, strict=True))
-    return {"components": components, "score": score, "grade": ("", "C", "B", "A", "A+")[mqs_grade(score)]}
+    return {"components": components, "score": score, "grade": ("", "C", "B", "A", "A+")[int(grades(np.array([score]))[0])]}
 
 
 BOUND = {"swings": pivot_rows, "swing_labels": labels, "structure": structure_events, "fvg": gap_rows, "order_block": block, "equal_levels": equal_pools,

@@ -210,7 +210,11 @@ def test_no_features_no_setups():
 
 
 def test_grades_begin_at_their_floor():
-    assert grades(np.array([0.54, 0.55, 0.7 - 1e-12, 0.7, 0.85, 1.0])).tolist() == [1, 2, 3, 3, 4, 4]
+    assert grades(np.array([0.0, 0.54, 0.5499999, 0.55, 0.6999999, 0.7 - 1e-12, 0.7, 0.8499999, 0.85, 1.0])).tolist() == [1, 1, 1, 2, 2, 3, 3, 3, 4, 4]
+
+
+def test_no_score_is_no_grade():
+    assert grades(np.array([np.nan, 0.9])).tolist() == [0, 4]
 
 
 def test_parameters_are_bounded_and_an_unknown_one_is_an_error():

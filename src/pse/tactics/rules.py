@@ -41,5 +41,5 @@ class TargetRules(Frozen):
 
 
 def grades(mqs: np.ndarray) -> np.ndarray:
-    """Grade code of each score, int64: 1 C, 2 B, 3 A, 4 A+."""
-    return 1 + np.searchsorted(np.array(GRADE_FLOORS) - 1e-9, mqs, side="right")
+    """Grade code of each score, int64: 1 C, 2 B, 3 A, 4 A+, 0 for NaN."""
+    return np.where(np.isnan(mqs), 0, 1 + np.searchsorted(np.array(GRADE_FLOORS) - 1e-9, mqs, side="right"))
