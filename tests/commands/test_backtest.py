@@ -79,7 +79,6 @@ def test_no_number_of_the_answer_is_no_number(home, pse):
     (("--symbol", "NQ"), 2, "no stored 1m bars of NQ"), (("--symbol", "ESX"), 2, "Did you mean"),
     (("--start", "2030-01-01", "--end", "2030-02-01"), 2, "none"),
     (("--start", "2023-03-10", "--end", "2023-03-06"), 2, "is not before"), (("--agents", "oracle"), 2, "rules"),
-   
     (("--set", "desks.futures-smc.risq=x"), 2, "risk"),
     (("--fills", "dream"), 2, "conservative")])
 def test_a_wrong_request_is_refused_with_the_mend_and_leaves_no_run(home, pse, words, code, says):
