@@ -24,7 +24,7 @@ def context_of(root: Path) -> Context:
 
 
 def manifest(data=DATA, seed=42, **changes) -> Manifest:
-    found = fingerprint(data=data, settings=SETTINGS, seed=seed, start_ns=0, end_ns=10, anchor_ns=0)
+    found = fingerprint(data=data, sessions={}, settings=SETTINGS, seed=seed, start_ns=0, end_ns=10, anchor_ns=0)
     return Manifest(**{"fingerprint": found, "created": "2023-11-14T22:13:20Z", "command": "backtest", "desk": "futures-smc", "symbols": ("ES",),
                        "start": "2013-10-06T00:00:00Z", "end": "2013-12-04T00:00:00Z", "seed": seed, "snapshot": "ab" * 8, "data": data,
                        "settings": SETTINGS, "settings_hash": "cd" * 32, "code": {"version": "0.1.0", "kernels": "ef" * 8}, **environment(), **changes})

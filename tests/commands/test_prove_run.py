@@ -94,6 +94,29 @@ def test_settings_of_today_do_not_change_the_proof_of_yesterday(home, pse):
     assert prove(pse, home)[1]["result"] == "EQUAL"
 
 
+def move_close(home, day, hours):
+    """Moves the close of one trading day in the frozen sessions, as a corrected calendar would."""
+    path, = (home / "data" / "sessions").glob("*.parquet")
+    moved = pl.when(pl.col("session_date") == day).then(pl.col("close_ns") + hours * 3_600_000_000_000).otherwise(pl.col("close_ns"))
+    pl.read_parquet(path).with_columns(close_ns=moved).write_parquet(path)
+
+
+def test_sessions_that_changed_are_another_fingerprint_and_the_proof_names_their_calendar(home, pse):
+    old = json.loads((runs(home)[0] / "manifest.json").read_text())
+    calendar, = old["sessions"]
+    move_close(home, 20230309, -3)
+    code, told = prove(pse, home)
+    assert (code, told["result"]) == (1, "DIFFERENT")
+    assert any(f"the sessions of {calendar} changed" in reason for reason in told["why"]), told["why"]
+    again = pse("--home", home, "--json", "backtest", *WINDOW, "--seed", 42).json
+    assert again["fingerprint"] != old["fingerprint"] and again["snapshot"] == old["snapshot"] and again["new_trial"] is True
+
+
+def test_sessions_after_the_window_are_no_part_of_the_proof(home, pse):
+    move_close(home, 20230314, -3)
+    assert prove(pse, home)[1]["result"] == "EQUAL"
+
+
 def test_an_edited_journal_is_different_at_its_line(home, pse):
     path = runs(home)[0] / "journal.jsonl"
     lines = path.read_bytes().splitlines(keepends=True)

@@ -30,8 +30,8 @@ from pse.store.runs import (
 )
 
 NOON = 1_700_000_000_000_000_000
-INPUTS = {"data": {"ES 1m": "aa" * 32}, "settings": {"desks": {"a": {"risk": 1, "decide": "rules"}}, "account": 5}, "seed": 1, "start_ns": 0, "end_ns": 9,
-          "anchor_ns": 0}
+INPUTS = {"data": {"ES 1m": "aa" * 32}, "sessions": {"CME_Equity": "bb" * 32}, "settings": {"desks": {"a": {"risk": 1, "decide": "rules"}}, "account": 5},
+          "seed": 1, "start_ns": 0, "end_ns": 9, "anchor_ns": 0}
 
 
 def manifest(**changes) -> Manifest:
@@ -200,7 +200,8 @@ def test_the_scratch_folder_is_gone_afterwards(tmp_path):
     assert not folder.exists()
 
 
-@pytest.mark.parametrize("change", [{"data": {"ES 1m": "ab" * 32}}, {"seed": 2}, {"end_ns": 10}, {"anchor_ns": 1}, {"start_ns": None},
+@pytest.mark.parametrize("change", [{"data": {"ES 1m": "ab" * 32}}, {"sessions": {"CME_Equity": "bc" * 32}}, {"seed": 2}, {"end_ns": 10},
+                                    {"anchor_ns": 1}, {"start_ns": None},
                                     {"prompts": {"risk.v1": "aa"}}, {"models": {"risk": "m-2"}}, {"settings": {"desks": {"a": {"risk": 2}}, "account": 5}}])
 def test_whatever_decides_a_run_changes_its_fingerprint(change):
     assert fingerprint(**{**INPUTS, **change}) != fingerprint(**INPUTS)

@@ -83,6 +83,9 @@ def _input_changes(then: Manifest, now: Manifest | None) -> tuple[str, ...]:
     changes = [f"the stored bars of {series} changed since (value hash {then.data.get(series, 'absent')[:12]} -> {now.data.get(series, 'absent')[:12]}); "
                f"`pse snapshots diff` shows the months" for series in sorted(set(then.data) | set(now.data))
                if then.data.get(series) != now.data.get(series)]
+    changes += [f"the sessions of {calendar} changed since (hash {then.sessions.get(calendar, 'absent')[:12]} -> "
+                f"{now.sessions.get(calendar, 'absent')[:12]}): when it opens, closes or halts between anchor and end is not what it was"
+                for calendar in sorted(set(then.sessions) | set(now.sessions)) if then.sessions.get(calendar) != now.sessions.get(calendar)]
     named: tuple[tuple[str, Any, Any], ...] = (
         ("settings", then.settings_hash, now.settings_hash), ("seed", then.seed, now.seed), ("anchor", then.anchor_ns, now.anchor_ns),
         ("prompts", then.prompts, now.prompts), ("models", then.models, now.models), ("code", then.code, now.code))

@@ -47,6 +47,7 @@ class Manifest(Frozen):
     snapshot: str = Field("", description="id over the value hashes of the series used")
     tables: dict[str, int] = Field(default_factory=dict, description="table name to pinned Delta version")
     data: dict[str, str] = Field(default_factory=dict, description="'SYMBOL timeframe' to series value hash")
+    sessions: dict[str, str] = Field(default_factory=dict, description="calendar to sha256 over its sessions between anchor and end")
     settings: dict[str, Any] = Field(default_factory=dict)
     settings_hash: str = ""
     decide: str = "rules"
@@ -83,14 +84,15 @@ def _desk(desk: Any) -> Any:
     return {key: value for key, value in desk.items() if key not in DESK_RUN_MODE} if isinstance(desk, Mapping) else desk
 
 
-def fingerprint(*, data: Mapping[str, str], settings: Mapping[str, Any], seed: int, start_ns: int | None, end_ns: int | None,
-                anchor_ns: int | None, prompts: Mapping[str, str] | None = None, models: Mapping[str, str] | None = None) -> str:
-    """sha256 over all that decides a run: series value hashes, settings without the run mode, seed, window, prompts and models.
+def fingerprint(*, data: Mapping[str, str], sessions: Mapping[str, str], settings: Mapping[str, Any], seed: int, start_ns: int | None,
+                end_ns: int | None, anchor_ns: int | None, prompts: Mapping[str, str] | None = None, models: Mapping[str, str] | None = None) -> str:
+    """sha256 over all that decides a run: series value hashes, session hashes by calendar, settings without the run mode,
+    seed, window, prompts and models.
 
     Code and package versions are no part of it: `pse prove` is there to find that they changed a result.
     """
     return digest({"data": dict(data), "settings": deciding_settings(settings), "seed": seed, "prompts": dict(prompts or {}),
-                   "models": dict(models or {}), "window": [start_ns, end_ns, anchor_ns]})
+                   "models": dict(models or {}), "sessions": dict(sessions), "window": [start_ns, end_ns, anchor_ns]})
 
 
 @cache

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -30,6 +31,14 @@ class Sessions:
     break_open_ns: np.ndarray
     break_close_ns: np.ndarray
     digest: str
+
+    def digest_between(self, first_ns: int, last_ns: int) -> str:
+        """sha256 over the zone and the arrays of the sessions that overlap [first_ns, last_ns); what lies around them is no part of it."""
+        lo, hi = np.searchsorted(self.close_ns, first_ns, side="right"), np.searchsorted(self.open_ns, last_ns, side="left")
+        found = hashlib.sha256(self.tz.encode())
+        for array in (getattr(self, one.name) for one in fields(self) if one.name not in ("calendar", "tz", "digest")):
+            found.update(np.ascontiguousarray(array[lo:hi]).tobytes())
+        return found.hexdigest()
 
     def index_of(self, ts_ns: np.ndarray) -> np.ndarray:
         """Session that holds each moment (open <= ts < close), int64; -1 outside every session."""
