@@ -25,6 +25,7 @@ def trade(i, net, risk=100.0, day=20240102, **more):
     row |= {
         "trade_id": f"t{i}",
         "symbol": "ES",
+        "contract": "ES",
         "tactic": "a",
         "grade": "A",
         "direction": "LONG",
@@ -74,6 +75,16 @@ def test_turnover_counts_both_sides_a_year():
     assert compute_metrics(*frames([0.0] * 252), MetricsSpec(100_000.0, point_values={"ES": 5.0}))[
         "turnover"
     ] == pytest.approx(252 * 0.5)
+
+
+def test_turnover_of_a_micro_counts_its_own_point_value():
+    """ES: 2 * (5000 + 5002) * 50; MES: 3 * (5000 + 4996) * 5; over a mean equity of 100,070 and 2 of 252 sessions."""
+    large = trade(0, 200.0, quantity=2.0, exit_price=5002.0)
+    micro = trade(1, -60.0, day=20240103, contract="MES", quantity=3.0, exit_price=4996.0)
+    equity = frames([200.0, -60.0], [100_100.0, 100_040.0])[1]
+    spec = MetricsSpec(100_000.0, point_values={"ES": 50.0, "MES": 5.0})
+    m = compute_metrics(pl.DataFrame([large, micro], schema=TRADE_SCHEMA), equity, spec)
+    assert m["turnover"] == pytest.approx((1_000_200 + 149_940) / 100_070 * 126)
 
 
 def test_returns_by_capital_divide_by_the_allocation():

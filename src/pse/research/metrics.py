@@ -35,8 +35,8 @@ class MetricsSpec:
     """How a run is measured.
 
     `returns_base`: a session's profit over the equity at its start, or over the allocated capital.  `sessions_per_year`
-    annualises; `hour_tz` is the zone of `by_hour`; `point_values` (money a point and unit, by symbol) is read for
-    turnover, and taken from the risk of each trade where a symbol is missing.
+    annualises; `hour_tz` is the zone of `by_hour`; `point_values` (money a point and unit, by contract: ES, MES) is
+    read for turnover, and taken from the risk of each trade where a contract is missing.
     """
 
     capital: float
@@ -78,8 +78,8 @@ def compute_metrics(
 ) -> Metrics:
     """Everything of metrics.json.  Same input and seed, same output.
 
-    trades, equity: `TRADE_SCHEMA`, `EQUITY_SCHEMA`; session rows of `equity` in time order.  refusals: how often each
-    gate said no. closes: `daily_closes` of the traded symbols, for buy-and-hold and the count of market regimes.  No
+    trades, equity: `TRADE_SCHEMA`, `EQUITY_SCHEMA`; session rows of `equity` in time order.  refusals: how many
+    setups each gate refused.  closes: `daily_closes` of the traded symbols, for buy-and-hold and the count of market regimes.  No
     NaN or infinity comes out.
     """
     sheet = _Sheet()
@@ -217,7 +217,7 @@ def _turnover(trades: pl.DataFrame, equity: float | None, years: float, spec: Me
     with np.errstate(divide="ignore", invalid="ignore"):
         unit = np.where(points > 0.0, trades["risk_usd"].to_numpy() / points, np.nan)  # money a point, all units
     given = (
-        trades["symbol"]
+        trades["contract"]
         .replace_strict(spec.point_values, default=None, return_dtype=pl.Float64)
         .cast(pl.Float64)
         .to_numpy()
