@@ -45,13 +45,19 @@ class Outcome:
             self.passed_over[str(batch.prepared.evidence[setup]["code"]) if code == c.R_TACTIC else c.REASONS[code]] += 1
 
     def _refused(self, gates: np.ndarray) -> None:
-        """The first gate that said no to each setup, stage and contract."""
-        said_no = gates[gates["k"] == 0]
-        if not said_no.size:
+        """Counts each setup that its last round of gates refused, by the first gate of that round that said no.
+
+        A round is one stage for one contract.  One that says no ends the setup, but where the micro is tried after the large contract; all rounds of an
+        instant come in one batch.
+        """
+        if not (gates["k"] == 0).any():
             return
-        key = np.stack([said_no["setup"], said_no["i"], said_no["c"].astype(np.int64)], axis=1)
-        _, first = np.unique(key, axis=0, return_index=True)
-        self.refusals.update(c.GATES[gate] for gate in said_no["j"][first].tolist())
+        setup, turn = gates["setup"], 2 * gates["i"] + (gates["c"] > 0.5)
+        _, from_behind, owner = np.unique(setup[::-1], return_index=True, return_inverse=True)
+        last_turn = turn[::-1][from_behind][owner[::-1]]
+        ended = gates[(turn == last_turn) & (gates["k"] == 0)]
+        _, first = np.unique(ended["setup"], return_index=True)
+        self.refusals.update(c.GATES[gate] for gate in ended["j"][first].tolist())
 
     def trades(self) -> pl.DataFrame:
         """One row a closed round trip, in order of exit."""
