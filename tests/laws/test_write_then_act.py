@@ -1,9 +1,12 @@
 """The loop yields a record, whoever holds it writes it down, only then does an order leave: a crash can lose an order, never a record of one."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from pse.brokers.sim import SimBroker
+from pse.commands.running import drive
 from pse.engine.desk import Mode
 from pse.kernels import codes as c
 from tests.engine.made import Shape, batches, made
@@ -49,6 +52,37 @@ def test_a_consumer_that_dies_while_writing_has_sent_nothing_of_the_batch():
             loop.close()                                          # the disk was full
             break
     assert broker.with_orders == 0
+
+
+class Noting:
+    """A journal that notes what is asked of it."""
+
+    def __init__(self):
+        self.calls = []
+
+    def extend(self, lines):
+        self.calls.append("orders" if any(kind == "ORDER" for kind, _, _ in lines) else "lines")
+
+    def flush(self):
+        self.calls.append("flush")
+
+    def sync(self):
+        self.calls.append("sync")
+
+
+def test_a_batch_with_orders_is_on_the_disk_before_the_loop_goes_on_and_others_are_handed_over():
+    prepared = made(9, Shape(600, 40))
+    journal = Noting()
+    steps = [replace(prepared, until_ns=int(until)) for until in np.unique(prepared.tape.ts_close)]
+    drive(steps, prepared.plan, journal, sync=True)
+    followed = set(zip(journal.calls[::2], journal.calls[1::2], strict=True))
+    assert followed == {("orders", "sync"), ("lines", "flush")} and len(journal.calls) == 2 * len(steps)
+
+
+def test_history_is_written_as_memory_fills():
+    prepared, journal = made(9, Shape(600, 40)), Noting()
+    drive([prepared], prepared.plan, journal)
+    assert journal.calls == ["orders"]
 
 
 def test_a_judge_is_asked_only_after_its_question_was_written():

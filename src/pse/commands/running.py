@@ -29,6 +29,7 @@ from pse.engine.prepare import Prepared
 from pse.engine.records import Renderer
 from pse.engine.state import fresh_state
 from pse.kernels import compiled_before, sources_digest
+from pse.kernels.codes import E_ORDER
 from pse.settings import Settings, settings_hash
 from pse.store.files import write_atomic, write_json
 from pse.store.journal import Journal
@@ -129,7 +130,8 @@ def manifest_of(context: Context, inputs: Inputs, command: str, feed: str) -> Ma
         fingerprint=inputs.fingerprint, created=iso(context.clock.now_ns()), command=command, desk=inputs.plan.name, symbols=inputs.plan.symbols,
         start=iso(inputs.start_ns), end=iso(inputs.end_ns), anchor=iso(inputs.anchor_ns), start_ns=inputs.start_ns, end_ns=inputs.end_ns,
         anchor_ns=inputs.anchor_ns, seed=inputs.settings.seed, snapshot=inputs.snapshot.id, tables={"bars": inputs.snapshot.version}, data=inputs.data,
-        sessions=inputs.sessions, settings=tree, settings_hash=settings_hash(inputs.settings.run_tree(inputs.plan.symbols)), decide="rules", route="SIM", feed=feed,
+        sessions=inputs.sessions, settings=tree, settings_hash=settings_hash(inputs.settings.run_tree(inputs.plan.symbols)),
+        decide="rules", route="SIM", feed=feed,
         code={"version": __version__, "kernels": sources_digest(Path(__file__).parent.parent / "kernels")}, synthetic=inputs.snapshot.synthetic,
         dropped_outside_session=inputs.dropped, warm_up={"sessions": inputs.plan.warmup_sessions}, notes=inputs.notes, **environment())
 
@@ -153,11 +155,17 @@ def without_collector() -> Iterator[None]:
 
 
 def drive(feed: Iterable[Prepared], plan: DeskPlan, journal: Journal, decide: Decide = rules, sync: bool = False) -> Outcome:
-    """Runs the engine over the feed into the journal.  `sync`: every batch is on the disk before the loop goes on."""
+    """Runs the engine over the feed into the journal.
+
+    `sync`: a batch with orders is on the disk before they leave, so that it survives a power cut (write, then act); what else is told is handed to the
+    operating system at once.  Without it lines are handed over as the journal's memory fills, and reach the disk when it is closed.
+    """
     outcome, renderer = Outcome(), Renderer()
     for batch in engine_run(feed, decide, SimBroker(len(plan.symbols)), fresh_state(plan.shape, plan.capital)):
         journal.extend(renderer.lines(batch.prepared, batch.events, batch.trades, batch.deliberations))
-        if sync and len(batch.events):
+        if sync and (batch.events["kind"] == E_ORDER).any():
+            journal.sync()
+        elif sync:
             journal.flush()
         outcome.take(batch)
     return outcome
