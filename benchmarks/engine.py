@@ -67,6 +67,9 @@ def run(plan, step) -> tuple[int, int, int]:
     from pse.kernels import codes as c
 
     broker, state = SimBroker(1), fresh_state(plan.shape, CAPITAL)
+    answers = np.zeros_like(state.verdicts)
+    answers["code"], answers["code"][0], answers["size_factor"] = c.REJECT, c.APPROVE, 1.0
+    answers["entry"] = answers["stop"] = answers["target"] = np.nan
     events = trades = pauses = 0
     while True:
         told = broker.advance(state, step)
@@ -75,10 +78,7 @@ def run(plan, step) -> tuple[int, int, int]:
             return events, trades, pauses
         if told.pause == c.PAUSE_ASK:
             pauses += 1
-            asked = int(state.account["asked"][0])
-            state.verdicts["code"][:asked], state.verdicts["code"][0] = c.REJECT, c.APPROVE
-            state.verdicts["size_factor"][:asked] = 1.0
-            state.verdicts["entry"][:asked] = state.verdicts["stop"][:asked] = state.verdicts["target"][:asked] = np.nan
+            state.verdicts[:] = answers
             state.account["answered"] = 1
 
 

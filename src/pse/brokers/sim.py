@@ -37,7 +37,7 @@ class SimBroker:
         if events >= log.events.size:
             raise OutsideError(f"one instant has more to tell than the {log.events.size:,} events that the log holds; nothing of it was acted on. Fewer "
                                f"symbols or tactics on the desk decide at one instant.")
-        return Told(log.events[:events].copy() if events else NO_EVENTS, log.trades[:trades].copy() if trades else NO_TRADES, pause)
+        return Told(_copied(log.events, events) if events else NO_EVENTS, _copied(log.trades, trades) if trades else NO_TRADES, pause)
 
     def inputs(self) -> np.ndarray:
         """What the world did: nothing, the kernel matches by itself."""
@@ -45,3 +45,8 @@ class SimBroker:
 
     def send(self, events: np.ndarray) -> None:
         """Nothing leaves this process."""
+
+
+def _copied(records: np.ndarray, n: int) -> np.ndarray:
+    """The first n records, as bytes: numpy copies structured arrays field by field, which costs more than a pause."""
+    return np.frombuffer(bytearray(records[:n].data), records.dtype)
