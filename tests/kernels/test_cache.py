@@ -81,6 +81,7 @@ def test_a_child_process_uses_the_folder_of_its_parent(tmp_path):
     assert child == where
 
 
+@pytest.mark.slow
 def test_a_folder_inherited_from_other_sources_is_not_answered_from(tmp_path):
     """A process started by one whose kernels were different: the folder beside it, not the same one."""
     folder, home = package(tmp_path, 2.0), tmp_path / "cache"

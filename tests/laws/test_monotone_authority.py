@@ -75,7 +75,7 @@ def risk_of(prepared, plan):
     return size, points, plan["e"] * points * value, reward
 
 
-@settings(max_examples=250)
+@settings(max_examples=150)
 @given(seeds, judgements())
 def test_no_word_of_a_judge_makes_a_plan_that_risks_more_than_its_approval(seed, judge):
     prepared, asked, approved, _ = first_decision(seed, approve)
