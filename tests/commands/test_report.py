@@ -55,3 +55,41 @@ def test_a_damaged_file_of_the_run_is_named(pse, stored):
     ran = pse("report", stored.name)
     assert ran.code == 3 and "equity.parquet" in ran.err
     shutil.rmtree(stored)
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "page", "strategy.py", "data.csv"])
+def test_a_target_that_is_no_page_by_its_name_is_refused_and_kept(pse, stored, tmp_path, name):
+    own = tmp_path / name
+    own.write_text("mine")
+    ran = pse("report", stored.name, "--html", own)
+    assert ran.code == 2 and "does not end in .html" in " ".join(ran.err.split()) and own.read_text() == "mine"
+
+
+def test_a_page_of_somebody_else_is_kept_and_one_of_ours_is_replaced(pse, stored, tmp_path):
+    own = tmp_path / "own.html"
+    own.write_text("<!doctype html><html><head><title>mine</title></head></html>")
+    ran = pse("report", stored.name, "--html", own)
+    assert ran.code == 2 and "is left as it is" in " ".join(ran.err.split()) and "mine" in own.read_text()
+    empty = tmp_path / "empty.HTM"
+    empty.touch()
+    assert pse("report", stored.name, "--html", empty).code == 0
+    assert pse("report", stored.name, "--html", empty).code == 0 and "- pse report</title>" in empty.read_text()
+    usual = tmp_path / "reports" / f"{stored.name}.html"
+    usual.parent.mkdir()
+    usual.write_text("mine")
+    assert pse("report", stored.name).code == 2 and usual.read_text() == "mine"
+
+
+def test_a_table_of_somebody_else_is_kept_and_then_no_table_is_written(pse, stored, tmp_path):
+    folder = tmp_path / "sheets"
+    folder.mkdir()
+    (folder / "monthly.csv").write_text("month,my own notes\n")
+    ran = pse("report", stored.name, "--csv", folder)
+    assert ran.code == 2 and "monthly.csv" in ran.err and [path.name for path in folder.iterdir()] == ["monthly.csv"]
+    (folder / "monthly.csv").unlink()
+    assert pse("report", stored.name, "--csv", folder).code == 0 and pse("report", stored.name, "--csv", folder).code == 0
+
+
+def test_a_file_is_no_folder_for_tables(pse, stored, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    assert pse("report", stored.name, "--csv", tmp_path / "file").code == 2 and (tmp_path / "file").read_text() == "mine"

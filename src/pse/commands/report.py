@@ -19,11 +19,17 @@ if TYPE_CHECKING:
     from pse.reports.candles import BarsLoader
 
 
+SUFFIXES = (".html", ".htm")
+HEAD_BYTES, GENERATOR = 4096, b'<meta name="generator" content="pse '          # what the head of every page of ours says
+
+
 def run(context: Context, run_id: str, html: Path | None = None, csv: Path | None = None) -> Answer:
     """Write the page of a stored run (reports/RUN_ID.html unless named), or with `csv` alone its tables into that
     folder."""
-    no_folder(html)
+    check_target(html)
     found = load_run(context.home, run_id)
+    run_id = found.run_id
+    check_target(html or _usual_place(context, found))
     if not (found.folder / METRICS).is_file():
         raise RequestError(
             f"run {run_id} is {found.status} and has no figures yet; a report needs a finished run; "
@@ -37,17 +43,58 @@ def run(context: Context, run_id: str, html: Path | None = None, csv: Path | Non
     return Answer(data, lambda console: _show(console, data), warnings=tuple(context.warnings))
 
 
-def no_folder(html: Path | None) -> None:
-    """Refuses a folder where a file is to be written, before any work is done."""
-    if html is not None and html.is_dir():
+def check_target(html: Path | None) -> None:
+    """Refuses, before any work is done, to write a page over what is no page of pse: a folder, a file of another kind,
+    or one that somebody else made."""
+    if html is None:
+        return
+    if html.is_dir():
         raise RequestError(f"{html} is a folder; the report is one HTML file: name it, for example {html / 'report.html'}")
+    if html.suffix.lower() not in SUFFIXES:
+        raise RequestError(f"the report is an HTML page and {html} does not end in .html or .htm; name it {html.name or 'report'}.html")
+    if html.exists() and not _may_be_replaced(html):
+        raise RequestError(f"{html} exists and is no page that pse wrote; it is left as it is. Name another file for the report, or move this one away")
+
+
+def _may_be_replaced(html: Path) -> bool:
+    """Whether a file is empty or a page of pse, which says so in its head."""
+    try:
+        with html.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+    except OSError:
+        return False
+    return not head or GENERATOR in head
+
+
+def _check_sheets(folder: Path, contents: dict[str, bytes]) -> None:
+    """Refuses to write tables over files that do not begin with the line that they would begin with."""
+    if folder.exists() and not folder.is_dir():
+        raise RequestError(f"{folder} is a file; --csv names the folder that the tables are written into")
+    for name, content in contents.items():
+        path = folder / name
+        if path.is_dir() or (path.exists() and _first_line(path) not in (b"", content.split(b"\n", 1)[0])):
+            raise RequestError(f"{path} exists and is no table that pse wrote (its first line is another); nothing was written. Name another folder for "
+                               f"--csv, or move that file away")
+
+
+def _first_line(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.readline(HEAD_BYTES).rstrip(b"\r\n") or (b"" if path.stat().st_size == 0 else b"\n")
+
+
+no_folder = check_target
+
+
+def _usual_place(context: Context, found: Run) -> Path:
+    return context.home.reports / f"{found.run_id}.html"
 
 
 def write_page(context: Context, found: Run, html: Path | None = None) -> Path:
     """The HTML page of a run; gives where it is."""
     from pse.reports.html import write_report
 
-    out = html or context.home.reports / f"{found.run_id}.html"
+    out = html or _usual_place(context, found)
+    check_target(out)
     return write_report(found.folder, stored_bars(context, found), out)
 
 
@@ -57,8 +104,9 @@ def write_sheets(found: Run, folder: Path) -> list[Path]:
     from pse.reports.view import read_run
     from pse.store.files import write_atomic
 
-    paths = []
-    for name, content in sheets(read_run(found.folder)).items():
+    paths, contents = [], sheets(read_run(found.folder))
+    _check_sheets(folder, contents)
+    for name, content in contents.items():
         paths.append(folder / name)
         write_atomic(paths[-1], content)
     return paths

@@ -20,6 +20,7 @@ import polars as pl
 from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup
 
+from pse import __version__
 from pse.reports import charts, words
 from pse.reports.candles import BarsLoader, gather, largest, pack
 from pse.reports.doubts import doubts
@@ -80,6 +81,7 @@ def render(view: RunView, bars_loader: BarsLoader | None) -> str:
         .render(
             parts,
             view=view,
+            version=__version__,
             doubts=doubts(view),
             style=Markup(style),
             script=Markup(script),
