@@ -7,8 +7,8 @@ import json
 import pytest
 
 from pse.commands import runs
-from pse.domain.errors import DamagedTable, UnknownName
-from tests.commands.made_runs import context_of, finished_run
+from pse.domain.errors import BadName, DamagedTable, RequestError, UnknownName
+from tests.commands.made_runs import SETTINGS, context_of, finished_run
 
 
 def shown(context, answer) -> str:
@@ -76,3 +76,48 @@ def test_an_unknown_run_is_a_wrong_request_and_a_damaged_one_a_failed_outside(tm
     with pytest.raises(DamagedTable) as error:
         runs.run_show(context, run.run_id)
     assert error.value.exit_code == 3
+
+
+def test_a_home_that_does_not_exist_is_said_to_be_missing(tmp_path):
+    with pytest.raises(RequestError, match="home folder .* does not exist") as error:
+        runs.run_list(context_of(tmp_path / "nosuch"))
+    assert error.value.exit_code == 2
+
+
+def test_no_runs_names_the_folder_looked_in_and_the_runs_of_the_demo(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    context = context_of(tmp_path)
+    said = shown(context, runs.run_list(context))
+    assert str(tmp_path / "backtests" / "outputs") in said and "pse-demo" not in said
+    (tmp_path / "pse-demo" / "backtests").mkdir(parents=True)
+    context = context_of(tmp_path)
+    assert "`pse --home pse-demo runs list`" in shown(context, runs.run_list(context))
+
+
+def test_a_run_is_found_by_latest_and_by_how_it_alone_begins_or_ends(tmp_path):
+    context = context_of(tmp_path)
+    older, newer = finished_run(context.home), finished_run(context.home, seed=7)
+    for asked, meant in (("latest", newer), (older.run_id[-8:], older), (newer.run_id[:-2], newer), (newer.run_id, newer)):
+        assert runs.run_show(context, asked).data["run_id"] == meant.run_id
+    with pytest.raises(BadName) as error:
+        runs.run_show(context, "2023")
+    assert older.run_id in str(error.value) and newer.run_id in str(error.value) and error.value.exit_code == 2
+
+
+def test_latest_without_a_run_is_an_unknown_run(tmp_path):
+    with pytest.raises(UnknownName):
+        runs.run_show(context_of(tmp_path), "latest")
+
+
+def test_a_name_that_is_whole_wins_over_the_longer_ones_that_begin_so(tmp_path):
+    context = context_of(tmp_path)
+    first, second = finished_run(context.home), finished_run(context.home)
+    assert second.run_id == f"{first.run_id}-2"
+    assert runs.run_show(context, first.run_id).data["run_id"] == first.run_id
+
+
+def test_money_is_labelled_with_the_currency_of_the_account(tmp_path):
+    context = context_of(tmp_path)
+    run = finished_run(context.home, settings=SETTINGS | {"account": {"capital": 100000.0, "currency": "EUR"}})
+    text = shown(context, runs.run_show(context, run.run_id))
+    assert "net EUR" in text and "usd" not in text.lower()

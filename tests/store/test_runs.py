@@ -145,7 +145,7 @@ def test_a_manifest_in_bytes_that_are_no_text_is_a_clear_error(tmp_path):
 def test_an_unknown_run_is_told_the_nearest_name(tmp_path):
     run = finished(Home(tmp_path))
     with pytest.raises(UnknownName, match=f"Did you mean {run.run_id}"):
-        load_run(Home(tmp_path), run.run_id[:-1])
+        load_run(Home(tmp_path), run.run_id[:-1] + "x")
     with pytest.raises(UnknownName, match="there are: none"):
         load_run(Home(tmp_path / "empty"), "x")
 

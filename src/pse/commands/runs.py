@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pse.commands.wiring import Answer, Context
-from pse.domain.errors import DamagedTable
+from pse.domain.errors import DamagedTable, RequestError
+from pse.domain.manifest import Manifest
+from pse.store.layout import Home
 from pse.store.runs import Run, files_of, kinds_of, list_runs, load_run, metrics_of
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+DEMO = "pse-demo"                                # the home of `pse demo`, below the folder it was called in
 SHOWN_METRICS = ("trades", "net_usd", "expectancy_r", "win_rate", "profit_factor", "sharpe", "max_drawdown")
 
 
@@ -35,9 +39,12 @@ class RunRow:
 
 def run_list(context: Context) -> Answer:
     """All stored runs, newest first; damaged ones stand in the list with what is wrong."""
+    if not context.home.root.is_dir():
+        raise RequestError(f"the home folder {context.home.root} does not exist; expected one that `pse` works in: check --home and PSE_HOME, or leave them "
+                           f"out to look in the current folder")
     rows = [_row(found) for found in list_runs(context.home)][::-1]
     warnings = tuple(f"run {row.run_id}: {row.error}" for row in rows if row.error)
-    return Answer({"runs": [asdict(row) for row in rows]}, lambda console: _show_list(console, rows), warnings=warnings)
+    return Answer({"runs": [asdict(row) for row in rows]}, lambda console: _show_list(console, rows, context.home), warnings=warnings)
 
 
 def _row(found: Run | tuple[str, str]) -> RunRow:
@@ -52,12 +59,12 @@ def _row(found: Run | tuple[str, str]) -> RunRow:
                   manifest.synthetic, metrics.get("trades"), metrics.get("net_usd"), error)
 
 
-def _show_list(console: Console, rows: list[RunRow]) -> None:
+def _show_list(console: Console, rows: list[RunRow], home: Home) -> None:
     from rich.table import Table
     from rich.text import Text
 
     if not rows:
-        console.print("No runs yet; `pse backtest` makes one.")
+        console.print(Text(_no_runs(home)), soft_wrap=True)
         return
     table = Table(box=None, pad_edge=False)
     for title, side in (("run", "left"), ("status", "left"), ("window", "left"), ("trades", "right"), ("net", "right")):
@@ -70,6 +77,16 @@ def _show_list(console: Console, rows: list[RunRow]) -> None:
     for row in rows:
         if row.error:
             console.print(Text(f"{row.run_id}: {row.error}"))
+
+
+def _no_runs(home: Home) -> str:
+    """Where was looked, and where there may be some."""
+    said = f"No runs yet in {home.outputs.resolve()}; `pse backtest` makes one."
+    demo = home.root / DEMO
+    if not (demo / "backtests").is_dir():
+        return said
+    shown = demo if not demo.resolve().is_relative_to(Path.cwd()) else demo.resolve().relative_to(Path.cwd())
+    return f"{said} The runs of the demo are shown by `pse --home {shown} runs list`."
 
 
 def run_show(context: Context, run_id: str) -> Answer:
@@ -92,12 +109,23 @@ def _show_run(console: Console, run: Run, metrics: dict[str, Any], kinds: dict[s
              "decided by": manifest.decide, "seed": str(manifest.seed), "snapshot": manifest.snapshot, "fingerprint": manifest.fingerprint,
              "ran on": f"{manifest.python}, {manifest.platform}; {code}",
              "journal": f"{sum(kinds.values())} records" + (f", head {manifest.head[:16]}" if manifest.head else "")}
-    lines |= {name.replace("_", " "): _figure(metrics[name]) for name in SHOWN_METRICS if name in metrics}
+    lines |= {_label(name, _currency(manifest)): _figure(metrics[name]) for name in SHOWN_METRICS if name in metrics}
     lines |= {"records": ", ".join(f"{kind} {count}" for kind, count in kinds.items()) or "none", "folder": str(run.folder)}
     table = Table.grid(padding=(0, 2))
     for name, value in lines.items():
         table.add_row(Text(name, style="bold"), Text(value, overflow="fold"))
     console.print(table)
+
+
+def _currency(manifest: Manifest) -> str:
+    """The currency that the account was kept in."""
+    account = manifest.settings.get("account")
+    return str(account.get("currency") or "USD") if isinstance(account, dict) else "USD"
+
+
+def _label(name: str, currency: str) -> str:
+    """`net_usd` as `net EUR`: the key of a figure in money ends in usd whatever the account is kept in."""
+    return f"{name.removesuffix('_usd').replace('_', ' ')} {currency}" if name.endswith("_usd") else name.replace("_", " ")
 
 
 def _day(text: str | None) -> str:

@@ -25,6 +25,7 @@ from pse.store.locks import is_held, lock_path, locked
 MANIFEST, JOURNAL, METRICS = "manifest.json", "journal.jsonl", "metrics.json"
 RECOMMENDATIONS, FINAL_DECISIONS = "recommendations.json", "final_decisions.jsonl"
 CHECKPOINTS = "checkpoints.txt"
+LATEST, MOST_NAMED = "latest", 12
 
 
 @dataclass(frozen=True)
@@ -117,13 +118,30 @@ def checkpoint_of(home: Home, run_id: str) -> Checkpoint | None:
 # --- reading -------------------------------------------------------------------------------------------------------------------------------------
 
 def run_folder(home: Home, run_id: str) -> Path:
-    """The folder of a stored run; `BadName` for what is no plain name or leads out of the outputs, `UnknownName` when there is none."""
-    folder = home.run(run_id)
+    """The folder of a stored run, by its id or what `find_run_id` takes for one; `BadName` for what is no plain name or leads out of the outputs,
+    `UnknownName` when there is none."""
+    folder = home.run(find_run_id(home, run_id))
     if not folder.resolve().is_relative_to(home.outputs.resolve()):
         raise BadName(f"run id {run_id!r} leads out of {home.outputs} (a link); expected a folder that lies in it")
     if not (folder / MANIFEST).is_file():
         raise UnknownName("run", run_id, run_ids(home))
     return folder
+
+
+def find_run_id(home: Home, asked: str) -> str:
+    """The id that is meant by `latest`, by the id itself, or by how the id of one run alone begins or ends; what means no run comes back as it is.
+
+    `BadName` where several runs begin or end so.
+    """
+    if not asked or (home.run(asked) / MANIFEST).is_file():
+        return asked
+    known = run_ids(home)
+    if asked == LATEST:
+        return max(known, key=lambda name: (name[:15], (home.run(name) / MANIFEST).stat().st_mtime_ns), default=asked)
+    found = [name for name in known if name.startswith(asked)] or [name for name in known if name.endswith(asked)]
+    if len(found) > 1:
+        raise BadName(f"{asked!r} is how {len(found)} runs begin or end: {', '.join(found[-MOST_NAMED:])}; expected one run: give more of its id, or `latest`")
+    return found[0] if found else asked
 
 
 def run_ids(home: Home) -> list[str]:
@@ -141,13 +159,13 @@ def _is_name(text: str) -> bool:
 
 
 def load_run(home: Home, run_id: str) -> Run:
-    """A stored run; `DamagedTable` when its manifest cannot be read as one."""
+    """A stored run, by its id, a part of it that is unique, or `latest`; `DamagedTable` when its manifest cannot be read as one."""
     folder = run_folder(home, run_id)
     path = folder / MANIFEST
     manifest = read_manifest(path)
-    if manifest.run_id != run_id:
-        raise DamagedTable(f"{path} is the manifest of run {manifest.run_id!r}, found in the folder of {run_id!r}; expected its own; restore it from a copy or "
-                           f"give the folder its name back")
+    if manifest.run_id != folder.name:
+        raise DamagedTable(f"{path} is the manifest of run {manifest.run_id!r}, found in the folder of {folder.name!r}; expected its own; restore it from a "
+                           f"copy or give the folder its name back")
     return Run(home, folder, manifest)
 
 
