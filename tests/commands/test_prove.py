@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pse.commands import prove
+from pse.commands.prove import EVERY_BYTE
 from pse.domain.errors import NoBars, OutsideError, RequestError
 from pse.domain.manifest import Manifest
 from pse.store.files import write_json
@@ -39,7 +40,7 @@ def proven(context, run, replay):
 def test_the_same_bytes_are_equal_and_nothing_is_left_behind(context):
     run = finished_run(context.home)
     found = proven(context, run, replaying(records()))
-    assert (found["result"], found["first_difference"], found["compared"]) == ("EQUAL", None, "every byte")
+    assert (found["result"], found["first_difference"], found["compared"]) == ("EQUAL", None, EVERY_BYTE)
     assert list((context.home.state / "scratch").iterdir()) == []
     assert "EQUAL" in context.console.file.getvalue()
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 
 import polars as pl
 import pytest
 
+from pse.commands.prove import EVERY_BYTE
 from tests.commands.stored import FIRST, runs, stored_synthetic
 
 WINDOW = ("--symbol", "ES", "--start", FIRST, "--end", "2023-03-11")
@@ -27,7 +29,7 @@ def prove(pse, home):
 def test_a_run_that_is_made_again_is_equal_and_leaves_nothing(home, pse):
     before = sorted(path.relative_to(home) for path in home.rglob("*") if path.is_file())
     code, told = prove(pse, home)
-    assert (code, told["result"], told["compared"], told["first_difference"]) == (0, "EQUAL", "every byte", None)
+    assert (code, told["result"], told["compared"], told["first_difference"]) == (0, "EQUAL", EVERY_BYTE, None)
     after = sorted(path.relative_to(home) for path in home.rglob("*") if path.is_file())
     assert [path for path in after if path not in before and path.suffix != ".lock"] == []
 
@@ -131,3 +133,29 @@ def test_a_run_whose_bars_are_gone_says_so(home, pse):
     shutil.rmtree(home / "data" / "bars")
     ran = pse("--home", home, "--json", "prove", runs(home)[0].name)
     assert ran.code in (1, 2, 3) and ran.json["ok"] is False
+
+
+def test_an_edited_figure_is_found_by_the_audit_and_by_the_proof(home, pse):
+    """A figure that nobody computed: the manifest knows the bytes that the run wrote."""
+    folder = runs(home)[0]
+    figures = json.loads((folder / "metrics.json").read_text())
+    (folder / "metrics.json").write_text(json.dumps(figures | {"net_usd": 99_999.0}))
+    audit = pse("--home", home, "--json", "audit", "log", folder.name)
+    assert audit.code == 1 and "metrics.json" in json.dumps(audit.json["findings"])
+    code, told = prove(pse, home)
+    assert (code, told["result"]) == (1, "DIFFERENT") and "metrics.json" in told["why"][0]
+
+
+def test_a_table_that_was_edited_with_its_hash_is_still_not_what_the_run_makes(home, pse):
+    """Whoever edits a trade and the manifest's hash of the table is found by running it again."""
+    folder = runs(home)[0]
+    trades = pl.read_parquet(folder / "trades.parquet")
+    assert trades.height
+    trades.with_columns(net_usd=pl.lit(5000.0)).write_parquet(folder / "trades.parquet")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["results"]["trades.parquet"] = hashlib.sha256((folder / "trades.parquet").read_bytes()).hexdigest()
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    assert pse("--home", home, "audit", "log", folder.name).code == 0
+    code, told = prove(pse, home)
+    assert (code, told["result"]) == (1, "DIFFERENT")
+    assert told["why"][0].startswith("trades.parquet is not what running it again makes: trades.parquet.net_usd[0]")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +12,13 @@ from pse.commands.wiring import Answer, Context
 from pse.domain.errors import NoBars, RequestError
 from pse.domain.manifest import Manifest, environment, environment_changes
 from pse.store.audits import audit_run
-from pse.store.differences import TOLERANCE, Difference, first_difference, same_bytes
+from pse.store.differences import TOLERANCE, Difference, differing_results, first_difference, same_bytes
 from pse.store.runs import MANIFEST, Run, load_run, read_manifest, scratch
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+EVERY_BYTE = "every byte of the journal, every value of trades, equity and figures"
 Replay = Callable[[Context, Manifest, Path], Path]
 
 
@@ -57,13 +58,17 @@ def _replayed(context: Context, run: Run, replay: Replay) -> Proof:
         except NoBars as error:
             return Proof("DIFFERENT", "nothing", (f"the bars of this run are no longer stored: {error}",))
         beside = journal.parent / MANIFEST
-        return _compared(run, journal, read_manifest(beside) if beside.is_file() else None)
+        proof = _compared(run, journal, read_manifest(beside) if beside.is_file() else None)
+        if proof.result != "EQUAL":
+            return proof
+        wrong = differing_results(run.folder, journal.parent, 0.0 if proof.compared == EVERY_BYTE else TOLERANCE)
+        return replace(proof, result="DIFFERENT", why=(*wrong, *proof.why)) if wrong else proof
 
 
 def _compared(run: Run, journal: Path, again: Manifest | None) -> Proof:
     elsewhere = environment_changes(run.manifest, environment())
     if same_bytes(run.journal_path, journal):
-        return Proof("EQUAL", "every byte", elsewhere)
+        return Proof("EQUAL", EVERY_BYTE, elsewhere)
     reasons = (*_input_changes(run.manifest, again), *elsewhere)
     moved_inputs = again is not None and again.fingerprint != run.manifest.fingerprint
     if elsewhere and not moved_inputs:

@@ -35,7 +35,7 @@ from pse.store.files import write_atomic, write_json
 from pse.store.journal import Journal
 from pse.store.ledger import Trial, append_trial
 from pse.store.load import Loaded, load_bars, stored_span
-from pse.store.runs import METRICS, Run, finish_run, new_run
+from pse.store.runs import EQUITY, METRICS, TRADES, Run, finish_run, new_run
 from pse.store.sessions import load_sessions
 from pse.store.snapshots import Snapshot, take_snapshot
 from pse.store.snapshots import load as load_snapshot
@@ -193,7 +193,7 @@ def whole_run(context: Context, inputs: Inputs, command: str, feed_name: str, ma
         with without_collector():
             outcome = drive(make_feed(Mode(end_ns=inputs.end_ns)), inputs.plan, journal, sync=feed_name == "replay")
         engine_done = stopwatch_ns()
-        metrics = write_results(run, inputs, outcome)
+        metrics = write_results(run.folder, inputs, outcome)
         run = finish_run(run, journal, iso(context.clock.now_ns()))
     write_atomic(run.folder / "timing.jsonl", (json.dumps({"engine_ns": engine_done - started, "whole_ns": stopwatch_ns() - started}) + "\n").encode())
     counted = note_trial(context, run, inputs, outcome, metrics)
@@ -206,8 +206,8 @@ def whole_run(context: Context, inputs: Inputs, command: str, feed_name: str, ma
     return Answer(data, lambda console: _show(console, context.home.root, run, page))
 
 
-def write_results(run: Run, inputs: Inputs, outcome: Outcome) -> dict[str, Any]:
-    """trades.parquet, equity.parquet and metrics.json of a run; gives the metrics."""
+def write_results(folder: Path, inputs: Inputs, outcome: Outcome) -> dict[str, Any]:
+    """trades.parquet, equity.parquet and metrics.json of a run into its folder; gives the metrics."""
     import polars as pl
 
     from pse.research.market import daily_closes
@@ -221,9 +221,9 @@ def write_results(run: Run, inputs: Inputs, outcome: Outcome) -> dict[str, Any]:
     closes = pl.concat([daily_closes(one.between(inputs.start_ns, inputs.end_ns)) for one in inputs.bars])
     metrics = compute_metrics(trades, equity, spec, dict(outcome.refusals), closes)
     metrics |= {"passed_over": dict(sorted(outcome.passed_over.items())), "gates_not_evaluated": sorted(outcome.silent)}
-    _parquet(run.folder / "trades.parquet", trades)
-    _parquet(run.folder / "equity.parquet", equity)
-    write_json(run.folder / METRICS, metrics)
+    _parquet(folder / TRADES, trades)
+    _parquet(folder / EQUITY, equity)
+    write_json(folder / METRICS, metrics)
     return metrics
 
 
@@ -273,14 +273,15 @@ def _show(console: Console, home: Path, run: Run, page: str | None) -> None:
 
 
 def again(context: Context, manifest: Manifest, folder: Path, make_feed: Callable[[Inputs, Mode], Iterable[Prepared]]) -> Path:
-    """The journal of a run like the manifest's, written into `folder` with a manifest of its own beside it."""
+    """The journal of a run like the manifest's, written into `folder` with manifest, tables and figures of its own beside it."""
     settings = Settings.from_tree(manifest.settings)
     inputs = gather(context, settings, manifest.symbols, manifest.start_ns, manifest.end_ns, load_snapshot(context.home, manifest.snapshot))
     fresh = manifest_of(context, inputs, manifest.command, manifest.feed or "")
     write_json(folder / "manifest.json", fresh.model_dump(mode="json"))
     path = folder / "journal.jsonl"
     with Journal(path, inputs.fingerprint, lock=folder / "journal.lock") as journal, without_collector():
-        drive(make_feed(inputs, Mode(end_ns=inputs.end_ns)), inputs.plan, journal)
+        outcome = drive(make_feed(inputs, Mode(end_ns=inputs.end_ns)), inputs.plan, journal)
+    write_results(folder, inputs, outcome)
     return path
 
 

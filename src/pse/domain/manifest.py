@@ -63,6 +63,7 @@ class Manifest(Frozen):
     records: int | None = Field(None, description="lines of the finished journal")
     head: str | None = Field(None, description="hash of the finished journal's last line")
     merkle_root: str | None = None
+    results: dict[str, str] = Field(default_factory=dict, description="sha256 of the tables and figures that were made from the run")
     prompts: dict[str, str] = Field(default_factory=dict, description="prompt name to hash of its file")
     models: dict[str, str] = Field(default_factory=dict)
     notes: tuple[str, ...] = ()

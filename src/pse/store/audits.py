@@ -10,7 +10,7 @@ from pse.domain.records import ZERO_HASH
 from pse.store.journal import Verification, verify
 from pse.store.layout import Home
 from pse.store.ledger import TRIALS, trials_path
-from pse.store.runs import JOURNAL, MANIFEST, Run, checkpoint_of, load_run, read_manifest, stale_projections
+from pse.store.runs import JOURNAL, MANIFEST, Run, checkpoint_of, load_run, read_manifest, result_hashes, stale_projections
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def audit_file(home: Home, path: Path) -> Audit:
 
 
 def audit_run(run: Run) -> Audit:
-    """Chain, foundation, length, head, checkpoint and projections of a run."""
+    """Chain, foundation, length, head, checkpoint and projections of a run, and the bytes of its tables and figures."""
     manifest, path = run.manifest, run.journal_path
     if not path.is_file():
         return Audit(path, run.run_id, 0, "", "", (Finding(str(path), None, "the journal is missing"),))
@@ -69,6 +69,9 @@ def audit_run(run: Run) -> Audit:
         if manifest.merkle_root not in (None, found.root):
             others.append(Finding(str(run.folder / MANIFEST), None, "its merkle_root is not that of the journal"))
         others += [Finding(str(stale), None, "it does not say what the journal says, from which it was made") for stale in stale_projections(run)]
+        now = result_hashes(run.folder)
+        others += [Finding(str(run.folder / name), None, "it is missing" if name not in now else "its bytes are not those that the run wrote")
+                   for name, then in sorted(manifest.results.items()) if now.get(name) != then]
     return _audit(path, run.run_id, found, tuple(others))
 
 

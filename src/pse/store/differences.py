@@ -11,6 +11,8 @@ from typing import Any
 
 from pse.domain.records import Record
 from pse.store.journal import raw_lines, read
+from pse.store.run_tables import read_object, read_table
+from pse.store.runs import RESULTS
 
 TOLERANCE = 1e-9                                 # relative, and absolute below one: what another processor or library may change
 
@@ -45,6 +47,27 @@ def first_difference(stored: Path, again: Path, tolerance: float = 0.0) -> Diffe
         if found is not None:
             return Difference(left.seq, left.kind, left.ts, *found)
     return None
+
+
+def differing_results(stored: Path, again: Path, tolerance: float = 0.0) -> tuple[str, ...]:
+    """What of the tables and figures in two run folders does not say the same, one phrase a file; compares values where bytes differ."""
+    found = []
+    for name in RESULTS:
+        if not (again / name).is_file() or same_bytes(stored / name, again / name):
+            continue
+        read = _read_figures if name.endswith(".json") else _read_columns
+        first = next(_values(name, read(stored / name), read(again / name), tolerance), None)
+        if first is not None:
+            found.append(f"{name} is not what running it again makes: {first[0]} stored {first[1]!r}, again {first[2]!r}")
+    return tuple(found)
+
+
+def _read_figures(path: Path) -> Any:
+    return read_object(path)
+
+
+def _read_columns(path: Path) -> Any:
+    return read_table(path).to_dict(as_series=False)
 
 
 def _shown(record: Record | None) -> Any:

@@ -7,6 +7,7 @@ was interrupted.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ MANIFEST, JOURNAL, METRICS = "manifest.json", "journal.jsonl", "metrics.json"
 RECOMMENDATIONS, FINAL_DECISIONS = "recommendations.json", "final_decisions.jsonl"
 CHECKPOINTS = "checkpoints.txt"
 LATEST, MOST_NAMED = "latest", 12
+TRADES, EQUITY = "trades.parquet", "equity.parquet"
+RESULTS = (TRADES, EQUITY, METRICS)
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,11 @@ def save(run: Run) -> Run:
     return run
 
 
+def result_hashes(folder: Path) -> dict[str, str]:
+    """sha256 of each table and figure file that lies in a run's folder."""
+    return {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in RESULTS if (folder / name).is_file()}
+
+
 def finish_run(run: Run, journal: Journal, finished: str, **changes: object) -> Run:
     """Close the journal, project it, note its checkpoint, and mark the run finished with the journal's length, head and root.
 
@@ -93,7 +101,7 @@ def finish_run(run: Run, journal: Journal, finished: str, **changes: object) -> 
     project(run)
     with locked(lock_path(run.home, "checkpoints"), "the list of checkpoints", wait_seconds=30):
         _append_line(run.home.ledger / CHECKPOINTS, f"{run.run_id} {journal.records} {root}\n")
-    ended = {**changes, "status": "finished", "finished": finished, "records": journal.records, "head": journal.head, "merkle_root": root}
+    ended = {**changes, "status": "finished", "results": result_hashes(run.folder), "finished": finished, "records": journal.records, "head": journal.head, "merkle_root": root}
     return save(Run(run.home, run.folder, Manifest.model_validate({**run.manifest.model_dump(), **ended})))
 
 
