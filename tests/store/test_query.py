@@ -99,3 +99,33 @@ def test_a_damaged_file_is_named_instead_of_answered(home: Home):
     path.write_bytes(path.read_bytes()[:200])
     with pytest.raises(DamagedTable, match=path.name):
         Session(home).ask("SELECT sum(close) FROM bars")
+
+
+def test_moments_of_every_kind_are_read_in_utc(home: Home):
+    """1 710 255 600 s after 1970 is 2024-03-12 15:00:00 UTC (`date -u -d @1710255600`)."""
+    session = Session(home)
+    query = ("SELECT to_timestamp(ts_open / 1e9), make_timestamp_ns(ts_open + 5), [time], {'at': time}, sum(ts_open) OVER (), 0.5, time::DATE FROM bars "
+             "WHERE symbol = 'ES' ORDER BY ts_open LIMIT 1")
+    zoned, fine, listed, packed, total, half, day = session.ask(query).rows[0]
+    assert (zoned, fine) == ("2024-03-12T15:00:00Z", "2024-03-12T15:00:00.000000005Z")
+    assert listed[0].startswith("2024-03-12 15:00:00") and packed["at"] == listed[0]
+    assert total == sum(ns("2024-03-12T15:00") + minute * 60_000_000_000 for minute in range(50)) and half == 0.5 and str(day) == "2024-03-12"
+    assert str(session.ask("SELECT now()").rows[0][0]).endswith("Z") and session.ask("SELECT NULL::TIMESTAMPTZ").rows == [(None,)]
+
+
+def test_each_table_has_its_moments_as_times(home: Home):
+    session = Session(home)
+    assert session.ask("SELECT min(time), max(time) FROM bars WHERE symbol = 'ES'").rows == [("2024-03-12T15:00:00Z", "2024-03-12T15:49:00Z")]
+    assert session.ask("SELECT count(*) FROM bars WHERE symbol = 'ES' AND time >= '2024-03-12 15:40'").rows == [(10,)]
+    assert session.ask("SELECT time_entry, time_exit FROM trades").rows == session.ask("SELECT time FROM decisions").rows == []
+
+
+@pytest.mark.parametrize("query", ["SELECT 'x'::INT", "SELECT error('no')", "SELECT 'infinity'::TIMESTAMP", "SELECT * FROM bars WHERE time > 'x'",
+                                   "SELECT 9223372036854775807 + ts_open FROM bars"])
+def test_a_query_that_fails_while_it_runs_is_one_paragraph(home: Home, query: str):
+    try:
+        Session(home).ask(query)
+    except BadInput as error:
+        assert "\n" not in str(error) and "Traceback" not in str(error) and "Tables:" in str(error)
+    else:
+        assert "infinity" in query

@@ -1,7 +1,8 @@
 """Read-only SQL over what is stored: `bars` (pinned to a version), `runs`, `trades`, `decisions`.
 
-DuckDB runs in memory over registered Arrow data.  Before the first statement of a user is read, access to anything outside is switched off and the
-configuration locked; one statement at a time, and only those that read.
+DuckDB runs in memory over views of Arrow data, in which every moment also stands as a time that can be read.  Before the first statement of a user is
+read, access to anything outside is switched off and the configuration locked; one statement at a time, and only those that read.  Answers come through
+Arrow, so no time zone library is needed.
 """
 
 from __future__ import annotations
@@ -24,8 +25,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.dataset as ds
 
-LOCKED = ("SET python_enable_replacements=false", "SET autoinstall_known_extensions=false", "SET autoload_known_extensions=false",
-          "SET enable_external_access=false", "SET lock_configuration=true")
+TIMES = {"bars": {"time": "ts_open"}, "trades": {"time_entry": "ts_entry", "time_exit": "ts_exit"}, "decisions": {"time": "ts"}}   # added to the tables
+LOCKED = ("SET TimeZone='UTC'", "SET python_enable_replacements=false", "SET autoinstall_known_extensions=false",
+          "SET autoload_known_extensions=false", "SET enable_external_access=false", "SET lock_configuration=true")
+BROKEN_OFF = ("stream registered", "reading the Arrow source")     # what DuckDB says when the rows of a table end in an error
+BATCH = 1 << 14                                  # rows taken from DuckDB at a time
 READING = ("SELECT", "EXPLAIN")
 TRADE_FLOATS = ("quantity", "entry_price", "exit_price", "stop_initial", "target", "target2", "risk_points", "risk_usd", "gross_usd", "fees_usd",
                 "slippage_usd", "net_usd", "r_net", "mae_r", "mfe_r", "quality")
@@ -51,20 +55,26 @@ class Session:
         self._home, self._version = home, version
         self._connection = duckdb.connect(":memory:")
         for name, data in tables(home, version).items():
-            self._connection.register(name, data)
+            times = "".join(f"make_timestamp_ns({source}) AS {time}, " for time, source in TIMES.get(name, {}).items())
+            self._connection.from_arrow(data).project(f"{times}*").create_view(name)
         for statement in LOCKED:
             self._connection.execute(statement)
 
     def ask(self, query: str, cap: int | None = None) -> Result:
-        """Run one reading statement.  Raises `BadInput` for SQL that cannot be read, is more than one statement, or would change something."""
+        """Run one reading statement; moments in the answer are ISO texts in UTC.
+
+        Raises `BadInput` for SQL that cannot be read or run, is more than one statement, or would change something.
+        """
         import duckdb
+        import pyarrow as pa
 
         statement = self._one_statement(query)
         try:
-            cursor = self._connection.execute(statement)
-            columns = tuple(column[0] for column in cursor.description or ())
-            rows = cursor.fetchall() if cap is None else cursor.fetchmany(cap + 1)
-        except (duckdb.Error, OSError) as error:
+            relation = self._connection.sql(statement.query)
+            if relation is None:
+                raise BadInput("the statement has no answer; write a SELECT")
+            columns, rows = tuple(relation.columns), _rows(relation.to_arrow_reader(BATCH), cap)
+        except (duckdb.Error, pa.ArrowException, OSError, RuntimeError, ValueError, OverflowError) as error:
             raise self._explained(error) from error
         return Result(columns, rows if cap is None else rows[:cap], cap is not None and len(rows) > cap)
 
@@ -83,8 +93,52 @@ class Session:
 
     def _explained(self, error: Exception) -> DamagedTable | BadInput:
         """A stream that broke off is a damaged file; all else is a matter of the query."""
-        found = damaged_paths(self._home, self._version) if isinstance(error, OSError) or "stream registered" in str(error) else []
+        found = damaged_paths(self._home, self._version) if isinstance(error, OSError) or any(word in str(error) for word in BROKEN_OFF) else []
         return DamagedTable(found[0]) if found else BadInput(f"the query failed: {one_line(error)}. {_known()}")
+
+
+def _rows(reader: pa.RecordBatchReader, cap: int | None) -> list[tuple[Any, ...]]:
+    """Rows of an answer as plain values; with a `cap` it stops as soon as one more was seen."""
+    rows: list[tuple[Any, ...]] = []
+    for batch in reader:
+        part = batch if cap is None else batch.slice(0, cap + 1 - len(rows))
+        rows += zip(*(_values(column) for column in part.columns), strict=True)
+        if cap is not None and len(rows) > cap:
+            break
+    return rows
+
+
+def _values(column: pa.Array) -> list[Any]:
+    """A column as Python values: moments as `2024-03-12T15:00:00Z`, whole decimals (sums of integers) as int, others as float."""
+    import pyarrow as pa
+
+    found = column.cast(_readable(column.type)).to_pylist()
+    if pa.types.is_timestamp(column.type):
+        return [None if value is None else _moment(value) for value in found]
+    if pa.types.is_decimal(column.type):
+        kind = float if column.type.scale else int
+        return [None if value is None else kind(value) for value in found]
+    return found
+
+
+def _readable(kind: pa.DataType) -> pa.DataType:
+    """The type with text for every moment in it; Arrow has no Python value for nanoseconds without further libraries."""
+    import pyarrow as pa
+
+    if pa.types.is_timestamp(kind):
+        return pa.string()
+    if pa.types.is_list(kind):
+        return pa.list_(_readable(kind.value_type))
+    if pa.types.is_struct(kind):
+        return pa.struct([pa.field(field.name, _readable(field.type)) for field in kind])
+    return kind
+
+
+def _moment(text: str) -> str:
+    """Arrow's text of a moment in UTC as ISO 8601 with Z, without a fraction of zeros."""
+    whole, _, fraction = text.removesuffix("Z").replace(" ", "T").partition(".")
+    fraction = fraction.rstrip("0")
+    return f"{whole}.{fraction}Z" if fraction else f"{whole}Z"
 
 
 def tables(home: Home, version: int | None = None) -> dict[str, Any]:
