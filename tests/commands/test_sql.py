@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -33,10 +34,51 @@ def test_nan_is_null_in_json(pse: Callable, frame: pl.DataFrame):
     assert pse("sql", "SELECT 'nan'::DOUBLE AS x, vwap FROM bars LIMIT 1", "--json").json["rows"] == [[None, None]]
 
 
-def test_a_long_answer_is_cut_for_people_and_whole_in_json(pse: Callable, frame: pl.DataFrame):
-    human = pse("sql", "SELECT ts_open FROM bars").out
-    assert "the first 200 rows" in human and len(human.splitlines()) < 210
+def on_a_terminal(home: Path, query: str, width: int = 80) -> list[str]:
+    from rich.console import Console
+
+    from pse.commands.sql import SHOWN_ROWS, show
+    from pse.store.query import Session
+
+    console = Console(file=io.StringIO(), force_terminal=True, no_color=True, width=width)
+    show(console, Session(Home(home)).ask(query, cap=SHOWN_ROWS))
+    return re.sub(r"\x1b\[[0-9;]*m", "", console.file.getvalue()).splitlines()  # type: ignore[attr-defined]
+
+
+def test_a_long_answer_is_cut_on_a_terminal_and_whole_elsewhere(pse: Callable, tmp_path: Path, frame: pl.DataFrame):
+    seen = on_a_terminal(tmp_path, "SELECT ts_open FROM bars")
+    assert len(seen) < 210 and "the first 200 rows" in " ".join(seen)
+    assert len(pse("sql", "SELECT ts_open FROM bars").out.splitlines()) == 301
     assert pse("sql", "SELECT ts_open FROM bars", "--json").json["row_count"] == 300
+
+
+def test_an_answer_that_is_too_wide_for_the_terminal_has_one_field_a_line(tmp_path: Path, frame: pl.DataFrame):
+    seen = on_a_terminal(tmp_path, "FROM bars ORDER BY ts_open LIMIT 25")
+    assert max(map(len, seen)) <= 80 and seen[0].strip() == "row 1" and seen[1].split() == ["time", "2024-03-12T15:00:00Z"]
+    assert sum(line.startswith("row ") for line in seen) == 20 and "the first 20 rows" in " ".join(seen)
+    assert any(line.split() == ["close", f"{frame['close'][0]:.10g}"] for line in seen)
+    assert "row 1" not in on_a_terminal(tmp_path, "SELECT symbol, time, close FROM bars LIMIT 3")
+
+
+def test_into_a_pipe_goes_tab_separated_text_with_a_header(pse: Callable, frame: pl.DataFrame):
+    found = pse("sql", "SELECT time, close, NULL AS nothing, 'a' || chr(9) || 'b' || chr(10) AS odd, " + ", ".join(f"'{'x' * 30}' AS c{i}" for i in range(9)) +
+                " FROM bars ORDER BY time LIMIT 2").out.split("\n")
+    assert len(found) == 4 and found[3] == "" and found[0].split("\t")[:4] == ["time", "close", "nothing", "odd"]
+    assert found[1].split("\t")[:4] == ["2024-03-12T15:00:00Z", str(frame["close"][0]), "", "a\\tb\\n"] and len(found[1].split("\t")) == 13
+
+
+@pytest.mark.parametrize("word", ["exit", "quit", "\\q", ".quit", ".exit", "EXIT;", "quit ;"])
+def test_words_that_leave_the_prompt_need_no_semicolon(pse: Callable, frame: pl.DataFrame, monkeypatch: pytest.MonkeyPatch, word: str):
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"SELECT 41 + 1;\n\n{word}\nSELECT 99;\n"))
+    ran = pse("sql")
+    assert ran.code == 0 and "42" in ran.out and "99" not in ran.out and ran.err == ""
+
+
+def test_help_and_tables_need_no_semicolon(pse: Callable, frame: pl.DataFrame, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO("help\n.help\n.tables\nSELECT 41 + 1;\n"))
+    ran = pse("sql")
+    assert ran.code == 0 and ran.err.replace("\n", " ").count("DESCRIBE bars") == 2
+    assert ran.out.split() == ["name", "bars", "decisions", "runs", "trades", "(41", "+", "1)", "42"]
 
 
 def test_a_snapshot_pins_the_bars(pse: Callable, tmp_path: Path, frame: pl.DataFrame):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pse.commands.wiring import Answer, Context, json_text
@@ -14,8 +14,11 @@ from pse.store.query import Result, Session
 if TYPE_CHECKING:
     from rich.console import Console
 
-SHOWN_ROWS = 200
-HELLO = "Tables: bars runs trades decisions. One SELECT a time, ended by ';'. Moments are ns UTC: make_timestamp_ns(ts_open) shows them. .quit leaves."
+SHOWN_ROWS = 200                                 # of an answer on a terminal, and
+SHOWN_RECORDS = 20                               # of one that is too wide for a table; into a file or pipe and as JSON go all
+LEAVE = ("exit", "quit", "\\q", ".quit", ".exit", ".q")
+HELLO = ("Tables: bars runs trades decisions; .tables names them, DESCRIBE bars lists columns. One SELECT a time, ended by ';'. Moments are UTC: ts_* in ns, "
+         "time* to read. help says this again, exit leaves.")
 
 
 def run(context: Context, *, query: str | None = None, snapshot: str | None = None) -> Answer:
@@ -24,8 +27,12 @@ def run(context: Context, *, query: str | None = None, snapshot: str | None = No
     session = Session(context.home, version)
     if query is None:
         return _converse(context, session)
-    result = session.ask(query, cap=None if context.json else SHOWN_ROWS)
+    result = session.ask(query, cap=_cap(context))
     return Answer(_data(result), lambda console: show(console, result))
+
+
+def _cap(context: Context) -> int | None:
+    return SHOWN_ROWS if context.console.is_terminal and not context.json else None
 
 
 def _data(result: Result) -> dict[str, Any]:
@@ -39,8 +46,11 @@ def _converse(context: Context, session: Session) -> Answer:
     if sys.stdin.isatty():
         context.note(HELLO)
     for statement in _statements(sys.stdin.isatty()):
+        if statement == "help":
+            context.err.print(HELLO, markup=False, highlight=False)
+            continue
         try:
-            result = session.ask(statement, cap=None if context.json else SHOWN_ROWS)
+            result = session.ask(statement, cap=_cap(context))
         except PseError as error:
             failed = True
             context.err.print(str(error), markup=False, highlight=False)
@@ -53,13 +63,18 @@ def _converse(context: Context, session: Session) -> Answer:
 
 
 def _statements(prompting: bool) -> Iterator[str]:
-    """Texts up to a line that ends in ';' (or the end of the input); `.quit` ends them."""
+    """Texts up to a line that ends in ';' (or the end of the input), and `help`; a word of LEAVE ends them.  Such words stand alone and need no ';'."""
     lines: list[str] = []
     while True:
         line = _line(prompting, "pse> " if not lines else "...> ")
-        if line is None or line.strip() in (".quit", ".exit"):
+        word = "" if line is None else line.strip().rstrip(";").rstrip().lower()
+        if line is None or (word in LEAVE and (not lines or not word.isalpha())):
             break
-        lines.append(line)
+        if not lines and word in ("help", ".help", ".tables"):
+            yield "SHOW TABLES" if word == ".tables" else "help"
+            continue
+        if lines or line.strip():
+            lines.append(line)
         if line.rstrip().endswith(";"):
             yield "\n".join(lines)
             lines = []
@@ -75,19 +90,63 @@ def _line(prompting: bool, prompt: str) -> str | None:
 
 
 def show(console: Console, result: Result) -> None:
-    """A plain table; a note when rows were left out."""
+    """On a terminal a table, or one field a line where a table is too wide, and a note when rows were left out; else tab-separated text with a header."""
+    if not console.is_terminal:
+        console.file.writelines("\t".join(map(_field, row)) + "\n" for row in (result.columns, *result.rows))
+        return
+    cells = [[_cell(value) for value in row] for row in result.rows]
+    if _width(result.columns, cells) <= console.width:
+        _table(console, result, cells)
+        shown = len(cells)
+    else:
+        shown = min(len(cells), SHOWN_RECORDS)
+        _records(console, result.columns, cells[:shown])
+    if result.more or shown < len(cells):
+        console.print(f"the first {shown} rows; add LIMIT and OFFSET, name fewer columns, or send the answer to a file or --json for all of them",
+                      highlight=False)
+
+
+def _width(columns: Sequence[str], cells: list[list[str]]) -> int:
+    """Characters that a table takes across."""
+    from rich.cells import cell_len
+
+    return sum(2 + max(cell_len(line) for text in (name, *(row[i] for row in cells)) for line in text.split("\n")) for i, name in enumerate(columns)) - 2
+
+
+def _table(console: Console, result: Result, cells: list[list[str]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False)
-    for name in result.columns:
-        numeric = any(isinstance(row[result.columns.index(name)], int | float) for row in result.rows[:20])
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for i, name in enumerate(result.columns):
+        numeric = any(isinstance(row[i], int | float) for row in result.rows[:20])
         table.add_column(Text(name), justify="right" if numeric else "left", overflow="fold")
-    for row in result.rows:
-        table.add_row(*(Text(_cell(value)) for value in row))
+    for row in cells:
+        table.add_row(*map(Text, row))
     console.print(table)
-    if result.more:
-        console.print(f"the first {len(result.rows)} rows; add LIMIT and OFFSET, or --json for all of them", highlight=False)
+
+
+def _records(console: Console, columns: Sequence[str], cells: list[list[str]]) -> None:
+    """One field a line, a numbered heading for each row."""
+    from rich.table import Table
+    from rich.text import Text
+
+    for number, row in enumerate(cells, 1):
+        console.print(Text(f"row {number}", style="bold"))
+        table = Table.grid(padding=(0, 2))
+        table.add_column(no_wrap=False, overflow="fold", max_width=max(20, console.width // 2))
+        table.add_column(overflow="fold")
+        for name, value in zip(columns, row, strict=True):
+            table.add_row(Text("  " + name), Text(value))
+        console.print(table)
+
+
+def _field(value: Any) -> str:
+    """A value between tabs: unknown is empty, floats in full, no tab or line end of its own."""
+    if value is None or (isinstance(value, float) and value != value):
+        return ""
+    text = json_text(value) if isinstance(value, list | dict) else str(value)
+    return text.replace("\\", "\\\\").replace("\t", "\\t").replace("\r", "\\r").replace("\n", "\\n") if any(mark in text for mark in "\t\r\n") else text
 
 
 def _cell(value: Any) -> str:
