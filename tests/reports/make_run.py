@@ -231,7 +231,23 @@ def _journal(trades: pl.DataFrame, text: str) -> tuple[str, str]:
         line = {"seq": seq, "ts": row["ts_setup"], "kind": "SETUP", "body": body, "prev": prev}
         prev = hashlib.sha256(json.dumps(line, sort_keys=True).encode()).hexdigest()
         lines.append(json.dumps({**line, "hash": prev}, sort_keys=True, separators=(",", ":")))
+    for record in _refused(text):
+        line = {"seq": len(lines), **record, "prev": prev}
+        prev = hashlib.sha256(json.dumps(line, sort_keys=True).encode()).hexdigest()
+        lines.append(json.dumps({**line, "hash": prev}, sort_keys=True, separators=(",", ":")))
     return "".join(line + "\n" for line in lines), prev
+
+
+def _refused(text: str) -> list[dict[str, Any]]:
+    """SETUP and GATES records of the setups that the figures say were refused, the k-th of a gate measured 1 + k/100 of 1.5 allowed."""
+    records: list[dict[str, Any]] = []
+    counts = dict(zip(REASONS["gate"], REASONS["count"], strict=True)) | ({text: 1} if text else {})
+    for i, (gate, k) in enumerate((gate, k) for gate, count in counts.items() for k in range(count)):
+        setup, ts = f"r{i:05d}", FIRST_DAY * DAY_NS + i * MINUTE_NS
+        passed, no = ["data", True, 0.0, 660.0, "OK"], [gate, False, 1.0 + k / 100.0, 1.5, text or gate.upper()]
+        records.append({"ts": ts, "kind": "SETUP", "body": {"setup_id": setup, "tactic": text or "mss_fvg_retest", "direction": "LONG"}})
+        records.append({"ts": ts, "kind": "GATES", "body": {"setup_id": setup, "symbol": text or "ES", "stage": "before", "gates": [passed, no]}})
+    return records
 
 
 def _manifest(

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import polars as pl
+
+from pse.reports.refused import by_gate, counted_words, figure
 from pse.reports.view import RunView, number
 from pse.reports.words import MISSING, counted, in_r, interval, money, plain, share, silent_gates, whole
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+MOST_REFUSED = 300
 GRADES = ("A+", "A", "B", "C")
 Writer = Callable[[Any], str]
 SHARES = {
@@ -58,6 +62,9 @@ def page_parts(view: RunView) -> dict[str, Any]:
         "by": groups(m),
         "refusals": m.get("refusals") or {},
         "refused_words": _refused_words(view),
+        "refused_gates": [found.words for found in sorted(by_gate(view.refused).values(), key=lambda found: (-found.count, found.gate))],
+        "refused_rows": refused_rows(view),
+        "refused_count": counted_words(view.refused.height, MOST_REFUSED),
         "costs": costs(m, view.currency),
         "figures": figures(m),
         "method": outline(m.get("method") or {}),
@@ -182,6 +189,15 @@ def _refused_words(view: RunView) -> str:
     total = sum((view.metrics.get("refusals") or {}).values())
     silent = f" Not evaluated: {silent_gates(view.not_evaluated)}." if view.not_evaluated else ""
     return f"{counted(total, 'refusal')} by the first gate that said no.{silent}"
+
+
+def refused_rows(view: RunView) -> list[tuple[str, ...]]:
+    """Time UTC, symbol, tactic, direction, gate, measured, allowed and code of the first `MOST_REFUSED` refused setups."""
+    rows = view.refused.head(MOST_REFUSED).with_columns(pl.col("ts").cast(pl.Datetime("ns")).dt.strftime("%Y-%m-%d %H:%M"))
+    return [
+        (ts, symbol, tactic or MISSING, direction or MISSING, gate, figure(measured), figure(allowed), code)
+        for ts, symbol, tactic, direction, gate, measured, allowed, code in rows.iter_rows()
+    ]
 
 
 def months(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

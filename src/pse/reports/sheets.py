@@ -12,7 +12,7 @@ MOMENTS = {"ts_setup": "setup_utc", "ts_entry": "entry_utc", "ts_exit": "exit_ut
 
 
 def sheets(view: RunView) -> dict[str, bytes]:
-    """CSV files by name: trades, equity, figures, months, refusals and one of every group; UTF-8, moments ISO 8601
+    """CSV files by name: trades, equity, figures, months, refused setups and one of every group; UTF-8, moments ISO 8601
     UTC, null empty."""
     m = view.metrics
     frames = {
@@ -20,11 +20,7 @@ def sheets(view: RunView) -> dict[str, bytes]:
         "equity": _moments(view.equity),
         "metrics": _figures(view),
         "monthly": _months(m.get("monthly") or []),
-        "refusals": pl.DataFrame(
-            [(str(k), int(v)) for k, v in (m.get("refusals") or {}).items()],
-            schema={"gate": pl.String, "count": pl.Int64},
-            orient="row",
-        ),
+        "refusals": _moments(view.refused),
         "groups": _groups(view),
     }
     return {f"{name}.csv": safe(frame).write_csv().encode("utf-8") for name, frame in frames.items()}

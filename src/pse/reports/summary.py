@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from pse.reports.doubts import doubts
+from pse.reports.refused import Refused, by_gate
 from pse.reports.sections import headline
 from pse.reports.view import RunView
 from pse.reports.words import silent_gates
@@ -63,7 +64,8 @@ def _refusals(console: Console, view: RunView) -> None:
 
     counts = sorted((view.metrics.get("refusals") or {}).items(), key=lambda item: (-item[1], item[0]))
     if counts:
-        shown = ", ".join(f"{gate} {count:,}" for gate, count in counts[:MOST_GATES])
+        told = by_gate(view.refused)
+        shown = ", ".join(_told(gate, count, told) for gate, count in counts[:MOST_GATES])
         rest = sum(count for _, count in counts[MOST_GATES:])
         console.print(
             Text("Refused by gate: ", style="dim").append(
@@ -72,6 +74,12 @@ def _refusals(console: Console, view: RunView) -> None:
         )
     if view.not_evaluated:
         console.print(Text(f"Not evaluated: {silent_gates(view.not_evaluated)}", style="dim"))
+
+
+def _told(gate: str, count: int, told: Mapping[str, Refused]) -> str:
+    """A gate's count, with what was measured where the journal says the same count."""
+    found = told.get(gate)
+    return found.words if found is not None and found.count == count else f"{gate} {count:,}"
 
 
 def _doubts(console: Console, view: RunView) -> None:

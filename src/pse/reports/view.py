@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from pse.store.run_tables import journal_lines, read_evidence, read_object, read_table
+
+MOST_BREAKERS = 100_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +59,13 @@ class RunView:
         account = (self.manifest.get("settings") or {}).get("account")
         return str(account.get("currency", "USD")) if isinstance(account, dict) else "USD"
 
+    @cached_property
+    def refused(self) -> pl.DataFrame:
+        """Refused setups in order of time, with the columns of `refused.SCHEMA`."""
+        from pse.reports.refused import refused_setups
+
+        return refused_setups(self.folder / "journal.jsonl")
+
     def evidence(self, setup_ids: set[str]) -> dict[str, dict[str, Any]]:
         """What the tactic measured, for the setups asked for."""
         return read_evidence(self.folder / "recommendations.json", setup_ids)
@@ -64,16 +74,16 @@ class RunView:
 def read_run(run_dir: Path) -> RunView:
     """The view of a finished run's folder; `DamagedTable` where a file is missing or unreadable."""
     metrics = read_object(run_dir / "metrics.json")
-    lines = journal_lines(run_dir / "journal.jsonl", ("BREAKER", "GATES"), limit=500)
-    given = metrics.get("gates_not_evaluated")
-    silent = {str(gate) for gate in given} if isinstance(given, list) else _silent_gates(lines["GATES"])
+    journal, given = run_dir / "journal.jsonl", metrics.get("gates_not_evaluated")
+    breakers = journal_lines(journal, ("BREAKER",), limit=MOST_BREAKERS)["BREAKER"]
+    silent = {str(gate) for gate in given} if isinstance(given, list) else _silent_gates(journal_lines(journal, ("GATES",), limit=500)["GATES"])
     return RunView(
         folder=run_dir,
         manifest=read_object(run_dir / "manifest.json"),
         metrics=metrics,
         trades=read_table(run_dir / "trades.parquet").sort("ts_entry", "trade_id"),
         equity=read_table(run_dir / "equity.parquet").sort("ts", maintain_order=True),
-        breakers=lines["BREAKER"],
+        breakers=breakers,
         not_evaluated=tuple(sorted(silent)),
     )
 

@@ -1,0 +1,92 @@
+"""Refused setups on the page, in the terminal and as CSV: what was measured against what was allowed."""
+
+import csv
+import io
+import json
+
+import pytest
+from rich.console import Console
+
+from pse.reports.html import render
+from pse.reports.refused import by_gate, refused_setups
+from pse.reports.sheets import sheets
+from pse.reports.summary import show_summary
+from pse.reports.view import read_run
+from tests.reports.make_run import REASONS, make_run
+
+
+def journal(path, records):
+    """A journal of (kind, body) records, without its chain."""
+    lines = [{"seq": i, "ts": 60_000_000_000 * i, "kind": kind, "body": body, "prev": "0" * 64, "hash": "1" * 64} for i, (kind, body) in enumerate(records)]
+    path.write_text("".join(json.dumps(line, sort_keys=True, separators=(",", ":")) + "\n" for line in lines))
+    return path
+
+
+def setup(name, direction="LONG"):
+    return "SETUP", {"setup_id": name, "tactic": "sweep_reversal", "direction": direction, "evidence": {"direction": "SHORT"}}
+
+
+def gates(name, *said, stage="before"):
+    return "GATES", {"setup_id": name, "symbol": "ES", "stage": stage, "gates": [list(gate) for gate in said]}
+
+
+OK = ("data", True, 0.0, 660.0, "OK")
+
+
+def test_the_last_round_decides_and_its_first_no_is_the_gate(tmp_path):
+    path = journal(tmp_path / "journal.jsonl", [
+        setup("a"), gates("a", OK, ("expected_value", False, -0.5, 0.07, "EV"), ("cooldown", False, 2.0, 15.0, "COOLDOWN")),
+        setup("b", "SHORT"), gates("b", OK), gates("b", ("sizing", False, 0.4, 1.0, "SIZE_ZERO"), stage="after"), gates("b", OK, stage="after"),
+        setup("c"), gates("c", OK), gates("c", ("bracket", False, None, 0.15, "SLIPPAGE"), stage="activation")])
+    assert refused_setups(path).rows() == [
+        (60_000_000_000, "ES", "sweep_reversal", "LONG", "expected_value", -0.5, 0.07, "EV"),
+        (480_000_000_000, "ES", "sweep_reversal", "LONG", "bracket", None, 0.15, "SLIPPAGE")]
+
+
+def test_a_gate_tells_the_median_of_its_commonest_code(tmp_path):
+    measured = (-4.8, -4.7, 0.01, -4.79, -9.0)
+    path = journal(tmp_path / "journal.jsonl", [
+        *(gates(f"e{i}", ("expected_value", False, value, 0.07, "EV")) for i, value in enumerate(measured)),
+        *(gates(f"s{i}", ("session", False, 200.0, 15.0, "BUSY")) for i in range(2)), gates("s9", ("session", False, 5.0, 15.0, "SESSION_END")),
+        gates("x", ("exposure", False, 6.5, 5.0, "EXPOSURE")), gates("l", ("cooldown", False, 3.0, 3.0, "LOSS_STREAK"))])
+    told = {gate: found.words for gate, found in by_gate(refused_setups(path)).items()}
+    assert told == {"expected_value": "expected_value 5 (median −4.79, needs 0.07)", "session": "session 3 (busy)",
+                    "exposure": "exposure 1 (median 6.50, at most 5.00)", "cooldown": "cooldown 1 (median 3.00, limit 3.00)"}
+
+
+def test_a_run_without_a_journal_has_no_refused_setups(tmp_path):
+    assert refused_setups(tmp_path / "journal.jsonl").height == 0
+
+
+@pytest.fixture(scope="module")
+def view(tmp_path_factory):
+    run, _ = make_run(tmp_path_factory.mktemp("run"), sessions=25, a_session=0.2)
+    return read_run(run)
+
+
+def test_the_terminal_says_count_median_and_bound(view):
+    out = io.StringIO()
+    show_summary(Console(file=out, width=200), view)
+    assert "rr 41 (median 1.20, needs 1.50), ev 27 (median 1.13, needs 1.50)" in out.getvalue()      # k-th: 1 + k/100
+
+
+def test_the_page_and_the_csv_hold_every_refused_setup(view):
+    page = render(view, None)
+    assert page.count("<td>mss_fvg_retest</td><td>LONG</td>") == sum(REASONS["count"]) and "92 setups, each with" in page
+    rows = list(csv.DictReader(io.StringIO(sheets(view)["refusals.csv"].decode())))
+    assert len(rows) == 92 and rows[0] == {"utc": "2013-12-04T00:00:00Z", "symbol": "ES", "tactic": "mss_fvg_retest", "direction": "LONG",
+                                           "gate": "rr", "measured": "1.0", "allowed": "1.5", "code": "RR"}
+
+
+def test_the_page_keeps_the_first_three_hundred_and_tells_the_count(tmp_path):
+    run, _ = make_run(tmp_path, sessions=2, a_session=0)
+    journal(run / "journal.jsonl", [gates(f"s{i}", ("rr", False, 1.0, 1.5, "RR")) for i in range(301)])
+    page = render(read_run(run), None)
+    assert page.count("<td>rr</td>") == 300 and "The first 300 of 301 refused setups" in page
+
+
+def test_words_of_others_in_a_refused_setup_are_text(tmp_path):
+    text = "<script>alert(1)</script>"
+    run, _ = make_run(tmp_path, sessions=5, a_session=0, text=text)
+    page = render(read_run(run), None)
+    assert text not in page and "&lt;script&gt;alert(1)&lt;/script&gt;</td>" in page
