@@ -15,7 +15,7 @@ from tests.store.made import minutes
 
 HEADER = "time,open,high,low,close,volume"
 KEYS = {"command", "ok", "warnings", "snapshot", "rows", "new_rows", "quarantined", "status", "symbol", "timeframe", "corrected", "duplicates", "unsorted",
-        "outside_session", "first", "last", "synthetic", "notes", "quarantine", "read", "version"}
+        "outside_session", "first", "last", "synthetic", "notes", "quarantine", "read", "version", "missing_sessions", "missing_minutes"}
 
 
 def lines(frame: pl.DataFrame) -> list[str]:
@@ -175,3 +175,21 @@ def test_a_file_whose_bars_lie_mostly_outside_the_sessions_is_warned_of(pse: Cal
     path = csv(tmp_path, lines(minutes("2024-03-12T03:00", 60, price=500.0)))
     found = pse("ingest", "--symbol", "SPY", "--provider", "csv", "--path", path, "--stamp", "open", "--json").json
     assert found["outside_session"] == 60 and "--tz" in found["warnings"][0]
+
+
+def test_missing_sessions_and_minutes_are_said(ingest: Callable, tmp_path: Path):
+    """Tuesday 15:00 to Friday 15:59 UTC without Wednesday's bars and with a hole of 30 minutes on Friday; Globex opens at 22:00 UTC and rests from 21:00."""
+    whole = minutes("2024-03-12T15:00", 3 * 1440 + 60).with_columns(at=pl.from_epoch("ts_open", time_unit="ns"))
+    rests = pl.col("at").dt.hour() == 21
+    wednesday = pl.col("at").is_between(pl.datetime(2024, 3, 12, 22), pl.datetime(2024, 3, 13, 21), closed="left")
+    hole = pl.col("at").is_between(pl.datetime(2024, 3, 15, 3), pl.datetime(2024, 3, 15, 3, 30), closed="left")
+    path = csv(tmp_path, lines(whole.filter(~rests & ~wednesday & ~hole)))
+    found, said = ingest(path, "--json").json, " ".join(ingest(path).out.split())
+    assert (found["missing_sessions"], found["missing_minutes"]) == (1, 30)
+    expected = 6 * 60 + 23 * 60 + 18 * 60                    # Tuesday from 15:00, Thursday, Friday until 15:59
+    assert f"1 session without a bar (the first 2024-03-13), 30 minutes without a bar ({3000 / expected:.2f} %" in said
+
+
+def test_a_series_without_holes_has_nothing_to_remark(ingest: Callable, tmp_path: Path, good: pl.DataFrame):
+    path = csv(tmp_path, lines(good))
+    assert "nothing to remark" in ingest(path).out and ingest(path, "--json").json["missing_minutes"] == 0

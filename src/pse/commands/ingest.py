@@ -15,6 +15,7 @@ from pse.domain.ports import BarProvider, CsvOptions, Fetched, FetchRequest
 from pse.domain.sessions import Sessions
 from pse.providers.columns import parse_columns
 from pse.registry import resolve
+from pse.store.holes import Holes, stored_holes
 from pse.store.layout import symbol_name
 from pse.store.quarantine import Checked, check, refuse_too_many, write_bad
 from pse.store.sessions import load_sessions
@@ -29,7 +30,7 @@ MANY_OUTSIDE = 0.2                               # share of bars outside the ses
 
 @dataclass(frozen=True)
 class Ingested:
-    """What one ingest did, for whoever goes on from it."""
+    """What one ingest did, for whoever goes on from it.  `holes` are those of the whole stored series, None when they could not be counted."""
 
     symbol: str
     timeframe: str
@@ -39,6 +40,7 @@ class Ingested:
     synthetic: bool
     quarantine: Path | None
     notes: tuple[str, ...]
+    holes: Holes | None = None
 
 
 def run(context: Context, *, provider: str, symbol: str, path: Path | None = None, start_ns: int | None = None, end_ns: int | None = None,
@@ -73,7 +75,8 @@ def ingest(context: Context, provider: str, request: FetchRequest, max_bad: floa
         progress.update(step, advance=1, description="snapshot")
         snapshot = take_snapshot(context.home, [(instrument.symbol, fetched.timeframe)], context.clock)
         progress.update(step, advance=1)
-    done = Ingested(instrument.symbol, fetched.timeframe, result, checked, snapshot.id, snapshot.synthetic, kept, tuple(fetched.notes))
+    holes = _holes(context, instrument, result)
+    done = Ingested(instrument.symbol, fetched.timeframe, result, checked, snapshot.id, snapshot.synthetic, kept, tuple(fetched.notes), holes)
     _warn(context, done, instrument)
     return done
 
@@ -111,6 +114,12 @@ def sessions_around(context: Context, instrument: Instrument, checked: Checked) 
     return load_sessions(context.home, instrument.calendar, int(ts[0]), int(ts[-1]), context.settings.sessions)
 
 
+def _holes(context: Context, instrument: Instrument, result: IngestResult) -> Holes | None:
+    """What the series lacks between its first and its last stored bar."""
+    sessions = load_sessions(context.home, instrument.calendar, result.index.first, result.index.last, context.settings.sessions)
+    return stored_holes(context.home, result.index, sessions)
+
+
 def _warn(context: Context, done: Ingested, instrument: Instrument) -> None:
     rows, outside = len(done.checked.rows), done.result.outside
     if outside > rows * MANY_OUTSIDE:
@@ -127,13 +136,14 @@ def _stamp(text: str | None) -> Any:
 
 
 def _data(done: Ingested) -> dict[str, Any]:
-    index = done.result.index
+    index, holes = done.result.index, done.holes
     return {
         "symbol": done.symbol, "timeframe": done.timeframe, "status": done.result.status, "snapshot": done.snapshot, "version": done.result.version,
         "read": done.checked.total, "rows": done.result.rows, "new_rows": done.result.new_rows, "corrected": done.result.corrected,
         "quarantined": len(done.checked.bad), "quarantine": None if done.quarantine is None else str(done.quarantine), "duplicates": done.checked.duplicates,
         "unsorted": done.checked.unsorted, "outside_session": done.result.outside, "first": iso(index.first), "last": iso(index.last),
-        "synthetic": done.synthetic, "notes": list(done.notes),
+        "synthetic": done.synthetic, "notes": list(done.notes), "missing_sessions": None if holes is None else holes.sessions,
+        "missing_minutes": None if holes is None else holes.minutes,
     }
 
 
@@ -147,7 +157,8 @@ def _show(console: Console, done: Ingested) -> None:
             "this time": f"{checked.total:,} rows read, {result.new_rows:,} new, {result.corrected:,} corrected"}
     counts = {"quarantined": len(checked.bad), "identical duplicates dropped": checked.duplicates, "out of order, sorted": checked.unsorted,
               "outside sessions, kept and flagged": result.outside}
-    said["found"] = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count) or "nothing to remark"
+    found = [f"{count:,} {what}" for what, count in counts.items() if count]
+    said["found"] = ", ".join([*found, *_missing(done.holes)]) or "nothing to remark"
     if done.quarantine is not None:
         said["quarantine"] = str(done.quarantine)
     said["snapshot"] = done.snapshot
@@ -157,3 +168,16 @@ def _show(console: Console, done: Ingested) -> None:
     console.print(table)
     for note in done.notes:
         console.print(Text(f"note: {note}"))
+
+
+def _missing(holes: Holes | None) -> list[str]:
+    """Holes of the series in words."""
+    if holes is None:
+        return ["missing sessions could not be counted: a stored file is damaged, `pse snapshots verify` names it"]
+    said = []
+    if holes.sessions:
+        day = str(holes.first_date)
+        said.append(f"{holes.sessions:,} session{'s' * (holes.sessions > 1)} without a bar (the first {day[:4]}-{day[4:6]}-{day[6:]})")
+    if holes.minutes:
+        said.append(f"{holes.minutes:,} minutes without a bar ({100 * holes.minutes / holes.expected:.2f} % of those expected in the other sessions)")
+    return said
