@@ -15,7 +15,7 @@ from tests.store.made import minutes
 
 HEADER = "time,open,high,low,close,volume"
 KEYS = {"command", "ok", "warnings", "snapshot", "rows", "new_rows", "quarantined", "status", "symbol", "timeframe", "corrected", "duplicates", "unsorted",
-        "outside_session", "first", "last", "synthetic", "notes", "quarantine", "read", "version", "missing_sessions", "missing_minutes"}
+        "outside_session", "first", "last", "synthetic", "notes", "quarantine", "read", "version", "missing_sessions", "missing_minutes", "outliers"}
 
 
 def lines(frame: pl.DataFrame) -> list[str]:
@@ -193,3 +193,12 @@ def test_missing_sessions_and_minutes_are_said(ingest: Callable, tmp_path: Path)
 def test_a_series_without_holes_has_nothing_to_remark(ingest: Callable, tmp_path: Path, good: pl.DataFrame):
     path = csv(tmp_path, lines(good))
     assert "nothing to remark" in ingest(path).out and ingest(path, "--json").json["missing_minutes"] == 0
+
+
+def test_a_likely_bad_print_is_warned_of_with_its_place_and_stored(ingest: Callable, tmp_path: Path, good: pl.DataFrame):
+    high = good["high"][41] * 10
+    path = csv(tmp_path, lines(good.with_columns(high=pl.when(pl.int_range(pl.len()) == 41).then(high).otherwise("high"))))
+    found = ingest(path, "--json").json
+    assert (found["outliers"], found["rows"], found["quarantined"]) == (1, 300, 0) and stored(tmp_path)["high"][41] == high
+    assert "row 43 of es.csv, 2024-03-12T15:41:00Z, high" in found["warnings"][0] and f"{high:g}" in found["warnings"][0]
+    assert "1 likely bad prints" in " ".join(ingest(path).out.split())

@@ -150,3 +150,33 @@ def naive_is_bad(row: dict[str, float]) -> bool:
     if row["high"] < max(prices) or row["low"] > min(prices):
         return True
     return any(abs(price / 0.25 - round(price / 0.25)) > 1e-3 for price in prices)
+
+
+@pytest.mark.parametrize(("at", "values", "found"), [
+    (7, {"high": 4500.0}, 1), (7, {"low": 3500.0}, 1), (0, {"low": 3500.0}, 1), (19, {"high": 4500.0}, 1),
+    (7, {"high": 4390.0}, 0),                                                     # less than a tenth away
+    (7, {"open": 400.0, "high": 400.0, "low": 400.0, "close": 400.0}, 1),         # a whole bar a digit short
+])
+def test_a_price_far_from_the_closes_on_both_sides_is_an_outlier_and_stays(at: int, values: dict[str, float], found: int):
+    done = checked(with_row(minutes("2024-03-12T15:00", 20), at, **values))
+    assert (done.outliers, len(done.rows), len(done.bad)) == (found, 20, 0)
+    if found:
+        assert done.first_outlier is not None and done.first_outlier.row == at + 1 and done.first_outlier.price in values.values()
+
+
+def test_a_market_that_moves_away_and_stays_is_no_outlier():
+    frame = pl.concat([minutes("2024-03-12T15:00", 20), minutes("2024-03-12T15:20", 20, price=6000.0)])
+    assert checked(frame).outliers == 0
+
+
+def test_wide_bars_among_wide_bars_are_no_outliers():
+    """Every bar reaches 15 % above closes that hardly move: one usual range is 15 %, twenty of them are more."""
+    frame = minutes("2024-03-12T15:00", 40)
+    assert checked(frame.with_columns(high=pl.lit(4600.0))).outliers == 0
+
+
+def test_contracts_far_apart_are_each_judged_by_their_own_closes():
+    frame = pl.concat([minutes("2024-03-12T15:00", 30, contract="ESH4"), minutes("2024-03-12T15:00", 30, price=6000.0, contract="ESM4", seed=2)])
+    assert checked(frame).outliers == 0
+    done = checked(with_row(frame, 45, low=4000.0))
+    assert done.outliers == 1 and done.first_outlier is not None and done.first_outlier.row == 16 and done.first_outlier.side == "low"

@@ -17,7 +17,7 @@ from pse.providers.columns import parse_columns
 from pse.registry import resolve
 from pse.store.holes import Holes, stored_holes
 from pse.store.layout import symbol_name
-from pse.store.quarantine import Checked, check, refuse_too_many, write_bad
+from pse.store.quarantine import FAR_RANGES, FAR_SHARE, Checked, check, refuse_too_many, write_bad
 from pse.store.sessions import load_sessions
 from pse.store.snapshots import take_snapshot
 from pse.store.tables import IngestResult, merge_bars
@@ -125,6 +125,11 @@ def _warn(context: Context, done: Ingested, instrument: Instrument) -> None:
     if outside > rows * MANY_OUTSIDE:
         context.warn(f"{outside} of {rows} bars lie outside the sessions of {instrument.calendar}; no decision falls on them. If that is too many, check "
                      f"--tz, --stamp and the instrument's calendar")
+    odd = done.checked.first_outlier
+    if odd is not None:
+        context.warn(f"{done.checked.outliers} bars hold a price far from the closes before and after it (more than {FAR_SHARE:.0%} and {FAR_RANGES:g} usual "
+                     f"ranges), likely a bad print; they are stored as they came. The first: row {odd.row} of {odd.source}, {iso(odd.ts_open)}, {odd.side} "
+                     f"{odd.price:g} between closes {odd.before:g} and {odd.after:g}. If it is wrong, correct the file and ingest it again")
     if done.synthetic and not done.checked.rows["flags"].all():
         context.warn(f"the stored series {done.symbol} {done.timeframe} now mixes made-up bars with others; keep them apart with another --home")
 
@@ -141,7 +146,8 @@ def _data(done: Ingested) -> dict[str, Any]:
         "symbol": done.symbol, "timeframe": done.timeframe, "status": done.result.status, "snapshot": done.snapshot, "version": done.result.version,
         "read": done.checked.total, "rows": done.result.rows, "new_rows": done.result.new_rows, "corrected": done.result.corrected,
         "quarantined": len(done.checked.bad), "quarantine": None if done.quarantine is None else str(done.quarantine), "duplicates": done.checked.duplicates,
-        "unsorted": done.checked.unsorted, "outside_session": done.result.outside, "first": iso(index.first), "last": iso(index.last),
+        "unsorted": done.checked.unsorted, "outliers": done.checked.outliers, "outside_session": done.result.outside,
+        "first": iso(index.first), "last": iso(index.last),
         "synthetic": done.synthetic, "notes": list(done.notes), "missing_sessions": None if holes is None else holes.sessions,
         "missing_minutes": None if holes is None else holes.minutes,
     }
@@ -156,7 +162,7 @@ def _show(console: Console, done: Ingested) -> None:
             "status": result.status, "stored": f"{result.rows:,} bars from {iso(result.index.first)} to {iso(result.index.last)}",
             "this time": f"{checked.total:,} rows read, {result.new_rows:,} new, {result.corrected:,} corrected"}
     counts = {"quarantined": len(checked.bad), "identical duplicates dropped": checked.duplicates, "out of order, sorted": checked.unsorted,
-              "outside sessions, kept and flagged": result.outside}
+              "outside sessions, kept and flagged": result.outside, "likely bad prints, kept": checked.outliers}
     found = [f"{count:,} {what}" for what, count in counts.items() if count]
     said["found"] = ", ".join([*found, *_missing(done.holes)]) or "nothing to remark"
     if done.quarantine is not None:

@@ -27,7 +27,21 @@ ON_TICK = 1e-3                                  # of a tick: what float64 text m
 KINDS_ON_TICK = ("future", "crypto")            # shares print at fractions of a cent, indices and currencies are averages or quotes of any precision
 REASONS = {1: "a price is not finite", 2: "open, high, low and close are out of order", 3: "volume is negative or not finite",
            4: "a price is off the tick grid", 5: "duplicate rows disagree"}
+FAR_RANGES, FAR_SHARE = 20.0, 0.10               # a bad print: farther from the closes around it than both of these
 _CHUNK = 1 << 16
+
+
+@dataclass(frozen=True)
+class Outlier:
+    """A price that stands alone, where it was read, and the closes before and after it."""
+
+    source: str
+    row: int
+    ts_open: int
+    side: str
+    price: float
+    before: float
+    after: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +49,7 @@ class Checked:
     """Good rows (unsorted days joined, sorted by time and contract; no derived columns but `flags`), and what was found on the way.
 
     `bad`: `source, row, reason, text` and the values of every refused row.  `unsorted`: rows that stood before an earlier one of their file.
+    `outliers`: kept rows that look like bad prints, `first_outlier` the first of them.
     """
 
     rows: Rows
@@ -42,6 +57,8 @@ class Checked:
     duplicates: int
     unsorted: int
     total: int
+    outliers: int = 0
+    first_outlier: Outlier | None = None
 
 
 def check(fetched: Fetched, instrument: Instrument) -> Checked:
@@ -65,7 +82,9 @@ def check(fetched: Fetched, instrument: Instrument) -> Checked:
         kept = kept.take(keep)
     bad = [_bad_rows(frame, reason)] + ([_parsed_not(fetched.rejected)] if fetched.rejected is not None and len(fetched.rejected) else [])
     total = len(frame) + (len(fetched.rejected) if fetched.rejected is not None else 0)
-    return Checked(kept, pl.concat(bad, how="diagonal"), duplicates, unsorted, total)
+    far = outliers(kept)
+    first = _first_outlier(kept, far, frame) if far.size else None
+    return Checked(kept, pl.concat(bad, how="diagonal"), duplicates, unsorted, total, far.size, first)
 
 
 def _as_rows(frame: pl.DataFrame, instrument: Instrument, fetched: Fetched) -> Rows:
@@ -156,6 +175,42 @@ def _duplicates(rows: Rows) -> tuple[np.ndarray | None, np.ndarray | None]:
     disagrees = np.zeros(int(group[-1]) + 1, bool)
     disagrees[group[1:][again & ~same]] = True
     return keep & ~disagrees[group], disagrees[group]
+
+
+def outliers(rows: Rows) -> np.ndarray:
+    """Rows whose high or low lies farther than max(20 median true ranges, 10 %) from the closes on both sides, int64, rising.
+
+    Sides are the bars before and after in the same contract; at an end the bar's own close stands for the one that is not there.  `rows` is sorted.
+    """
+    several = len(rows.contracts) > 1
+    order = np.lexsort((rows["ts_open"], rows["contract"])) if several else None
+    high, low, close = (rows[name] if order is None else rows[name][order] for name in ("high", "low", "close"))
+    before, after = np.r_[close[:1], close[:-1]], np.r_[close[1:], close[-1:]]
+    if order is not None:
+        turns = np.flatnonzero(np.diff(rows["contract"][order])) + 1
+        before[turns], after[turns - 1] = close[turns], close[turns - 1]
+    apart = np.maximum(high - np.maximum(before, after), np.minimum(before, after) - low)
+    found = np.flatnonzero(apart > FAR_SHARE * np.minimum(np.abs(before), np.abs(after)))
+    if not found.size:
+        return found
+    usual = float(np.median(np.maximum(high, before) - np.minimum(low, before)))
+    found = found[apart[found] > FAR_RANGES * usual]
+    return found if order is None else np.sort(order[found])
+
+
+def _first_outlier(rows: Rows, far: np.ndarray, frame: pl.DataFrame) -> Outlier:
+    """The first of some outliers as it stands in its file."""
+    import polars as pl
+
+    at = int(far[0])
+    same = np.flatnonzero(rows["contract"] == rows["contract"][at])
+    place = int(np.searchsorted(same, at))
+    before, own, after = (float(rows["close"][same[min(max(i, 0), same.size - 1)]]) for i in (place - 1, place, place + 1))
+    high, low = float(rows["high"][at]), float(rows["low"][at])
+    side, price = ("high", high) if high - max(before, after) >= min(before, after) - low else ("low", low)
+    ts = int(rows["ts_open"][at])
+    hit = frame.filter(pl.col("ts_open") == ts, pl.col("high") == high, pl.col("low") == low, pl.col("close") == own).row(0, named=True)
+    return Outlier(hit["source"], hit["row"], ts, side, price, before, after)
 
 
 def _bad_rows(frame: pl.DataFrame, reason: np.ndarray) -> pl.DataFrame:
