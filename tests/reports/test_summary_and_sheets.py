@@ -2,16 +2,19 @@
 
 import csv
 import io
+import json
 from dataclasses import replace
 
+import polars as pl
 import pytest
 from rich.console import Console
 
-from pse.reports.doubts import doubts
-from pse.reports.sections import months, outline
+from pse.reports.doubts import doubts, doubts_json
+from pse.reports.sections import headline, months, outline
 from pse.reports.sheets import sheets
 from pse.reports.summary import show_summary
 from pse.reports.view import read_run
+from pse.reports.words import MISSING
 from tests.reports.make_run import make_run
 
 
@@ -97,3 +100,47 @@ def test_csv_text_is_never_a_formula(tmp_path, text):
 def test_csv_of_a_run_without_trades_has_its_headings(tmp_path):
     found = sheets(read_run(make_run(tmp_path, sessions=20, a_session=0)[0]))
     assert found["trades.csv"].decode().startswith("trade_id,setup_id") and len(rows_of(found["trades.csv"])) == 0
+
+
+def breaker(name, state, ts):
+    return {"kind": "BREAKER", "ts": ts, "body": {"breaker": name, "from": "CLOSED", "to": state}}
+
+
+def test_breakers_are_counted_each_with_its_first_opening(view):
+    day = 86_400_000_000_000
+    records = [breaker("data", "OPEN", 16_044 * day), breaker("data", "HALF_OPEN", 16_045 * day), breaker("equity", "OPEN", 16_046 * day),
+               breaker("data", "OPEN", 16_047 * day)]
+    found = {doubt.title: doubt.text for doubt in doubts(replace(view, breakers=records))}
+    assert found["Breakers tripped 3 times"] == "data opened 2 times, first at 2013-12-05 00:00 UTC; equity opened at 2013-12-07 00:00 UTC."
+
+
+def test_a_best_day_or_five_best_trades_are_a_doubt_from_ten_on(view):
+    made = {"net_usd": 10.0, "net_without_top5_usd": -1.0, "net_without_best_day_usd": -1.0}
+    few = replace(view, trades=view.trades.head(9))
+    assert not {"Five trades made it", "One day made it"} & titles(few, **made, trades=9)
+    assert {"Five trades made it", "One day made it"} <= titles(view, **made)
+    one_day = replace(view, trades=view.trades.with_columns(session_date=pl.lit(20131205, pl.Int32)))
+    assert "One day made it" not in titles(one_day, **made) and "Five trades made it" in titles(one_day, **made)
+
+
+def test_missing_sessions_are_a_doubt_serious_from_one_in_a_hundred_on(view):
+    def level(missing):
+        found = doubts(replace(view, metrics=view.metrics | {"missing_sessions": missing, "expected_sessions": 200}))
+        return {doubt.title: doubt.level for doubt in found}.get(f"{missing} of 200 sessions have no bars")
+
+    assert (level(0), level(2), level(3)) == (None, "note", "serious")
+
+
+def test_doubts_are_handed_to_programs_serious_ones_first(view):
+    found = doubts_json(view)
+    assert [set(doubt) for doubt in found] == [{"level", "title", "text"}] * len(found) and len(found) == len(doubts(view))
+    levels = [doubt["level"] for doubt in found]
+    assert levels == sorted(levels, key=lambda level: level != "serious") and json.loads(json.dumps(found)) == found
+
+
+def test_under_ten_trades_the_ratios_are_a_dash_with_the_reason(tmp_path):
+    few = read_run(make_run(tmp_path, sessions=60, a_session=0.1)[0])
+    assert 0 < few.trades.height < 10
+    cards = {card["name"]: card for card in headline(few)}
+    for name in ("Sharpe ratio, a year", "Profit factor"):
+        assert cards[name]["value"] == MISSING and cards[name]["interval"] == f"{few.trades.height} trades; shown from 10 on"

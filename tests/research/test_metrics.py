@@ -60,13 +60,22 @@ def test_trade_figures_of_five_trades_by_hand():
     m = compute_metrics(*frames([200.0, -100.0, 50.0, -100.0, 150.0]), SPEC)
     assert (m["trades"], m["wins"], m["losses"]) == (5, 3, 2)
     assert m["net_usd"] == 200.0 and m["gross_usd"] == 225.0 and m["fees_usd"] == 25.0
-    assert m["profit_factor"] == pytest.approx(400 / 200)
+    assert m["profit_factor"] is None and m["reasons"]["profit_factor"] == "5 trades; shown from 10 on"
     assert m["expectancy_r"] == pytest.approx(0.4) and m["median_r"] == 0.5 and m["payoff"] == pytest.approx(4 / 3)
     assert m["win_rate"] == 0.6 and m["losing_run"] == 1
     assert m["best_day_usd"] == 200.0 and m["net_without_best_day_usd"] == 0.0 and m["top5_share"] == pytest.approx(1.0)
     assert m["cost_share_gross"] == pytest.approx((25 + 62.5) / (225 + 62.5))
     assert m["exposure"] == pytest.approx(0.05)
     assert m["max_drawdown_usd"] == -150.0 and m["recovery_factor"] == pytest.approx(200 / 150)
+
+
+def test_ratios_are_shown_from_ten_trades_on():
+    nets = [200.0, -100.0, 50.0, -100.0, 150.0] * 2
+    names = ("sharpe", "sharpe_lo", "sortino", "psr", "profit_factor", "min_track_record_sessions")
+    nine, ten = compute_metrics(*frames(nets[:9]), SPEC), compute_metrics(*frames(nets), SPEC)
+    assert ten["profit_factor"] == pytest.approx(800 / 400) and all(ten[name] is not None for name in names)
+    for name in names:
+        assert nine[name] is None and nine["reasons"][name] == "9 trades; shown from 10 on" and name not in nine["intervals"]
 
 
 def test_turnover_counts_both_sides_a_year():
@@ -173,12 +182,25 @@ def test_a_market_phase_ends_with_a_turn_of_a_fifth(closes, phases):
 
 
 def test_buy_and_hold_comes_from_the_sessions_last_closes():
-    bars = make_bars(5)
+    bars = make_bars(20)
     closes = daily_closes(bars)
-    assert closes.height == 5 and closes["close"].to_list() == bars.close[1319::1320].tolist()
+    assert closes.height == 20 and closes["close"].to_list() == bars.close[1319::1320].tolist()
     trades, equity = frames([10.0, -5.0])
     m = compute_metrics(trades, equity, SPEC, closes=closes)
     assert m["buy_hold_return"] == pytest.approx(bars.close[-1] / bars.close[1319] - 1) and m["market_phases"] == 1
+    few = compute_metrics(trades, equity, SPEC, closes=closes[:19])
+    for name in ("buy_hold_return", "buy_hold_sharpe"):
+        assert few[name] is None and few["reasons"][name] == "19 sessions; shown from 20 on"
+
+
+def test_sessions_without_bars_are_counted_and_silence_buy_and_hold_over_a_twentieth():
+    trades, equity = frames([10.0, -5.0])
+    closes = daily_closes(make_bars(38))
+    whole, edge, thin = (compute_metrics(trades, equity, MetricsSpec(100_000.0, expected_sessions=n), closes=closes) for n in (38, 40, 41))
+    assert (whole["missing_sessions"], edge["missing_sessions"], thin["missing_sessions"]) == (0, 2, 3)
+    assert edge["buy_hold_return"] == whole["buy_hold_return"] is not None                            # 2 of 40 are not over 5 %
+    assert thin["buy_hold_return"] is None and thin["reasons"]["buy_hold_return"] == "3 of 41 sessions have no bars"
+    assert compute_metrics(trades, equity, SPEC, closes=closes)["missing_sessions"] is None
 
 
 def walk(value):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -11,6 +11,8 @@ from pse.reports.view import RunView, number
 from pse.reports.words import counted, money, plain, share, silent_gates
 
 FEW, FEWER = 100, 30
+ENOUGH = 10  # trades, and days with one, from which the best few of them may be told from the rest
+MISSING_SHARE = 0.01
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,11 @@ def doubts(view: RunView) -> list[Doubt]:
     """All doubts of a run, serious ones first."""
     found = [*_data(view), *_length(view), *_luck(view), *_engine(view)]
     return sorted(found, key=lambda doubt: doubt.level != "serious")
+
+
+def doubts_json(view: RunView) -> list[dict[str, str]]:
+    """The doubts of a run for programs: level (serious or note), title, text; serious ones first."""
+    return [asdict(doubt) for doubt in doubts(view)]
 
 
 def _data(view: RunView) -> Iterator[Doubt]:
@@ -48,6 +55,14 @@ def _data(view: RunView) -> Iterator[Doubt]:
             "note",
             "Regimes not counted",
             "Without daily closes the run cannot say how many kinds of market it has seen.",
+        )
+    missing, expected = number(m.get("missing_sessions")) or 0.0, number(m.get("expected_sessions")) or 0.0
+    if missing:
+        yield Doubt(
+            "serious" if missing > MISSING_SHARE * expected else "note",
+            f"{missing:,.0f} of {expected:,.0f} sessions have no bars",
+            "The calendar has them between the first bar and the last. Nothing was traded there; figures a year and time in the market speak of "
+            "the sessions that are stored.",
         )
     dropped = number(view.manifest.get("dropped_outside_session")) or 0
     if dropped:
@@ -102,14 +117,15 @@ def _luck(view: RunView) -> Iterator[Doubt]:
                 f"Its 95 % interval, {plain(bounds[0])} to {plain(bounds[1])}, holds 0.",
             )
     net, without = number(m.get("net_usd")) or 0.0, number(m.get("net_without_top5_usd"))
-    if net > 0.0 and without is not None and without <= 0.0:
+    if view.trades.height >= ENOUGH and net > 0.0 and without is not None and without <= 0.0:
         yield Doubt(
             "serious",
             "Five trades made it",
             f"Without the five best trades the result is {money(without)} {view.currency}.",
         )
     best_day = number(m.get("net_without_best_day_usd"))
-    if net > 0.0 and best_day is not None and best_day <= 0.0:
+    days = view.trades["session_date"].n_unique()
+    if days >= ENOUGH and net > 0.0 and best_day is not None and best_day <= 0.0:
         yield Doubt(
             "serious", "One day made it", f"Without the best day the result is {money(best_day)} {view.currency}."
         )
@@ -124,9 +140,10 @@ def _luck(view: RunView) -> Iterator[Doubt]:
 
 def _engine(view: RunView) -> Iterator[Doubt]:
     m = view.metrics
-    tripped = _tripped(view)
-    if tripped:
-        yield Doubt("serious", "A breaker tripped", tripped)
+    opened = _opened(view)
+    if opened:
+        total = sum(len(moments) for moments in opened.values())
+        yield Doubt("serious", "A breaker tripped" if total == 1 else f"Breakers tripped {total:,} times", _opened_words(opened))
     cost = number(m.get("cost_share_gross"))
     if cost is not None and cost > 0.5:
         yield Doubt(
@@ -153,14 +170,19 @@ def _engine(view: RunView) -> Iterator[Doubt]:
         )
 
 
-def _tripped(view: RunView) -> str:
-    """Which breakers opened and when first, from the journal."""
-    first: dict[str, int] = {}
+def _opened(view: RunView) -> dict[str, list[int]]:
+    """When each breaker opened, ns UTC, from the journal."""
+    opened: dict[str, list[int]] = {}
     for record in view.breakers:
         body: dict[str, Any] = record.get("body") or {}
         if str(body.get("state", body.get("to", "OPEN"))).upper() == "OPEN":
-            first.setdefault(str(body.get("breaker") or body.get("name") or "a breaker"), int(record.get("ts") or 0))
-    return "; ".join(
-        f"{name} opened at {datetime.fromtimestamp(ts / 1e9, UTC):%Y-%m-%d %H:%M} UTC"
-        for name, ts in sorted(first.items())
-    )
+            opened.setdefault(str(body.get("breaker") or body.get("name") or "a breaker"), []).append(int(record.get("ts") or 0))
+    return dict(sorted(opened.items()))
+
+
+def _opened_words(opened: dict[str, list[int]]) -> str:
+    said = []
+    for name, moments in opened.items():
+        first = f"{datetime.fromtimestamp(min(moments) / 1e9, UTC):%Y-%m-%d %H:%M} UTC"
+        said.append(f"{name} opened at {first}" if len(moments) == 1 else f"{name} opened {len(moments):,} times, first at {first}")
+    return "; ".join(said) + "."

@@ -39,6 +39,8 @@ COUNTS = {
     "losing_run",
     "under_water_sessions",
     "market_phases",
+    "expected_sessions",
+    "missing_sessions",
     "min_track_record_sessions",
 }
 

@@ -19,6 +19,8 @@ from pse.research import returns as series
 Metrics = dict[str, Any]
 WEEKDAYS = ("", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 MIN_SESSIONS, MIN_TRADES = 20, 10
+MOST_MISSING = 0.05  # share of the calendar's sessions that may lack bars before buy-and-hold says nothing
+FROM_MIN_TRADES = "sharpe sharpe_lo sortino psr min_track_record_sessions profit_factor".split()
 RETURN_FIGURES = tuple(
     "total_return cagr volatility sharpe sharpe_lo sortino calmar max_drawdown max_drawdown_usd under_water_sessions "
     "recovery_factor psr min_track_record_sessions skew kurtosis best_session worst_session".split()
@@ -36,7 +38,8 @@ class MetricsSpec:
 
     `returns_base`: a session's profit over the equity at its start, or over the allocated capital.  `sessions_per_year`
     annualises; `hour_tz` is the zone of `by_hour`; `point_values` (money a point and unit, by contract: ES, MES) is
-    read for turnover, and taken from the risk of each trade where a contract is missing.
+    read for turnover, and taken from the risk of each trade where a contract is missing.  `expected_sessions`: sessions
+    of the calendar from the first bar to the last; None: not counted.
     """
 
     capital: float
@@ -47,6 +50,7 @@ class MetricsSpec:
     resamples: int = 2000
     level: float = 0.95
     point_values: dict[str, float] = field(default_factory=dict)
+    expected_sessions: int | None = None
 
 
 class _Sheet:
@@ -88,11 +92,13 @@ def compute_metrics(
     money = sessions["equity_usd"].to_numpy()
     returns = _session_returns(money, spec)
     _coverage(sheet, trades, sessions, spec)
+    _missing(sheet, sessions if closes is None else closes, spec)
     if trades.height:
         _return_figures(sheet, returns, money, spec)
         _trade_figures(sheet, trades, spec)
         _concentration(sheet, trades)
         block = _intervals(sheet, trades, sessions, returns, money, spec)
+        _withhold(sheet, trades.height)
     else:
         block = None
         for name in RETURN_FIGURES + TRADE_FIGURES:
@@ -127,6 +133,24 @@ def _coverage(sheet: _Sheet, trades: pl.DataFrame, sessions: pl.DataFrame, spec:
     sheet.put("mean_equity_usd", trade_stats.mean(sessions["equity_usd"].to_numpy()), "no finished session")
     present = int(sessions["session_minutes"].sum())
     sheet.put("exposure", int(sessions["in_market_minutes"].sum()) / present if present else None, "no session minutes")
+
+
+def _missing(sheet: _Sheet, seen: pl.DataFrame, spec: MetricsSpec) -> None:
+    """How many sessions of the calendar have no bars; `seen`: a table with the session_date of those that have."""
+    expected, present = spec.expected_sessions, seen["session_date"].n_unique()
+    why = "sessions of the calendar were not counted"
+    sheet.put("expected_sessions", expected, why)
+    sheet.put("missing_sessions", None if expected is None else max(0, expected - present), why)
+
+
+def _withhold(sheet: _Sheet, trades: int) -> None:
+    """Takes back the ratios that so few trades cannot carry, before anybody reads them."""
+    if trades >= MIN_TRADES:
+        return
+    for name in FROM_MIN_TRADES:
+        if sheet.values.get(name) is not None:
+            sheet.put(name, None, f"{trades} trade{'' if trades == 1 else 's'}; shown from {MIN_TRADES} on")
+            sheet.intervals.pop(name, None)
 
 
 def _return_figures(sheet: _Sheet, returns: np.ndarray, money: np.ndarray, spec: MetricsSpec) -> None:
@@ -289,11 +313,23 @@ def _market(sheet: _Sheet, closes: pl.DataFrame | None, spec: MetricsSpec) -> No
     found = [part.sort("session_date")["close"].to_numpy() for part in parts]
     found = [c for c in found if c.size > 1 and np.isfinite(c).all() and (c > 0.0).all()]
     why = "no daily closes were given"
-    sheet.put("buy_hold_return", market.hold_return(found), why)
+    thin = _too_thin(sheet, found)
+    sheet.put("buy_hold_return", None if thin else market.hold_return(found), thin or why)
     sheet.put(
-        "buy_hold_sharpe", market.hold_sharpe(found, spec.sessions_per_year), "closes do not move" if found else why
+        "buy_hold_sharpe",
+        None if thin else market.hold_sharpe(found, spec.sessions_per_year),
+        thin or ("closes do not move" if found else why),
     )
     sheet.put("market_phases", max(market.turns(c) for c in found) if found else None, why)
+
+
+def _too_thin(sheet: _Sheet, closes: list[np.ndarray]) -> str:
+    """Why holding the market over these closes would say nothing; empty where it would."""
+    expected, missing = sheet.values["expected_sessions"], sheet.values["missing_sessions"]
+    if expected and missing > MOST_MISSING * expected:
+        return f"{missing} of {expected} sessions have no bars"
+    fewest = min((c.size for c in closes), default=MIN_SESSIONS)
+    return f"{fewest} sessions; shown from {MIN_SESSIONS} on" if fewest < MIN_SESSIONS else ""
 
 
 def _groups(trades: pl.DataFrame, spec: MetricsSpec) -> dict[str, Any]:
