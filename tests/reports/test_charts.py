@@ -53,5 +53,10 @@ def test_nothing_to_draw_is_no_picture():
 
 
 def test_wild_results_are_gathered_at_the_ends():
-    svg = charts.distribution(np.array([-40.0, 0.5, 300.0]))
+    svg = charts.distribution(np.array([-40.0, 0.5, 0.5, 0.5, 300.0]))
     assert "the ends hold what lies beyond" in svg
+
+
+def test_under_five_trades_there_is_no_histogram():
+    assert charts.distribution(np.array([1.0, -1.0, 2.0, 0.5])) == "" and charts.distribution(np.array([1.0, -1.0, 2.0, 0.5, np.nan])) == ""
+    assert charts.distribution(np.array([1.0, -1.0, 2.0, 0.5, 0.1])).startswith("<svg")

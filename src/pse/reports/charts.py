@@ -27,6 +27,7 @@ ROLES = {
 }
 _ROLE_OF = {colour: role for role, colour in ROLES.items()}
 MOST_POINTS = 600
+FEWEST_SHOWN = 5  # a histogram of fewer is a row of single bars
 _SETTINGS: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "pse",
@@ -48,9 +49,9 @@ _SETTINGS: Any = {
 
 
 def distribution(r_net: np.ndarray) -> str:
-    """How many trades ended where, in R; bins of a quarter or a half R."""
+    """How many trades ended where, in R; bins of a quarter or a half R.  Nothing under `FEWEST_SHOWN` trades."""
     known = r_net[np.isfinite(r_net)]
-    if not known.size:
+    if known.size < FEWEST_SHOWN:
         return ""
     shown = np.clip(known, -5.0, 10.0)
     width = 0.25 if np.ptp(shown) <= 6.0 else 0.5

@@ -93,6 +93,7 @@ def render(view: RunView, bars_loader: BarsLoader | None) -> str:
             candle_data=payload["candle_data"],
             candle_words=_candle_words(payload["kept"], view.trades.height),
             rows_left_out=left_out,
+            few_words=_few_words(view.trades),
         )
     )
 
@@ -106,6 +107,15 @@ def _group_pictures(view: RunView) -> list[tuple[str, str, str]]:
         ("Grade", "grade", "grade"),
     )
     return [item for item in chosen if len(view.metrics.get(f"by_{item[1]}") or {}) > 1]
+
+
+def _few_words(trades: pl.DataFrame) -> str:
+    """Why there is no picture of the results."""
+    known = int(trades["r_net"].is_finite().sum())
+    return (
+        f"{words.counted(known, 'trade')} with a result in R: too few for a picture of how results spread, which is drawn "
+        f"from {charts.FEWEST_SHOWN} on. Each stands in the table of trades."
+    )
 
 
 def _candle_words(kept: int, trades: int) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from pse.reports.definitions import conventions, definitions
 from pse.reports.refused import by_gate, counted_words, figure
 from pse.reports.view import RunView, number
 from pse.reports.words import MISSING, counted, in_r, interval, money, plain, share, silent_gates, whole
@@ -69,7 +70,8 @@ def page_parts(view: RunView) -> dict[str, Any]:
         "refused_count": counted_words(view.refused.height, MOST_REFUSED),
         "costs": costs(m, view.currency),
         "figures": figures(m),
-        "method": outline(m.get("method") or {}),
+        "definitions": definitions(m),
+        "conventions": conventions(m),
         "settings": outline(settings),
         "manifest_text": outline({key: value for key, value in manifest.items() if key != "settings"}),
         "parts": _parts(view),
