@@ -180,3 +180,21 @@ def test_contracts_far_apart_are_each_judged_by_their_own_closes():
     assert checked(frame).outliers == 0
     done = checked(with_row(frame, 45, low=4000.0))
     assert done.outliers == 1 and done.first_outlier is not None and done.first_outlier.row == 16 and done.first_outlier.side == "low"
+
+
+def test_a_price_that_grew_fiftyfold_is_measured_by_ranges_of_its_own_size():
+    """Ranges are 2 % of the price everywhere; 12 % beyond both closes is six of them, though sixty of the early ones in points."""
+    close = np.r_[np.full(100, 1.0), np.geomspace(1.0, 50.0, 200), np.full(20, 50.0)]
+    frame = minutes("2024-03-12T15:00", 320).with_columns(open=close, close=close, high=close * 1.01, low=close * 0.99)
+    tall = with_row(frame, 310, high=56.0)
+    assert check(Fetched(tall, "1m"), SPY).outliers == 0 and check(Fetched(with_row(frame, 310, high=80.0), "1m"), SPY).outliers == 1
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("path", ["yahoo-stocks-daily/AAPL.csv.gz", "yahoo-stocks-daily/TREX.csv.gz", "yahoo-stocks-daily/BLDR.csv.gz"])
+def test_the_crashes_of_real_shares_are_no_bad_prints(real_data, path: str):
+    from pse.domain.ports import CsvOptions, FetchRequest
+    from pse.providers.csv_files import CsvFiles
+
+    fetched = CsvFiles().fetch(FetchRequest("SPY", SPY, None, None, None, real_data / path, CsvOptions(), 0, {}))
+    assert check(fetched, SPY).outliers == 0

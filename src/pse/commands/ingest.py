@@ -127,8 +127,8 @@ def _warn(context: Context, done: Ingested, instrument: Instrument) -> None:
                      f"--tz, --stamp and the instrument's calendar")
     odd = done.checked.first_outlier
     if odd is not None:
-        context.warn(f"{done.checked.outliers} bars hold a price far from the closes before and after it (more than {FAR_SHARE:.0%} and {FAR_RANGES:g} usual "
-                     f"ranges), likely a bad print; they are stored as they came. The first: row {odd.row} of {odd.source}, {iso(odd.ts_open)}, {odd.side} "
+        context.warn(f"{done.checked.outliers} bar{'s' if done.checked.outliers > 1 else ''} with a price far from the closes before and after it (more than {FAR_SHARE:.0%} and {FAR_RANGES:g} usual "
+                     f"ranges), likely a bad print; stored as they came. The first: row {odd.row} of {odd.source}, {iso(odd.ts_open)}, {odd.side} "
                      f"{odd.price:g} between closes {odd.before:g} and {odd.after:g}. If it is wrong, correct the file and ingest it again")
     if done.synthetic and not done.checked.rows["flags"].all():
         context.warn(f"the stored series {done.symbol} {done.timeframe} now mixes made-up bars with others; keep them apart with another --home")

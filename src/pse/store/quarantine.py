@@ -180,7 +180,8 @@ def _duplicates(rows: Rows) -> tuple[np.ndarray | None, np.ndarray | None]:
 def outliers(rows: Rows) -> np.ndarray:
     """Rows whose high or low lies farther than max(20 median true ranges, 10 %) from the closes on both sides, int64, rising.
 
-    Sides are the bars before and after in the same contract; at an end the bar's own close stands for the one that is not there.  `rows` is sorted.
+    True ranges are shares of their close, as a price may grow a hundredfold within one file.  Sides are the bars before and after in the same contract;
+    at an end the bar's own close stands for the one that is not there.  `rows` is sorted.
     """
     several = len(rows.contracts) > 1
     order = np.lexsort((rows["ts_open"], rows["contract"])) if several else None
@@ -190,11 +191,13 @@ def outliers(rows: Rows) -> np.ndarray:
         turns = np.flatnonzero(np.diff(rows["contract"][order])) + 1
         before[turns], after[turns - 1] = close[turns], close[turns - 1]
     apart = np.maximum(high - np.maximum(before, after), np.minimum(before, after) - low)
-    found = np.flatnonzero(apart > FAR_SHARE * np.minimum(np.abs(before), np.abs(after)))
+    near = np.minimum(np.abs(before), np.abs(after))
+    found = np.flatnonzero(apart > FAR_SHARE * near)
     if not found.size:
         return found
-    usual = float(np.median(np.maximum(high, before) - np.minimum(low, before)))
-    found = found[apart[found] > FAR_RANGES * usual]
+    true_range = np.maximum(high, before) - np.minimum(low, before)
+    usual = float(np.median(np.divide(true_range, np.abs(close), out=np.full(close.size, np.inf), where=close != 0)))
+    found = found[apart[found] > FAR_RANGES * usual * near[found]]
     return found if order is None else np.sort(order[found])
 
 
