@@ -20,6 +20,7 @@ def run(context: Context, symbol: str | None = None, start_ns: int | None = None
         if given not in known:
             raise RequestError(f"{flag} {given!r} is not one of {', '.join(known)}; this version fills on paper by itself, on bars that are played back")
     inputs = gather(context, context.settings, (symbol,) if symbol else (), start_ns, end_ns)
+    context.note("replaying bar by bar: features are made anew at each decision close, so this takes many times as long as a backtest ...")
     return whole_run(context, inputs, "paper", "replay", lambda mode: paper_feed(context, inputs, mode), report)
 
 

@@ -82,9 +82,6 @@ def _first_line(path: Path) -> bytes:
         return file.readline(HEAD_BYTES).rstrip(b"\r\n") or (b"" if path.stat().st_size == 0 else b"\n")
 
 
-no_folder = check_target
-
-
 def _usual_place(context: Context, found: Run) -> Path:
     return context.home.reports / f"{found.run_id}.html"
 

@@ -16,7 +16,7 @@ import numpy as np
 from pse.agents.rules import decide as rules
 from pse.brokers.sim import SimBroker
 from pse.clock import iso, stopwatch_ns
-from pse.commands.report import no_folder
+from pse.commands.report import check_target
 from pse.commands.wiring import Answer, Context, Stopped
 from pse.domain.bars import Bars
 from pse.domain.decisions import Decide
@@ -43,6 +43,8 @@ from pse.store.snapshots import load as load_snapshot
 if TYPE_CHECKING:
     import polars as pl
     from rich.console import Console
+
+    from pse.reports.view import RunView
 
 YEAR_NS = 366 * 86_400_000_000_000
 DAY_NS = 86_400_000_000_000
@@ -185,7 +187,10 @@ def told_how_to_go_on(run: Run, journal: Journal) -> Iterator[None]:
 
 def whole_run(context: Context, inputs: Inputs, command: str, feed_name: str, make_feed: Callable[[Mode], Iterable[Prepared]], report: Path | None) -> Answer:
     """A run from its manifest to its files; what is printed at the end comes back."""
-    no_folder(report)
+    from pse.reports.doubts import doubts_json
+    from pse.reports.view import read_run
+
+    check_target(report)
     said_compiling(context)
     run = new_run(context.home, manifest_of(context, inputs, command, feed_name), context.clock.now_ns())
     started = stopwatch_ns()
@@ -198,12 +203,14 @@ def whole_run(context: Context, inputs: Inputs, command: str, feed_name: str, ma
     write_atomic(run.folder / "timing.jsonl", (json.dumps({"engine_ns": engine_done - started, "whole_ns": stopwatch_ns() - started}) + "\n").encode())
     counted = note_trial(context, run, inputs, outcome, metrics)
     page = _page(context, run, report)
+    view = read_run(run.folder)
     data = {
         "run_id": run.run_id, "fingerprint": run.manifest.fingerprint, "trades": metrics.get("trades", 0), "metrics": metrics, "report": page,
         "refusals": dict(outcome.refusals), "passed_over": dict(sorted(outcome.passed_over.items())), "snapshot": run.manifest.snapshot,
-        "trial": counted.number, "new_trial": counted.new, "synthetic": run.manifest.synthetic, "records": run.manifest.records,
+        "doubts": doubts_json(view), "trial": counted.number, "new_trial": counted.new, "synthetic": run.manifest.synthetic,
+        "records": run.manifest.records,
     }
-    return Answer(data, lambda console: _show(console, context.home.root, run, page))
+    return Answer(data, lambda console: _show(console, context.home.root, run, view, page))
 
 
 def write_results(folder: Path, inputs: Inputs, outcome: Outcome) -> dict[str, Any]:
@@ -216,7 +223,7 @@ def write_results(folder: Path, inputs: Inputs, outcome: Outcome) -> dict[str, A
     trades, equity = outcome.trades(), outcome.equity()
     first = inputs.plan.instruments[0]
     spec = MetricsSpec(capital=inputs.plan.capital, seed=inputs.settings.seed, hour_tz=inputs.bars[0].sessions.tz,
-                       sessions_per_year=365.0 if first.calendar == "24/7" else 252.0,
+                       sessions_per_year=365.0 if first.calendar == "24/7" else 252.0, expected_sessions=_expected_sessions(inputs),
                        point_values={i.symbol: i.point_value for i in (*inputs.plan.instruments, *inputs.plan.micros.values())})
     closes = pl.concat([daily_closes(one.between(inputs.start_ns, inputs.end_ns)) for one in inputs.bars])
     metrics = compute_metrics(trades, equity, spec, dict(outcome.refusals), closes)
@@ -225,6 +232,12 @@ def write_results(folder: Path, inputs: Inputs, outcome: Outcome) -> dict[str, A
     _parquet(folder / EQUITY, equity)
     write_json(folder / METRICS, metrics)
     return metrics
+
+
+def _expected_sessions(inputs: Inputs) -> int:
+    """Sessions of the first symbol's calendar from the first to the last that has a bar of it in the window."""
+    bars = inputs.bars[0].between(inputs.start_ns, inputs.end_ns)
+    return int(bars.session[-1] - bars.session[0]) + 1 if len(bars) else 0
 
 
 def _parquet(path: Path, table: pl.DataFrame) -> None:
@@ -259,12 +272,11 @@ def shown_path(path: Path) -> Path:
     return whole.relative_to(here) if whole.is_relative_to(here) else whole
 
 
-def _show(console: Console, home: Path, run: Run, page: str | None) -> None:
+def _show(console: Console, home: Path, run: Run, view: RunView, page: str | None) -> None:
     from pse.reports.summary import show_summary
-    from pse.reports.view import read_run
 
     places = {"run": shown_path(run.folder)} | ({"report": shown_path(Path(page))} if page else {})
-    show_summary(console, read_run(run.folder), places)
+    show_summary(console, view, places)
     from rich.text import Text
 
     pse = "pse" if home.resolve() == Path.cwd() else f"pse --home {shown_path(home)}"
