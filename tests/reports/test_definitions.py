@@ -6,6 +6,7 @@ import re
 from pse.reports.html import render
 from pse.reports.sections import figures
 from pse.reports.view import read_run
+from pse.reports.words import money, plain, share
 from tests.reports.make_run import make_run
 
 
@@ -32,3 +33,7 @@ def test_a_run_of_few_trades_says_so_in_place_of_the_histogram(tmp_path):
     (run / "metrics.json").write_text(json.dumps(view.metrics | {"trades": 3}))
     page = render(read_run(run), None)
     assert "3 trades with a result in R: too few for a picture" in page and 'aria-label="distribution"' not in page
+
+
+def test_what_rounds_to_nothing_has_no_minus():
+    assert (money(-1e-9), plain(-0.001), share(-1e-6)) == ("0.00", "0.00", "0.0 %") and money(-0.01) == "\u22120.01"

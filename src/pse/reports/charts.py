@@ -27,7 +27,7 @@ ROLES = {
 }
 _ROLE_OF = {colour: role for role, colour in ROLES.items()}
 MOST_POINTS = 600
-FEWEST_SHOWN = 5  # a histogram of fewer is a row of single bars
+FEWEST_SHOWN = 5  # of fewer a picture is a row of single bars or points
 _SETTINGS: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "pse",
@@ -81,9 +81,10 @@ def distribution(r_net: np.ndarray) -> str:
 
 
 def excursions(mae_r: np.ndarray, mfe_r: np.ndarray, net: np.ndarray) -> str:
-    """Worst against best excursion of each trade; near points are one larger point."""
+    """Worst against best excursion of each trade; near points are one larger point.  Nothing under
+    `FEWEST_SHOWN` trades."""
     known = np.isfinite(mae_r) & np.isfinite(mfe_r)
-    if not known.any():
+    if known.sum() < FEWEST_SHOWN:
         return ""
     points = np.column_stack((np.minimum(mae_r[known], 5.0), np.minimum(mfe_r[known], 10.0), net[known] > 0.0))
     places, counts = np.unique(np.round(points / (0.02, 0.02, 1.0)), axis=0, return_counts=True)

@@ -113,7 +113,7 @@ def _few_words(trades: pl.DataFrame) -> str:
     """Why there is no picture of the results."""
     known = int(trades["r_net"].is_finite().sum())
     return (
-        f"{words.counted(known, 'trade')} with a result in R: too few for a picture of how results spread, which is drawn "
+        f"{words.counted(known, 'trade')} with a result in R: too few for a picture, which is drawn "
         f"from {charts.FEWEST_SHOWN} on. Each stands in the table of trades."
     )
 

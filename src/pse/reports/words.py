@@ -13,6 +13,9 @@ PARTS = {"session": "its market condition"}
 
 
 def _signed(text: str) -> str:
+    """With a minus as long as a plus; what rounds to 0 has none."""
+    if not any(digit in text for digit in "123456789"):
+        text = text.replace("-", "")
     return text.replace("-", MINUS)
 
 
