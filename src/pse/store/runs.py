@@ -101,7 +101,8 @@ def finish_run(run: Run, journal: Journal, finished: str, **changes: object) -> 
     project(run)
     with locked(lock_path(run.home, "checkpoints"), "the list of checkpoints", wait_seconds=30):
         _append_line(run.home.ledger / CHECKPOINTS, f"{run.run_id} {journal.records} {root}\n")
-    ended = {**changes, "status": "finished", "results": result_hashes(run.folder), "finished": finished, "records": journal.records, "head": journal.head, "merkle_root": root}
+    ended = {**changes, "status": "finished", "results": result_hashes(run.folder), "finished": finished, "records": journal.records, "head": journal.head,
+             "merkle_root": root}
     return save(Run(run.home, run.folder, Manifest.model_validate({**run.manifest.model_dump(), **ended})))
 
 
