@@ -202,3 +202,23 @@ def test_a_likely_bad_print_is_warned_of_with_its_place_and_stored(ingest: Calla
     assert (found["outliers"], found["rows"], found["quarantined"]) == (1, 300, 0) and stored(tmp_path)["high"][41] == high
     assert "row 43 of es.csv, 2024-03-12T15:41:00Z, high" in found["warnings"][0] and f"{high:g}" in found["warnings"][0]
     assert "1 likely bad prints" in " ".join(ingest(path).out.split())
+
+
+def test_a_stamp_that_the_session_edges_contradict_is_warned_of(ingest: Callable, tmp_path: Path):
+    """Globex closes at 21:00 UTC in summer time and opens at 22:00: a row at 21:00 can only be a close."""
+    closes = minutes("2024-03-12T20:01", 60)
+    found = ingest(csv(tmp_path, lines(closes)), "--json").json
+    assert found["ok"] and "1 row falls on a session's close and none on an open" in found["warnings"][0] and "--stamp close" in found["warnings"][0]
+    assert ingest(csv(tmp_path, lines(closes)), "--home", tmp_path / "right", "--stamp", "close", "--json").json["warnings"] == []
+
+
+def test_an_ingest_that_corrects_many_stored_bars_is_warned_of_with_the_way_to_look(ingest: Callable, pse: Callable, tmp_path: Path, good: pl.DataFrame):
+    first = ingest(csv(tmp_path, lines(good)), "--json").json
+    few = good.with_columns(volume=pl.when(pl.int_range(pl.len()) < 10).then(7.0).otherwise("volume"))
+    assert ingest(csv(tmp_path, lines(few)), "--json").json["warnings"] == []
+    many = few.with_columns(volume=pl.when(pl.int_range(pl.len()) >= 280).then(9.0).otherwise("volume"))
+    found = ingest(csv(tmp_path, lines(many[100:])), "--json").json
+    assert found["corrected"] == 20 and "20 of the 200 bars" in found["warnings"][0] and "10%" in found["warnings"][0]
+    assert f"{found['snapshot']}`" in found["warnings"][0] and first["snapshot"] not in found["warnings"][0]
+    words = found["warnings"][0].split("`")[1].split()[1:]
+    assert pse(*words, "--json").json["equal"] is False

@@ -152,6 +152,19 @@ def test_session_edges_tell_the_stamp_and_both_edges_tell_nothing(made):
         read(made(minutes("2020-01-02T14:00", 600)), hours)
 
 
+@pytest.mark.parametrize(("first", "count", "stamp", "doubt"), [
+    ("2020-01-02T14:30", 390, "close", "1 row falls on a session's open and none on a close"),
+    ("2020-01-02T14:31", 390, "open", "session's close and none on an open"),
+    ("2020-01-02T14:30", 390, "open", None), ("2020-01-02T14:31", 390, "close", None), ("2020-01-02T14:00", 600, "open", None),
+    ("2020-01-02T15:00", 60, "close", None),
+])
+def test_a_stamp_is_doubted_only_where_the_session_edges_decide_otherwise(made, first: str, count: int, stamp: str, doubt: str | None):
+    start = ns(first) // 1_000_000_000
+    body = HEAD + "".join(f"{start + 60 * i},10,12,9,11,5\n" for i in range(count))
+    found = read(made(body), {"sessions": plain_sessions("NYSE", date(2020, 1, 1), date(2020, 1, 3))}, stamp=stamp).doubts
+    assert len(found) == (doubt is not None) and (doubt is None or doubt in found[0])
+
+
 def test_a_file_without_a_header_is_taken_by_its_looks_when_the_prices_agree(made):
     body = "20110103 090100;126.35;126.39;126.34;126.38;1579\n20110103 090200;126.45;126.46;126.44;126.45;300\n"
     fetched = read(made(body), tz="UTC", stamp="close")

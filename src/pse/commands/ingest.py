@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pse.clock import iso
 from pse.commands.wiring import Answer, Context
 from pse.domain.bars import timeframe_ns
-from pse.domain.errors import NoBars, RequestError
+from pse.domain.errors import NoBars, OutsideError, RequestError
 from pse.domain.instruments import Instrument
 from pse.domain.ports import BarProvider, CsvOptions, Fetched, FetchRequest
 from pse.domain.sessions import Sessions
@@ -19,12 +19,13 @@ from pse.store.holes import Holes, stored_holes
 from pse.store.layout import symbol_name
 from pse.store.quarantine import FAR_RANGES, FAR_SHARE, Checked, check, refuse_too_many, write_bad
 from pse.store.sessions import load_sessions
-from pse.store.snapshots import take_snapshot
+from pse.store.snapshots import list_all, take_snapshot
 from pse.store.tables import IngestResult, merge_bars
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+MANY_REVISED = 0.05                              # share of the stored rows that one ingest met and changed that makes two sources or stamps likely
 MANY_OUTSIDE = 0.2                               # share of bars outside the sessions that makes a wrong time zone or calendar likely
 
 
@@ -77,6 +78,8 @@ def ingest(context: Context, provider: str, request: FetchRequest, max_bad: floa
         progress.update(step, advance=1)
     holes = _holes(context, instrument, result)
     done = Ingested(instrument.symbol, fetched.timeframe, result, checked, snapshot.id, snapshot.synthetic, kept, tuple(fetched.notes), holes)
+    for doubt in fetched.doubts:
+        context.warn(doubt)
     _warn(context, done, instrument)
     return done
 
@@ -114,6 +117,15 @@ def sessions_around(context: Context, instrument: Instrument, checked: Checked) 
     return load_sessions(context.home, instrument.calendar, int(ts[0]), int(ts[-1]), context.settings.sessions)
 
 
+def _snapshot_before(context: Context, done: Ingested) -> str | None:
+    """Newest other snapshot of the series alone, as every ingest leaves one; None where there is none that can be read."""
+    key = [(done.symbol, done.timeframe)]
+    try:
+        return next((one.id for one in list_all(context.home) if one.id != done.snapshot and [(s.symbol, s.timeframe) for s in one.series] == key), None)
+    except OutsideError:
+        return None
+
+
 def _holes(context: Context, instrument: Instrument, result: IngestResult) -> Holes | None:
     """What the series lacks between its first and its last stored bar."""
     sessions = load_sessions(context.home, instrument.calendar, result.index.first, result.index.last, context.settings.sessions)
@@ -125,10 +137,17 @@ def _warn(context: Context, done: Ingested, instrument: Instrument) -> None:
     if outside > rows * MANY_OUTSIDE:
         context.warn(f"{outside} of {rows} bars lie outside the sessions of {instrument.calendar}; no decision falls on them. If that is too many, check "
                      f"--tz, --stamp and the instrument's calendar")
-    odd = done.checked.first_outlier
+    result = done.result
+    if result.revised > result.met * MANY_REVISED:
+        before = _snapshot_before(context, done)
+        look = f"`pse snapshots diff {before} {done.snapshot}`" if before else "`pse snapshots list` and `pse snapshots diff`"
+        context.warn(f"{result.revised} of the {result.met} bars that were stored in this range had other values and were corrected "
+                     f"({result.revised / result.met:.0%}); two sources, time zones or --stamps may have met. {look} shows where; what was stored before is "
+                     f"kept in its snapshot")
+    odd, count = done.checked.first_outlier, done.checked.outliers
     if odd is not None:
-        context.warn(f"{done.checked.outliers} bar{'s' if done.checked.outliers > 1 else ''} with a price far from the closes before and after it (more than {FAR_SHARE:.0%} and {FAR_RANGES:g} usual "
-                     f"ranges), likely a bad print; stored as they came. The first: row {odd.row} of {odd.source}, {iso(odd.ts_open)}, {odd.side} "
+        context.warn(f"{count} bar{'s' * (count > 1)} with a price far from the closes before and after it (more than {FAR_SHARE:.0%} and {FAR_RANGES:g} "
+                     f"usual ranges), likely a bad print; stored as it came. The first: row {odd.row} of {odd.source}, {iso(odd.ts_open)}, {odd.side} "
                      f"{odd.price:g} between closes {odd.before:g} and {odd.after:g}. If it is wrong, correct the file and ingest it again")
     if done.synthetic and not done.checked.rows["flags"].all():
         context.warn(f"the stored series {done.symbol} {done.timeframe} now mixes made-up bars with others; keep them apart with another --home")

@@ -65,7 +65,8 @@ class Fetched:
     file name shown to the user; `row` int64, 1-based in that source; optionally `bid_close ask_close trades vwap` float64.
     `timeframe` is the finest found.  `front` names the front contract from each trading date on, (yyyymmdd, contract), when the source has a map.
     `close_only` says that the source knows closes alone (open, high and low repeat them).
-    `rejected` holds the rows that could not be parsed: `source, row, reason, text`.  `notes` are sentences for the user.
+    `rejected` holds the rows that could not be parsed: `source, row, reason, text`.  `notes` are sentences for the user, `doubts`
+    those that warn: what the rows show speaks against what was asked for.
     """
 
     frame: pl.DataFrame
@@ -75,6 +76,7 @@ class Fetched:
     close_only: bool = False
     notes: list[str] = field(default_factory=list)
     rejected: pl.DataFrame | None = None
+    doubts: list[str] = field(default_factory=list)
 
 
 @runtime_checkable

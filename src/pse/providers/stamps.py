@@ -78,16 +78,19 @@ def _of_one_length(parts: list[Rows], timeframe: str | None) -> tuple[list[Rows]
 def to_fetched(rows: Rows, request: FetchRequest, named: str | None) -> Fetched:
     """Bars of the request from the rows read.  `named` is what the time column's name says of the stamp."""
     notes = list(rows.notes)
+    doubts: list[str] = []
     ts = rows.good["ts"].to_numpy()
     if rows.dates:
         timeframe, ts_open = _daily(ts, request, rows.where), ts
     else:
         timeframe = _timeframe(ts, request, rows.where)
         stamp, reason = stamp_of(ts, timeframe, request, named, rows.where)
+        if request.options.stamp is not None:
+            doubts = doubts_of(ts, stamp, request.extra.get("sessions"), rows.where)
         ts_open = to_opens(ts, timeframe, stamp)
         notes.append(f"{rows.where}: times are bar {stamp}s ({reason})")
     good, rejected = _on_grid(rows, ts_open, timeframe)
-    return Fetched(frame=window(good, request), timeframe=timeframe, rejected=rejected, notes=notes)
+    return Fetched(frame=window(good, request), timeframe=timeframe, rejected=rejected, notes=notes, doubts=doubts)
 
 
 def window(frame: pl.DataFrame, request: FetchRequest) -> pl.DataFrame:
@@ -167,6 +170,17 @@ def stamp_of(ts: np.ndarray, timeframe: str, request: FetchRequest, named: str |
         + (f" ({at_open} fall on session opens, {at_close} on closes)" if at_open or at_close else "")
         + "; the one who made the file knows: write --stamp open or --stamp close"
     )
+
+
+def doubts_of(ts: np.ndarray, stamp: str, sessions: Any, where: str) -> list[str]:
+    """A warning when the edges of the sessions say the other end of the bar than the user did, else nothing."""
+    at_open, at_close = _edges(ts, sessions)
+    other, count = ("close", at_close) if stamp == "open" else ("open", at_open)
+    if not count or (at_open and at_close):
+        return []
+    return [f"{where}: --stamp {stamp} was asked for, but {count} row{'s' * (count > 1)} fall{'s' * (count == 1)} on a session's {other} and none on "
+            f"{'an' if stamp == 'open' else 'a'} {stamp}, as times of bar {other}s do; if the times are {other}s, every bar is stored one bar "
+            f"{'late' if stamp == 'open' else 'early'}: check the maker's page and ingest again with --stamp {other}, in another --home"]
 
 
 def _edges(ts: np.ndarray, sessions: Any) -> tuple[int, int]:

@@ -91,6 +91,17 @@ class Change:
         """Whether anything differs from what is stored."""
         return any(mask.any() for masks in (self._added, self._amended) for mask in masks.values())
 
+    def revised(self, months: Iterable[str], first: int, last: int) -> tuple[int, int]:
+        """Of the stored rows of some months that came in, first <= ts_open <= last: how many there were, and how many of them got other prices, volume
+        or quotes (what the roll rule changes is not counted)."""
+        there = revised = 0
+        for name in months:
+            before, after = (one.only(("ts_open", "contract", *FLOATS)) for one in (self._before[name], self._months[name]))
+            if len(before):
+                there += int(np.diff(np.searchsorted(before["ts_open"], (first, last + 1)))[0])
+                revised += int(_difference(before, after)[1].sum())
+        return there, revised
+
     # --- the commit
 
     def commit(self) -> bool:

@@ -33,7 +33,10 @@ _TRIES = 8
 
 @dataclass(frozen=True)
 class IngestResult:
-    """What a merge did.  `status` is created, updated or unchanged; `rows` are those of the series now; `outside` counts merged rows outside sessions."""
+    """What a merge did.  `status` is created, updated or unchanged; `rows` are those of the series now; `outside` counts merged rows outside sessions.
+
+    `met`: rows that were stored before between the first and the last row that came in, `revised`: those of them that have other values now.
+    """
 
     status: str
     rows: int
@@ -42,6 +45,8 @@ class IngestResult:
     outside: int
     version: int
     index: SeriesIndex
+    met: int = 0
+    revised: int = 0
 
 
 @contextlib.contextmanager
@@ -71,13 +76,13 @@ def merge_bars(home: Home, rows: Rows, instrument: Instrument, timeframe: str, s
     with writing(home):
         for _ in range(_TRIES):
             if (done := _merge_once(home, incoming, symbol, timeframe, front_map)) is not None:
-                status, change = done
-                return IngestResult(status, change.index.rows, change.new_rows, change.corrected, outside, change.version, change.index)
+                status, change, (met, revised) = done
+                return IngestResult(status, change.index.rows, change.new_rows, change.corrected, outside, change.version, change.index, met, revised)
     raise OutsideError(f"the bars table {home.bars} was changed by another program {_TRIES} times while {symbol} was merged; nothing of {symbol} was stored. "
                        f"Stop the other writer and run the command again")
 
 
-def _merge_once(home: Home, incoming: Rows, symbol: str, timeframe: str, given_map: list[tuple[int, str]] | None) -> tuple[str, Change] | None:
+def _merge_once(home: Home, incoming: Rows, symbol: str, timeframe: str, given_map: list[tuple[int, str]] | None) -> tuple[str, Change, tuple[int, int]] | None:
     """One attempt; None when another program committed in between."""
     table = open_bars(home)
     index = series_index(home, table, symbol, timeframe) if table is not None else SeriesIndex(symbol, timeframe)
@@ -92,10 +97,12 @@ def _merge_once(home: Home, incoming: Rows, symbol: str, timeframe: str, given_m
     if not change.found_any():
         if index.months and not notes.note_path(home, symbol, timeframe).exists():
             notes.write_note(home, index)
-        return "unchanged", change
+        return "unchanged", change, (len(incoming), 0)
     if not change.commit():
         return None
-    return ("updated" if index.months else "created"), change
+    news = [month_name(number) for number, _ in spans if _is_news(index, month_name(number), bases)]
+    met, revised = change.revised(news, int(incoming["ts_open"][0]), int(incoming["ts_open"][-1]))
+    return ("updated" if index.months else "created"), change, (met + len(incoming) - sum(map(len, fresh)), revised)
 
 
 def _is_news(index: SeriesIndex, month: str, bases: dict[str, str]) -> bool:
