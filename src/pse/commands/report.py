@@ -51,7 +51,7 @@ def check_target(html: Path | None) -> None:
     if html.is_dir():
         raise RequestError(f"{html} is a folder; the report is one HTML file: name it, for example {html / 'report.html'}")
     if html.suffix.lower() not in SUFFIXES:
-        raise RequestError(f"the report is an HTML page and {html} does not end in .html or .htm; name it {html.name or 'report'}.html")
+        raise RequestError(f"the report is an HTML page and {html} does not end in .html or .htm; name it, for example, {html.with_suffix('.html')}")
     if html.exists() and not _may_be_replaced(html):
         raise RequestError(f"{html} exists and is no page that pse wrote; it is left as it is. Name another file for the report, or move this one away")
 
