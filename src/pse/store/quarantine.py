@@ -186,19 +186,31 @@ def outliers(rows: Rows) -> np.ndarray:
     several = len(rows.contracts) > 1
     order = np.lexsort((rows["ts_open"], rows["contract"])) if several else None
     high, low, close = (rows[name] if order is None else rows[name][order] for name in ("high", "low", "close"))
-    before, after = np.r_[close[:1], close[:-1]], np.r_[close[1:], close[-1:]]
-    if order is not None:
-        turns = np.flatnonzero(np.diff(rows["contract"][order])) + 1
-        before[turns], after[turns - 1] = close[turns], close[turns - 1]
-    apart = np.maximum(high - np.maximum(before, after), np.minimum(before, after) - low)
-    near = np.minimum(np.abs(before), np.abs(after))
-    found = np.flatnonzero(apart > FAR_SHARE * near)
+    before, after = _neighbours(close, None if order is None else rows["contract"][order])
+    found = np.concatenate([start + _far_apart(*(one[start:start + _CHUNK] for one in (high, low, before, after))) for start in range(0, close.size, _CHUNK)] or
+                           [np.empty(0, np.int64)])
     if not found.size:
         return found
     true_range = np.maximum(high, before) - np.minimum(low, before)
     usual = float(np.median(np.divide(true_range, np.abs(close), out=np.full(close.size, np.inf), where=close != 0)))
-    found = found[apart[found] > FAR_RANGES * usual * near[found]]
+    above, under = high[found] - np.maximum(before, after)[found], np.minimum(before, after)[found] - low[found]
+    found = found[np.maximum(above, under) > FAR_RANGES * usual * np.minimum(np.abs(before), np.abs(after))[found]]
     return found if order is None else np.sort(order[found])
+
+
+def _neighbours(close: np.ndarray, contract: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """The closes before and after each bar of its contract, its own at an end."""
+    before, after = np.r_[close[:1], close[:-1]], np.r_[close[1:], close[-1:]]
+    if contract is not None:
+        turns = np.flatnonzero(np.diff(contract)) + 1
+        before[turns], after[turns - 1] = close[turns], close[turns - 1]
+    return before, after
+
+
+def _far_apart(high: np.ndarray, low: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """Bars of a piece that reach FAR_SHARE beyond the closes on both sides; the rest needs no second look."""
+    apart = np.maximum(high - np.maximum(before, after), np.minimum(before, after) - low)
+    return np.flatnonzero(apart > FAR_SHARE * np.minimum(np.abs(before), np.abs(after)))
 
 
 def _first_outlier(rows: Rows, far: np.ndarray, frame: pl.DataFrame) -> Outlier:
