@@ -46,7 +46,7 @@ def run(context: Context, run_id: str, replay: Replay | None = None) -> Answer:
         proof = Proof("DIFFERENT", "its own chain", tuple(f"{finding.file}: {finding.why}" for finding in damage))
     else:
         proof = _replayed(context, run, replay or importlib.import_module("pse.commands.backtest").replay)
-    data = {"run_id": run_id, "result": proof.result, "first_difference": asdict(proof.difference) if proof.difference else None,
+    data = {"run_id": run.run_id, "result": proof.result, "first_difference": asdict(proof.difference) if proof.difference else None,
             "compared": proof.compared, "why": list(proof.why), "records": run.manifest.records}
     return Answer(data, lambda console: _show(console, run, proof), exit_code=0 if proof.result == "EQUAL" else 1)
 

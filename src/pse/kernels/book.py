@@ -45,6 +45,7 @@ from pse.kernels.targets import EPS
 
 LONG_SIDE = 1                    # index of the long side in pairs [short, long]
 NOBODY, NIL, ONE, TWO = np.arange(-1, 3)         # fillers of events, typed as codes are
+NO, YES = np.array([False, True])
 ENTRY_VERSION = ONE              # an entry order is sent once and never replaced
 
 

@@ -329,7 +329,7 @@ def advance(state, tape, world, log, inputs, until):
         if next_bar == now:
             while account.bar < tape.ts.size and tape.ts_close[account.bar] == now:
                 t = account.bar
-                symbol = tape.symbol[t]
+                symbol = np.int64(tape.symbol[t])             # one type of symbol: another would compile every function that takes it once more
                 if is_live(state.plans[symbol]) or tape.flags[t] & BAR_ROLL:
                     bar = state.bar[0]
                     bar.ts, bar.ts_close, bar.symbol, bar.flags = tape.ts[t], now, symbol, tape.flags[t]

@@ -4,6 +4,8 @@ import numpy as np
 
 from pse.kernels.admit import activate
 from pse.kernels.book import (
+    NO,
+    YES,
     after_first_target,
     cancel_entry,
     entered_inside,
@@ -118,7 +120,7 @@ def bracket_exits(state, world, log, symbol, bar, high, low, open_decides, targe
             take_exit(state, world, log, symbol, bar.ts, LEG_STOP, F_GAP if gapped else F_STOP, price, plan.held, fee, slip, stop_name(plan))
             return
         plan.favourable = max(plan.favourable, plan.direction * (price - plan.entry))
-        _, adverse = excursion(plan.direction, plan.entry, high, low, bar.close, False)
+        _, adverse = excursion(plan.direction, plan.entry, high, low, bar.close, NO)
         plan.adverse = max(plan.adverse, adverse)
         if plan.target_done:
             fee = fee_of(instrument, plan.micro, plan.held, price)
@@ -224,7 +226,7 @@ def step_bar(state, world, log, bar):
     """
     symbol = bar.symbol
     plan, record = state.plans[symbol], state.symbols[symbol]
-    filled_inside = False
+    filled_inside = NO
     if bar.flags & BAR_ROLL and record.last_ts > 0:
         roll_over(state, world, log, symbol)
     if is_live(plan):
@@ -234,12 +236,12 @@ def step_bar(state, world, log, bar):
             leaves_at_open(state, world, log, symbol, bar)
         simulated = world.policy[0].match != EXTERNAL
         if simulated and holds(plan):
-            bracket_exits(state, world, log, symbol, bar, bar.open, bar.open, True, True)
+            bracket_exits(state, world, log, symbol, bar, bar.open, bar.open, YES, YES)
         if is_live(plan):
             filled = work_entry(state, world, log, symbol, bar)
             filled_inside = filled == F_LIMIT if simulated else entered_inside(plan, bar)
         if simulated and holds(plan):
-            bracket_exits(state, world, log, symbol, bar, bar.high, bar.low, False, not filled_inside)
+            bracket_exits(state, world, log, symbol, bar, bar.high, bar.low, NO, not filled_inside)
     watch_bar(record, bar.high, bar.low, bar.close, bar.ts_close)
     if is_live(plan):
         if holds(plan):

@@ -1,6 +1,8 @@
 """What is watched: trading days, breakers, the age of orders and plans, and the price of deliberation."""
 
 
+import numpy as np
+
 from pse.kernels.book import (
     NIL,
     NOBODY,
@@ -87,8 +89,9 @@ def roll_before_day(state, tape, world, log):
     t = state.account[0].bar
     now = tape.ts_close[t]
     while t < tape.ts.size and tape.ts_close[t] == now:
-        if tape.flags[t] & BAR_ROLL and state.symbols[tape.symbol[t]].last_ts > 0:
-            roll_over(state, world, log, tape.symbol[t])
+        symbol = np.int64(tape.symbol[t])
+        if tape.flags[t] & BAR_ROLL and state.symbols[symbol].last_ts > 0:
+            roll_over(state, world, log, symbol)
         t += 1
 
 
