@@ -30,7 +30,7 @@ Json = Annotated[bool, Option("--json", help="One JSON document on stdout, and n
 Quiet = Annotated[bool, Option("--quiet", "-q", help="No progress and no notes on stderr.")]
 Verbose = Annotated[bool, Option("--verbose", "-v", help="More detail on stderr, and tracebacks.")]
 
-app = typer.Typer(name="pse", add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="markdown",
+app = typer.Typer(name="pse", add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="rich",
                   help="Research trading rules and LLM judgement together: bars to features, setups, decisions, orders and a report.",
                   epilog="For research and paper trading. Not advice.")
 
