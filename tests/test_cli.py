@@ -234,3 +234,19 @@ def test_seeds_are_spawned_by_name_and_fold_and_not_by_order():
     first = seeds(7, "bootstrap", 2).generate_state(2).tolist()
     assert first == seeds(7, "bootstrap", 2).generate_state(2).tolist()
     assert first != seeds(7, "bootstrap", 3).generate_state(2).tolist() != seeds(8, "bootstrap", 2).generate_state(2).tolist()
+
+
+def test_ctrl_c_is_known_through_what_compiled_code_makes_of_it():
+    """numba hands an interrupt on as a SystemError, sometimes as one that was caused by another."""
+    from pse.domain.errors import is_ctrl_c
+
+    def told(depth):
+        error = KeyboardInterrupt()
+        for _ in range(depth):
+            outer = SystemError("returned a result with an exception set")
+            outer.__cause__ = error
+            error = outer
+        return is_ctrl_c(error)
+
+    assert told(0) and told(1) and told(3)
+    assert not is_ctrl_c(SystemError("of its own")) and not is_ctrl_c(ValueError()) and not is_ctrl_c(None)

@@ -20,12 +20,13 @@ import typer
 from typer import Argument, Option
 
 from pse.commands import options as opt
-from pse.domain.errors import PseError, RequestError
+from pse.domain.errors import PseError, RequestError, is_ctrl_c
 
 if TYPE_CHECKING:
     from pse.commands.wiring import Answer, Context
 
 REQUEST, OUTSIDE, BUG, STOPPED = 2, 3, 70, 130
+AFTER_CTRL_C = "Stopped. Nothing was left half written; run the same command again to go on."
 Json = Annotated[bool, Option("--json", help="One JSON document on stdout, and nothing else there.")]
 Quiet = Annotated[bool, Option("--quiet", "-q", help="No progress and no notes on stderr.")]
 Verbose = Annotated[bool, Option("--verbose", "-v", help="More detail on stderr, and tracebacks.")]
@@ -76,7 +77,7 @@ def _run(words: list[str], call: Call) -> int:
     except PseError as error:
         return _fail(call, error.exit_code, str(error), error)
     except (Interrupted, KeyboardInterrupt) as error:
-        return _fail(call, STOPPED, str(error) or "Stopped. Nothing was left half written; run the same command again to go on.")
+        return _fail(call, STOPPED, str(error) or AFTER_CTRL_C)
     except SystemExit as error:                          # Typer met a closed pipe
         raise BrokenPipeError from error
     except OSError as error:
@@ -84,6 +85,8 @@ def _run(words: list[str], call: Call) -> int:
     except Exception as error:
         if hasattr(error, "format_message"):             # Typer's own: a usage error
             return _usage(call, error)
+        if is_ctrl_c(error):
+            return _fail(call, STOPPED, AFTER_CTRL_C)
         return _bug(call, error, words)
     if code == STOPPED:
         return _fail(call, STOPPED, "Stopped.")

@@ -20,7 +20,7 @@ from pse.commands.report import check_target
 from pse.commands.wiring import Answer, Context, Stopped
 from pse.domain.bars import Bars
 from pse.domain.decisions import Decide
-from pse.domain.errors import NoBars, RequestError
+from pse.domain.errors import NoBars, RequestError, is_ctrl_c
 from pse.domain.manifest import Manifest, environment, fingerprint
 from pse.engine.desk import DeskPlan, Mode, desk_plan
 from pse.engine.loop import run as engine_run
@@ -179,8 +179,8 @@ def told_how_to_go_on(run: Run, journal: Journal) -> Iterator[None]:
     try:
         yield
     except (KeyboardInterrupt, SystemError) as stop:
-        if isinstance(stop, SystemError) and not isinstance(stop.__cause__, KeyboardInterrupt):
-            raise                                            # compiled code that is stopped on its way out reports it as a SystemError
+        if not is_ctrl_c(stop):
+            raise
         raise Stopped(f"stopped. Run {run.run_id} stays behind as interrupted, with the {journal.records} records written so far (`pse runs show {run.run_id}`)"
                       f"; stored bars and earlier runs are as they were. Run the same command again to have it whole.") from None
 

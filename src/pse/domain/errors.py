@@ -68,3 +68,13 @@ class DiskFull(OutsideError):
 
 class Busy(OutsideError):
     """Another process holds the lock."""
+
+
+def is_ctrl_c(error: BaseException | None) -> bool:
+    """Whether an error is Ctrl-C, or a SystemError that compiled code made of it on its way out, once or several times over."""
+    if not isinstance(error, SystemError):
+        return isinstance(error, KeyboardInterrupt)
+    inner: BaseException | None = error
+    while inner is not None and not isinstance(inner, KeyboardInterrupt):
+        inner = inner.__cause__ or inner.__context__
+    return inner is not None
