@@ -78,8 +78,3 @@ def iso(moment: int) -> str:
     seconds, rest = divmod(int(moment), SECOND_NS)
     text = (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S")
     return text + (f".{rest:09d}".rstrip("0") if rest else "") + "Z"
-
-
-def day_of(moment: int) -> str:
-    """`2013-10-06`, the UTC day of a moment."""
-    return iso(moment)[:10]
