@@ -55,19 +55,20 @@ CONTEXT_COLUMNS = (
     "SWING_LOW",
     "DAILY_ROW",            # how many completed daily returns are known
     "DAILY_CLOSE",          # close of the last completed trading day, raw points
-    "TCC_CLASS",            # trend conviction None 1, Low 2, Medium 3, High 4
+    "TCC_CLASS",            # trend conviction, code of TCC_CLASSES: None 1, Low 2, Medium 3, High 4
     "TCC_DIR",
     "TCC_SCORE_LONG",
     "TCC_SCORE_SHORT",
-    "MCS",                  # market condition state
-    "VOL_BUCKET",           # LoVol-Q1 1 ... HiVol-Q4 4
-    "LIQUIDITY",
-    "RSI_STATE",
-    "MACD_STATE",
+    "MCS",                  # market condition state, code of MARKET_STATES
+    "VOL_BUCKET",           # code of VOL_BUCKETS: LoVol-Q1 1 ... HiVol-Q4 4
+    "LIQUIDITY",            # code of LIQUIDITY_STATES
+    "RSI_STATE",            # code of RSI_STATES
+    "MACD_STATE",           # code of MACD_STATES
+    "VOL_SPIKE",            # 1 when volatility is at least twice its recent median
 )
 (C_CLOSE, C_ATR, C_READY, C_DATA_SCORE, C_LAST_BAR_AGE_NS, C_SESSION_LEFT_NS, C_BLACKOUT, C_SPREAD_TICKS, C_MSS_DIR, C_SWING_HIGH, C_SWING_LOW,
  C_DAILY_ROW, C_DAILY_CLOSE, C_TCC_CLASS, C_TCC_DIR, C_TCC_SCORE_LONG, C_TCC_SCORE_SHORT, C_MCS, C_VOL_BUCKET, C_LIQUIDITY, C_RSI_STATE,
- C_MACD_STATE) = range(len(CONTEXT_COLUMNS))
+ C_MACD_STATE, C_VOL_SPIKE) = range(len(CONTEXT_COLUMNS))
 
 # --- setups ----------------------------------------------------------------------------------------------------------------------------------
 ENTER, EXIT, CANCEL, AMEND, REFUSED = np.arange(1, 6)          # REFUSED: a find that the tactic itself turned down, told and not traded
