@@ -25,6 +25,7 @@ FEATURES: dict[str, str] = {
     "order_blocks": "pse.features.order_blocks:OrderBlocks",
     "liquidity": "pse.features.liquidity:Liquidity",
     "levels": "pse.features.levels:Levels",
+    "mqs": "pse.features.break_quality:BreakQuality",
 }
 
 TACTICS: dict[str, str] = {

@@ -10,6 +10,7 @@ from pse.domain.bars import Bars
 from pse.domain.errors import RequestError
 from pse.features.build import FeatureSpec, build
 from pse.features.context import context_rows
+from pse.features.feature import Known
 from pse.features.resampled import resample
 from pse.kernels.contract import PENDING
 from pse.registry import FEATURES, resolve
@@ -67,10 +68,10 @@ def test_a_build_until_a_moment_knows_nothing_of_later(seed, minute):
 @pytest.mark.parametrize("name", sorted(FEATURES))
 def test_a_registered_feature_never_changes_its_past(name):
     feature, bars = resolve("feature", name)(), resample(minutes(11, 6, roll_every=2), "5m").bars
-    whole = feature.compute(bars)
+    whole = Known.from_bars(bars, future()).of(feature)
     assert whole and all(column.shape == (len(bars),) for column in whole.values())
     for k in (1, 2, 17, 100, 500, 777, 1200, len(bars) - 1):
-        for column, values in feature.compute(bars[:k]).items():
+        for column, values in Known.from_bars(bars[:k], future()).of(feature).items():
             np.testing.assert_array_equal(values, whole[column][:k], err_msg=f"{name} {column} cut at {k}")
 
 
@@ -110,7 +111,7 @@ def test_daily_returns_leave_out_the_difference_between_contracts():
 
 def test_the_trend_of_the_hour_is_seen_from_its_close_on():
     features = build(minutes(3, 8), future())
-    closes, htf = features.context.ts_close, features.columns["htf_trend"]
+    closes, htf = features.known.at("1h").bars.ts_close, features.columns["htf_trend"]
     known = np.searchsorted(closes, features.decision.ts_close, side="right")
     assert np.isnan(htf[known == 0]).all() and not np.isnan(htf[known > 0]).any()
     changes = np.flatnonzero(np.diff(htf[known > 0]) != 0) + 1
@@ -126,8 +127,9 @@ def test_pools_end_when_their_outcome_is_written():
 
 
 def test_tick_and_session_rules_come_from_the_instrument():
-    spec = FeatureSpec().of(share())
-    assert (spec.gaps.tick, spec.levels.tick, spec.liquidity.kind, spec.structure.one_session, spec.gaps.one_session) == (0.01, 0.01, "stock", True, True)
+    spec = FeatureSpec()
+    gaps, levels, liquidity, structure = (group.of(share()) for group in (spec.gaps, spec.levels, spec.liquidity, spec.structure))
+    assert (gaps.tick, levels.tick, liquidity.kind, structure.one_session, gaps.one_session) == (0.01, 0.01, "stock", True, True)
 
 
 def test_a_context_that_does_not_hold_whole_decision_bars_is_refused():

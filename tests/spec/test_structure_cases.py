@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from pse.domain.setups import grades
 from pse.kernels.blocks import find_block
 from pse.kernels.contract import ALIVE, BROKEN, BROKEN_DEEP, NEVER, PENDING, PIVOT_DTYPE, POOL_DTYPE, SWEPT
 from pse.kernels.gaps import fair_value_gaps
@@ -10,7 +11,6 @@ from pse.kernels.liquidity import CANDIDATE_DTYPE, equal_levels, pools_and_sweep
 from pse.kernels.quality import mqs_components, mqs_score
 from pse.kernels.structure import structure
 from pse.kernels.swings import label_swings, swings
-from pse.tactics.rules import grades
 from tests.spec.worked_cases import column, differences, load
 
 TOLERANCE, CASES = load("03-structure")

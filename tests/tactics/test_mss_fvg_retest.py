@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from pse.domain.bars import timeframe_ns
-from pse.domain.setups import Setups
+from pse.domain.setups import Setups, grades
 from pse.kernels.contract import BLOCK_DTYPE, BREAK_DTYPE, ENTER, GAP_DTYPE, LEVEL_DTYPE, LIMIT, NEVER, POOL_DTYPE, SWEEP_DTYPE
 from pse.tactics.mss_fvg_retest import MssFvgRetest
-from pse.tactics.rules import TargetRules, grades
+from pse.tactics.rules import TargetRules
 from pse.tactics.scan import Scan
 from tests.tactics.views import View, as_of, five_minute_bars, instrument, random_view, table
 

@@ -13,6 +13,7 @@ from pse.kernels.contract import SETUP_DTYPE
 NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://pse.invalid/setup")
 DIRECTIONS = {1: "LONG", -1: "SHORT", 0: "EITHER"}
 GRADES = ("", "C", "B", "A", "A+")
+GRADE_FLOORS = (0.55, 0.70, 0.85)                # scores at which B, A and A+ begin, inclusive; C below
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,3 +37,8 @@ class Setups:
 def setup_id(symbol: str, tactic: str, direction: int, ts_close: int, object_ids: tuple[str, ...]) -> str:
     """Deterministic id of a setup: the same find has the same id in a backtest and on paper."""
     return str(uuid.uuid5(NAMESPACE, "|".join((symbol, tactic, str(direction), str(ts_close), *object_ids))))
+
+
+def grades(score: np.ndarray) -> np.ndarray:
+    """Grade code of each quality score, int64: 1 C, 2 B, 3 A, 4 A+, 0 for NaN."""
+    return np.where(np.isnan(score), 0, 1 + np.searchsorted(np.array(GRADE_FLOORS) - 1e-9, score, side="right"))

@@ -33,7 +33,7 @@ def context_rows(features: Features, instrument: Instrument, blackouts: Sequence
     out[:] = _blank_row()
     last = asof_rows(bars.ts_close, ts)
     ready = np.isfinite(columns["atr"]) & np.isfinite(columns["atr_before"])
-    ready[:features.spec.rvol_period] = False
+    ready[:features.spec.volume.period] = False
     age = _age(features, ts, last)
     out[:, k.C_CLOSE], out[:, k.C_ATR], out[:, k.C_READY] = decision.close, columns["atr"], ready
     out[:, k.C_DATA_SCORE], out[:, k.C_LAST_BAR_AGE_NS] = _scores(features, age), age

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
-from typing import Literal
+from typing import Literal, Self
 from zoneinfo import ZoneInfo
 
 import numpy as np
 from pydantic import Field
 
-from pse.domain.bars import Bars
-from pse.domain.base import Frozen
+from pse.domain.instruments import Instrument
 from pse.domain.sessions import MINUTE_NS, Sessions
 from pse.features import Columns
-from pse.features.market_structure import MarketStructure, Structure
-from pse.features.volatility import range_before
+from pse.features.feature import Column, Feature, Known, Objects
+from pse.features.market_structure import MarketStructure
+from pse.features.volume import RelativeVolume
 from pse.kernels.contract import SWEPT
 from pse.kernels.liquidity import (
     EQH,
@@ -26,14 +26,22 @@ from pse.kernels.liquidity import (
     swing_and_equal_candidates,
     tick_or_range,
 )
-from pse.kernels.rolling import relative_volume
 
 CHICAGO = ("America/Chicago", "US/Central", "CST6CDT")
 OVERNIGHT, ASIA, LONDON, OPENING = range(4)       # columns of the window arrays, as the kernel takes them
 
 
-class Liquidity(Frozen):
-    """Pools of every kind, merged where they lie together, and their sweeps."""
+class Liquidity(Feature):
+    """Sweeps of liquidity: a bar trades beyond an extreme where orders rest, and closes back inside."""
+
+    columns = {
+        "sweep_dir": Column("direction of the sweep confirmed on this bar: up when lows were swept", "direction", sparse=True),
+        "sweep_priority": Column("how much the swept extreme matters, the better one when both sides are swept", "score", sparse=True),
+        "sweep_level": Column("the swept extreme", "price", sparse=True),
+    }
+    formula = ("pools: extremes of weeks, days and sessions, equal levels, swings; sweep: traded beyond by a tick or more, closed back inside within "
+               "`reclaim_bars`, not deeper than `deep_atr`")
+    source = "the usual price-action vocabulary (Smart Money Concepts), told at the reclaiming close"
 
     equal_atr: float = Field(0.10, ge=0, le=5, description="pools and equal levels within this share of the range are one")
     equal_ticks: float = Field(2, ge=0, le=1000, description="smallest such distance, in ticks")
@@ -42,35 +50,43 @@ class Liquidity(Frozen):
     deep_atr: float = Field(1.5, gt=0, le=50, description="largest penetration of a sweep, in ATR")
     reclaim_bars: int = Field(2, ge=0, le=50, description="bars after the pierce in which the close must come back")
     opening_minutes: int = Field(30, ge=1, le=390, description="length of the opening range")
-    kind: Literal["future", "stock", "crypto", "fx", "index"] = Field("future", description="which session windows the instrument has")
-    tick: float = Field(0.25, gt=0, description="price step of the instrument")
+    kind: Literal["future", "stock", "crypto", "fx", "index"] = Field("future", description="which session windows there are, taken from the instrument")
+    tick: float = Field(0.25, gt=0, description="price step, taken from the instrument")
+    structure: MarketStructure = MarketStructure()
+    volume: RelativeVolume = RelativeVolume()
 
-    def find(self, bars: Bars, atr_before: np.ndarray, rvol: np.ndarray, swings: Structure) -> tuple[np.ndarray, np.ndarray]:
-        """(rows of POOL_DTYPE, rows of SWEEP_DTYPE) on forward-adjusted prices."""
-        high, low, close = bars.adjusted("high"), bars.adjusted("low"), bars.adjusted("close")
-        tolerance = tick_or_range(atr_before, self.tick, self.equal_ticks, self.equal_atr)
+    def of(self, instrument: Instrument) -> Self:
+        return self.model_copy(update={"tick": instrument.tick, "kind": instrument.kind})
+
+    def lag_bars(self) -> int:
+        return self.reclaim_bars
+
+    def objects(self, known: Known) -> Objects:
+        """`pools` (POOL_DTYPE) and `sweeps` (SWEEP_DTYPE)."""
+        bars, swings = known.bars, known.objects(self.structure)
+        high, low, close = known.price("high"), known.price("low"), known.price("close")
+        tolerance = tick_or_range(known.atr_before, self.tick, self.equal_ticks, self.equal_atr)
         first, past = (int(bars.session[0]), int(bars.session[-1]) + 1) if len(bars) else (0, 0)
         begins, ends = session_windows(bars.sessions, first, past, self.kind, self.opening_minutes)
         session = bars.session - first
         of_sessions = session_extremes(high, low, bars.ts_open, bars.ts_close, session, weeks(bars.sessions.session_date[first:past]), begins, ends)
-        no_pivots = swings.internal[:0]
-        equals = [equal_levels(high, low, swings.internal, tolerance, self.equal_min_bars, side) for side in (1, -1)]
+        internal, major = swings["pivots_internal"], swings["pivots_major"]
+        equals = [equal_levels(high, low, internal, tolerance, self.equal_min_bars, side) for side in (1, -1)]
         candidates = np.concatenate([
-            of_sessions, *(swing_and_equal_candidates(no_pivots, rows, EQH) for rows in equals),
-            swing_and_equal_candidates(swings.major, equals[0][:0], MAJOR_H), swing_and_equal_candidates(swings.internal, equals[0][:0], SWING_H)])
+            of_sessions, *(swing_and_equal_candidates(internal[:0], rows, EQH) for rows in equals),
+            swing_and_equal_candidates(major, equals[0][:0], MAJOR_H), swing_and_equal_candidates(internal, equals[0][:0], SWING_H)])
         candidates = candidates[np.argsort(candidates["t"], kind="stable")]
-        return pools_and_sweeps(high, low, close, atr_before, rvol, session, candidates, tolerance, self.tick, self.max_age_days, self.deep_atr,
-                                self.reclaim_bars)
+        pools, sweeps = pools_and_sweeps(high, low, close, known.atr_before, known.of(self.volume)["rvol"], session, candidates, tolerance, self.tick,
+                                         self.max_age_days, self.deep_atr, self.reclaim_bars)
+        return {"pools": pools, "sweeps": sweeps}
 
-    def compute(self, bars: Bars) -> Columns:
-        """The sweep confirmed on each bar: direction (0 none), priority and level as traded (NaN); the better one when both sides are swept."""
-        before = range_before(bars)
-        _, sweeps = self.find(bars, before, relative_volume(bars.volume, 20), MarketStructure().find(bars, before))
-        direction, priority, level = np.zeros(len(bars), np.int64), np.full(len(bars), np.nan), np.full(len(bars), np.nan)
+    def compute(self, known: Known) -> Columns:
+        sweeps, n = known.objects(self)["sweeps"], len(known)
+        direction, priority, level = np.zeros(n, np.int64), np.full(n, np.nan), np.full(n, np.nan)
         for row in sweeps[sweeps["result"] == SWEPT]:
             t = row["confirmed_at"]
             if not priority[t] >= row["priority"]:
-                direction[t], priority[t], level[t] = row["dir"], row["priority"], row["level"] + bars.offset[t]
+                direction[t], priority[t], level[t] = row["dir"], row["priority"], row["level"] + known.bars.offset[t]
         return {"sweep_dir": direction, "sweep_priority": priority, "sweep_level": level}
 
 

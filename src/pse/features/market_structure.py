@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from pydantic import Field
 
-from pse.domain.bars import Bars
-from pse.domain.base import Frozen
+from pse.domain.instruments import Instrument
 from pse.features import Columns
-from pse.features.volatility import range_before
+from pse.features.feature import Column, Feature, Known, Objects
 from pse.kernels.structure import structure
 from pse.kernels.swings import label_swings, last_swing_prices, swings
 
 
-@dataclass(frozen=True, eq=False)
-class Structure:
-    """Swings (PIVOT_DTYPE), breaks (BREAK_DTYPE, scores not yet written) and the trend after each bar (int64[n])."""
+class MarketStructure(Feature):
+    """Swing points, and the breaks of structure (BOS), changes of character (CHoCH) and shifts (MSS) that closes beyond them make."""
 
-    internal: np.ndarray
-    major: np.ndarray
-    breaks: np.ndarray
-    trend: np.ndarray
-
-
-class MarketStructure(Frozen):
-    """Swing points and the BOS, CHoCH and MSS that closes beyond them make."""
+    columns = {
+        "trend": Column("direction of the last break of structure, 0 before the first", "direction"),
+        "break_dir": Column("direction of a break on this bar", "direction", sparse=True),
+        "mss_dir": Column("direction of a market structure shift on this bar: a break against the trend with displacement", "direction", sparse=True),
+        "swing_high": Column("last confirmed internal swing high", "price", sparse=True),
+        "swing_low": Column("last confirmed internal swing low", "price", sparse=True),
+    }
+    formula = ("swing high at i: H[i] > H of the `internal` bars before and >= H of those after, known at i + internal; break: C beyond the last unbroken "
+               "swing; CHoCH: break against the trend; MSS: CHoCH with a displacement bar in the window and a young swing")
+    source = "the usual price-action vocabulary (Smart Money Concepts), read at confirmation; nothing is drawn back"
 
     internal: int = Field(3, ge=1, le=100, description="bars on each side of an internal swing")
     major: int = Field(10, ge=1, le=500, description="bars on each side of a major swing")
@@ -37,27 +37,43 @@ class MarketStructure(Frozen):
     disp_close: float = Field(0.70, gt=0, le=1, description="close of a displacement bar, share of its range from the far end")
     disp_window: int = Field(3, ge=1, le=100, description="bars up to the break in which a displacement bar must stand")
     swing_lookback: int = Field(20, ge=1, le=5000, description="largest age in bars of the broken swing of a shift")
-    one_session: bool = Field(False, description="whether a swing's window must lie in one session (shares)")
+    one_session: bool = Field(False, description="whether a swing's window must lie in one session; taken from the instrument (shares)")
 
-    def find(self, bars: Bars, atr_before: np.ndarray) -> Structure:
-        """All swings and breaks of the bars, on forward-adjusted prices."""
-        o, h, lo, c = (bars.adjusted(name) for name in ("open", "high", "low", "close"))
-        internal = swings(o, h, lo, c, bars.session, self.internal, self.internal, self.one_session)
-        major = swings(o, h, lo, c, bars.session, self.major, self.major, self.one_session)
-        label_swings(internal, atr_before, self.equal_atr)
-        label_swings(major, atr_before, self.equal_atr)
-        trend, breaks = structure(o, h, lo, c, atr_before, internal, self.break_on_wick, self.disp_range_atr, self.disp_body, self.disp_close,
+    def of(self, instrument: Instrument) -> Self:
+        return self.model_copy(update={"one_session": not instrument.across_sessions})
+
+    def lag_bars(self) -> int:
+        return self.internal
+
+    def _find(self, known: Known) -> tuple[Objects, np.ndarray]:
+        """The objects, and the trend after each bar; found once."""
+        o, h, lo, c = known.prices()
+        internal = swings(o, h, lo, c, known.bars.session, self.internal, self.internal, self.one_session)
+        major = swings(o, h, lo, c, known.bars.session, self.major, self.major, self.one_session)
+        label_swings(internal, known.atr_before, self.equal_atr)
+        label_swings(major, known.atr_before, self.equal_atr)
+        trend, breaks = structure(o, h, lo, c, known.atr_before, internal, self.break_on_wick, self.disp_range_atr, self.disp_body, self.disp_close,
                                   self.disp_window, self.swing_lookback)
-        return Structure(internal, major, breaks, trend)
+        return {"pivots_internal": internal, "pivots_major": major, "breaks": breaks}, trend
 
-    def columns(self, bars: Bars, found: Structure) -> Columns:
-        """Trend, direction of a break and of a shift on the bar, and the last internal swing prices as traded."""
-        broke, shifted = np.zeros(len(bars), np.int64), np.zeros(len(bars), np.int64)
-        broke[found.breaks["t"]] = found.breaks["dir"]
-        shifts = found.breaks[found.breaks["mss"]]
+    def _found(self, known: Known) -> tuple[Objects, np.ndarray]:
+        bound = self.of(known.instrument)
+        return known.once(("structure", bound), lambda: bound._find(known))  # type: ignore[no-any-return]
+
+    def objects(self, known: Known) -> Objects:
+        """`pivots_internal`, `pivots_major` (PIVOT_DTYPE) and `breaks` (BREAK_DTYPE, scores not written)."""
+        return self._found(known)[0]
+
+    def trend(self, known: Known) -> np.ndarray:
+        """Direction of the last break after each bar, int64[n]."""
+        return self._found(known)[1]
+
+    def compute(self, known: Known) -> Columns:
+        found, n = known.objects(self), len(known)
+        breaks, offset = found["breaks"], known.bars.offset
+        broke, shifted = np.zeros(n, np.int64), np.zeros(n, np.int64)
+        broke[breaks["t"]] = breaks["dir"]
+        shifts = breaks[breaks["mss"]]
         shifted[shifts["t"]] = shifts["dir"]
-        swing_high, swing_low = last_swing_prices(found.internal, len(bars))
-        return {"trend": found.trend, "break_dir": broke, "mss_dir": shifted, "swing_high": swing_high + bars.offset, "swing_low": swing_low + bars.offset}
-
-    def compute(self, bars: Bars) -> Columns:
-        return self.columns(bars, self.find(bars, range_before(bars)))
+        swing_high, swing_low = last_swing_prices(found["pivots_internal"], n)
+        return {"trend": self.trend(known), "break_dir": broke, "mss_dir": shifted, "swing_high": swing_high + offset, "swing_low": swing_low + offset}

@@ -5,27 +5,36 @@ from __future__ import annotations
 import numpy as np
 from pydantic import Field
 
-from pse.domain.bars import Bars
-from pse.domain.base import Frozen
 from pse.features import Columns
+from pse.features.feature import Column, Feature, Known, Objects
 from pse.features.market_structure import MarketStructure
-from pse.features.volatility import range_before
 from pse.kernels.blocks import order_blocks
 
 
-class OrderBlocks(Frozen):
-    """One block a break, with the bar that invalidates it."""
+class OrderBlocks(Feature):
+    """The order block that a break of structure reveals: the last bar against its direction before the move began."""
+
+    columns = {
+        "block_dir": Column("direction of the block that becomes known on this bar", "direction", sparse=True),
+        "block_top": Column("upper edge", "price", sparse=True),
+        "block_bottom": Column("lower edge", "price", sparse=True),
+    }
+    formula = "last bar with a body against the break, from before the first displacement bar back to the broken swing; zone: extreme to open"
+    source = "the usual price-action vocabulary (Smart Money Concepts), told at the break"
 
     max_back: int = Field(15, ge=1, le=500, description="bars before the break in which the block is looked for")
+    structure: MarketStructure = MarketStructure()
 
-    def find(self, bars: Bars, breaks: np.ndarray) -> np.ndarray:
-        """Rows of BLOCK_DTYPE on forward-adjusted prices, one a break."""
-        return order_blocks(bars.adjusted("open"), bars.adjusted("high"), bars.adjusted("low"), bars.adjusted("close"), breaks, self.max_back)
+    def lag_bars(self) -> int:
+        return 1
 
-    def compute(self, bars: Bars) -> Columns:
-        """The block that becomes known on each bar: direction (0 none) and edges as traded (NaN)."""
-        blocks = self.find(bars, MarketStructure().find(bars, range_before(bars)).breaks)
-        direction, top, bottom = np.zeros(len(bars), np.int64), np.full(len(bars), np.nan), np.full(len(bars), np.nan)
+    def objects(self, known: Known) -> Objects:
+        """`blocks`: rows of BLOCK_DTYPE, one a break."""
+        return {"blocks": order_blocks(*known.prices(), known.objects(self.structure)["breaks"], self.max_back)}
+
+    def compute(self, known: Known) -> Columns:
+        blocks, n, offset = known.objects(self)["blocks"], len(known), known.bars.offset
+        direction, top, bottom = np.zeros(n, np.int64), np.full(n, np.nan), np.full(n, np.nan)
         at = blocks["known_at"]
-        direction[at], top[at], bottom[at] = blocks["dir"], blocks["top"] + bars.offset[at], blocks["bottom"] + bars.offset[at]
+        direction[at], top[at], bottom[at] = blocks["dir"], blocks["top"] + offset[at], blocks["bottom"] + offset[at]
         return {"block_dir": direction, "block_top": top, "block_bottom": bottom}

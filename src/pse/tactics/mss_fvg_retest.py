@@ -14,7 +14,7 @@ from pydantic import Field
 from pse.domain.base import Frozen
 from pse.domain.instruments import Instrument
 from pse.domain.sessions import MINUTE_NS
-from pse.domain.setups import Setups
+from pse.domain.setups import Setups, grades
 from pse.kernels.contract import (
     BLOCK_DTYPE,
     ENTER,
@@ -29,7 +29,7 @@ from pse.kernels.retests import FIND_DTYPE, RULES_DTYPE, TAG_DTYPE, block_rows, 
 from pse.kernels.targets import OK
 from pse.tactics.evidence import Journalist
 from pse.tactics.levels import TargetLevels, target_levels
-from pse.tactics.rules import GRADE_SIZE, PRECEDENCE, StopRules, TargetRules, grades
+from pse.tactics.rules import GRADE_SIZE, PRECEDENCE, StopRules, TargetRules
 from pse.tactics.scan import FeatureView, Scan
 
 

@@ -9,7 +9,6 @@ from pse.domain.base import Frozen
 
 PRECEDENCE = ("sweep_reversal", "mss_fvg_retest", "momentum_thrust", "pullback_micro_fvg", "missed_fvg_reversion")  # the first wins for one gap
 
-GRADE_FLOORS = (0.55, 0.70, 0.85)                # mqs at which B, A and A+ begin, inclusive; C below
 GRADE_SIZE = np.array((0.0, 0.0, 0.5, 0.75, 1.0))  # size in R by grade code: none, C, B, A, A+
 
 
@@ -38,8 +37,3 @@ class TargetRules(Frozen):
     second_min_step: float = Field(0.5, ge=0, description="R between the first target and the nearest second one")
     second_star_step: float = Field(1.5, ge=0, description="R between the first target and the favoured second one")
     second_cap: float = Field(6.0, gt=0, description="farthest second target in R")
-
-
-def grades(mqs: np.ndarray) -> np.ndarray:
-    """Grade code of each score, int64: 1 C, 2 B, 3 A, 4 A+, 0 for NaN."""
-    return np.where(np.isnan(mqs), 0, 1 + np.searchsorted(np.array(GRADE_FLOORS) - 1e-9, mqs, side="right"))
