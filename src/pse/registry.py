@@ -19,7 +19,11 @@ PROVIDERS: dict[str, str] = {
 
 FEATURES: dict[str, str] = {
     "atr": "pse.features.volatility:Atr",
+    "realised_volatility": "pse.features.volatility:RealisedVolatility",
     "relative_volume": "pse.features.volume:RelativeVolume",
+    "slot_volume": "pse.features.volume:SlotVolume",
+    "vwap": "pse.features.vwap:SessionVwap",
+    "spread_estimates": "pse.features.spreads:SpreadEstimates",
     "market_structure": "pse.features.market_structure:MarketStructure",
     "fair_value_gaps": "pse.features.fair_value_gaps:FairValueGaps",
     "order_blocks": "pse.features.order_blocks:OrderBlocks",

@@ -5,12 +5,15 @@ import pytest
 
 from pse.features.resampled import as_of
 from pse.kernels.resample import aggregate, expected_bars
-from pse.kernels.rolling import relative_volume
+from pse.kernels.rolling import relative_volume, to_window_sums
+from pse.kernels.spreads import spread_pairs
+from pse.kernels.volatility import carried_close, realised_volatility
+from pse.kernels.vwap import session_vwap
 from pse.kernels.wilder import true_range, wilder_atr
 from tests.spec.worked_cases import column, differences, load
 
 TOLERANCE, CASES = load("01-features")
-UNBOUND = {"rsi", "sma_ema", "macd", "macd_state", "adx", "bollinger", "donchian", "keltner", "session_vwap", "realised_vol", "gaps", "spread_estimates",
+UNBOUND = {"rsi", "sma_ema", "macd", "macd_state", "adx", "bollinger", "donchian", "keltner", "gaps",
            "imbalance", "efficiency_ratio", "hurst", "vif", "beta"}
 
 
@@ -21,6 +24,28 @@ def atr(inputs, params):
 
 def rvol(inputs, params):
     return {"rvol": relative_volume(column(inputs["volume"]), params["n"])}
+
+
+def vwap(inputs, params):
+    high, low, close, volume = (column(inputs[name]) for name in ("high", "low", "close", "volume"))
+    mean, sd = session_vwap(high, low, close, volume, np.array(inputs["session"]), np.ones(high.size, bool))
+    return {"vwap": mean, "sd": sd, "upper1": mean + sd, "lower1": mean - sd}
+
+
+def realised(inputs, params):
+    bars = [column(inputs[name]) for name in ("open", "high", "low", "close")]
+    found = realised_volatility(*bars, carried_close(bars[3], np.zeros(bars[3].size)), params["n"], params["bars_per_year"])
+    return dict(zip(("close_close", "parkinson", "garman_klass", "yang_zhang"), found, strict=True))
+
+
+def spreads(inputs, params):
+    bars = [column(inputs[name]) for name in ("high", "low", "close")]
+    out = dict(zip(("cs_pair", "ar_pair"), spread_pairs(*bars, np.zeros(bars[0].size)), strict=True))
+    for name in ("cs", "ar"):
+        mean = out[f"{name}_pair"].copy()
+        to_window_sums(mean, params["n"])
+        out[name] = mean / params["n"]
+    return out
 
 
 def aggregated(inputs, params):
@@ -41,7 +66,8 @@ def asof_join(inputs, params):
     return {"x": as_of(values, known, np.array(inputs["ts_close"]))}
 
 
-BOUND = {"atr": atr, "rvol": rvol, "aggregate": aggregated, "asof_join": asof_join}
+BOUND = {"atr": atr, "rvol": rvol, "aggregate": aggregated, "asof_join": asof_join, "session_vwap": vwap, "realised_vol": realised,
+         "spread_estimates": spreads}
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case["function"] in BOUND], ids=lambda case: case["id"])

@@ -1,12 +1,18 @@
-"""Volume against its recent mean."""
+"""Volume against what is usual: the bars before, and the same time of earlier sessions."""
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Self
 
+import numpy as np
+from pydantic import Field, model_validator
+
+from pse.domain.bars import Bars, timeframe_ns
+from pse.domain.sessions import DAY_NS
 from pse.features import Columns
 from pse.features.feature import Column, Feature, Known
 from pse.kernels.rolling import relative_volume
+from pse.kernels.slots import slot_relative
 
 
 class RelativeVolume(Feature):
@@ -23,3 +29,37 @@ class RelativeVolume(Feature):
 
     def compute(self, known: Known) -> Columns:
         return {"rvol": relative_volume(known.bars.volume, self.period)}
+
+
+def session_slots(bars: Bars) -> np.ndarray:
+    """Place of each bar in its session: how many bar lengths after the one that holds the open, int64[n]; 0 for bars of a day."""
+    length = timeframe_ns(bars.timeframe)
+    if length >= DAY_NS:
+        return np.zeros(len(bars), np.int64)
+    return np.maximum(bars.ts_open // length - (bars.sessions.open_ns // length)[bars.session], 0)
+
+
+class SlotVolume(Feature):
+    """Volume of the bar over its usual volume at this time of the session; NaN where volume is unknown, the past too short or its median zero."""
+
+    columns = {"rvol_tod": Column("volume over the median volume of the same bar in the sessions before", "ratio")}
+    formula = "V[t] / median(V of the same slot in the previous D sessions that have bars), at least 5 of them"
+    source = "common practice; slots count from the session's open, so that daylight saving and early closes move none of them"
+
+    sessions: int = Field(20, ge=1, le=250, description="sessions looked back on, the current one left out")
+    at_least: int = Field(5, ge=1, le=250, description="fewest of them that must have a bar of known volume in the slot")
+
+    @model_validator(mode="after")
+    def _can_be_reached(self) -> Self:
+        if self.at_least > self.sessions:
+            raise ValueError(f"at_least {self.at_least} is more than the {self.sessions} sessions looked back on")
+        return self
+
+    def warmup_bars(self) -> int:
+        """As many bars as sessions are needed, which is right for daily bars; of shorter ones the first session after those."""
+        return self.at_least
+
+    def compute(self, known: Known) -> Columns:
+        bars = known.bars
+        slots = session_slots(bars)
+        return {"rvol_tod": slot_relative(bars.volume, bars.session, slots, int(slots.max(initial=0)) + 1, self.sessions, self.at_least)}
