@@ -13,6 +13,7 @@ import numpy as np
 from pse.domain.errors import DamagedTable
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     import pyarrow.dataset as ds
     from deltalake import DeltaTable
 
@@ -105,8 +106,8 @@ def who_is_damaged(root: Path, files: Mapping[str, DataFile], error: Exception) 
     return DamagedTable(damaged_message(root, f"cannot be read ({one_line(error)})"))
 
 
-def dataset(root: Path, files: Mapping[str, DataFile]) -> ds.Dataset:
-    """The files as one Arrow dataset with the partition columns; page checksums are compared when it is read."""
+def dataset(root: Path, files: Mapping[str, DataFile], columns: pa.Schema | None = None) -> ds.Dataset:
+    """The files as one Arrow dataset with the partition columns (default: those of bars); page checksums are compared when it is read."""
     import pyarrow.dataset as ds
     import pyarrow.fs as fs
 
@@ -115,7 +116,7 @@ def dataset(root: Path, files: Mapping[str, DataFile]) -> ds.Dataset:
     form = ds.ParquetFileFormat(default_fragment_scan_options=ds.ParquetFragmentScanOptions(page_checksum_verification=True))
     disk = fs.LocalFileSystem()
     parts = [form.make_fragment(str(root / one.path), disk, partition_expression=_partition(one)) for one in files.values()]
-    return ds.FileSystemDataset(parts, schema(), form, disk)
+    return ds.FileSystemDataset(parts, columns or schema(), form, disk)
 
 
 def _partition(one: DataFile) -> ds.Expression:
