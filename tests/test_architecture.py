@@ -44,7 +44,7 @@ MAY = {
     ("kernels/__init__.py", "files"): "points numba at the folder of compiled code, and removes stale ones",
     ("kernels/__init__.py", "clock"): "how old a stale folder is",
     ("kernels/__init__.py", "environment"): "numba reads its folder there",
-    ("reports/html.py", "files"): "templates and assets that lie in the package",
+    ("reports/page.py", "files"): "templates and assets that lie in the package",
     ("cli.py", "files"): "the null device, when a pipe was closed",
 }
 

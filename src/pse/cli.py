@@ -233,6 +233,11 @@ def _window(start: str | None, end: str | None) -> tuple[int | None, int | None]
     return start_ns, end_ns
 
 
+def _names(text: str) -> tuple[str, ...]:
+    """The names of a list with commas."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
 def _version(wanted: bool) -> None:
     if wanted:
         from pse import __version__
@@ -352,6 +357,59 @@ def sql(
     return _module("sql").run(context, query=query, snapshot=snapshot)
 
 
+@mount(app, "build-features", DATA)
+def build_features(
+    context: Context,
+    symbol: Annotated[str, Option(help="Stored symbols, for example ES or ES,NQ.", metavar="SYMBOL[,SYMBOL]")],
+    timeframe: Annotated[str | None, Option(help="Lengths of the bars, for example 1m,5m; without it the desk's decision bars.", metavar="TF[,TF]")] = None,
+    features: Annotated[str | None, Option(help="Requests such as rsi,ema:period=200@1h,close@VIX/1d; all registered features without it.",
+                                           metavar="LIST")] = None,
+    start: opt.Start = None,
+    end: opt.End = None,
+    config: opt.Config = None,
+    sets: opt.Sets = None,
+) -> Answer:
+    """Compute features of stored bars into a versioned table; running it again changes nothing."""
+    start_ns, end_ns = _window(start, end)
+    asked = context.asking(config=config, overrides=tuple(sets or ()))
+    return _module("build_features").run(asked, symbol=symbol, timeframe=timeframe, features=features, start_ns=start_ns, end_ns=end_ns)
+
+
+features = _group("features", DATA, "What the features are, and their values.")
+FeatureName = Annotated[str, Argument(help="Feature, one of its columns, or a request such as rsi:period=7.", metavar="NAME", show_default=False)]
+
+
+@mount(features, "list")
+def features_list(context: Context) -> Answer:
+    """Every feature: what it measures, its columns, warm-up and lag."""
+    return _module("features").run_list(context)
+
+
+@mount(features, "describe")
+def features_describe(context: Context, name: FeatureName) -> Answer:
+    """All that is to be known of one feature, by its name or one of its columns."""
+    return _module("features").run_describe(context, name=name)
+
+
+@mount(features, "show")
+def features_show(
+    context: Context,
+    name: FeatureName,
+    symbol: opt.Symbol,
+    timeframe: Annotated[str | None, Option(help="Length of the bars; without it the desk's decision bars.", metavar="TF")] = None,
+    start: opt.Start = None,
+    end: opt.End = None,
+    tail: Annotated[int, Option(help="How many of the last rows.", min=1)] = 20,
+    objects: Annotated[bool, Option("--objects", help="The events that it found, instead of its columns.")] = False,
+    config: opt.Config = None,
+    sets: opt.Sets = None,
+) -> Answer:
+    """Values of a feature on the last stored bars, or the events it found."""
+    start_ns, end_ns = _window(start, end)
+    asked = context.asking(config=config, overrides=tuple(sets or ()))
+    return _module("features").run_show(asked, name=name, symbol=symbol, timeframe=timeframe, start_ns=start_ns, end_ns=end_ns, tail=tail, objects=objects)
+
+
 @mount(app, "backtest", RUN)
 def backtest(
     context: Context,
@@ -421,6 +479,33 @@ def report(
     return _module("report").run(context, run_id=run_id, html=html, csv=csv)
 
 
+@mount(app, "chart", LOOK)
+def chart(
+    context: Context,
+    symbol: Annotated[str | None, Option(help="Stored symbol; with --run the run's first without it.", metavar="SYMBOL")] = None,
+    timeframe: Annotated[str | None, Option(help="Length of the bars: 5m without it, or what is stored.", metavar="TF")] = None,
+    start: opt.Start = None,
+    end: opt.End = None,
+    at: Annotated[str | None, Option(help="Show only what was known at this moment.", metavar="TIME")] = None,
+    bars: Annotated[int | None, Option(help="At most so many bars, the last ones; without it the last few sessions.", min=1)] = None,
+    layers: Annotated[str | None, Option(help="What to draw: sessions,structure,swings,gaps,pools,sweeps,blocks,levels,vwap,bands,volume,regime,trades.",
+                                         metavar="LIST")] = None,
+    features: Annotated[list[str] | None, Option(help="Features or columns to draw beside it, for example rsi,adx.", metavar="LIST")] = None,
+    run: Annotated[str | None, Option(help="Draw the trades of this run, on the bars it saw.", metavar="RUN_ID")] = None,
+    theme: Annotated[str | None, Option(help="light or dark; without it the page follows its reader.", metavar="light|dark")] = None,
+    out: Annotated[list[Path] | None, Option(help="File to write, .html or .png; may be repeated.", metavar="FILE")] = None,
+    config: opt.Config = None,
+    sets: opt.Sets = None,
+) -> Answer:
+    """Candles with market structure, sessions, features and trades, as one HTML page or a PNG."""
+    start_ns, end_ns = _window(start, end)
+    module = _module("chart")
+    asked = module.Asked(symbol=symbol, timeframe=timeframe, start_ns=start_ns, end_ns=end_ns, at_ns=_moment(at, "--at"), bars=bars,
+                         layers=_names(layers) if layers is not None else None, features=_names(",".join(features or ())), run_id=run, theme=theme,
+                         out=tuple(out or ()))
+    return module.run(context.asking(config=config, overrides=tuple(sets or ())), asked)
+
+
 @mount(app, "prove", LOOK)
 def prove(context: Context, run_id: opt.RunId) -> Answer:
     """Run it again from its manifest and compare every byte: EQUAL, or the first difference."""
@@ -434,3 +519,26 @@ audit = _group("audit", LOOK, "Checks that a result can be believed.")
 def audit_log(context: Context, target: Annotated[str, Argument(help="Run id or journal file.", metavar="RUN_ID|FILE", show_default=False)]) -> Answer:
     """Check a journal's hash chain: was a line changed, removed, added or moved?"""
     return _module("audit").run_log(context, target=target)
+
+
+@mount(audit, "lookahead")
+def audit_lookahead(
+    context: Context,
+    symbol: opt.Symbol,
+    timeframe: Annotated[str | None, Option(help="Bars on whose close things are said; without it the desk's decision bars.", metavar="TF")] = None,
+    desk: opt.Desk = None,
+    features: Annotated[str | None, Option(help="Only these features, by name with commas, or all; without it the desk's tactics and briefings too.",
+                                           metavar="LIST|all")] = None,
+    tactics: Annotated[bool, Option("--tactics", help="Only the desk's tactics and briefings; with --features, those too.")] = False,
+    start: opt.Start = None,
+    end: opt.End = None,
+    cuts: Annotated[int, Option(help="Random cuts, beside those at events, session edges and rolls.", min=0)] = 64,
+    exhaustive: Annotated[bool, Option("--exhaustive", help="Cut at every decision bar: minutes instead of seconds.")] = False,
+    seed: opt.Seed = None,
+    config: opt.Config = None,
+    sets: opt.Sets = None,
+) -> Answer:
+    """Does anything said of the past (features, setups, briefings) change when later bars do?"""
+    start_ns, end_ns = _window(start, end)
+    asked = context.asking(config=config, overrides=tuple(sets or ()), desk=desk, seed=seed)
+    return _module("lookahead").run_lookahead(asked, symbol, timeframe, features, tactics, start_ns, end_ns, cuts, exhaustive)

@@ -6,29 +6,21 @@ jinja2 here and set as text, never as markup, in the page.  Trades and candles t
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
-import zlib
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
-from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup
 
-from pse import __version__
 from pse.reports import charts, words
 from pse.reports.candles import BarsLoader, gather, largest, pack
 from pse.reports.doubts import doubts
+from pse.reports.page import frame, packed, template
 from pse.reports.sections import page_parts
 from pse.reports.view import RunView, number, read_run
 from pse.store.files import write_atomic
 
-LIBRARY = "lightweight-charts.standalone.production.js"
 MOST_ROWS = 20_000
 EVIDENCE_CHARACTERS = 160
 NAMED = ("symbol", "contract", "tactic", "label", "grade", "direction", "entry_kind", "exit_reason")
@@ -61,11 +53,6 @@ def write_report(run_dir: Path, bars_loader: BarsLoader | None, out: Path) -> Pa
 
 def render(view: RunView, bars_loader: BarsLoader | None) -> str:
     """The page as text; equal runs and bars give equal text."""
-    style, script, library = (
-        _asset("templates", "report.css"),
-        _asset("templates", "report.js"),
-        _asset("assets", LIBRARY),
-    )
     parts = page_parts(view)
     trades, left_out = _rows_kept(view.trades)
     payload: dict[str, Any] = _payload(view, trades, bars_loader) if view.trades.height else {"data": "", "candle_data": "", "kept": 0}
@@ -75,26 +62,18 @@ def render(view: RunView, bars_loader: BarsLoader | None) -> str:
     named = [
         (name, key, charts.bars_by(f"by_{key}", parts["by"][key], label)) for name, key, label in _group_pictures(view)
     ]
-    return (
-        _environment()
-        .get_template("report.html")
-        .render(
-            parts,
-            view=view,
-            version=__version__,
-            doubts=doubts(view),
-            style=Markup(style),
-            script=Markup(script),
-            library=Markup(library),
-            policy=_policy([library, script], [style]),
-            pictures={name: Markup(picture) for name, picture in pictures.items()},
-            group_pictures=[(name, Markup(picture)) for name, _, picture in named],
-            data=payload["data"],
-            candle_data=payload["candle_data"],
-            candle_words=_candle_words(payload["kept"], view.trades.height),
-            rows_left_out=left_out,
-            few_words=_few_words(view.trades),
-        )
+    return template("report").render(
+        parts,
+        **frame("report"),
+        view=view,
+        doubts=doubts(view),
+        pictures={name: Markup(picture) for name, picture in pictures.items()},
+        group_pictures=[(name, Markup(picture)) for name, _, picture in named],
+        data=payload["data"],
+        candle_data=payload["candle_data"],
+        candle_words=_candle_words(payload["kept"], view.trades.height),
+        rows_left_out=left_out,
+        few_words=_few_words(view.trades),
     )
 
 
@@ -155,12 +134,7 @@ def _payload(view: RunView, trades: pl.DataFrame, bars_loader: BarsLoader | None
         "candles": index,
         "evidence": {str(row): _shown(evidence[setups[row]]) for row in rows if setups[row] in evidence},
     }
-    text = json.dumps(data, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return {
-        "data": base64.b64encode(zlib.compress(text.encode(), 9)).decode("ascii"),
-        "candle_data": block,
-        "kept": len(candles),
-    }
+    return {"data": packed(data), "candle_data": block, "kept": len(candles)}
 
 
 def _columns(trades: pl.DataFrame) -> dict[str, Any]:
@@ -227,42 +201,3 @@ def _fact(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(_fact(item) for item in value)[:EVIDENCE_CHARACTERS]
     return str(value)[:EVIDENCE_CHARACTERS]
-
-
-# --- the frame ------------------------------------------------------------------------------------------------------
-
-
-@cache
-def _asset(folder: str, name: str) -> str:
-    return files("pse.reports").joinpath(folder, name).read_text("utf-8")
-
-
-@cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=DictLoader({"report.html": _asset("templates", "report.html")}),
-        autoescape=True,
-        undefined=StrictUndefined,
-    )
-    environment.filters |= {
-        "money": words.money,
-        "share": words.share,
-        "plain": words.plain,
-        "whole": words.whole,
-        "tone": words.tone,
-        "unit": words.without_unit,
-    }
-    return environment
-
-
-def _policy(scripts: list[str], styles: list[str]) -> str:
-    """Nothing but our own scripts and styles, by hash."""
-    sources = {
-        name: " ".join(f"'sha256-{_hash(text)}'" for text in texts)
-        for name, texts in (("script", scripts), ("style", styles))
-    }
-    return f"default-src 'none'; script-src {sources['script']}; style-src {sources['style']}; base-uri 'none'; form-action 'none'"
-
-
-def _hash(text: str) -> str:
-    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")

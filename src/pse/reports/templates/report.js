@@ -1,49 +1,4 @@
-(() => {
-"use strict";
-const LWC = window.LightweightCharts, $ = (id) => document.getElementById(id);
-const PAGE = 100, MINUS = "\u2212", NONE = "\u2013";
-const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
-
-async function inflate(id) {
-  const raw = atob($(id).textContent.trim()), bytes = new Uint8Array(raw.length);
-  for (let i = 0; i < raw.length; i++) bytes[i] = raw.charCodeAt(i);
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
-}
-
-function text(value, digits, sign) {
-  if (value === null || value === undefined) return NONE;
-  const shown = value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
-  return (sign && value > 0 ? "+" : "") + shown.replace("-", MINUS);
-}
-
-const two = (value) => String(value).padStart(2, "0");
-function moment(seconds) {
-  const at = new Date(seconds * 1000);
-  return `${at.getUTCFullYear()}-${two(at.getUTCMonth() + 1)}-${two(at.getUTCDate())} ${two(at.getUTCHours())}:${two(at.getUTCMinutes())}`;
-}
-function duration(seconds) {
-  const minutes = Math.round(seconds / 60);
-  if (minutes < 60) return `${minutes} min`;
-  if (minutes < 2880) return `${Math.floor(minutes / 60)} h ${two(minutes % 60)}`;
-  return `${(minutes / 1440).toFixed(1)} d`;
-}
-
-function element(tag, content, kind) {
-  const made = document.createElement(tag);
-  if (content !== undefined) made.textContent = content;
-  if (kind) made.className = kind;
-  return made;
-}
-
-function look() {
-  return {
-    layout: { background: { color: "transparent" }, textColor: colour("dim"), attributionLogo: false, fontFamily: getComputedStyle(document.body).fontFamily,
-      panes: { separatorColor: colour("line"), enableResize: false } },
-    grid: { vertLines: { color: colour("line") }, horzLines: { color: colour("line") } },
-    rightPriceScale: { borderColor: colour("line") }, timeScale: { borderColor: colour("line") },
-  };
-}
+const PAGE = 100;
 
 // --- equity and drawdown ------------------------------------------------------------------------------------------
 function drawEquity(data) {
@@ -79,12 +34,6 @@ function drawEquity(data) {
   show(data.equity.session.t.length >= 20 || !data.equity.trade.t.length ? "session" : "trade");
   onTheme(paint);
 }
-
-function hex(name, alpha) {
-  const found = colour(name).replace("#", ""), part = (i) => parseInt(found.slice(i, i + 2), 16);
-  return `rgba(${part(0)},${part(2)},${part(4)},${alpha})`;
-}
-function onTheme(paint) { matchMedia("(prefers-color-scheme: dark)").addEventListener("change", paint); }
 
 // --- candles ------------------------------------------------------------------------------------------------------
 function unpacker(block, index) {
@@ -259,4 +208,3 @@ async function start() {
   document.documentElement.dataset.ready = "yes";
 }
 start().catch((error) => { const box = $("broken"); if (box) { box.hidden = false; box.textContent = `The charts and the table of trades could not be drawn (${error.message}). A browser of 2023 or later is needed.`; } });
-})();
