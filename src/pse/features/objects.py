@@ -32,6 +32,7 @@ KINDS: dict[str, ObjectKind] = {
     "blocks": ObjectKind("idx", "known_at", ("invalid_at",)),
     "pools": ObjectKind("origin", "known_at", ("ended_at",), ("end",)),
     "sweeps": ObjectKind("pierced_at", "confirmed_at"),
+    "opening_gaps": ObjectKind("t", "t", ("filled_at",)),
     "levels": ObjectKind("known_at", "known_at", ("ended_at",)),
 }
 NAMES = {"pivots_internal": "pivots", "pivots_major": "pivots"}      # object tables whose name is not their kind's

@@ -17,7 +17,7 @@ class SpreadEstimates(Feature):
     columns = {
         "spread_cs": Column("mean Corwin-Schultz estimate of the last bars, share of the price", "fraction"),
         "spread_ar": Column("mean Abdi-Ranaldo estimate of the last bars, share of the price", "fraction"),
-        "spread_ticks": Column("the Abdi-Ranaldo estimate in ticks of the instrument, at least 1", "count"),
+        "spread_ticks": Column("the Abdi-Ranaldo estimate in ticks of the instrument, at least 1", "ratio"),
     }
     formula = ("of each pair of bars, below 0 as 0: CS 2(e^a - 1)/(1 + e^a), a = (sqrt(2b) - sqrt(b))/(3 - 2 sqrt 2) - sqrt(g/(3 - 2 sqrt 2)), "
                "b = sum of ln(H/L)^2, g = ln(max H / min L)^2; AR sqrt(4 (c - e)(c - e')), c = ln C, e = mid of ln H and ln L, e' that of the next bar; "

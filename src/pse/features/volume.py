@@ -1,4 +1,4 @@
-"""Volume against what is usual: the bars before, and the same time of earlier sessions."""
+"""Volume against what is usual, at the bars before and at the same time of earlier sessions, and whose it was, buyers' or sellers'."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pse.domain.bars import Bars, timeframe_ns
 from pse.domain.sessions import DAY_NS
 from pse.features import Columns
 from pse.features.feature import Column, Feature, Known
+from pse.kernels.imbalance import bulk_imbalance, money_flow
 from pse.kernels.rolling import relative_volume
 from pse.kernels.slots import slot_relative
 
@@ -63,3 +64,25 @@ class SlotVolume(Feature):
         bars = known.bars
         slots = session_slots(bars)
         return {"rvol_tod": slot_relative(bars.volume, bars.session, slots, int(slots.max(initial=0)) + 1, self.sessions, self.at_least)}
+
+
+class Imbalance(Feature):
+    """Whether volume went with buyers or with sellers, guessed from bars: -1 all sold, 1 all bought; NaN where nothing was traded in the window."""
+
+    columns = {
+        "cmf": Column("Chaikin's money flow: place of the close in its bar, weighted by volume", "ratio"),
+        "bulk_imbalance": Column("bought less sold volume, each bar split by how large its move is for the window, over all volume", "ratio"),
+    }
+    formula = ("cmf: sum(V ((C-L) - (H-C)) / (H-L)) / sum(V), 0 for a bar without range; bulk: sum(V (2 Phi(dC / s) - 1)) / sum(V), "
+               "s the sample deviation of the window's dC, 0 where s is 0")
+    source = "Chaikin's money flow; Easley, Lopez de Prado and O'Hara (2012), Review of Financial Studies 25"
+
+    period: int = Field(20, ge=2, le=500, description="bars in the window")
+
+    def warmup_bars(self) -> int:
+        return self.period
+
+    def compute(self, known: Known) -> Columns:
+        _, high, low, close = known.prices()
+        volume = known.bars.volume
+        return {"cmf": money_flow(high, low, close, volume, self.period), "bulk_imbalance": bulk_imbalance(close, volume, self.period)}

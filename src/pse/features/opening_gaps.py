@@ -1,0 +1,47 @@
+"""Gaps between the open of a session and the close before it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pse.features import Columns
+from pse.features.feature import Column, Feature, Known, Objects
+from pse.kernels.codes import GAP_KINDS
+from pse.kernels.opening_gaps import opening_gaps
+
+
+class OpeningGap(Feature):
+    """The gap at the open of the session, told from the close of its first bar to the session's end, and whether price has been back by then."""
+
+    columns = {
+        "open_gap": Column("open of the session less the close before it", "points"),
+        "open_gap_pct": Column("the gap over that close as traded", "fraction"),
+        "open_gap_atr": Column("the gap in average ranges as they stood before the open", "ATR"),
+        "open_gap_kind": Column("beyond the range of the session before (FULL) or inside it (PARTIAL); NONE without a gap and where a contract begins", "state",
+                                GAP_KINDS),
+        "open_gap_filled": Column("1 from the bar on whose range reaches the close before the gap", "flag"),
+    }
+    formula = "O - C[t-1] at the first bar of a session; FULL_UP O > high of the session before, FULL_DOWN O < its low; filled: low <= C[t-1] of a gap up"
+    source = "common practice; nothing at the first session, none over a change of contract"
+
+    def warmup_bars(self) -> int:
+        """Right for daily bars; of shorter ones the first bar of the second session, where that comes later."""
+        return 15
+
+    def objects(self, known: Known) -> Objects:
+        """`opening_gaps`: rows of OPENING_GAP_DTYPE; what its session did not fill may be filled in a later one."""
+        gaps = self._of_sessions(known)
+        return {"opening_gaps": gaps[np.isfinite(gaps["points"])]}
+
+    def _of_sessions(self, known: Known) -> np.ndarray:
+        """One row a session, also where there is no gap."""
+        return known.once("gaps of sessions", lambda: opening_gaps(*known.prices(), known.bars.session, known.bars.roll))  # type: ignore[no-any-return]
+
+    def compute(self, known: Known) -> Columns:
+        bars, gaps = known.bars, self._of_sessions(known)
+        place = np.cumsum(np.diff(bars.session, prepend=-1) != 0) - 1      # of each bar's session
+        before, scale = gaps["level"] + bars.offset[gaps["t"]], known.atr_before[gaps["t"]]
+        share = np.divide(gaps["points"], before, out=np.full(gaps.size, np.nan), where=before > 0)
+        ranges = np.divide(gaps["points"], scale, out=np.full(gaps.size, np.nan), where=scale > 0)
+        return {"open_gap": gaps["points"][place], "open_gap_pct": share[place], "open_gap_atr": ranges[place], "open_gap_kind": gaps["kind"][place],
+                "open_gap_filled": (gaps["filled_at"][place] <= np.arange(len(bars))).astype(np.int64)}
