@@ -1,15 +1,17 @@
 """The context of a decision, by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from pse.domain.bars import Bars
-from pse.features.build import build
-from pse.features.context import NO_END_NS, context_rows, inside
+from pse.features.build import FeatureSpec, build
+from pse.features.context import STATES, context_rows, inside
+from pse.features.market_state import NO_END_NS
 from pse.kernels import contract as k
+from pse.kernels.codes import MCS_CLOSED, MCS_UNKNOWN, TCC_UNKNOWN
 from tests.features.made import MINUTE, future, minutes
-
-LATER = [k.C_TCC_CLASS, k.C_TCC_DIR, k.C_TCC_SCORE_LONG, k.C_TCC_SCORE_SHORT, k.C_MCS, k.C_VOL_BUCKET, k.C_LIQUIDITY, k.C_RSI_STATE, k.C_MACD_STATE]
 
 
 @pytest.fixture(scope="module")
@@ -18,16 +20,52 @@ def built():
     return features, *context_rows(features, future())
 
 
-def test_a_row_is_a_decision_bar_and_features_not_computed_say_so(built):
+def test_a_row_is_a_decision_bar_and_has_no_spread_without_quotes(built):
     features, ts, rows = built
     np.testing.assert_array_equal(ts, features.decision.ts_close)
     np.testing.assert_array_equal(rows[:, k.C_CLOSE], features.decision.close)
-    assert (rows[:, LATER] == k.NOT_EVALUATED).all() and np.isnan(rows[:, k.C_SPREAD_TICKS]).all()
+    assert np.isnan(rows[:, k.C_SPREAD_TICKS]).all()
 
 
-def test_a_row_is_ready_when_range_and_volume_are_past_their_warm_up(built):
+def test_states_stand_in_their_columns_as_codes(built):
+    features, _, rows = built
+    assert len(STATES) == 10
+    for column, name in STATES.items():
+        np.testing.assert_array_equal(rows[:, column], features.columns[name].astype(float), err_msg=name)
+    left = rows[:, k.C_SESSION_LEFT_NS]
+    np.testing.assert_array_equal(rows[:, k.C_MCS] == MCS_CLOSED, (left < 15 * MINUTE) & (rows[:, k.C_MCS] != MCS_UNKNOWN))
+
+
+def test_an_unknown_conviction_has_no_direction_and_no_score(built):
     rows = built[2]
-    assert list(np.flatnonzero(rows[:, k.C_READY])[:2]) == [20, 21] and rows[20:, k.C_READY].all()
+    unknown = rows[:, k.C_TCC_CLASS] == TCC_UNKNOWN
+    assert list(np.flatnonzero(unknown)) == list(range(49))
+    assert (rows[unknown, k.C_TCC_DIR] == 0).all() and np.isnan(rows[unknown][:, [k.C_TCC_SCORE_LONG, k.C_TCC_SCORE_SHORT]]).all()
+    assert not np.isnan(rows[~unknown]).all(axis=0)[[k.C_TCC_SCORE_LONG, k.C_TCC_SCORE_SHORT]].any()
+
+
+def test_a_row_is_ready_when_range_volume_and_conviction_are_past_their_warm_up(built):
+    rows = built[2]
+    assert list(np.flatnonzero(rows[:, k.C_READY])[:2]) == [49, 50] and rows[49:, k.C_READY].all()
+
+
+def test_a_row_is_not_ready_until_the_session_has_traded_and_unknown_volume_is_no_reason():
+    bars = minutes(4, 3)
+    start = 23 * 60                                                          # the second session begins without a trade for 25 minutes
+    volume = bars.volume.copy()
+    volume[start:start + 25] = 0.0
+    rows = context_rows(build(replace(bars, volume=volume), future()), future())[1]
+    assert list(np.flatnonzero(rows[49:, k.C_READY] == 0) + 49) == list(range(276, 281))
+    unknown = context_rows(build(replace(bars, volume=np.full(len(bars), np.nan)), future()), future())[1]
+    assert unknown[49:, k.C_READY].all()
+
+
+def test_a_daily_desk_needs_neither_vwap_nor_hour_to_be_ready():
+    spec = FeatureSpec(decision_timeframe="1d", context_timeframe="1d")
+    features = build(minutes(6, 60, missing=0.1), future(), spec)
+    rows = context_rows(features, future())[1]
+    assert "vwap" not in features.columns and list(np.flatnonzero(rows[:, k.C_READY])) == list(range(49, 60))
+    assert not (rows[:, k.C_MCS] == MCS_CLOSED).any() and (rows[49:, k.C_MCS] != MCS_UNKNOWN).all()
 
 
 def test_time_left_counts_to_the_end_of_the_session_and_never_ends_on_a_market_without_one(built):

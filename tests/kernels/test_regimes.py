@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pse.kernels import regimes
-from pse.kernels.regimes import over_median_before, percentile_rank, quartile_states
+from pse.kernels.regimes import over_median_before, percentile_rank, quartile_states, window_median
 from tests.naive import regimes as naive
 
 seeds = st.integers(0, 2**32 - 1)
@@ -85,6 +85,7 @@ def test_a_bucket_changes_at_its_edge_and_the_hysteresis(ranks, states):
 def test_values_over_their_median_equal_their_naive_twin(seed, window, holes):
     values = series(seed, 150, holes)
     np.testing.assert_allclose(over_median_before(values, window), naive.over_medians(values, window), rtol=1e-15)
+    np.testing.assert_allclose(window_median(values, window), naive.window_medians(values, window), rtol=1e-15)
 
 
 @settings(max_examples=40, deadline=None)

@@ -30,6 +30,15 @@ def buckets(ranks, hysteresis, tolerance=1e-9):
     return out
 
 
+def window_medians(values, window):
+    out = [math.nan] * len(values)
+    for t in range(window - 1, len(values)):
+        last = list(values[t - window + 1:t + 1])
+        if not any(map(math.isnan, last)):
+            out[t] = median(last)
+    return out
+
+
 def over_medians(values, window):
     out = [math.nan] * len(values)
     for t in range(window, len(values)):

@@ -16,9 +16,14 @@ from pse.features.fair_value_gaps import FairValueGaps
 from pse.features.feature import Known, Market
 from pse.features.levels import Levels
 from pse.features.liquidity import Liquidity
+from pse.features.market_state import LiquidityFilter, MarketState
 from pse.features.market_structure import MarketStructure
+from pse.features.momentum import Macd, Rsi
 from pse.features.order_blocks import OrderBlocks
+from pse.features.regime import VolatilityRegime, is_daily
+from pse.features.trend_conviction import TrendConviction
 from pse.features.volume import RelativeVolume
+from pse.features.vwap import SessionVwap
 
 
 class FeatureSpec(Frozen):
@@ -32,6 +37,13 @@ class FeatureSpec(Frozen):
     blocks: OrderBlocks = OrderBlocks()
     liquidity: Liquidity = Liquidity()
     levels: Levels = Levels()
+    rsi: Rsi = Rsi()
+    macd: Macd = Macd()
+    vwap: SessionVwap = SessionVwap()
+    volatility: VolatilityRegime = VolatilityRegime()
+    conviction: TrendConviction = TrendConviction()
+    liquidity_filter: LiquidityFilter = LiquidityFilter()
+    market_state: MarketState = MarketState()
 
     @model_validator(mode="after")
     def _context_is_coarser(self) -> FeatureSpec:
@@ -41,11 +53,15 @@ class FeatureSpec(Frozen):
         return self
 
     def together(self) -> FeatureSpec:
-        """The same spec with every group reading the one structure and the one volume that stand here."""
+        """The same spec with every group reading the one structure, volume, volatility and so on that stand here."""
         shared = {"structure": self.structure}
+        conviction = self.conviction.model_copy(update={**shared, "volatility": self.volatility, "vwap": self.vwap,
+                                                        "context_timeframe": self.context_timeframe})
         return self.model_copy(update={
-            "blocks": self.blocks.model_copy(update=shared), "levels": self.levels.model_copy(update=shared),
-            "liquidity": self.liquidity.model_copy(update={**shared, "volume": self.volume})})
+            "blocks": self.blocks.model_copy(update=shared), "levels": self.levels.model_copy(update=shared), "macd": self.macd.model_copy(update=shared),
+            "liquidity": self.liquidity.model_copy(update={**shared, "volume": self.volume}), "conviction": conviction,
+            "market_state": self.market_state.model_copy(update={"conviction": conviction, "volatility": self.volatility,
+                                                                 "liquidity_filter": self.liquidity_filter})})
 
     @property
     def quality(self) -> BreakQuality:
@@ -59,7 +75,8 @@ class Features:
     """Everything known about one instrument at each decision bar.
 
     `bars` are the finest bars, `decision` the bars decisions fall on, `daily` the completed trading days.
-    `columns` are aligned with `decision`: atr, atr_before, rvol, trend, break_dir, mss_dir, swing_high, swing_low, htf_trend, n_src, coverage.
+    `columns` are aligned with `decision`: atr, atr_before, rvol, trend, break_dir, mss_dir, swing_high, swing_low, htf_trend, n_src, coverage, and those of
+    `states`.
     Objects are row arrays of the kernels' contract on forward-adjusted prices; bar indices count decision bars.  `levels` of a bar are those as of
     the bar before.  `daily_returns` float64[days] are close over previous close - 1 (NaN first), known from `daily_known_at` int64[days].
     `known` answers for any other registered feature and timeframe.
@@ -93,11 +110,19 @@ def build(bars: Bars, instrument: Instrument, spec: FeatureSpec | None = None, u
     known = Market(bars, instrument, until_ns).at(spec.decision_timeframe)
     daily, swings, quality = known.at("1d").bars, known.objects(spec.structure), spec.quality
     columns = {"atr": known.atr, "atr_before": known.atr_before, **known.of(spec.volume), **known.of(spec.structure),
-               "htf_trend": quality.htf_trend(known), "n_src": known.n_src, "coverage": known.coverage}
+               "htf_trend": quality.htf_trend(known), "n_src": known.n_src, "coverage": known.coverage, **states(known, spec)}
     return Features(
         spec=spec, known=known, bars=bars, decision=known.bars, daily=daily, columns=columns, pivots_internal=swings["pivots_internal"],
         pivots_major=swings["pivots_major"], breaks=known.objects(quality)["breaks"], daily_returns=returns(daily), daily_known_at=daily.ts_close,
         **known.objects(spec.gaps), **known.objects(spec.blocks), **known.objects(spec.liquidity), **known.objects(spec.levels))
+
+
+def states(known: Known, spec: FeatureSpec) -> Columns:
+    """What gates and judges read of a bar: rsi, rsi_state, macd_state, er, adx, vwap (not of days), volatility, conviction, liquidity and market state."""
+    found = {**known.of(spec.rsi), "macd_state": known.of(spec.macd)["macd_state"], "er": spec.conviction.efficiency(known),
+             "adx": spec.conviction.strength(known)["adx"], **known.of(spec.volatility), **known.of(spec.conviction), **known.of(spec.liquidity_filter),
+             **known.of(spec.market_state)}
+    return found if is_daily(known) else {**found, "vwap": known.of(spec.vwap)["vwap"]}
 
 
 def returns(daily: Bars) -> np.ndarray:

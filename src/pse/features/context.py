@@ -8,15 +8,17 @@ import numpy as np
 
 from pse.domain.bars import timeframe_ns
 from pse.domain.instruments import Instrument
-from pse.domain.sessions import Sessions
 from pse.features.build import Features
+from pse.features.market_state import session_left_ns
 from pse.kernels import contract as k
+from pse.kernels.codes import TCC_UNKNOWN
 from pse.kernels.quality import data_scores, open_time
 from pse.kernels.resample import asof_rows
 
 QUALITY_INTERVALS = 20            # decision intervals that the data-quality score looks back on
 JUMP_ATR = 10.0                   # a change of close beyond this many ranges inside a session is a jump nobody explained
-NO_END_NS = float(k.NEVER)        # time left where a session has no end
+STATES = {k.C_TCC_CLASS: "tcc", k.C_TCC_DIR: "tcc_dir", k.C_TCC_SCORE_LONG: "tcc_score_long", k.C_TCC_SCORE_SHORT: "tcc_score_short", k.C_MCS: "mcs",
+          k.C_VOL_BUCKET: "vol_bucket", k.C_LIQUIDITY: "liquidity", k.C_RSI_STATE: "rsi_state", k.C_MACD_STATE: "macd_state", k.C_VOL_SPIKE: "vol_spike"}
 
 
 def context_rows(features: Features, instrument: Instrument, blackouts: Sequence[tuple[int, int]] = (),
@@ -24,38 +26,32 @@ def context_rows(features: Features, instrument: Instrument, blackouts: Sequence
     """(decision times int64[rows], float64[rows, len(CONTEXT_COLUMNS)]), one row a decision bar.
 
     `blackouts`: (start_ns, end_ns) with start <= T < end inside.  `spread_ticks`: float64 a base bar, NaN where unknown; without it the column is NaN.
-    Columns of features that are not computed hold NOT_EVALUATED.  DAILY_ROW counts the rows of `features.daily_returns` known at T, DAILY_CLOSE is the
-    last of their closes on the price scale of the bar's contract.
+    States are their codes, 0 unknown; scores of an unknown conviction are NaN.  DAILY_ROW counts the rows of `features.daily_returns` known at T,
+    DAILY_CLOSE is the last of their closes on the price scale of the bar's contract.
     """
     bars, decision, columns = features.bars, features.decision, features.columns
     n, ts = len(decision), decision.ts_close
     out = np.empty((n, len(k.CONTEXT_COLUMNS)))
-    out[:] = _blank_row()
     last = asof_rows(bars.ts_close, ts)
-    ready = np.isfinite(columns["atr"]) & np.isfinite(columns["atr_before"])
-    ready[:features.spec.volume.period] = False
     age = _age(features, ts, last)
-    out[:, k.C_CLOSE], out[:, k.C_ATR], out[:, k.C_READY] = decision.close, columns["atr"], ready
+    out[:, k.C_CLOSE], out[:, k.C_ATR], out[:, k.C_READY] = decision.close, columns["atr"], _ready(features)
     out[:, k.C_DATA_SCORE], out[:, k.C_LAST_BAR_AGE_NS] = _scores(features, age), age
-    out[:, k.C_SESSION_LEFT_NS] = NO_END_NS if has_no_end(decision.sessions, instrument) else decision.sessions.close_ns[decision.session] - ts
+    out[:, k.C_SESSION_LEFT_NS] = session_left_ns(decision, instrument)
     out[:, k.C_BLACKOUT] = inside(ts, blackouts)
-    if spread_ticks is not None:
-        out[:, k.C_SPREAD_TICKS] = spread_ticks[last]
+    out[:, k.C_SPREAD_TICKS] = np.nan if spread_ticks is None else spread_ticks[last]
     out[:, k.C_MSS_DIR], out[:, k.C_SWING_HIGH], out[:, k.C_SWING_LOW] = columns["mss_dir"], columns["swing_high"], columns["swing_low"]
     out[:, k.C_DAILY_ROW], out[:, k.C_DAILY_CLOSE] = _daily(features, ts)
+    for column, name in STATES.items():
+        out[:, column] = columns[name]
     return ts, out
 
 
-def _blank_row() -> np.ndarray:
-    """What a column holds before anything is computed: NOT_EVALUATED, NaN for prices and spread."""
-    row = np.full(len(k.CONTEXT_COLUMNS), k.NOT_EVALUATED)
-    row[[k.C_SPREAD_TICKS, k.C_SWING_HIGH, k.C_SWING_LOW, k.C_DAILY_CLOSE]] = np.nan
-    return row
-
-
-def has_no_end(sessions: Sessions, instrument: Instrument) -> bool:
-    """Whether one trading day runs into the next without a break."""
-    return instrument.kind == "crypto" or sessions.calendar == "24/7"
+def _ready(features: Features) -> np.ndarray:
+    """Past the warm-up of range, relative volume and conviction, and the session's VWAP known where volume is (not of days), bool[n]."""
+    columns, volume = features.columns, features.decision.volume
+    ready = np.isfinite(columns["atr"]) & np.isfinite(columns["atr_before"]) & (columns["tcc"] != TCC_UNKNOWN)
+    ready[:features.spec.volume.period] = False
+    return ready & (np.isfinite(columns["vwap"]) | np.isnan(volume)) if "vwap" in columns else ready
 
 
 def inside(ts: np.ndarray, intervals: Sequence[tuple[int, int]]) -> np.ndarray:

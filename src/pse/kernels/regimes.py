@@ -8,6 +8,7 @@ from numba import njit
 
 from pse.kernels.rows import ge
 from pse.kernels.slots import put_in, take_out
+from pse.kernels.wilder import previous
 
 QUARTER = 0.25
 STRETCH = 32_768                                  # bars that are ranked at a time
@@ -104,14 +105,14 @@ def quartile_states(rank, hysteresis):
 
 
 @njit(cache=True)
-def over_median_before(values, window):
-    """Each value over the median of the `window` values before it, float64[n]; NaN for the first `window` bars, with a NaN among them, and over 0.
+def window_median(values, window):
+    """Median of the last `window` values, the bar's own included, float64[n]; NaN before there are so many and with a NaN among them.
 
     values: float64[n], oldest first.
     """
-    ratio, ordered, held = np.full(values.size, np.nan), np.empty(window), 0
-    for t in range(1, values.size):
-        gone, come = values[t - 1 - window] if t > window else np.nan, values[t - 1]
+    middle, ordered, held = np.full(values.size, np.nan), np.empty(window), 0
+    for t in range(values.size):
+        gone, come = values[t - window] if t >= window else np.nan, values[t]
         if gone == gone:
             take_out(ordered, held, gone)
             held -= 1
@@ -119,7 +120,11 @@ def over_median_before(values, window):
             put_in(ordered, held, come)
             held += 1
         if held == window:
-            median = 0.5 * (ordered[(window - 1) // 2] + ordered[window // 2])
-            if median != 0.0:
-                ratio[t] = values[t] / median
-    return ratio
+            middle[t] = 0.5 * (ordered[(window - 1) // 2] + ordered[window // 2])
+    return middle
+
+
+def over_median_before(values, window):
+    """Each value over the median of the `window` values before it, float64[n]; NaN for the first `window` bars, with a NaN among them, and over 0."""
+    before = previous(window_median(values, np.int64(window)))
+    return np.divide(values, before, out=np.full(values.size, np.nan), where=before != 0.0)
