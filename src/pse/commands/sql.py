@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 SHOWN_ROWS = 200                                 # of an answer on a terminal, and
 SHOWN_RECORDS = 20                               # of one that is too wide for a table; into a file or pipe and as JSON go all
 LEAVE = ("exit", "quit", "\\q", ".quit", ".exit", ".q")
-HELLO = ("Tables: bars runs trades decisions; .tables names them, DESCRIBE bars lists columns. One SELECT a time, ended by ';'. Moments are UTC: ts_* in ns, "
-         "time* to read. help says this again, exit leaves.")
+HELLO = ("Tables: bars features runs trades decisions; .tables names them, DESCRIBE bars lists columns. One SELECT a time, ended by ';'. Moments are UTC: "
+         "ts_* in ns, time* to read. help says this again, exit leaves.")
 
 
 def run(context: Context, *, query: str | None = None, snapshot: str | None = None) -> Answer:

@@ -1,4 +1,4 @@
-"""Read-only SQL over what is stored: `bars` (pinned to a version), `runs`, `trades`, `decisions`.
+"""Read-only SQL over what is stored: `bars` (pinned to a version), `features`, `runs`, `trades`, `decisions`.
 
 DuckDB runs in memory over views of Arrow data, in which every moment also stands as a time that can be read.  Before the first statement of a user is
 read, access to anything outside is switched off and the configuration locked; one statement at a time, and only those that read.  Answers come through
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pse.domain.errors import BadInput, DamagedTable
 from pse.store.datafiles import one_line
+from pse.store.feature_views import damaged_features, feature_views
 from pse.store.journal import raw_lines
 from pse.store.layout import Home
 from pse.store.reading import bars_dataset, damaged_paths
@@ -57,6 +58,7 @@ class Session:
         for name, data in tables(home, version).items():
             times = "".join(f"make_timestamp_ns({source}) AS {time}, " for time, source in TIMES.get(name, {}).items())
             self._connection.from_arrow(data).project(f"{times}*").create_view(name)
+        feature_views(home, self._connection)
         for statement in LOCKED:
             self._connection.execute(statement)
 
@@ -93,7 +95,8 @@ class Session:
 
     def _explained(self, error: Exception) -> DamagedTable | BadInput:
         """A stream that broke off is a damaged file; all else is a matter of the query."""
-        found = damaged_paths(self._home, self._version) if isinstance(error, OSError) or any(word in str(error) for word in BROKEN_OFF) else []
+        broken = isinstance(error, OSError) or any(word in str(error) for word in BROKEN_OFF)
+        found = [*damaged_paths(self._home, self._version), *damaged_features(self._home)] if broken else []
         return DamagedTable(found[0]) if found else BadInput(f"the query failed: {one_line(error)}. {_known()}")
 
 
@@ -216,4 +219,4 @@ def _parsed(path: Path, line: bytes) -> dict[str, Any]:
 
 
 def _known() -> str:
-    return "Tables: bars, runs, trades, decisions; `DESCRIBE bars` lists a table's columns"
+    return "Tables: bars, features, feature_tables, runs, trades, decisions; `DESCRIBE bars` lists a table's columns"

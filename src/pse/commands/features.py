@@ -1,0 +1,282 @@
+"""`pse features list`, `describe` and `show`: what the features are, and their values on stored bars."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pse.clock import iso
+from pse.commands.feature_inputs import Source, catalogue, compute, load_source, plan_table, table_rows
+from pse.commands.wiring import Answer, Context
+from pse.domain.errors import NoBars, RequestError, UnknownName
+from pse.features.feature import Column, Feature, Known
+from pse.features.objects import KINDS, NAMES
+from pse.features.requests import BAR_COLUMNS, FROM_INSTRUMENT, Request, parameters, parse_request, parse_requests
+from pse.kernels.contract import NEVER
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+PRICES = ("price", "level", "top", "bottom", "extreme", "high", "low", "mid", "open", "close", "entry", "stop", "target", "proximal", "distal")
+TAIL = 20
+UNITS: Mapping[str, str] = {
+    "price": "price as traded", "points": "points (a difference of prices)", "ATR": "ATR (average true ranges)", "flag": "true or false",
+    "direction": "direction: 1 up, -1 down, 0 none", "fraction": "fraction (0.01 is one percent)"}
+
+
+# --- list ----------------------------------------------------------------------------------------------------------------------------------------
+
+
+def run_list(context: Context) -> Answer:
+    """All registered features."""
+    known = catalogue()
+    found = [_summary(name, made()) for name, made in known.items()]
+    return Answer({"features": found}, lambda console: _show_list(console, found))
+
+
+def _summary(name: str, feature: Feature) -> dict[str, Any]:
+    return {"name": name, "measures": measures(feature), "columns": list(feature.columns), "warmup_bars": feature.warmup_bars(),
+            "lag_bars": feature.lag_bars(), "symbols": list(feature.symbols()), "timeframes": list(feature.timeframes())}
+
+
+def measures(feature: Feature) -> str:
+    """The first line of the class's docstring."""
+    return (type(feature).__doc__ or "").strip().partition("\n")[0]
+
+
+def _show_list(console: Console, found: Sequence[Mapping[str, Any]]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("feature", no_wrap=True)
+    for title in ("measures", "columns"):
+        table.add_column(title, overflow="fold", ratio=1)
+    for title in ("warm-up", "lag"):
+        table.add_column(title, justify="right")
+    for one in found:
+        table.add_row(*map(Text, (one["name"], one["measures"], " ".join(one["columns"]), f"{one['warmup_bars']}", f"{one['lag_bars']}")))
+    console.print(table)
+    console.print(Text("warm-up and lag in bars of the timeframe; `pse features describe NAME` tells all of one", style="dim"))
+
+
+# --- describe ------------------------------------------------------------------------------------------------------------------------------------
+
+
+def run_describe(context: Context, name: str) -> Answer:
+    """One feature, by its name, by a column of it, or as a request with parameters."""
+    request = parse_request(name, catalogue())
+    if request.feature is None:
+        raise UnknownName("feature", name, [one for one in catalogue() if one not in BAR_COLUMNS])
+    asked = name.partition(":")[0].partition("@")[0].lower()
+    data = _described(request, request.feature, None if asked == request.name else asked)
+    return Answer(data, lambda console: _show_described(console, request, data))
+
+
+def _described(request: Request, feature: Feature, column: str | None) -> dict[str, Any]:
+    text = " ".join((type(feature).__doc__ or "").split())
+    also = next((owner for owner, made in catalogue().items() if request.name in made.columns and owner != request.name), None)
+    return {
+        **_summary(request.name, feature), "text": text, "also_column_of": also, "formula": feature.formula, "source": feature.source, "asked_column": column,
+        "parameters": [{"name": one.path, "default": one.default, "bounds": one.bounds, "meaning": one.meaning, "from_instrument": one.fixed}
+                       for one in parameters(feature)],
+        "described": [{"name": name, "meaning": one.meaning, "unit": one.unit, "words": list(one.words), "sparse": one.sparse}
+                      for name, one in feature.columns.items()],
+        "example": _example(request, feature)}
+
+
+def _example(request: Request, feature: Feature) -> str:
+    """A command line that shows it with its first whole-number parameter."""
+    own = [one for one in parameters(feature) if "." not in one.path and not one.fixed]
+    number = next((one for one in own if isinstance(one.default, int) and not isinstance(one.default, bool)), None)
+    given = "" if number is None or request.given else f":{number.path}={number.nearest(number.default * 2)}"
+    return f"pse features show {request.text.partition('@')[0]}{given} --symbol ES --timeframe 5m --tail 10"
+
+
+def _show_described(console: Console, request: Request, data: Mapping[str, Any]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    console.print(Text(data["name"], style="bold"))
+    if data["asked_column"]:
+        console.print(Text(f"({data['asked_column']} is a column of {data['name']})"))
+    if data["also_column_of"]:
+        console.print(Text(f"(a column of {data['also_column_of']} has the same name; pse features describe {data['also_column_of']} tells of it)"))
+    console.print(Text(data["text"]))
+    facts = Table.grid(padding=(0, 2))
+    facts.add_column(no_wrap=True)
+    facts.add_column(overflow="fold")
+    facts.add_row("how", Text(data["formula"]))
+    facts.add_row("source", Text(data["source"]))
+    speaks = any(not one["sparse"] for one in data["described"])
+    waits = f"{data['warmup_bars']} bars before the first row with every value"
+    facts.add_row("warm-up", Text(waits if speaks else "none to wait for: it speaks on events only"))
+    late = f"{data['lag_bars']} bar{'s' * (data['lag_bars'] > 1)} from what an event is about to the row that tells it"
+    facts.add_row("lag", Text(late if data["lag_bars"] else "none: a row speaks of its own bar"))
+    reads = [f"{one} bars" for one in data["timeframes"]] + list(data["symbols"])
+    if reads:
+        facts.add_row("also reads", Text(", ".join(reads) + " (of another symbol or timeframe only bars that have closed)"))
+    console.print(facts)
+    for title, rows in (("columns", _column_rows(request)), ("parameters", _parameter_rows(data))):
+        if rows:
+            table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), title=title, title_justify="left", title_style="bold")
+            for heading in (("column", "meaning", "unit") if title == "columns" else ("parameter", "default", "allowed", "meaning")):
+                table.add_column(heading, overflow="fold", no_wrap=heading in ("column", "default"))
+            for row in rows:
+                table.add_row(*map(Text, row))
+            console.print(table)
+    console.print(Text(f"see it: {data['example']}", style="dim"), soft_wrap=True)
+
+
+def _column_rows(request: Request) -> list[tuple[str, str, str]]:
+    assert request.feature is not None
+    return [(name, one.meaning + ("; on bars of events only" if one.sparse else ""),
+             ", ".join(word or "(none)" for word in one.words) if one.words else UNITS.get(one.unit, one.unit))
+            for name, one in request.feature.columns.items()]
+
+
+def _parameter_rows(data: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
+    """Own parameters, and one line for those of each part."""
+    found = [(one["name"], str(one["default"]), FROM_INSTRUMENT if one["from_instrument"] else one["bounds"], one["meaning"])
+             for one in data["parameters"] if "." not in one["name"]]
+    parts: dict[str, list[str]] = {}
+    for one in data["parameters"]:
+        if "." in one["name"] and not one["from_instrument"]:
+            parts.setdefault(one["name"].partition(".")[0], []).append(one["name"])
+    return found + [(f"{part}.*", "", "", f"parameters of a part ({len(names)}), for example {data['name']}:{names[0]}=...; --json lists them")
+                    for part, names in parts.items()]
+
+
+# --- show ----------------------------------------------------------------------------------------------------------------------------------------
+
+
+def run_show(context: Context, *, name: str, symbol: str, timeframe: str | None = None, start_ns: int | None = None, end_ns: int | None = None,
+             tail: int = TAIL, objects: bool = False) -> Answer:
+    """Values of the last rows, computed from the stored bars; with `objects` the events."""
+    if tail < 1:
+        raise RequestError(f"--tail {tail} shows no row; give 1 or more")
+    requests = parse_requests(name, catalogue())
+    plan = plan_table(context, symbol, timeframe or context.settings.chosen.decision_timeframe, requests, start_ns, end_ns, strict=True)
+    for what, why in plan.left_out.items():
+        context.warn(f"{what}: {why}; what is missing is NaN or UNKNOWN")
+    source = load_source(context, plan)
+    bars, window = table_rows(source)
+    if window.start >= window.stop:
+        raise NoBars(f"{plan.symbol} has no complete {plan.timeframe} bar in that window; choose another --start and --end")
+    about = {"symbol": plan.symbol, "timeframe": plan.timeframe, "snapshot": plan.snapshot.id, "anchor": iso(plan.anchor_ns)}
+    if objects:
+        events = _events(source, requests, int(bars.ts_close[window.start]), int(bars.ts_close[window.stop - 1]))
+        shown = {kind: rows[-tail:] for kind, rows in events.items()}
+        counts = {kind: len(rows) for kind, rows in events.items()}
+        return Answer({**about, "objects": shown, "counts": counts}, lambda console: _show_events(console, shown, events))
+    columns = {column: values for request, made in compute(source) for column, values in made.items()}
+    declared = {column: one for request in requests for column, one in request.columns.items()}
+    last = range(window.start, window.stop)[-tail:]
+    rows = [{"ts_close": iso(int(bars.ts_close[row])), **{column: _plain(values[row], declared[column]) for column, values in columns.items()}} for row in last]
+    return Answer({**about, "columns": ["ts_close", *columns], "rows": rows}, lambda console: _show_rows(console, rows, declared))
+
+
+def _plain(value: Any, column: Column) -> Any:
+    """A value as JSON knows it: the word of a state, true or false, a number, or null."""
+    if value != value:
+        return None
+    if column.unit == "flag":
+        return bool(value)
+    if column.words and column.unit == "state":
+        return column.words[int(value)]
+    return int(value) if column.unit == "direction" else value.item()
+
+
+def _cell(value: Any) -> str:
+    return "-" if value is None else f"{value:.10g}" if isinstance(value, float) else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _show_rows(console: Console, rows: Sequence[Mapping[str, Any]], declared: Mapping[str, Column]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    names = list(rows[0])
+    wide = sum(max(len(name), *(len(_cell(row[name])) for row in rows)) + 2 for name in names)
+    if wide > console.width and console.is_terminal:                 # too wide for a table: one column a line, the last row alone
+        table = Table.grid(padding=(0, 2))
+        for name in names:
+            table.add_row(Text(name), Text(_cell(rows[-1][name])), Text(declared[name].unit if name in declared else ""))
+        console.print(table)
+        console.print(Text(f"the last of {len(rows)} rows, which are too wide for this terminal; --json or a pipe gives all of them", style="dim"))
+        return
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for name in names:
+        table.add_column(name, justify="left" if name == "ts_close" else "right", no_wrap=True)
+    for row in rows:
+        table.add_row(*(Text(_cell(row[name])) for name in names))
+    console.print(table, soft_wrap=not console.is_terminal)
+
+
+def _events(source: Source, requests: Sequence[Request], first_ns: int, last_ns: int) -> dict[str, list[dict[str, Any]]]:
+    """Object table to its rows that became known from the close `first_ns` to the close `last_ns`."""
+    market = source.market()
+    found: dict[str, list[dict[str, Any]]] = {}
+    for request in requests:
+        if request.feature is None:
+            continue
+        known = market.at(source.plan.timeframe)
+        there: Known | None = known if request.timeframe is None else known.at(request.timeframe)
+        if request.symbol is not None:
+            there = known.other(request.symbol, request.timeframe)
+        if there is None:
+            continue
+        for kind, rows in there.objects(request.feature).items():
+            name = kind + request.label.removeprefix(request.name)
+            found[name] = [_event(kind, row, there) for row in rows if first_ns <= _known_ns(kind, row, there) <= last_ns]
+    if not found:
+        have = [name for name, made in catalogue().items() if type(made()).objects is not Feature.objects]
+        near = difflib.get_close_matches(requests[0].name, have, n=1, cutoff=0.4)
+        raise RequestError(f"{', '.join(one.text for one in requests)} has no events, only columns; features with events: {', '.join(have)}."
+                           + (f" Did you mean {near[0]}?" if near else ""))
+    return found
+
+
+def _known_ns(kind: str, row: np.void, there: Known) -> int:
+    return int(there.bars.ts_close[int(row[KINDS[NAMES.get(kind, kind)].known])])
+
+
+def _event(kind: str, row: np.void, there: Known) -> dict[str, Any]:
+    """One object for people: moments instead of bar numbers, prices as traded on the contract of the bar that told it."""
+    form, bars = KINDS[NAMES.get(kind, kind)], there.bars
+    offset = float(bars.offset[int(row[form.known])])
+    made: dict[str, Any] = {"event": iso(int(bars.ts_close[int(row[form.event])])), "known": iso(int(bars.ts_close[int(row[form.known])]))}
+    for name in row.dtype.names or ():
+        value = row[name].item()
+        if name in (form.event, form.known):
+            continue
+        if name in form.later:
+            made[name] = iso(int(bars.ts_close[value])) if 0 <= value < min(int(NEVER), len(bars)) else None
+        elif isinstance(value, float):
+            made[name] = None if value != value else value + offset if name in PRICES else value
+        else:
+            made[name] = value
+    return made
+
+
+def _show_events(console: Console, shown: Mapping[str, Sequence[Mapping[str, Any]]], found: Mapping[str, Sequence[Any]]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    for kind, rows in shown.items():
+        console.print(Text(f"{kind}: {len(found[kind])} in the window" + (f", the last {len(rows)}" if len(rows) < len(found[kind]) else ""), style="bold"))
+        if not rows:
+            continue
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+        for name in rows[0]:
+            table.add_column(name, justify="left" if name in ("event", "known") else "right", overflow="fold", no_wrap=name in ("event", "known"))
+        for row in rows:
+            table.add_row(*(Text(f"{value:.8g}" if isinstance(value, float) else _short(_cell(value))) for value in row.values()))
+        console.print(table)
+
+
+def _short(text: str) -> str:
+    """A moment to the minute."""
+    return f"{text[5:10]} {text[11:16]}" if len(text) >= 20 and text[10] == "T" and text.endswith("Z") else text
