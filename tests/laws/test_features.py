@@ -1,0 +1,229 @@
+"""What holds for every registered feature; a new line of the registry enters by itself.
+
+Columns are those declared; what stands on a row never changes when later bars come, whatever they say; warm-up is exact; nothing that bars can do raises or
+makes a number of what cannot be known.  Ten thousand drawn series in all, at least a hundred a feature: the first hundred always, the rest marked slow.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from pse.features.feature import Feature, Known, Market
+from pse.features.objects import KINDS, NAMES
+from pse.features.requests import BAR_COLUMNS, KEYS, parameters
+from pse.registry import FEATURES, resolve
+from tests.features.drawn import clean, draw, rewritten, until
+
+NAMED = sorted(FEATURES)
+CASES = 10_000
+FAST = 100
+EACH = max(FAST, math.ceil(CASES / len(FEATURES)))
+seeds = st.integers(0, 2**32 - 1)
+drawn = {"deadline": None, "phases": (Phase.explicit, Phase.generate)}       # a smaller seed is no simpler market
+every = pytest.mark.parametrize("name", NAMED)
+
+# Warm-up counted in sessions or in days has one number of bars on one timeframe only; `warmup_bars` says on which.  A session's VWAP has no daily bars, and
+# the macro context waits for days of other symbols.
+RIGHT_ON: dict[str, tuple[str, ...]] = {"slot_volume": ("1d",), "opening_gap": ("1d",), "volatility_regime": ("5m",), "liquidity_filter": ("5m",),
+                                        "vwap": ("5m",), "macro_context": ()}
+KNOWN_WITHOUT_PRICES = {"present_share": "bars of which nothing is known are missing ones: 0", "htf_trend": "no break yet: 0"}
+
+
+def made(name: str) -> Feature:
+    return resolve("feature", name)()
+
+
+def columns(feature: Feature, market: Market, timeframe: str) -> dict[str, np.ndarray]:
+    return market.at(timeframe).of(feature)
+
+
+# --- what is declared ----------------------------------------------------------------------------------------------------------------------------
+
+
+@every
+def test_a_feature_says_what_it_is(name):
+    feature = made(name)
+    assert isinstance(feature, Feature)
+    for text in ((type(feature).__doc__ or "").strip().partition("\n")[0], feature.formula, feature.source):
+        assert len(text) >= 10, name
+    assert feature.warmup_bars() >= 0 and feature.lag_bars() >= 0 and feature.columns
+    for one in parameters(feature):
+        assert len(one.meaning) >= 5, f"{name}: the parameter {one.path} has no meaning"
+        assert one.low is not None or not isinstance(one.default, float | int) or isinstance(one.default, bool), f"{name}: {one.path} has no bound"
+
+
+@every
+def test_a_column_says_what_it_means_and_a_state_its_words(name):
+    for column, said in made(name).columns.items():
+        assert re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", column), f"{column} is no plain lower case name"
+        assert len(said.meaning) >= 5 and said.unit, column
+        assert bool(said.words) == (said.unit == "state"), f"{column}: words belong to states, and every state has some"
+        assert len(set(said.words)) == len(said.words), column
+
+
+def test_no_two_features_share_a_column_and_none_is_called_like_a_bar_or_a_key():
+    owners: dict[str, str] = {}
+    for name in NAMED:
+        for column in resolve("feature", name).columns:
+            assert column not in owners, f"{column} is a column of {owners.get(column)} and of {name}"
+            owners[column] = name
+    assert not {*owners, *FEATURES} & {*BAR_COLUMNS, *KEYS}
+
+
+# --- what is computed ----------------------------------------------------------------------------------------------------------------------------
+
+
+@every
+def test_computed_columns_are_the_declared_ones_in_shape_and_type(name):
+    feature = made(name)
+    for seed in range(12):
+        found = draw(seed, feature)
+        computed = found.known.of(feature)
+        assert list(computed) == list(feature.columns), name
+        for column, values in computed.items():
+            said = feature.columns[column]
+            assert values.shape == (len(found.known),), column
+            assert values.dtype in (np.float64, np.int64), f"{column} is {values.dtype}"
+            if said.unit in ("state", "flag"):
+                assert values.size == 0 or (values.dtype == np.int64 and values.min() >= 0 and values.max() < max(len(said.words), 2)), column
+            if said.unit == "direction":
+                assert np.isin(values[~np.isnan(values)], (-1, 0, 1)).all(), column
+            if said.unit == "count":
+                known = values[~np.isnan(values)]
+                assert (known == np.round(known)).all(), column
+
+
+@every
+def test_objects_are_in_the_order_in_which_they_become_known(name):
+    feature, looked = made(name), 0
+    for seed in range(12):
+        found = draw(seed, feature)
+        for kind, rows in found.known.objects(feature).items():
+            assert NAMES.get(kind, kind) in KINDS, f"{kind} says nowhere which of its fields are moments"
+            form = KINDS[NAMES.get(kind, kind)]
+            assert (np.diff(rows[form.known]) >= 0).all() and (rows[form.event] <= rows[form.known]).all(), kind
+            assert (rows[form.known] < len(found.known)).all(), kind
+            looked += 1
+    assert looked or type(feature).objects is Feature.objects
+
+
+def first_whole_row(feature: Feature, known: Known) -> int:
+    """First row on which every column that is not sparse has a value (where all are sparse: a number in any); a state has one when it is not UNKNOWN."""
+    found = known.of(feature)
+    told = {column: values != 0 if feature.columns[column].words[:1] == ("UNKNOWN",) else ~np.isnan(values) for column, values in found.items()}
+    dense = [has for column, has in told.items() if not feature.columns[column].sparse]
+    has = np.all(dense, axis=0) if dense else np.any([told[column] for column, values in found.items() if values.dtype.kind == "f"], axis=0)
+    return int(np.argmax(has)) if has.any() else -1
+
+
+@pytest.mark.parametrize("frame", ["5m", "1d"])
+@every
+def test_warm_up_is_exact_on_clean_bars(name, frame):
+    feature = made(name)
+    if frame not in RIGHT_ON.get(name, ("5m", "1d")):
+        pytest.skip(f"the warm-up of {name} is counted in sessions")
+    if frame == "1d" and feature.timeframes() and "1d" not in feature.timeframes():
+        pytest.skip(f"{name} reads {feature.timeframes()[0]} bars, which cannot be made from days")
+    first = first_whole_row(feature, clean(frame, feature.warmup_bars() + 60, feature).known)
+    assert first == feature.warmup_bars() or (all(one.sparse for one in feature.columns.values()) and not 0 <= first < feature.warmup_bars())
+
+
+# --- the past ------------------------------------------------------------------------------------------------------------------------------------
+
+
+def assert_equal_past(whole, early, name, seed):
+    for column, values in early.items():
+        past = whole[column][:values.size]
+        np.testing.assert_array_equal(values, past, err_msg=f"{name} {column}, seed {seed}")
+        assert values.tobytes() == past.tobytes() or np.isnan(values).any() or (values == 0).any(), f"{name} {column}, seed {seed}"
+        assert not np.isinf(whole[column]).any(), f"{name} {column} is infinite, seed {seed}"
+
+
+def check_prefix(name: str, seed: int) -> None:
+    feature = made(name)
+    found = draw(seed, feature)
+    closes = found.market.bars.ts_close
+    moment = int(closes[int(found.rng.integers(0, closes.size))])
+    assert_equal_past(columns(feature, found.market, found.timeframe), columns(feature, until(found.market, moment), found.timeframe), name, seed)
+
+
+def many(count: int):
+    return settings(max_examples=count, **drawn)
+
+
+@every
+def test_bars_that_come_later_change_nothing(name):
+    many(FAST)(given(seeds)(lambda seed: check_prefix(name, seed)))()
+
+
+@pytest.mark.slow
+@every
+def test_bars_that_come_later_change_nothing_in_ten_thousand_cases(name):
+    many(EACH)(given(st.integers(2**32, 2**33))(lambda seed: check_prefix(name, seed)))()
+
+
+def check_future(name: str, seed: int, poison: bool) -> None:
+    feature = made(name)
+    found = draw(seed, feature)
+    closes = found.market.bars.ts_close
+    moment = int(closes[int(found.rng.integers(0, closes.size))])
+    settled = int(np.searchsorted(found.known.bars.ts_close, moment, side="right"))
+    other = columns(feature, rewritten(found.market, moment, found.rng, poison), found.timeframe)
+    assert_equal_past(columns(feature, found.market, found.timeframe), {column: values[:settled] for column, values in other.items()}, name, seed)
+
+
+@pytest.mark.parametrize("poison", [True, False], ids=["NaN", "other prices"])
+@every
+def test_what_later_bars_say_changes_nothing(name, poison):
+    many(20)(given(seeds)(lambda seed: check_future(name, seed, poison)))()
+
+
+@every
+def test_the_same_bars_give_the_same_bits(name):
+    feature = made(name)
+    for seed in range(300, 306):
+        one, two = (draw(seed, feature).known.of(feature) for _ in range(2))
+        assert {column: values.tobytes() for column, values in one.items()} == {column: values.tobytes() for column, values in two.items()}
+
+
+# --- bars that tell little -------------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 3, 7])
+@every
+def test_too_few_bars_are_no_error_and_give_no_infinity(name, n):
+    feature = made(name)
+    whole = clean("5m", 60, feature).market
+    few = Market(whole.bars[:n], whole.instrument, others={symbol: Market(there.bars[:n], there.instrument) for symbol, there in whole.others.items()})
+    for column, values in columns(feature, few, "5m").items():
+        assert values.shape == (n,) and not np.isinf(values).any(), column
+
+
+FLAWS = {
+    "unknown": {"open": np.nan, "high": np.nan, "low": np.nan, "close": np.nan, "volume": np.nan},
+    "flat": {"open": 4000.0, "high": 4000.0, "low": 4000.0, "close": 4000.0},
+    "flat without a trade": {"open": 4000.0, "high": 4000.0, "low": 4000.0, "close": 4000.0, "volume": 0.0},
+    "no volume": {"volume": 0.0},
+    "unknown volume": {"volume": np.nan},
+}
+
+
+@pytest.mark.parametrize("flaw", FLAWS)
+@every
+def test_a_market_that_says_nothing_is_no_error_and_gives_no_infinity(name, flaw):
+    feature = made(name)
+    n = min(feature.warmup_bars(), 600) + 40
+    market = clean("5m", n, feature).market
+    values = {column: np.full(n, value) for column, value in FLAWS[flaw].items()}
+    flawed = Market(replace(market.bars, **values), market.instrument, others=market.others)
+    for column, found in columns(feature, flawed, "5m").items():
+        assert not np.isinf(found).any(), f"{name} {column} is infinite on {flaw} bars"
+        if flaw == "unknown" and found.dtype == np.float64 and column not in KNOWN_WITHOUT_PRICES and not feature.symbols():
+            assert np.isnan(found).all(), f"{name} {column} is a number where nothing is known"
