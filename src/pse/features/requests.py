@@ -264,10 +264,11 @@ def _named(name: str, catalogue: Catalogue) -> tuple[str, tuple[str, ...]]:
     owners = {column: feature for feature, made in catalogue.items() for column in made.columns}
     if name in owners:
         return owners[name], (name,)
-    error = UnknownName("feature", name, [*catalogue])
-    near = difflib.get_close_matches(name, [*owners, *BAR_COLUMNS], n=1, cutoff=0.6)
-    if near and "Did you mean" not in str(error):
-        error.args = (f"{error} Did you mean the column {near[0]} of {owners.get(near[0], 'the bars')}?",)
+    error = UnknownName("feature", name, catalogue)
+    near = difflib.get_close_matches(name, [*catalogue, *owners, *BAR_COLUMNS], n=1, cutoff=0.5)
+    if near and near[0] not in catalogue:
+        listed = str(error).partition(" Did you mean")[0]
+        error.args = (f"{listed} Did you mean the column {near[0]} of {owners.get(near[0], 'the bars')}?",)
     raise error
 
 
