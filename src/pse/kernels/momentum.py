@@ -25,17 +25,17 @@ def rsi_into(close, period, out):
     """
     rest, gains, losses, last, seen = 1.0 - 1.0 / period, 0.0, 0.0, np.nan, -1
     for t in range(close.size):
-        out[t] = np.nan
         if not math.isfinite(close[t]):
+            out[t] = np.nan
             continue
+        change = close[t] - last
+        last = close[t]
         seen += 1
         if seen > 0:
-            change, kept = close[t] - last, rest if seen > period else 1.0
-            gains, losses = gains * kept + max(change, 0.0), losses * kept + max(-change, 0.0)      # sums, not means: the divisor cancels
-        last = close[t]
-        if seen >= period:
-            both = gains + losses
-            out[t] = 100.0 * gains / both if both > 0.0 else 50.0
+            kept = rest if seen > period else 1.0                   # sums, not means: the divisor cancels
+            gains, losses = gains * kept + (change if change > 0.0 else 0.0), losses * kept + (0.0 if change > 0.0 else -change)
+        both = gains + losses
+        out[t] = (100.0 * gains / both if both > 0.0 else 50.0) if seen >= period else np.nan
 
 
 def rsi(close, period):
@@ -56,20 +56,20 @@ def macd_into(close, fast, slow, signal, line, smooth, histogram):
     r_fast, r_slow, r_signal = 1.0 - w_fast, 1.0 - w_slow, 1.0 - w_signal
     near, far, mean, seen = 0.0, 0.0, 0.0, 0
     for t in range(close.size):
-        line[t] = smooth[t] = histogram[t] = np.nan
         x = close[t]
         if not math.isfinite(x):
+            line[t] = smooth[t] = histogram[t] = np.nan
             continue
         seen += 1
         near = near * r_fast + w_fast * x if seen > fast else near + x / fast
         far = far * r_slow + w_slow * x if seen > slow else far + x / slow
-        if seen < slow:
-            continue
         apart = near - far
-        line[t] = apart
-        mean = mean * r_signal + w_signal * apart if seen >= slow + signal else mean + apart / signal
-        if seen >= slow + signal - 1:
-            smooth[t], histogram[t] = mean, apart - mean
+        if seen >= slow + signal:
+            mean = mean * r_signal + w_signal * apart
+        elif seen >= slow:
+            mean += apart / signal
+        line[t] = apart if seen >= slow else np.nan
+        smooth[t], histogram[t] = (mean, apart - mean) if seen >= slow + signal - 1 else (np.nan, np.nan)
 
 
 def macd(close, fast, slow, signal):

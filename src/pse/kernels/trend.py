@@ -13,6 +13,8 @@ from numba import njit
 from pse.kernels.rolling import to_window_sums, to_window_variances
 from pse.kernels.wilder import is_valid_bar
 
+LEAST = 1e-290                                    # ranges that have died away to less are none: 100 over them would be infinite
+
 
 def sma(values, period):
     """Mean of the last `period` values, float64[n], oldest first; NaN before bar period-1 and with a NaN in the window."""
@@ -58,25 +60,26 @@ def adx_into(high, low, close, period, adx, plus_di, minus_di):
     plus, minus, ranges, mean, seen = 0.0, 0.0, 0.0, 0.0, -1
     last_high, last_low, last = np.nan, np.nan, np.nan
     for t in range(high.size):
-        adx[t] = plus_di[t] = minus_di[t] = np.nan
-        if not is_valid_bar(high[t], low[t], close[t]):
+        top, bottom, here = high[t], low[t], close[t]
+        if not is_valid_bar(top, bottom, here):
+            adx[t] = plus_di[t] = minus_di[t] = np.nan
             continue
+        up, down, span = top - last_high, last_low - bottom, max(top, last) - min(bottom, last)
+        last_high, last_low, last = top, bottom, here
         seen += 1
         if seen > 0:
-            up, down = high[t] - last_high, last_low - low[t]
             kept = rest if seen >= period else 1.0
             plus = plus * kept + (up if up > down and up > 0.0 else 0.0)
             minus = minus * kept + (down if down > up and down > 0.0 else 0.0)
-            ranges = ranges * kept + (max(high[t], last) - min(low[t], last))
-        last_high, last_low, last = high[t], low[t], close[t]
+            ranges = ranges * kept + span
         if seen < period:
+            adx[t] = plus_di[t] = minus_di[t] = np.nan
             continue
-        scale, moved = 100.0 / ranges if ranges > 0.0 else 0.0, plus + minus
+        scale, moved = 100.0 / ranges if ranges > LEAST else 0.0, plus + minus
         plus_di[t], minus_di[t] = plus * scale, minus * scale
         dx = 100.0 * abs(plus - minus) / moved if moved > 0.0 else 0.0
-        mean = mean * rest + dx * share if seen >= 2 * period else mean + dx * share
-        if seen >= 2 * period - 1:
-            adx[t] = mean
+        mean = (mean * rest if seen >= 2 * period else mean) + dx * share
+        adx[t] = mean if seen >= 2 * period - 1 else np.nan
 
 
 def adx(high, low, close, period):

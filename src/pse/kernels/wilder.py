@@ -31,30 +31,35 @@ def true_range(high, low, close, gap_in_tr):
 
 
 @njit(cache=True)
-def wilder_atr(high, low, close, period, gap_in_tr):
-    """Wilder's average true range in points, float64[n]; NaN before the `period`-th bar after the first and at an invalid bar.
+def wilder_atr_into(high, low, close, period, gap_in_tr, out):
+    """Wilder's average true range in points; NaN before the `period`-th bar after the first and at an invalid bar.  Arrays float64[n], oldest first.
 
-    high, low, close: float64[n], oldest first.  The seed is the mean of the `period` true ranges after the first bar's; an invalid bar leaves the
-    state as it was.  Wilder (1978), New Concepts in Technical Trading Systems, ch. III.
+    The seed is the mean of the `period` true ranges after the first bar's; an invalid bar leaves the state as it was.
+    Wilder (1978), New Concepts in Technical Trading Systems, ch. III.
     """
-    atr = np.full(high.size, np.nan)
-    last, mean, total, seen = np.nan, 0.0, 0.0, -1
+    share, last, mean, seen = 1.0 / period, np.nan, 0.0, -1
+    rest = 1.0 - share
     for t in range(high.size):
-        if not is_valid_bar(high[t], low[t], close[t]):
+        top, bottom, here = high[t], low[t], close[t]
+        if not is_valid_bar(top, bottom, here):
+            out[t] = np.nan
             continue
-        span = high[t] - low[t]
-        if gap_in_tr and last == last:
-            span = max(span, abs(high[t] - last), abs(low[t] - last))
-        last = close[t]
+        if gap_in_tr:
+            top, bottom = max(top, last), min(bottom, last)         # the first bar's NaN is never taken
+        last = here
         seen += 1
         if seen > period:
-            mean = (mean * (period - 1) + span) / period
+            mean = mean * rest + (top - bottom) * share
         elif seen > 0:
-            total += span
-            mean = total / period
-        if seen >= period:
-            atr[t] = mean
-    return atr
+            mean += (top - bottom) * share
+        out[t] = mean if seen >= period else np.nan
+
+
+def wilder_atr(high, low, close, period, gap_in_tr):
+    """`wilder_atr_into` a new array: numpy asks the system for large pages, compiled code does not, and that costs as much as the arithmetic."""
+    out = np.empty(high.size)
+    wilder_atr_into(high, low, close, period, gap_in_tr, out)
+    return out
 
 
 @njit(cache=True)
