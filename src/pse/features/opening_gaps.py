@@ -39,9 +39,14 @@ class OpeningGap(Feature):
 
     def compute(self, known: Known) -> Columns:
         bars, gaps = known.bars, self._of_sessions(known)
-        place = np.cumsum(np.diff(bars.session, prepend=-1) != 0) - 1      # of each bar's session
         before, scale = gaps["level"] + bars.offset[gaps["t"]], known.atr_before[gaps["t"]]
         share = np.divide(gaps["points"], before, out=np.full(gaps.size, np.nan), where=before > 0)
         ranges = np.divide(gaps["points"], scale, out=np.full(gaps.size, np.nan), where=scale > 0)
-        return {"open_gap": gaps["points"][place], "open_gap_pct": share[place], "open_gap_atr": ranges[place], "open_gap_kind": gaps["kind"][place],
-                "open_gap_filled": (gaps["filled_at"][place] <= np.arange(len(bars))).astype(np.int64)}
+        lengths = np.diff(gaps["t"], append=len(bars))
+
+        def told(values: np.ndarray) -> np.ndarray:
+            """What is known of a session on each of its bars."""
+            return np.repeat(values, lengths)
+
+        return {"open_gap": told(gaps["points"]), "open_gap_pct": told(share), "open_gap_atr": told(ranges), "open_gap_kind": told(gaps["kind"]),
+                "open_gap_filled": (told(gaps["filled_at"]) <= np.arange(len(bars))).astype(np.int64)}

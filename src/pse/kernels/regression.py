@@ -3,61 +3,75 @@
 import numpy as np
 from numba import njit
 
-from pse.kernels.compiled import allocating, inner
+from pse.kernels.compiled import allocating, hot
 
 SINGULAR = 1e-12                                  # share of a variance that is left: below it nothing is
 DOUBTFUL = 1e-3                                   # below it one decomposition for all columns loses too many digits
 DUST = 1e-14                                      # a deviation below this share of the mean is rounding
 
 
-@inner
-def take_row(columns, t, count, mean, square):
-    """Takes row t into the means and the sums of products of deviations (lower triangle); returns the new count.  A row with NaN is left out."""
-    k = columns.shape[0]
-    for i in range(k):
+@hot
+def is_whole(columns, t):
+    """Whether row t holds no NaN."""
+    for i in range(columns.shape[0]):
         if columns[i, t] != columns[i, t]:
-            return count
-    share = 1.0 / (count + 1)
-    for i in range(k):
-        step = columns[i, t] - mean[i]
-        mean[i] += step * share
+            return False
+    return True
+
+
+@hot
+def take_row(columns, t, base, total, square):
+    """Takes row t less `base` into the sums and the sums of products (lower triangle)."""
+    for i in range(base.size):
+        away = columns[i, t] - base[i]
+        total[i] += away
         for j in range(i + 1):
-            square[i, j] += step * (columns[j, t] - mean[j])
-    return count + 1
+            square[i, j] += away * (columns[j, t] - base[j])
 
 
 @allocating
-def block_moments(columns, first, rest_count, rest_mean, rest_square, count, mean, square):
-    """Moments of the windows that end at the rows of one block, then what the next block needs of this one; a window is as long as a block.
+def block_moments(columns, first, base, rest_count, rest_total, rest_square, count, square):
+    """Writes the moments of the windows that end at the rows of one block; a window is as long as a block.
 
-    columns: float64[k, n]; first: the block's first row.  Written, one entry a place in the block: count int64[window], mean float64[window, k],
-    square float64[window, k, k] (lower triangle of the sums of products of deviations).  rest_count, rest_mean, rest_square: the same of the rows of the
-    block before that follow each place, zeros before the first block; replaced by this block's.
-    A window is the end of one block and the beginning of the next, so nothing is ever subtracted: Chan, Golub and LeVeque (1983), Algorithms for Computing
-    the Sample Variance, The American Statistician 37.
+    columns: float64[k, n]; first: the block's first row; count int64[window] and square float64[window, k, k]: rows without NaN in each window and the lower
+    triangle of the sums of products of their deviations from the mean.  base float64[k], written: a row near the block's first one, from which everything is
+    measured, so that little is lost when the mean is taken out.  rest_count, rest_total, rest_square: scratch, what each window takes from the block before.
+    A window is the end of one block and the beginning of the next: nothing is ever taken out of a running sum.
     """
-    k, last = columns.shape[0], min(first + count.size, columns.shape[1])
-    seen, middle, spread = 0, np.zeros(k), np.zeros((k, k))
-    for t in range(first, last):
-        place = t - first
-        seen = take_row(columns, t, seen, middle, spread)
-        more = rest_count[place]
-        count[place] = seen + more
-        weight = more / (seen + more) if more > 0 else 0.0
+    k, window, near = base.size, count.size, first
+    while near > max(first - window + 1, 0) and not is_whole(columns, near):
+        near -= 1
+    based = is_whole(columns, near)
+    if based:
         for i in range(k):
-            apart = rest_mean[place, i] - middle[i]
-            mean[place, i] = middle[i] + apart * weight
-            for j in range(i + 1):
-                between = apart * (rest_mean[place, j] - middle[j]) * weight * seen
-                square[place, i, j] = spread[i, j] + rest_square[place, i, j] + between
-    seen, middle, spread = 0, np.zeros(k), np.zeros((k, k))
-    for t in range(last - 1, first, -1):
-        seen = take_row(columns, t, seen, middle, spread)
-        rest_count[t - first - 1] = seen
+            base[i] = columns[i, near]
+    seen, total, product = 0, np.zeros(k), np.zeros((k, k))
+    for place in range(window - 1, -1, -1):                          # of the block before: the rows that follow this place
+        rest_count[place] = seen
         for i in range(k):
-            rest_mean[t - first - 1, i] = middle[i]
+            rest_total[place, i] = total[i]
             for j in range(i + 1):
-                rest_square[t - first - 1, i, j] = spread[i, j]
+                rest_square[place, i, j] = product[i, j]
+        t = first - window + place
+        if t >= 0 and place > 0 and is_whole(columns, t):
+            take_row(columns, t, base, total, product)
+            seen += 1
+    seen, total, product = 0, np.zeros(k), np.zeros((k, k))
+    for place in range(min(window, columns.shape[1] - first)):
+        t = first + place
+        if is_whole(columns, t):
+            if not based:                                            # the first row of all that counts
+                based = True
+                for i in range(k):
+                    base[i] = columns[i, t]
+            take_row(columns, t, base, total, product)
+            seen += 1
+        count[place] = rest_count[place] + seen
+        share = 1.0 / max(count[place], 1)
+        for i in range(k):
+            mean = (rest_total[place, i] + total[i]) * share
+            for j in range(i + 1):
+                square[place, i, j] = rest_square[place, i, j] + product[i, j] - mean * (rest_total[place, j] + total[j])
 
 
 @allocating
@@ -103,7 +117,7 @@ def left_by_others(columns, first, last, varies, column, work):
     return square / squares[column]
 
 
-@inner
+@hot
 def inflation(square, place, varies, work, share, out, t):
     """Writes each column's variance inflation factor of row t into out[:, t]: its variance times the diagonal of the inverse, from one decomposition L D L'.
 
@@ -148,16 +162,16 @@ def rolling_inflation(columns, window, fewest):
     """
     k, n = columns.shape
     out = np.full((k, n), np.nan)
-    rest_count, rest_mean, rest_square = np.zeros(window, np.int64), np.zeros((window, k)), np.zeros((window, k, k))
-    count, mean, square = np.zeros(window, np.int64), np.zeros((window, k)), np.zeros((window, k, k))
+    rest_count, rest_total, rest_square = np.zeros(window, np.int64), np.zeros((window, k)), np.zeros((window, k, k))
+    base, count, square = np.zeros(k), np.zeros(window, np.int64), np.zeros((window, k, k))
     varies, work, share, rows = np.zeros(k, np.bool_), np.zeros((k, k)), np.zeros(k), np.zeros((k, window))
     for first in range(0, n, window):
-        block_moments(columns, first, rest_count, rest_mean, rest_square, count, mean, square)
+        block_moments(columns, first, base, rest_count, rest_total, rest_square, count, square)
         for t in range(first, min(first + window, n)):
             place = t - first
             if count[place] >= fewest:
                 for i in range(k):
-                    varies[i] = square[place, i, i] > count[place] * (DUST * mean[place, i]) ** 2
+                    varies[i] = square[place, i, i] > count[place] * (DUST * base[i]) ** 2
                 if not inflation(square, place, varies, work, share, out, t):
                     for i in range(k):
                         left = left_by_others(columns, max(t - window + 1, 0), t, varies, i, rows) if varies[i] else np.nan
@@ -173,12 +187,12 @@ def rolling_slope(columns, window):
     """
     k, n = columns.shape
     out = np.full(n, np.nan)
-    rest_count, rest_mean, rest_square = np.zeros(window, np.int64), np.zeros((window, k)), np.zeros((window, k, k))
-    count, mean, square = np.zeros(window, np.int64), np.zeros((window, k)), np.zeros((window, k, k))
+    rest_count, rest_total, rest_square = np.zeros(window, np.int64), np.zeros((window, k)), np.zeros((window, k, k))
+    base, count, square = np.zeros(k), np.zeros(window, np.int64), np.zeros((window, k, k))
     for first in range(0, n, window):
-        block_moments(columns, first, rest_count, rest_mean, rest_square, count, mean, square)
+        block_moments(columns, first, base, rest_count, rest_total, rest_square, count, square)
         for t in range(first, min(first + window, n)):
             place = t - first
-            if count[place] == window and square[place, 1, 1] > window * (DUST * mean[place, 1]) ** 2:
+            if count[place] == window and square[place, 1, 1] > window * (DUST * base[1]) ** 2:
                 out[t] = square[place, 1, 0] / square[place, 1, 1]
     return out
