@@ -17,6 +17,7 @@ from pse.domain.errors import NoBars, RequestError
 from pse.domain.sessions import DAY_NS
 from pse.features.build import FeatureSpec
 from pse.features.feature import Known, Market
+from pse.kernels import compiled_before
 from pse.store.load import load_bars, stored_span
 from pse.store.reading import open_bars, series_names
 from pse.store.sessions import load_sessions
@@ -76,6 +77,8 @@ def run(context: Context, asked: Asked) -> Answer:
     if "trades" in layers and asked.run_id is None:
         raise RequestError("the layer trades needs the run that made them: add --run RUN_ID (`pse runs list` shows them)")
     source = _source(context, asked)
+    if not compiled_before():
+        context.note("compiling for this machine, once for this version: about half a minute ...")
     known, first, spec = _known(context, source, asked)
     picture = any(out.suffix.lower() == PICTURE for out in asked.out)
     _refuse_too_many(len(known) - first, known.timeframe, picture)

@@ -39,7 +39,8 @@ class Line:
 # Colour and strength of a state, by its word: directions have the colours of candles, everything that only grows has one colour that grows with it.
 STATES = (
     ("^(TREND_UP|RISK_ON|DISCOUNT|OVERSOLD)|^BULL", "gain", 0.8), ("^(TREND_DOWN|RISK_OFF|PREMIUM|OVERBOUGHT)|^BEAR", "loss", 0.8),
-    ("^VOLATILE$", "vwap", 0.85), ("^RANGE$", "pool", 0.55), ("^TRANSITION$", "accent", 0.45), ("^ILLIQUID$", "dim", 0.8), ("^(UNKNOWN|CLOSED|NEUTRAL|EQUILIBRIUM)$", "faint", 1.0),
+    ("^VOLATILE$", "vwap", 0.85), ("^RANGE$", "pool", 0.55), ("^TRANSITION$", "accent", 0.45), ("^ILLIQUID$", "dim", 0.8),
+    ("^(UNKNOWN|CLOSED|NEUTRAL|EQUILIBRIUM)$", "faint", 1.0),
     ("^None$", "accent", 0.12), ("^Low$", "accent", 0.35), ("^Medium$", "accent", 0.6), ("^High$", "accent", 0.95),
     ("-Q1$", "vwap", 0.15), ("-Q2$", "vwap", 0.4), ("-Q3$", "vwap", 0.65), ("-Q4$", "vwap", 0.95), ("^OK$", "gain", 0.4),
 )

@@ -116,11 +116,11 @@ def chart_view(known: Known, first: int, spec: FeatureSpec, layers: tuple[str, .
     notes = [*left_out(shapes), *skipped]
     if bars.roll[1:].any():
         notes.append(f"the raw price before the roll: candles before it are moved to the scale of {bars.contracts[bars.contract[-1]]}")
+    prices = {name: known.price(name)[first:] + base for name in ("open", "high", "low", "close")}
     return ChartView(
-        instrument=known.instrument, bars=bars, earlier=known.bars[:first], base=base,
-        prices={name: known.price(name)[first:] + base for name in ("open", "high", "low", "close")}, wall=wall_seconds(bars), at_ns=at_ns, layers=layers, on=on, shapes=shapes, lines=[_cut_line(line, first, base) for line in lines],
-        ribbons=_distinct(ribbons, first), trades=_marks(trades, known.bars, first, base) if trades is not None and "trades" in layers else [],
-        run_id=run_id, notes=tuple(notes))
+        instrument=known.instrument, bars=bars, earlier=known.bars[:first], prices=prices, base=base, wall=wall_seconds(bars), at_ns=at_ns, layers=layers,
+        on=on, shapes=shapes, lines=[_cut_line(line, first, base) for line in lines], ribbons=_distinct(ribbons, first),
+        trades=_marks(trades, known.bars, first, base) if trades is not None and "trades" in layers else [], run_id=run_id, notes=tuple(notes))
 
 
 def _moved(shape: Shape, first: int) -> Shape:

@@ -25,7 +25,7 @@ function clockOf(bars) {
   const full = (seconds) => `${dayWords(seconds)} ${new Date(seconds * 1000).getUTCFullYear()}`;
   const zone = bars.tz.split("/").pop().replace("_", " ");
   const both = (seconds, shift, day) => `${day ? dayWords(seconds + shift) + " " : ""}${clock(seconds + shift)}${bars.tz === "UTC" ? "" : ` ${zone}`}` +
-    (shift || bars.tz !== "UTC" ? ` (${clock(seconds)} UTC)` : " UTC");
+    (shift || bars.tz !== "UTC" ? ` (${dayWords(seconds) === dayWords(seconds + shift) ? "" : DAYS[new Date(seconds * 1000).getUTCDay()] + " "}${clock(seconds)} UTC)` : " UTC");
   return {
     bar(i) { const found = row(i); return !found ? "before the bars shown" : bars.daily ? full(found[2]) : both(found[0], found[3], true); },
     head(i) { const found = row(i); return bars.daily ? full(found[2]) : `${full(found[2])} ${both(found[0], found[3], false)}`; },
@@ -279,7 +279,7 @@ function drawChart(bars) {
     timeScale: { borderColor: colour("line"), timeVisible: !bars.daily, secondsVisible: false, rightOffsetPixels: narrow ? 46 : 78, minBarSpacing: 0.3,
       tickMarkFormatter: (wall, kind) => (kind >= 3 ? clock(wall) : kind === 0 ? String(new Date(wall * 1000).getUTCFullYear()) : kind === 1 && bars.daily ? MONTHS[new Date(wall * 1000).getUTCMonth()] : dayWords(wall)) } });
   const at = (i) => bars.wall[i];
-  const candles = chart.addSeries(LWC.CandlestickSeries, { borderVisible: false, priceLineStyle: 1, priceLineWidth: 1, priceFormat: { type: "price", precision: bars.digits, minMove: bars.unit } }, 0);
+  const candles = addCandles(chart, bars.digits, bars.unit, { priceLineVisible: true, priceLineStyle: 1, priceLineWidth: 1 });
   candles.setData(bars.t.map((_, i) => (bars.close[i] === null ? { time: at(i) } : { time: at(i), open: bars.open[i], high: bars.high[i], low: bars.low[i], close: bars.close[i] })));
   candles.priceScale().applyOptions({ scaleMargins: { top: 0.09, bottom: bars.volume ? 0.16 : 0.07 } });
   const drawing = new Drawing(bars, state);
@@ -312,7 +312,7 @@ function drawChart(bars) {
 
   function paint() {
     chart.applyOptions(look());
-    candles.applyOptions({ upColor: colour("gain"), downColor: colour("loss"), wickUpColor: colour("gain"), wickDownColor: colour("loss"), priceLineColor: hex("dim", 0.7) });
+    candles.applyOptions({ ...candleTones(), priceLineColor: hex("dim", 0.7) });
     if (volume) volume.setData(bars.volume.map((value, i) => (value === null ? { time: at(i) } : { time: at(i), value, color: hex(bars.close[i] >= bars.open[i] ? "gain" : "loss", 0.32) })));
     for (const line of lines) line.series.applyOptions({ color: line.layer === "bands" ? hex(line.ink, 0.6) : colour(line.ink) });
     show();
@@ -440,7 +440,7 @@ function list(bars, times) {
   $("listed-words").textContent = kept.length < shown.length ? `The ${kept.length} that became known last, of ${shown.length}.` : "All that are drawn at first sight, the latest first.";
   $("objects").tBodies[0].replaceChildren(...kept.map((one) => {
     const row = element("tr"), since = one.later.map(([word, i]) => `${word} ${times.bar(i)}`).join("; ");
-    for (const [words, kind] of [[`${NAMES[one.kind]} ${one.label}`], [SPOKEN[one.way]], [one.low === one.high ? text(one.low, bars.digits) : `${text(one.low, bars.digits)} to ${text(one.high, bars.digits)}`, "num"],
+    for (const [words, kind] of [[`${NAMES[one.kind]}${one.form === "box" ? "" : " " + one.label.replace(/^(sweep|MSS|BOS|CHoCH|S\/R) ?/, "")}`], [one.form === "point" ? (one.way > 0 ? "high" : "low") : SPOKEN[one.way]], [one.low === one.high ? text(one.low, bars.digits) : `${text(one.low, bars.digits)} to ${text(one.high, bars.digits)}`, "num"],
       [times.bar(one.event)], [times.close(one.known)], [since], [one.note]]) row.append(element("td", words, kind));
     return row;
   }));

@@ -44,6 +44,12 @@ function look() {
   };
 }
 
+// Candles as every chart of ours has them.
+function candleTones() { return { upColor: colour("gain"), downColor: colour("loss"), wickUpColor: colour("gain"), wickDownColor: colour("loss") }; }
+function addCandles(chart, precision, minMove, more) {
+  return chart.addSeries(LWC.CandlestickSeries, { ...candleTones(), borderVisible: false, priceLineVisible: false, priceFormat: { type: "price", precision, minMove }, ...more }, 0);
+}
+
 function hex(name, alpha) {
   const found = colour(name).replace("#", ""), part = (i) => parseInt(found.slice(i, i + 2), 16);
   return `rgba(${part(0)},${part(2)},${part(4)},${alpha})`;

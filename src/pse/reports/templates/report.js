@@ -177,9 +177,7 @@ function tradeBook(data, candlesOf) {
       ["target 2", columns.target2[i], "gain", 2], ...(zone ? [["zone", zone[0], "plain", 1], ["", zone[1], "plain", 1]] : [])].filter(([, at]) => at !== null);
     const lows = Math.min(...found.bars.map((bar) => bar.low)), highs = Math.max(...found.bars.map((bar) => bar.high)), room = 1.5 * (highs - lows);
     const near = lines.map(([, at]) => at).filter((at) => at > lows - room && at < highs + room);
-    const series = chart.addSeries(LWC.CandlestickSeries, { upColor: colour("gain"), downColor: colour("loss"), wickUpColor: colour("gain"), wickDownColor: colour("loss"),
-      borderVisible: false, priceLineVisible: false, lastValueVisible: false,
-      priceFormat: { type: "price", precision: digits(i), minMove: 10 ** -digits(i) },
+    const series = addCandles(chart, digits(i), 10 ** -digits(i), { lastValueVisible: false,
       autoscaleInfoProvider: () => ({ priceRange: { minValue: Math.min(lows, ...near), maxValue: Math.max(highs, ...near) }, margins: { above: 18, below: 18 } }) });
     series.setData(found.bars);
     for (const [title, at, name, style] of lines) series.createPriceLine({ price: at, color: colour(name), lineWidth: 1, lineStyle: style, axisLabelVisible: Boolean(title), title });
