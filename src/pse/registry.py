@@ -44,10 +44,18 @@ FEATURES: dict[str, str] = {
     "market_state": "pse.features.market_state:MarketState",
     "macro_context": "pse.features.macro:MacroContext",
     "market_structure": "pse.features.market_structure:MarketStructure",
+    "swing_labels": "pse.features.market_structure:SwingLabels",
+    "displacement": "pse.features.impulse:Displacement",
+    "thrust": "pse.features.impulse:Thrust",
     "fair_value_gaps": "pse.features.fair_value_gaps:FairValueGaps",
+    "micro_gaps": "pse.features.micro_gaps:MicroGaps",
     "order_blocks": "pse.features.order_blocks:OrderBlocks",
     "liquidity": "pse.features.liquidity:Liquidity",
     "levels": "pse.features.levels:Levels",
+    "level_breaks": "pse.features.level_breaks:LevelBreaks",
+    "points_of_interest": "pse.features.points_of_interest:PointsOfInterest",
+    "impulse": "pse.features.impulse:Impulse",
+    "premium_discount": "pse.features.dealing_range:PremiumDiscount",
     "mqs": "pse.features.break_quality:BreakQuality",
 }
 

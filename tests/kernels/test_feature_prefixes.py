@@ -6,16 +6,20 @@ from hypothesis import strategies as st
 
 from pse.kernels.blocks import order_blocks
 from pse.kernels.gaps import fair_value_gaps
+from pse.kernels.impulse import last_legs, legs_of, pullbacks_of
+from pse.kernels.level_breaks import level_breaks
 from pse.kernels.levels import level_clusters
 from pse.kernels.liquidity import CANDIDATE_DTYPE, EQH, MAJOR_H, equal_levels, pools_and_sweeps, session_extremes, swing_and_equal_candidates, tick_or_range
+from pse.kernels.points import points_of_interest
 from pse.kernels.quality import data_scores, open_time, score_breaks
 from pse.kernels.resample import asof_rows
 from pse.kernels.rolling import relative_volume
 from pse.kernels.structure import structure
-from pse.kernels.swings import label_swings, last_swing_prices, swings
+from pse.kernels.swings import alternating_view, label_swings, last_swing_prices, mark_superseded, swings
 from pse.kernels.wilder import previous, true_range, wilder_atr
 from tests.features.known import assert_same_past
 from tests.features.made import TICK, walk
+from tests.kernels.test_impulse import rules
 
 N = 260
 seeds, cuts = st.integers(0, 2**32 - 1), st.integers(3, N - 1)
@@ -29,8 +33,10 @@ def everything(seed, k, holes):
     a, rvol, tolerance = previous(atr), relative_volume(v, 8), tick_or_range(previous(atr), TICK, 2.0, 0.1)
     pivots, majors = swings(o, h, lo, c, session, 2, 2, False), swings(o, h, lo, c, session, 4, 4, True)
     label_swings(pivots, a, 0.1)
+    mark_superseded(pivots)
+    mark_superseded(majors)
     trend, breaks = structure(o, h, lo, c, a, pivots, False, 1.0, 0.5, 0.6, 3, 20)
-    gaps, blocks = fair_value_gaps(o, h, lo, c, a, session, TICK, 2.0, 0.1, 2.0, 8, False), order_blocks(o, h, lo, c, breaks, 15)
+    gaps, blocks = fair_value_gaps(o, h, lo, c, a, session, TICK, 2.0, 0.1, 2.0, 8, False), order_blocks(o, h, lo, c, breaks, 15, 8)
     minute = np.arange(k, dtype=np.int64)
     begins = np.arange(5)[:, None] * 60 + np.array([0, 5, 20, 30])
     extremes = session_extremes(h, lo, minute, minute + 1, session, np.array([0, 0, 1, 1, 2]), begins, begins + 20)
@@ -45,10 +51,18 @@ def everything(seed, k, holes):
     day = np.zeros(5, np.int64)
     elapsed = open_time(minute + 1, session, np.arange(5) * 60, day, day, np.arange(5) * 60)
     score = data_scores(o, h, lo, c, v, session, a, np.ones(k, np.int64), elapsed, np.zeros(k), 20, 1, 1, 10.0)
-    columns = {"tr": true_range(h, lo, c, True), "atr": atr, "rvol": rvol, "tolerance": tolerance, "trend": trend, "score": score,
+    (up, up_now), (down, down_now) = (legs_of(o, h, lo, c, atr, a, session, gaps, d, rules(min_atr=1.5), True) for d in (1, -1))
+    triggers = pullbacks_of(o, h, lo, c, atr, a, up, up_now, rules(min_atr=1.5))
+    points = points_of_interest(gaps, blocks, k, 8, 0.25, True)
+    broken = level_breaks(c, a, levels["price"], levels["priority"], levels["known_at"], levels["ended_at"], 0.1)
+    view, row = alternating_view(pivots, k), last_legs(up, down, h, lo)
+    last_starts = np.where(row < 0, np.nan, np.append(np.concatenate([up, down])["start"], np.nan)[row])
+    columns = {"up": up_now, "down": down_now, "leg": last_starts, "leg_high": view[0], "leg_dir": view[2],
+               "tr": true_range(h, lo, c, True), "atr": atr, "rvol": rvol, "tolerance": tolerance, "trend": trend, "score": score,
                "swing_high": last_swing_prices(pivots, k)[0], "swing_low": last_swing_prices(pivots, k)[1]}
     tables = {"pivots": pivots, "breaks": breaks, "gaps": gaps, "blocks": blocks, "candidates": candidates, "equals": equals, "pools": pools,
-              "sweeps": sweeps, "levels": levels}
+              "sweeps": sweeps, "levels": levels, "legs": up, "pullbacks": triggers, "points": points[np.argsort(points["known_at"], kind="stable")],
+              "level_breaks": broken}
     return columns, tables, majors
 
 

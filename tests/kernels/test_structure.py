@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pse.kernels.structure import break_direction, is_displacement, structure
+from pse.kernels.structure import break_direction, displacement_bars, is_displacement, structure, thrust_bars
 from pse.kernels.swings import swings
 from pse.kernels.wilder import previous, wilder_atr
 from tests.features.made import walk
@@ -43,3 +43,16 @@ def test_a_touch_of_the_reference_is_no_break():
     ((10.0, 13.0, 10.0, 12.5), np.nan, False), ((10.0, 13.0, 10.0, 12.5), 0.0, False), ((12.5, 13.0, 10.0, 10.0), 1.0, False)])
 def test_a_displacement_bar_is_wide_full_and_closes_near_its_end(bar, unit, expected):
     assert is_displacement(*bar, unit, 1, 1.2, 0.6, 0.7) is expected
+
+
+@settings(max_examples=40, deadline=None)
+@given(seeds, st.sampled_from([0.0, 0.02]))
+def test_displacement_and_thrust_bars_equal_their_naive_twin(seed, holes):
+    o, h, lo, c, v = walk(seed, 200, holes)
+    a, rvol = previous(wilder_atr(h, lo, c, 5, True)), np.where(v < 50, np.nan, v / 100)
+    found = displacement_bars(o, h, lo, c, a, RULES["range"], RULES["body"], RULES["close"])
+    expected = [next((d for d in (1, -1) if naive.displaced(o[t], h[t], lo[t], c[t], a[t], d, RULES)), 0) for t in range(200)]
+    assert list(found) == expected
+    direction, unmeasured = thrust_bars(found, rvol, 1.5)
+    assert list(direction) == [0 if rvol[t] < 1.5 - 1e-9 else d for t, d in enumerate(expected)]
+    assert list(unmeasured) == [int(d != 0 and np.isnan(rvol[t])) for t, d in enumerate(expected)]

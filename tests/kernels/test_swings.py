@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pse.kernels.swings import label_swings, last_swing_prices, swings
+from pse.kernels.contract import NEVER
+from pse.kernels.swings import alternating_view, label_swings, last_swing_prices, mark_superseded, swings
 from tests.features.made import walk
 from tests.naive import swings as naive
 
@@ -17,7 +18,7 @@ def as_tuples(pivots):
 
 
 @settings(max_examples=40, deadline=None)
-@given(seeds, st.integers(1, 6), st.integers(1, 6), st.booleans(), st.sampled_from([0.0, 0.03]))
+@given(seeds, st.integers(1, 6) | st.integers(1, 60), st.integers(1, 6) | st.integers(1, 60), st.booleans(), st.sampled_from([0.0, 0.03]))
 def test_swings_equal_their_naive_twin(seed, left, right, one_session, holes):
     o, h, lo, c, _ = walk(seed, 200, holes)
     session = np.arange(200, dtype=np.int64) // 40
@@ -32,6 +33,31 @@ def test_labels_equal_their_naive_twin(seed, share):
     unit[:50] = np.nan
     label_swings(pivots, unit, share)
     assert list(pivots["label"]) == naive.labels(as_tuples(pivots), lambda t: share if t >= 50 else 0.0)
+
+
+@settings(max_examples=40, deadline=None)
+@given(seeds, st.integers(1, 3), st.integers(1, 3))
+def test_the_alternating_view_of_every_bar_equals_its_naive_twin(seed, left, right):
+    o, h, lo, c, _ = walk(seed, 150)
+    pivots = swings(o, h, lo, c, np.zeros(150, np.int64), left, right, False)
+    mark_superseded(pivots)
+    highs, lows, kinds = alternating_view(pivots, 150)
+    for t in range(150):
+        kept = naive.standing(as_tuples(pivots), t)
+        known = (pivots["confirmed_at"] <= t) & (pivots["superseded_at"] > t)
+        assert list(np.flatnonzero(known)) == kept
+        for column, kind in ((highs, 1), (lows, -1)):
+            rows = [n for n in kept if pivots["kind"][n] == kind]
+            np.testing.assert_equal(column[t], pivots["price"][rows[-1]] if rows else np.nan)
+        assert kinds[t] == (pivots["kind"][kept[-1]] if kept else 0)
+
+
+def test_a_higher_high_supersedes_the_one_before_when_it_is_confirmed_and_an_equal_one_never_counts():
+    h = np.array([1.0, 3, 1, 4, 1, 4, 1, 1])
+    pivots = swings(h, h, np.zeros(8), h, np.zeros(8, np.int64), 1, 1, False)
+    mark_superseded(pivots)
+    highs = pivots[pivots["kind"] > 0]
+    assert [(int(p["idx"]), int(p["superseded_at"])) for p in highs] == [(1, 4), (3, NEVER), (5, 6)]
 
 
 def test_a_bar_that_is_both_counts_as_low_then_high_when_it_closed_up():
@@ -52,16 +78,6 @@ def test_the_last_swing_prices_appear_at_the_confirming_bar():
     highs, _ = last_swing_prices(pivots, 60)
     first = pivots[pivots["kind"] == 1][0]
     assert np.isnan(highs[:first["confirmed_at"]]).all() and highs[first["confirmed_at"]] == first["price"]
-
-
-def test_the_raw_swings_of_a_public_library_are_ours_with_its_window():
-    """smartmoneyconcepts compares high[i] with i-L+1 .. i+L; on data without ties left=L-1, right=L gives its raw set."""
-    rng = np.random.default_rng(3)
-    high = np.cumsum(rng.normal(size=400))
-    span, n = 5, 400
-    raw = [i for i in range(2 * span - 1, n - span) if high[i] == high[i - span + 1:i + span + 1].max()]
-    ours = swings(high, high, high - 1, high, np.zeros(n, np.int64), span - 1, span, False)
-    assert [p[1] for p in as_tuples(ours) if p[0] == 1 and p[1] >= 2 * span - 1] == raw
 
 
 @pytest.mark.parametrize("n", [0, 1, 4])

@@ -30,3 +30,16 @@ def labels(pivots, tolerance):
         else:
             out.append(1 if price > same[-1] else 2)
     return out
+
+
+def standing(pivots, t):
+    """Rows of the pivots that an alternating view of bar t keeps, in order; of one kind in a row the most extreme, the first on ties."""
+    runs = []
+    for n, (kind, _, _, confirmed_at) in enumerate(pivots):
+        if confirmed_at > t:
+            break
+        if runs and pivots[runs[-1][0]][0] == kind:
+            runs[-1].append(n)
+        else:
+            runs.append([n])
+    return [max(run, key=lambda n: (pivots[n][0] * pivots[n][2], -n)) for run in runs]

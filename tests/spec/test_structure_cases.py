@@ -1,20 +1,24 @@
-"""Every worked case of market structure that is built; the others are named, so that the gap cannot grow unseen."""
+"""Every worked case of market structure."""
 
 import numpy as np
 import pytest
 
 from pse.domain.setups import grades
 from pse.kernels.blocks import find_block
-from pse.kernels.contract import ALIVE, BROKEN, BROKEN_DEEP, NEVER, PENDING, PIVOT_DTYPE, POOL_DTYPE, SWEPT
+from pse.kernels.codes import RANGE_ZONES
+from pse.kernels.contract import ALIVE, BROKEN, BROKEN_DEEP, GAP_DTYPE, NEVER, PENDING, PIVOT_DTYPE, POOL_DTYPE, SWEPT
+from pse.kernels.dealing_range import range_position, range_zone
 from pse.kernels.gaps import fair_value_gaps
+from pse.kernels.impulse import PULLBACK_DTYPE, legs_of, measure_pullback
 from pse.kernels.liquidity import CANDIDATE_DTYPE, equal_levels, pools_and_sweeps
 from pse.kernels.quality import mqs_components, mqs_score
-from pse.kernels.structure import structure
+from pse.kernels.structure import displacement_bars, structure, thrust_bars
 from pse.kernels.swings import label_swings, swings
+from tests.kernels.test_impulse import FLAGS, rules
 from tests.spec.worked_cases import column, differences, load
 
 TOLERANCE, CASES = load("03-structure")
-UNBOUND = {"premium_discount", "impulse_pullback", "thrust"}
+UNBOUND: set[str] = set()
 
 KINDS, LABELS = {1: "H", -1: "L"}, {1: ("H", "HH", "LH", "EQH"), -1: ("L", "HL", "LL", "EQL")}
 RESULTS = {ALIVE: "ALIVE", SWEPT: "SWEPT", BROKEN: "BROKEN", BROKEN_DEEP: "BROKEN_DEEP", PENDING: "PENDING"}
@@ -109,8 +113,34 @@ def mqs(inputs, params):
     return {"components": components, "score": score, "grade": ("", "C", "B", "A", "A+")[int(grades(np.array([score]))[0])]}
 
 
+def premium_discount(inputs, params):
+    position = range_position(float(inputs["close"]), float(inputs["range_low"]), float(inputs["range_high"]))
+    return {"pos": position, "zone": RANGE_ZONES[range_zone(position, 0.45, 0.55)]}
+
+
+def impulse_pullback(inputs, params):
+    bars, atr, t, d = bars_of(inputs), column(inputs["atr"]), inputs["t"], inputs["dir"]
+    bounds = rules(max_bars=params["max_bars"], min_atr=params["min_atr"], min_er=params["min_er"], min_depth=params["depth"][0],
+                   max_depth=params["depth"][1], min_pullback=params["n"][0], max_pullback=params["n"][1], min_mono=params["mono"],
+                   max_range_atr=params["max_range_atr"], break_bars=params["break_bars"])
+    gaps = np.zeros(0, GAP_DTYPE)
+    legs, standing = legs_of(*bars, atr, atr, one_session(atr.size), gaps, d, bounds, False)
+    leg, row = legs[standing[t]], np.zeros(1, PULLBACK_DTYPE)[0]
+    failed = measure_pullback(row, *bars, atr, atr, leg, t, bounds)
+    return {"leg": {**{name: leg[name] for name in ("s", "e", "start", "end", "length", "length_atr", "er")}, "ok": standing[t] >= 0},
+            "pullback": {"n": row["bars"], "depth": row["depth"], "mono": row["mono"], "max_range": row["max_range"], "pb_line": row["line"],
+                         "pb_extreme": row["extreme"], "conds": {name: not failed & flag for name, flag in FLAGS.items()}, "ok": failed == 0}}
+
+
+def thrust(inputs, params):
+    o, h, lo, c = bars_of(inputs)
+    displaced = displacement_bars(o, h, lo, c, column(inputs["atr"]), params["range_atr"], params["body_frac"], params["close_pos"])
+    direction, _ = thrust_bars(displaced, np.full(o.size, inputs["rvol"]), params["rvol_min"])
+    return {"thrust": direction[inputs["t"]] == inputs["dir"]}
+
+
 BOUND = {"swings": pivot_rows, "swing_labels": labels, "structure": structure_events, "fvg": gap_rows, "order_block": block, "equal_levels": equal_pools,
-         "sweep": sweep, "mqs": mqs}
+         "sweep": sweep, "mqs": mqs, "premium_discount": premium_discount, "impulse_pullback": impulse_pullback, "thrust": thrust}
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case["function"] in BOUND], ids=lambda case: case["id"])

@@ -28,6 +28,7 @@ from pse.kernels.liquidity import (
 )
 
 CHICAGO = ("America/Chicago", "US/Central", "CST6CDT")
+SWEPT_DTYPE = np.dtype([("sweep", "i8"), ("pool", "i8"), ("level", "f8")])
 OVERNIGHT, ASIA, LONDON, OPENING = range(4)       # columns of the window arrays, as the kernel takes them
 
 
@@ -38,6 +39,8 @@ class Liquidity(Feature):
         "sweep_dir": Column("direction of the sweep confirmed on this bar: up when lows were swept", "direction", sparse=True),
         "sweep_priority": Column("how much the swept extreme matters, the better one when both sides are swept", "score", sparse=True),
         "sweep_level": Column("the swept extreme", "price", sparse=True),
+        "sweep_farthest": Column("the farthest of the extremes that the bar swept together with it", "price", sparse=True),
+        "sweep_count": Column("how many extremes it swept in that direction", "count", sparse=True),
     }
     formula = ("pools: extremes of weeks, days and sessions, equal levels, swings; sweep: traded beyond by a tick or more, closed back inside within "
                "`reclaim_bars`, not deeper than `deep_atr`")
@@ -66,28 +69,53 @@ class Liquidity(Feature):
         bars, swings = known.bars, known.objects(self.structure)
         high, low, close = known.price("high"), known.price("low"), known.price("close")
         tolerance = tick_or_range(known.atr_before, self.tick, self.equal_ticks, self.equal_atr)
-        first, past = (int(bars.session[0]), int(bars.session[-1]) + 1) if len(bars) else (0, 0)
-        begins, ends = session_windows(bars.sessions, first, past, self.kind, self.opening_minutes)
-        session = bars.session - first
-        of_sessions = session_extremes(high, low, bars.ts_open, bars.ts_close, session, weeks(bars.sessions.session_date[first:past]), begins, ends)
         internal, major = swings["pivots_internal"], swings["pivots_major"]
         equals = [equal_levels(high, low, internal, tolerance, self.equal_min_bars, side) for side in (1, -1)]
         candidates = np.concatenate([
-            of_sessions, *(swing_and_equal_candidates(internal[:0], rows, EQH) for rows in equals),
+            extremes_of_sessions(known, self.kind, self.opening_minutes), *(swing_and_equal_candidates(internal[:0], rows, EQH) for rows in equals),
             swing_and_equal_candidates(major, equals[0][:0], MAJOR_H), swing_and_equal_candidates(internal, equals[0][:0], SWING_H)])
         candidates = candidates[np.argsort(candidates["t"], kind="stable")]
+        session = bars.session - bars.session[0] if len(bars) else bars.session
         pools, sweeps = pools_and_sweeps(high, low, close, known.atr_before, known.of(self.volume)["rvol"], session, candidates, tolerance, self.tick,
                                          self.max_age_days, self.deep_atr, self.reclaim_bars)
         return {"pools": pools, "sweeps": sweeps}
 
+    def swept(self, known: Known) -> np.ndarray:
+        """Every level of every sweep, rows of SWEPT_DTYPE in order of the sweeps: a bar that sweeps several pools of a side makes one sweep of them."""
+        found = known.objects(self)
+        pools, rows = found["pools"], np.flatnonzero(found["sweeps"]["result"] == SWEPT)
+        sweeps, members = found["sweeps"][rows], np.flatnonzero(pools["end"] == SWEPT)
+        by_bar = {(int(row["confirmed_at"]), int(row["side"])): int(i) for i, row in zip(rows, sweeps, strict=True)}
+        table = np.empty(members.size, SWEPT_DTYPE)
+        table["sweep"] = [by_bar[int(t), int(side)] for t, side in zip(pools["ended_at"][members], pools["side"][members], strict=True)]
+        table["pool"], table["level"] = members, pools["level"][members]
+        return table[np.argsort(table["sweep"], kind="stable")]
+
     def compute(self, known: Known) -> Columns:
-        sweeps, n = known.objects(self)["sweeps"], len(known)
-        direction, priority, level = np.zeros(n, np.int64), np.full(n, np.nan), np.full(n, np.nan)
-        for row in sweeps[sweeps["result"] == SWEPT]:
-            t = row["confirmed_at"]
-            if not priority[t] >= row["priority"]:
-                direction[t], priority[t], level[t] = row["dir"], row["priority"], row["level"] + known.bars.offset[t]
-        return {"sweep_dir": direction, "sweep_priority": priority, "sweep_level": level}
+        sweeps, swept, n, offset = known.objects(self)["sweeps"], self.swept(known), len(known), known.bars.offset
+        count = np.bincount(swept["sweep"], minlength=sweeps.size)
+        farthest = np.full(sweeps.size, -np.inf)
+        np.maximum.at(farthest, swept["sweep"], sweeps["side"][swept["sweep"]] * swept["level"])
+        made: Columns = {"sweep_dir": np.zeros(n, np.int64), "sweep_priority": np.full(n, np.nan), "sweep_level": np.full(n, np.nan),
+                         "sweep_farthest": np.full(n, np.nan), "sweep_count": np.zeros(n, np.int64)}
+        for i in np.flatnonzero(sweeps["result"] == SWEPT):
+            row, t = sweeps[i], sweeps[i]["confirmed_at"]
+            if not made["sweep_priority"][t] >= row["priority"]:
+                made["sweep_dir"][t], made["sweep_priority"][t], made["sweep_level"][t] = row["dir"], row["priority"], row["level"] + offset[t]
+                made["sweep_farthest"][t], made["sweep_count"][t] = row["side"] * farthest[i] + offset[t], count[i]
+        return made
+
+
+def extremes_of_sessions(known: Known, kind: str, opening_minutes: int) -> np.ndarray:
+    """Highs and lows of weeks, trading days and windows of the session, rows of CANDIDATE_DTYPE; found once."""
+    def find() -> np.ndarray:
+        bars = known.bars
+        first, past = (int(bars.session[0]), int(bars.session[-1]) + 1) if len(bars) else (0, 0)
+        begins, ends = session_windows(bars.sessions, first, past, kind, opening_minutes)
+        return session_extremes(known.price("high"), known.price("low"), bars.ts_open, bars.ts_close, bars.session - first,
+                                weeks(bars.sessions.session_date[first:past]), begins, ends)
+
+    return known.once(("session extremes", kind, opening_minutes), find)  # type: ignore[no-any-return]
 
 
 def weeks(session_date: np.ndarray) -> np.ndarray:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
 from pydantic import Field
 
+from pse.domain.bars import timeframe_ns
 from pse.domain.instruments import Instrument
+from pse.domain.sessions import DAY_NS
 from pse.features import Columns
 from pse.features.feature import Column, Feature, Known, Objects
+from pse.kernels.codes import SWING_LABELS
 from pse.kernels.structure import structure
-from pse.kernels.swings import label_swings, last_swing_prices, swings
+from pse.kernels.swings import alternating_view, label_swings, last_swing_prices, mark_superseded, swings
+
+
+def keeps_to_sessions(one_session: bool, known: Known) -> bool:
+    """Whether a window must lie in one session on these bars: never where a bar is a whole session."""
+    return one_session and timeframe_ns(known.timeframe) < DAY_NS
 
 
 class MarketStructure(Feature):
@@ -37,7 +45,7 @@ class MarketStructure(Feature):
     disp_close: float = Field(0.70, gt=0, le=1, description="close of a displacement bar, share of its range from the far end")
     disp_window: int = Field(3, ge=1, le=100, description="bars up to the break in which a displacement bar must stand")
     swing_lookback: int = Field(20, ge=1, le=5000, description="largest age in bars of the broken swing of a shift")
-    one_session: bool = Field(False, description="whether a swing's window must lie in one session; taken from the instrument (shares)")
+    one_session: bool = Field(False, description="whether a swing's window within the day must lie in one session; taken from the instrument (shares)")
 
     def of(self, instrument: Instrument) -> Self:
         return self.model_copy(update={"one_session": not instrument.across_sessions})
@@ -48,10 +56,12 @@ class MarketStructure(Feature):
     def _find(self, known: Known) -> tuple[Objects, np.ndarray]:
         """The objects, and the trend after each bar; found once."""
         o, h, lo, c = known.prices()
-        internal = swings(o, h, lo, c, known.bars.session, self.internal, self.internal, self.one_session)
-        major = swings(o, h, lo, c, known.bars.session, self.major, self.major, self.one_session)
-        label_swings(internal, known.atr_before, self.equal_atr)
-        label_swings(major, known.atr_before, self.equal_atr)
+        one_session = keeps_to_sessions(self.one_session, known)
+        internal = swings(o, h, lo, c, known.bars.session, self.internal, self.internal, one_session)
+        major = swings(o, h, lo, c, known.bars.session, self.major, self.major, one_session)
+        for pivots in (internal, major):
+            label_swings(pivots, known.atr_before, self.equal_atr)
+            mark_superseded(pivots)
         trend, breaks = structure(o, h, lo, c, known.atr_before, internal, self.break_on_wick, self.disp_range_atr, self.disp_body, self.disp_close,
                                   self.disp_window, self.swing_lookback)
         return {"pivots_internal": internal, "pivots_major": major, "breaks": breaks}, trend
@@ -77,3 +87,33 @@ class MarketStructure(Feature):
         shifted[shifts["t"]] = shifts["dir"]
         swing_high, swing_low = last_swing_prices(found["pivots_internal"], n)
         return {"trend": self.trend(known), "break_dir": broke, "mss_dir": shifted, "swing_high": swing_high + offset, "swing_low": swing_low + offset}
+
+
+class SwingLabels(Feature):
+    """How each swing compares with the one before of its kind (HH, LH, HL, LL, equal), and the alternating view of the swings as it stands on each bar."""
+
+    columns = {
+        "swing_high_label": Column("label of the swing high that is confirmed on this bar", "state", SWING_LABELS, sparse=True),
+        "swing_low_label": Column("label of the swing low that is confirmed on this bar", "state", SWING_LABELS, sparse=True),
+        "leg_high": Column("last swing high of the alternating view: the highest of those in a row, as far as they are confirmed", "price", sparse=True),
+        "leg_low": Column("last swing low of the alternating view", "price", sparse=True),
+        "leg_dir": Column("1 when the last swing of that view is a high, -1 when it is a low, 0 before the first", "direction"),
+    }
+    formula = ("change from the previous swing of the kind, by the range known at the confirming bar: within equal_atr EQH/EQL, above HH/HL, below LH/LL; of "
+               "swings of one kind in a row the more extreme counts, the first on ties, from the bar that confirms it")
+    source = "the usual price-action vocabulary (Smart Money Concepts), read at confirmation; nothing is drawn back"
+
+    of_swings: Literal["internal", "major"] = Field("internal", description="which swings are labelled")
+    structure: MarketStructure = MarketStructure()
+
+    def lag_bars(self) -> int:
+        return self.structure.internal if self.of_swings == "internal" else self.structure.major
+
+    def compute(self, known: Known) -> Columns:
+        pivots, n, offset = known.objects(self.structure)[f"pivots_{self.of_swings}"], len(known), known.bars.offset
+        is_high = pivots["kind"] > 0
+        highs, lows = np.zeros(n, np.int64), np.zeros(n, np.int64)
+        highs[pivots["confirmed_at"][is_high]] = 1 + pivots["label"][is_high]
+        lows[pivots["confirmed_at"][~is_high]] = 5 + pivots["label"][~is_high]
+        top, bottom, kind = alternating_view(pivots, n)
+        return {"swing_high_label": highs, "swing_low_label": lows, "leg_high": top + offset, "leg_low": bottom + offset, "leg_dir": kind}

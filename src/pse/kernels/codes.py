@@ -75,6 +75,8 @@ GAP_KINDS = ("UNKNOWN", "NONE", "FULL_UP", "FULL_DOWN", "PARTIAL_UP", "PARTIAL_D
 OPEN_NONE, OPEN_FULL_UP, OPEN_FULL_DOWN, OPEN_PARTIAL_UP, OPEN_PARTIAL_DOWN = np.arange(1, len(GAP_KINDS))
 RANGE_ZONES = ("UNKNOWN", "DISCOUNT", "EQUILIBRIUM", "PREMIUM")
 ZONE_UNKNOWN, ZONE_DISCOUNT, ZONE_EQUILIBRIUM, ZONE_PREMIUM = np.arange(len(RANGE_ZONES))
+SWING_LABELS = ("UNKNOWN", "H", "HH", "LH", "EQH", "L", "HL", "LL", "EQL")               # highs: 1 + label, lows: 5 + label of a pivot
+POINT_KINDS = ("UNKNOWN", "FVG_HALF", "FVG_OB")                                          # 1 + kind of a point of interest
 RISK_MOODS = ("UNKNOWN", "RISK_OFF", "NEUTRAL", "RISK_ON")
 MOOD_UNKNOWN, MOOD_RISK_OFF, MOOD_NEUTRAL, MOOD_RISK_ON = np.arange(len(RISK_MOODS))
 

@@ -10,7 +10,9 @@ NEVER = np.int64(2**62)          # a bar index or a time that has not come
 NOT_EVALUATED = -1.0             # a context column whose feature this desk does not compute; UNKNOWN is 0
 
 # --- market structure objects: one row each, `confirmed_at` is the bar that makes it known -------------------------------------------------
-PIVOT_DTYPE = np.dtype([("idx", "i8"), ("confirmed_at", "i8"), ("kind", "i8"), ("price", "f8"), ("label", "i8")])      # kind +1 high, -1 low
+PIVOT_DTYPE = np.dtype([
+    ("idx", "i8"), ("confirmed_at", "i8"), ("kind", "i8"), ("price", "f8"), ("label", "i8"), ("superseded_at", "i8"),
+])                                                                                           # kind +1 high, -1 low; superseded: by an alternating view
 FIRST, HIGHER, LOWER, EQUAL = 0, 1, 2, 3                                                     # labels: H/L, HH/HL, LH/LL, EQH/EQL
 
 BREAK_BOS, BREAK_CHOCH = 0, 1
@@ -26,7 +28,10 @@ GAP_DTYPE = np.dtype([
     ("touched_at", "i8"), ("mid_filled_at", "i8"), ("filled_at", "i8"), ("inverted_at", "i8"), ("stale_at", "i8"), ("max_fill", "f8"),
 ])
 
-BLOCK_DTYPE = np.dtype([("break_row", "i8"), ("dir", "i8"), ("idx", "i8"), ("known_at", "i8"), ("top", "f8"), ("bottom", "f8"), ("invalid_at", "i8")])
+BLOCK_DTYPE = np.dtype([
+    ("break_row", "i8"), ("dir", "i8"), ("idx", "i8"), ("known_at", "i8"), ("top", "f8"), ("bottom", "f8"), ("invalid_at", "i8"),
+    ("touched_at", "i8"), ("mid_filled_at", "i8"), ("filled_at", "i8"), ("stale_at", "i8"), ("max_fill", "f8"),
+])
 
 POOL_KINDS = ("PWH", "PWL", "PDH", "PDL", "ONH", "ONL", "ASIA_H", "ASIA_L", "LONDON_H", "LONDON_L", "EQH", "EQL", "ORH", "ORL",
               "MAJOR_H", "MAJOR_L", "SWING_H", "SWING_L", "CLUSTER", "FVG_EDGE", "R_MULTIPLE")

@@ -1,4 +1,4 @@
-"""The structure state: which swing is broken when, in which direction, and whether the break is a shift."""
+"""The structure state: which swing is broken when, in which direction, and whether the break is a shift; displacement and thrust bars."""
 
 import numpy as np
 from numba import njit
@@ -16,6 +16,31 @@ def is_displacement(open_, high, low, close, atr_before, direction, min_range_at
         return False
     reached = (close - low) / span if direction > 0 else (high - close) / span
     return ge(body, min_body * span) and ge(span, min_range_atr * atr_before) and ge(reached, min_close)
+
+
+@njit(cache=True)
+def displacement_bars(open_, high, low, close, atr_before, min_range_atr, min_body, min_close):
+    """Direction of the displacement bar that each bar is, int64[n], 0 for none; columns float64[n] in points."""
+    out = np.zeros(close.size, np.int64)
+    for t in range(close.size):
+        d = 1 if close[t] > open_[t] else -1
+        if is_displacement(open_[t], high[t], low[t], close[t], atr_before[t], d, min_range_atr, min_body, min_close):
+            out[t] = d
+    return out
+
+
+@njit(cache=True)
+def thrust_bars(displaced, rvol, min_rvol):
+    """Direction of the thrust bar that each bar is, and whether it is one on a volume that nobody knows: two int64[n].
+
+    displaced: direction of the displacement bar under the bounds of a thrust; rvol float64[n], NaN passes.
+    """
+    out, unmeasured = np.zeros(rvol.size, np.int64), np.zeros(rvol.size, np.int64)
+    for t in range(rvol.size):
+        unknown = rvol[t] != rvol[t]
+        if displaced[t] != 0 and (unknown or ge(rvol[t], min_rvol)):
+            out[t], unmeasured[t] = displaced[t], unknown
+    return out, unmeasured
 
 
 @njit(cache=True)
