@@ -1,4 +1,4 @@
-"""`pse audit log`: has somebody, or something, changed a log?"""
+"""`pse audit log`: has somebody, or something, changed a log?  (`pse audit lookahead` is in `pse.commands.lookahead`.)"""
 
 from __future__ import annotations
 

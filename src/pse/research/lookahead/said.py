@@ -1,0 +1,78 @@
+"""What is known at a moment (`History`) and what features, tactics and briefings say of it (`Said`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+import numpy as np
+
+from pse.domain.bars import Bars
+
+
+class Key(NamedTuple):
+    """One thing that is compared: `subject` is who says it ("feature atr", "tactic mss_fvg_retest", "briefing"), `column` what."""
+
+    subject: str
+    column: str
+
+
+@dataclass(frozen=True, eq=False)
+class History:
+    """Bars by symbol, `symbol` the audited one, as known at `until_ns`; trading begins at `begin_ns` and ends at `end_ns`, however much is known."""
+
+    bars: Mapping[str, Bars]
+    symbol: str
+    begin_ns: int
+    end_ns: int
+    until_ns: int
+
+    @classmethod
+    def of(cls, bars: Bars, others: Mapping[str, Bars] | None = None) -> History:
+        """All of these bars."""
+        last = int(bars.ts_close[-1])
+        return cls({bars.symbol: bars, **(others or {})}, bars.symbol, int(bars.ts_open[0]), last + 1, last)
+
+    @property
+    def own(self) -> Bars:
+        return self.bars[self.symbol]
+
+    def until(self, moment_ns: int) -> History:
+        """What was known at the moment: bars that had closed by then."""
+        return replace(self, until_ns=moment_ns, bars={name: one[:int(np.searchsorted(one.ts_close, moment_ns, side="right"))]
+                                                       for name, one in self.bars.items()})
+
+    def since(self, moment_ns: int) -> History:
+        """The same without bars that opened before the moment."""
+        return replace(self, begin_ns=moment_ns, bars={name: one[int(np.searchsorted(one.ts_open, moment_ns)):] for name, one in self.bars.items()})
+
+    def window(self, begin_ns: int, end_ns: int) -> History:
+        """A history of its own between two moments."""
+        return replace(self.until(end_ns).since(begin_ns), end_ns=end_ns + 1)
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """Things that became known one after the other: `ts` int64[n] says when, `values` (an array, plain or structured, or texts and dicts) what."""
+
+    ts: np.ndarray
+    values: np.ndarray | Sequence[object]
+
+
+@dataclass(frozen=True, eq=False)
+class Said:
+    """Everything that was said of a history.
+
+    `ts` int64[n]: closes of its decision bars.  `series` by key.  `objects`: tables whose rows carry decision-bar indices and get a later life; `as_known`
+    sets them back.  `failed`: who raised instead of answering, and what.
+    """
+
+    ts: np.ndarray
+    series: Mapping[Key, Series] = field(default_factory=dict)
+    objects: Mapping[Key, np.ndarray] = field(default_factory=dict)
+    failed: Mapping[str, str] = field(default_factory=dict)
+
+
+Say = Callable[[History, frozenset[str]], Said]                  # the subjects that are wanted; empty: all
+AsKnown = Callable[[str, np.ndarray, int], np.ndarray]           # an object table as it was known after the first n decision bars
