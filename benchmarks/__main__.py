@@ -15,6 +15,8 @@ from pathlib import Path
 from benchmarks.measure import YARDSTICK, Figure, as_child, in_child, median
 
 GROUPS = {"startup": "startup", "compile": "compiling", "engine": "engine", "backtest": "whole", "features": "arithmetic", "store": "storing"}
+BUILDS = [("building", {"PSE_BENCH_UNTIL": day}) for day in ("2010-06-15", "2011-11-20", "2014-10-05", "2023-05-10")]     # 0.5, 1, 2 and 5 million minutes
+PARTS = {"features": [("features", {}), *BUILDS]}         # a group in several processes, each with its own peak of memory
 ON_STORE = ("backtest", "features", "store")
 AGAINST_R = ("backtest", "features")
 
@@ -62,7 +64,8 @@ def run(names: list[str], folder: Path) -> list[Figure]:
         say(f"{name} ...")
         if name in AGAINST_R:
             yardsticks.append(yardstick(folder))
-        figures += in_child(name, folder)
+        for part, env in PARTS.get(name, [(name, {})]):
+            figures += in_child(part, folder, env)
         if name in AGAINST_R:
             yardsticks.append(yardstick(folder))
     if not yardsticks:
