@@ -98,7 +98,7 @@ class Manifest:
     basis: Mapping[str, Any] | None
     years: Mapping[str, Mapping[str, Any]]
     version: int = -1
-    created: str = ""
+    created_ns: int = 0
 
     @property
     def rows(self) -> int:
@@ -156,7 +156,7 @@ def _manifest(home: Home, spec_hash: str, table: DeltaTable, symbol: str, timefr
     with contextlib.suppress(DamagedTable, KeyError, TypeError):
         found = read_json(path) if path.exists() else {}
         if found.get("shape") == _SHAPE and {one["path"] for one in found["years"].values()} == set(files):
-            return Manifest(symbol, timeframe, found["basis"], found["years"], found["version"], found["created"])
+            return Manifest(symbol, timeframe, found["basis"], found["years"], found["version"], found["created_ns"])
     return Manifest(symbol, timeframe, None, {str(one.year): {"rows": max(one.rows, 0), "hash": "", "path": one.path} for one in files.values()},
                     table.version())
 
@@ -218,7 +218,7 @@ def _write_once(home: Home, spec: TableSpec, symbol: str, timeframe: str, basis:
             return None
         version += 1
     made = {"shape": _SHAPE, "spec": spec.hash, "symbol": symbol, "timeframe": timeframe, "basis": basis.document(), "years": change.years,
-            "rows": aside.rows, "columns": len(spec.kinds), "version": version, "created": iso(clock.now_ns())}
+            "rows": aside.rows, "columns": len(spec.kinds), "version": version, "created_ns": clock.now_ns()}
     write_json(_manifest_path(home, spec.hash, symbol, timeframe), made)
     status = "created" if old is None else "updated" if change.added or change.removed else "unchanged"
     return Written(status, aside.rows, tuple(change.written), version, basis.snapshot)
@@ -377,8 +377,8 @@ class FeatureTable:
         return self.document["window"].get("start") is None and self.document["window"].get("end") is None
 
     @property
-    def created(self) -> str:
-        return max((one.created for one in self.series), default="")
+    def created_ns(self) -> int:
+        return max((one.created_ns for one in self.series), default=0)
 
 
 def list_tables(home: Home) -> list[FeatureTable]:
@@ -393,7 +393,7 @@ def list_tables(home: Home) -> list[FeatureTable]:
         kinds = {one["name"]: ColumnKind(one["kind"], tuple(one["words"])) for one in document["columns"]}
         if series:
             found.append(FeatureTable(document["hash"], document, kinds, tuple(one for one in series if one is not None), files))
-    return sorted(found, key=lambda one: (one.created, one.hash), reverse=True)
+    return sorted(found, key=lambda one: (one.created_ns, one.hash), reverse=True)
 
 
 def table_dataset(home: Home, table: FeatureTable) -> ds.Dataset:

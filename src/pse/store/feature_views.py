@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from pse.clock import iso
 from pse.store.feature_columns import KEYS
 from pse.store.feature_tables import FeatureTable, damaged_files, list_tables, table_dataset
 from pse.store.layout import Home
@@ -88,7 +89,7 @@ def _listed(table: FeatureTable, one: Any) -> dict[str, Any]:
     basis, window = one.basis or {}, table.document["window"]
     return {"table": table.hash, "view": view_name(table.hash), "symbol": one.symbol, "timeframe": one.timeframe, "rows": one.rows,
             "columns": len(table.kinds), "start": window.get("start"), "end": window.get("end"), "anchor": basis.get("anchor"),
-            "snapshot": basis.get("snapshot"), "code": basis.get("code", {}).get("version"), "created": one.created}
+            "snapshot": basis.get("snapshot"), "code": basis.get("code", {}).get("version"), "created": iso(one.created_ns)}
 
 
 def _empty() -> pa.Table:
