@@ -82,12 +82,13 @@ def test_more_bars_make_it_longer_and_leave_its_past(pse: Callable, tmp_path: Pa
     ingest("2024-01-11")
     words = ("build-features", "--symbol", "ES", "--timeframe", "5m,1d", "--features", SOME, "--json")
     before = pse(*words).json
-    values = ask(tmp_path, "SELECT ts_open, atr, rsi, rsi_state, ema_period200__1h, trend FROM features WHERE timeframe = '5m' ORDER BY 1")
+    query = "SELECT ts_open, atr, rsi, rsi_state, ema_period200__1h, trend FROM features WHERE timeframe = '5m' ORDER BY 1"
+    values = ask(tmp_path, query)
     ingest("2024-01-24")
     after = pse(*words).json
     assert after["status"] == "updated" and after["rows"] > before["rows"] and after["snapshot"] != before["snapshot"]
     assert [one["years_written"] for one in after["tables"]] == [["2024"], ["2024"]]
-    assert ask(tmp_path, "SELECT ts_open, atr, rsi, rsi_state, ema_period200__1h, trend FROM features WHERE timeframe = '5m' ORDER BY 1")[:len(values)] == values
+    assert ask(tmp_path, query)[:len(values)] == values
 
 
 def test_a_feature_that_looks_ahead_is_caught_when_bars_come_in(pse: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -172,7 +173,8 @@ def test_a_symbol_that_is_not_stored_is_refused(pse: Callable, home: Path):
 
 
 def test_a_feature_of_bars_that_cannot_be_made_is_left_out_unless_it_was_named(pse: Callable, tmp_path: Path):
-    lines = ["time,open,high,low,close,volume"] + [f"2024-01-{day:02d},10{day},11{day},9{day},10{day},1000" for day in range(10, 27) if day not in (13, 14, 15, 20, 21)]
+    days = [day for day in range(10, 27) if day not in (13, 14, 15, 20, 21)]
+    lines = ["time,open,high,low,close,volume"] + [f"2024-01-{day:02d},10{day},11{day},9{day},10{day},1000" for day in days]
     (tmp_path / "spy.csv").write_text("\n".join(lines) + "\n")
     assert pse("ingest", "--symbol", "SPY", "--path", "spy.csv", "--timeframe", "1d", "--tz", "UTC").code == 0
     done = pse("build-features", "--symbol", "SPY", "--timeframe", "1d", "--json").json

@@ -1,0 +1,141 @@
+"""`pse features list`, `describe` and `show` as their users meet them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pse.commands.feature_inputs import catalogue
+from tests.commands.stored import stored_synthetic
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return stored_synthetic(tmp_path)
+
+
+# --- list ----------------------------------------------------------------------------------------------------------------------------------------
+
+
+def test_the_list_has_every_feature_with_what_it_measures(pse: Callable):
+    found = pse("features", "list", "--json").json["features"]
+    assert [one["name"] for one in found] == list(catalogue())
+    atr = next(one for one in found if one["name"] == "atr")
+    assert atr["measures"].startswith("Average true range") and atr["columns"] == ["tr", "atr", "atr_before", "atr_pct"] and atr["warmup_bars"] == 15
+    assert {"name", "measures", "columns", "warmup_bars", "lag_bars", "symbols", "timeframes"} == set(atr)
+    human = pse("features", "list").out
+    assert all(name[:12] in human for name in catalogue()) and "pse features describe NAME" in human
+
+
+# --- describe ------------------------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_description_says_all_that_an_analyst_asks(pse: Callable):
+    said = pse("features", "describe", "mqs").out
+    for part in ("Quality score", ".30 disp", "own definition", "also reads", "1h bars", "C, B, A, A+", "score of the break on this bar", "on bars of events only",
+                 "context_timeframe", "structure.*", "pse features show mqs --symbol ES"):
+        assert part in said, part
+    rsi = pse("features", "describe", "rsi").out
+    for part in ("Wilder", "warm-up", "14 bars", "none: a row speaks of its own bar", "OVERSOLD", "pse features show rsi:period=28 --symbol ES --timeframe 5m --tail 10"):
+        assert part in rsi, part
+
+
+@pytest.mark.parametrize("name", sorted(catalogue()))
+def test_every_feature_can_be_described(pse: Callable, name: str):
+    found = pse("features", "describe", name, "--json").json
+    feature = catalogue()[name]()
+    assert found["formula"] == feature.formula and [one["name"] for one in found["described"]] == list(feature.columns)
+    assert all(one["meaning"] for one in found["parameters"]) and found["example"].startswith(f"pse features show {name}")
+    done = pse("features", "describe", name)
+    assert done.code == 0 and name in done.out.splitlines()[0]
+
+
+def test_a_column_finds_its_feature(pse: Callable):
+    done = pse("features", "describe", "vol_bucket")
+    assert "volatility_regime" in done.out.splitlines()[0] and "vol_bucket is a column of volatility_regime" in done.out
+    assert pse("features", "describe", "vol_bucket", "--json").json["asked_column"] == "vol_bucket"
+
+
+def test_a_feature_called_like_a_column_of_another_says_so(pse: Callable):
+    assert "a column of liquidity_filter has the same name" in pse("features", "describe", "liquidity").out
+
+
+def test_parameters_change_what_is_said(pse: Callable):
+    assert pse("features", "describe", "rsi:period=7", "--json").json["warmup_bars"] == 7
+
+
+@pytest.mark.parametrize(("name", "near"), [("msq", "mqs"), ("vol_buckt", "vol_bucket"), ("ema:perod=3", "period")])
+def test_a_wrong_name_is_told_the_nearest(pse: Callable, name: str, near: str):
+    done = pse("features", "describe", name)
+    assert done.code == 2 and f"Did you mean {near}" in done.err.replace("the column ", "")
+
+
+# --- show ----------------------------------------------------------------------------------------------------------------------------------------
+
+
+def test_the_last_rows_are_shown_with_words_and_nulls(pse: Callable, home: Path):
+    found = pse("features", "show", "rsi,break_dir", "--symbol", "ES", "--tail", "3", "--json").json
+    assert found["columns"] == ["ts_close", "rsi", "rsi_state", "break_dir"] and len(found["rows"]) == 3 and found["timeframe"] == "5m"
+    assert found["rows"][-1]["ts_close"] == "2023-03-17T00:00:00Z" and found["rows"][-1]["rsi_state"] in catalogue()["rsi"].columns["rsi_state"].words
+    early = pse("features", "show", "rsi", "--symbol", "ES", "--end", "2023-02-20T01:00", "--tail", "100", "--json").json
+    assert len(early["rows"]) == 12 and {row["rsi"] for row in early["rows"]} == {None} and {row["rsi_state"] for row in early["rows"]} == {"UNKNOWN"}
+    human = pse("features", "show", "rsi", "--symbol", "ES", "--tail", "2").out
+    assert "2023-03-17T00:00:00Z" in human and "rsi_state" in human
+
+
+def test_shown_values_are_those_of_the_table(pse: Callable, home: Path):
+    pse("build-features", "--symbol", "ES", "--timeframe", "1h", "--features", "atr,ema:period=9@4h")
+    shown = pse("features", "show", "atr,ema:period=9@4h", "--symbol", "ES", "--timeframe", "1h", "--tail", "5", "--json").json["rows"]
+    stored = pse("sql", "SELECT time_close, atr, ema_period9__4h FROM features ORDER BY ts_open DESC LIMIT 5", "--json").json["rows"]
+    assert [[row["ts_close"], row["atr"], row["ema_period9__4h"]] for row in shown] == stored[::-1]
+
+
+def test_a_window_shows_its_rows_after_a_warm_up(pse: Callable, home: Path):
+    rows = pse("features", "show", "sma:period=50", "--symbol", "ES", "--start", "2023-03-08", "--end", "2023-03-09", "--tail", "1000", "--json").json["rows"]
+    assert rows[0]["ts_close"] == "2023-03-08T00:05:00Z" and rows[-1]["ts_close"] <= "2023-03-09T00:00:00Z" and all(row["sma_period50"] for row in rows)
+
+
+def test_events_are_shown_with_both_their_bars_and_prices_as_traded(pse: Callable, home: Path):
+    found = pse("features", "show", "fair_value_gaps", "--symbol", "ES", "--objects", "--tail", "4", "--json").json
+    gaps = found["objects"]["gaps"]
+    assert len(gaps) == 4 and found["counts"]["gaps"] > 100
+    assert all(one["event"] < one["known"] and one["bottom"] < one["top"] for one in gaps)
+    born = [one for one in gaps if not one["inverse"]][-1]
+    query = f"SELECT min(low), max(high) FROM bars WHERE time >= TIMESTAMP '{born['event'][:19]}' - INTERVAL 15 MINUTE AND time < TIMESTAMP '{born['known'][:19]}'"
+    low, high = pse("sql", query, "--json").json["rows"][0]
+    assert low <= born["bottom"] < born["top"] <= high
+    human = pse("features", "show", "fair_value_gaps", "--symbol", "ES", "--objects", "--tail", "4").out
+    assert "gaps:" in human and "the last 4" in human and "event" in human and "known" in human
+
+
+def test_prices_of_events_carry_the_offset_of_the_contract_that_told_them():
+    from pse.commands.features import _event
+    from pse.features.feature import Known
+    from tests.features.made import future, minutes
+
+    known = Known.from_bars(minutes(5, 4, roll_every=2), future())
+    gaps = known.objects(catalogue()["fair_value_gaps"]())["gaps"]
+    late = next(row for row in gaps if known.bars.offset[row["formed_at"]] != 0)
+    shown = _event("gaps", late, known)
+    assert shown["top"] == late["top"] + known.bars.offset[late["formed_at"]] and shown["bottom"] == late["bottom"] + known.bars.offset[late["formed_at"]]
+
+
+@pytest.mark.parametrize(("words", "said"), [
+    (["rsi", "--symbol", "ES", "--objects"], "has no events, only columns; features with events: "),
+    (["rsi", "--symbol", "NQ"], "stored: ES 1m"),
+    (["rsi", "--symbol", "ES", "--timeframe", "3x"], "3x"),
+    (["rsi", "--symbol", "ES", "--start", "2023-02-25", "--end", "2023-02-26"], "no complete 5m bar in that window"),
+    (["close@VIX/1d", "--symbol", "ES"], "no stored symbol"),
+    (["rsi", "--symbol", "ES", "--tail", "0"], "--tail"),
+])
+def test_what_cannot_be_shown_is_refused(pse: Callable, home: Path, words: list[str], said: str):
+    done = pse("features", "show", *words)
+    assert done.code == 2 and said in done.err, done.err
+
+
+@pytest.mark.parametrize("words", [["build-features"], ["features", "list"], ["features", "describe"], ["features", "show"]])
+def test_help_answers_and_takes_the_common_flags(pse: Callable, words: list[str]):
+    done = pse(*words, "--help")
+    assert done.code == 0 and "--json" in done.out
