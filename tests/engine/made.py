@@ -20,6 +20,7 @@ from pse.engine.loop import Batch, run
 from pse.engine.prepare import Prepared
 from pse.engine.records import Renderer
 from pse.engine.state import fresh_state
+from pse.kernels import codes as c
 from pse.kernels import contract as k
 from pse.kernels.book import State, Tape, World
 from pse.kernels.state import BAR_BLACKOUT, BAR_ROLL, INPUT_DTYPE
@@ -104,18 +105,30 @@ def rows(rng: np.random.Generator, parts: Sequence[tuple[np.ndarray, ...]], plan
         last = np.r_[np.flatnonzero(np.diff(bucket)), bucket.size - 1]
         at = (bucket[last] + 1) * 5 * MINUTE
         end = START + ((day[last] - 20_200_101 + 1) * SESSION_MINUTES + (day[last] - 20_200_101) * 60).astype(np.int64) * MINUTE
-        table = np.full((last.size, len(k.CONTEXT_COLUMNS)), k.NOT_EVALUATED)
+        table = np.full((last.size, len(k.CONTEXT_COLUMNS)), np.nan)
         ready = np.arange(last.size) >= 2
         for column, values in ((k.C_CLOSE, close[last]), (k.C_ATR, 16 * plan.instruments[symbol].tick), (k.C_READY, ready),
                                (k.C_DATA_SCORE, np.where(rng.random(last.size) < 0.01, 0.5, 1.0)), (k.C_LAST_BAR_AGE_NS, at - close_ts[last]),
                                (k.C_SESSION_LEFT_NS, end - at), (k.C_BLACKOUT, rng.random(last.size) < 0.03), (k.C_SPREAD_TICKS, np.nan),
                                (k.C_MSS_DIR, rng.choice([0, 0, 0, 0, 1, -1], last.size)), (k.C_SWING_HIGH, np.nan), (k.C_SWING_LOW, np.nan),
-                               (k.C_DAILY_ROW, rng.integers(0, 81)), (k.C_DAILY_CLOSE, close[0])):
+                               (k.C_DAILY_ROW, rng.integers(0, 81)), (k.C_DAILY_CLOSE, close[0]), *states(rng.spawn(1)[0], last.size)):
             table[:, column] = values
         found.append((at, np.full(last.size, symbol, np.int64), table))
     ts, symbol_of, context = (np.concatenate(column) for column in zip(*found, strict=True))
     order = np.lexsort((symbol_of, ts))
     return ts[order], symbol_of[order], np.ascontiguousarray(context[order])
+
+
+def states(rng: np.random.Generator, n: int) -> Iterator[tuple[int, np.ndarray]]:
+    """States of the market at n decisions, every code among them; a market condition lasts a few bars."""
+    conditions = rng.choice(8, n, p=[0.025] * 4 + [0.2, 0.2, 0.25, 0.25])
+    yield k.C_MCS, np.repeat(conditions, rng.integers(1, 8, n))[:n]
+    for column, words in ((k.C_TCC_CLASS, c.TCC_CLASSES), (k.C_VOL_BUCKET, c.VOL_BUCKETS), (k.C_LIQUIDITY, c.LIQUIDITY_STATES), (k.C_RSI_STATE, c.RSI_STATES),
+                          (k.C_MACD_STATE, c.MACD_STATES), (k.C_VOL_SPIKE, (0, 1))):
+        yield column, rng.integers(0, len(words), n)
+    yield k.C_TCC_DIR, rng.integers(-1, 2, n)
+    for column in (k.C_TCC_SCORE_LONG, k.C_TCC_SCORE_SHORT):
+        yield column, rng.choice([np.nan, 0.0, 0.35, 0.8], n)
 
 
 def draw_setups(rng: np.random.Generator, shape: Shape, plan: DeskPlan, row_ts: np.ndarray, row_symbol: np.ndarray, context: np.ndarray) -> np.ndarray:
@@ -128,6 +141,10 @@ def draw_setups(rng: np.random.Generator, shape: Shape, plan: DeskPlan, row_ts: 
         fill_entry(setup, instrument.tick, instrument.stop_cap_points or 8.0, float(context[row, k.C_CLOSE]), rng)
         setup["ts"], setup["symbol"], setup["valid_until"] = row_ts[row], symbol, row_ts[row] + int(rng.integers(1, 15)) * MINUTE
         setup["kind"] = rng.choice([k.ENTER] * 16 + [k.EXIT, k.CANCEL, k.AMEND])
+    own = rng.spawn(1)[0]
+    found["family"] = own.choice([*range(len(c.FAMILIES)), *[c.FAM_SWEEP_REVERSAL] * 25], found.size)
+    found["directional_gate"] = own.random(found.size) < 0.15
+    found["invalid_flags"] |= own.choice([0, k.INVALID_MCS], found.size)
     found = found[np.lexsort((found["precedence"], found["symbol"], found["ts"]))]
     found["evidence"] = np.arange(found.size)
     return found

@@ -9,6 +9,7 @@ import numpy as np
 
 from pse.engine.desk import Mode, instrument_records, policy_record
 from pse.engine.prepare import Prepared
+from pse.kernels import codes as c
 from pse.kernels import contract as k
 from pse.kernels.book import Tape, World
 from tests.engine.made import MINUTE, START, desk, ready
@@ -27,7 +28,8 @@ def entry(minute: int, symbol: int = 0, direction: int = 1, risk: float = 4.0, r
     d = direction or 1
     return {"ts": at(minute), "symbol": symbol, "kind": k.ENTER, "direction": direction, "order_type": k.LIMIT, "entry": price, "stop": price - d * risk,
             "target": price + d * reward * risk, "target2": np.nan, "size_multiple": 0.75, "quality": 0.7, "confidence": 0.7, "grade": 3, "rank_base": 0.8,
-            "precedence": 1, "group": -1, "valid_until": at(minute + 10), "invalid_price": np.nan, "trail_buffer": 0.25, **more}
+            "precedence": 1, "group": -1, "valid_until": at(minute + 10), "invalid_price": np.nan, "trail_buffer": 0.25,
+            "family": c.FAM_MSS_FVG_RETEST, **more}
 
 
 def signal(minute: int, kind: int, symbol: int = 0, **more: Any) -> dict[str, Any]:
@@ -54,10 +56,13 @@ def market(setups: Sequence[Mapping[str, Any]] = (), symbols: tuple[str, ...] = 
                 np.zeros(minute.size, np.int16))
     rows = np.repeat(np.arange(5, minutes + 1, 5), n)
     row_symbol = np.tile(np.arange(n), rows.size // n)
-    table = np.full((rows.size, len(k.CONTEXT_COLUMNS)), k.NOT_EVALUATED)
+    table = np.full((rows.size, len(k.CONTEXT_COLUMNS)), np.nan)
     close = prices[3].reshape(minutes, n)[rows - 1, row_symbol]
     for column, value in ((k.C_CLOSE, close), (k.C_ATR, 4.0), (k.C_READY, 1.0), (k.C_DATA_SCORE, 1.0), (k.C_LAST_BAR_AGE_NS, 0.0),
-                          (k.C_SESSION_LEFT_NS, float(k.NEVER)), (k.C_BLACKOUT, 0.0), (k.C_SPREAD_TICKS, np.nan), (k.C_MSS_DIR, 0.0), (k.C_DAILY_ROW, 80.0)):
+                          (k.C_SESSION_LEFT_NS, float(k.NEVER)), (k.C_BLACKOUT, 0.0), (k.C_SPREAD_TICKS, np.nan), (k.C_MSS_DIR, 0.0), (k.C_DAILY_ROW, 80.0),
+                          (k.C_MCS, c.MCS_RANGE), (k.C_TCC_CLASS, c.TCC_NONE), (k.C_TCC_DIR, 0.0), (k.C_TCC_SCORE_LONG, 0.0), (k.C_TCC_SCORE_SHORT, 0.0),
+                          (k.C_VOL_BUCKET, c.VOL_Q2), (k.C_LIQUIDITY, c.LIQUIDITY_OK), (k.C_RSI_STATE, c.RSI_NEUTRAL), (k.C_MACD_STATE, c.MACD_NEUTRAL),
+                          (k.C_VOL_SPIKE, 0.0)):
         table[:, column] = value
     for (which, when, column), value in (context or {}).items():
         table[(rows == when) & (row_symbol == which), column] = value

@@ -308,6 +308,8 @@ def reflected(line, around, pivot):
     for column in (k.C_MSS_DIR, k.C_TCC_DIR):
         context[:, column] *= -1
     context[:, [k.C_TCC_SCORE_LONG, k.C_TCC_SCORE_SHORT]] = context[:, [k.C_TCC_SCORE_SHORT, k.C_TCC_SCORE_LONG]]
+    market = context[:, k.C_MCS]
+    context[:, k.C_MCS] = np.where(market == c.MCS_TREND_UP, c.MCS_TREND_DOWN, np.where(market == c.MCS_TREND_DOWN, c.MCS_TREND_UP, market))
     return turned, World(around.row_ts, around.row_symbol, context, setups, -around.returns, around.instruments, around.policy)
 
 
@@ -316,6 +318,7 @@ def reflected(line, around, pivot):
 def test_a_market_upside_down_trades_upside_down(seed):
     line, around, capital = made_world(seed)
     around.policy["allow_short"], around.policy["max_gross"], around.policy["var95"], around.policy["es975"] = 1, 1e9, 9.0, 9.0
+    around.setups["directional_gate"] = False                  # its veto is not the same for buyers and sellers
     pivot = 4096.0
     up, down = w.run(line, around, capital, tactics=2), w.run(*reflected(line, around, pivot), capital, tactics=2)
     assert up.fills == [(minute, leg, kind, 2 * pivot - price, quantity) for minute, leg, kind, price, quantity in down.fills]

@@ -61,7 +61,8 @@ def made_setups(rng, found, instruments, busy):
                 target2=rng.choice([math.nan, close + d * (first + risk) * TICK]), size_multiple=rng.choice([0.5, 0.75, 1.0, 1.25]),
                 quality=round(rng.random(), 2), confidence=rng.choice([0.7, 0.7, 0.7, 0.2]), grade=int(rng.integers(2, 5)), tactic=int(rng.integers(0, 2)),
                 precedence=int(rng.integers(0, 2)), group=int(rng.integers(-1, 2)), event_bar=int(rng.integers(0, 3)),
-                invalid_price=close - d * max(1, risk - 3) * TICK, invalid_flags=int(rng.integers(0, 16)), trail_buffer=rng.choice([0.25, 0.4, 1.0])))
+                invalid_price=close - d * max(1, risk - 3) * TICK, invalid_flags=int(rng.integers(0, 32)), trail_buffer=rng.choice([0.25, 0.4, 1.0]),
+                family=int(rng.choice([*range(10), 1, 2, 2, 2, 7, 8])), directional_gate=bool(rng.random() < 0.3)))
     return setups
 
 
@@ -79,8 +80,10 @@ def made_context(rng, line, calendar, blackout):
             "LAST_BAR_AGE_NS": float((minute - bar - 1) * w.MINUTE + (12 * w.MINUTE if rng.random() < 0.02 else 0)),
             "READY": float(rng.random() > 0.02), "DATA_SCORE": float(rng.choice([1.0, 0.9, 0.5], p=[0.9, 0.09, 0.01])),
             "SPREAD_TICKS": float(rng.choice([math.nan, 1.0, 3.0], p=[0.8, 0.17, 0.03])), "MSS_DIR": float(rng.choice([0, 0, 0, 1, -1])),
-            "TCC_CLASS": float(rng.choice([-1, 1, 4])), "TCC_DIR": float(rng.choice([-1, 1])), "ATR": float(rng.choice([1.0, 2.0, 4.0])),
-            "TCC_SCORE_LONG": float(rng.choice([-1.0, 0.3, 0.8])), "TCC_SCORE_SHORT": float(rng.choice([-1.0, 0.4, 0.7]))}
+            "TCC_CLASS": float(rng.integers(0, 5)), "TCC_DIR": float(rng.choice([-1, 0, 1])), "ATR": float(rng.choice([1.0, 2.0, 4.0])),
+            "TCC_SCORE_LONG": float(rng.choice([math.nan, 0.3, 0.8])), "TCC_SCORE_SHORT": float(rng.choice([math.nan, 0.4, 0.7])),
+            "MCS": float(rng.choice([0, 1, 2, 3, *[4, 5, 6, 7] * 4])), "VOL_BUCKET": float(rng.integers(0, 5)), "RSI_STATE": float(rng.integers(0, 4)),
+            "MACD_STATE": float(rng.integers(0, 6)), "LIQUIDITY": float(rng.integers(0, 3)), "VOL_SPIKE": float(rng.integers(0, 2))}
     return changes
 
 
@@ -104,6 +107,7 @@ def made_world(seed):
         allow_micro=int(rng.random() < 0.8), max_group=int(rng.choice([1, 2])),
         max_concurrent=rng.choice([0.05, 0.012]), max_gross=rng.choice([5.0, 1.5, 50.0]),
         var95=rng.choice([0.015, 0.05]), es975=rng.choice([0.025, 0.008, 0.08]), stale_bars=int(rng.choice([24, 4])), equity_drawdown=rng.choice([0.1, 0.02]),
+        high_vol_size=rng.choice([0.5, 1.0]), transition_size=rng.choice([0.5, 1.0]),
         on_end=int(rng.random() < 0.5), end=int(max(line.ts_close[-1], found[0][-1])), volume_share=rng.choice([0.1, 0.5]), through_ticks=rng.choice([1, 1, 0]))
     setups = made_setups(rng, found, instruments, rng.choice([0.08, 0.25, 0.6]))
     return line, w.world(line, setups, found, instruments, limits, returns), float(rng.choice([20_000, 60_000, 150_000, 400_000]))
@@ -121,7 +125,7 @@ def told(line, around, capital):
 
 
 def expected(line, around, capital):
-    twin = Twin(line, around, capital, c.REASONS, k.CONTEXT_COLUMNS).run()
+    twin = Twin(line, around, capital, c, k.CONTEXT_COLUMNS).run()
     fills = [(ts, setup, leg, kind if leg == "ENTRY" else "", round(price, 6), quantity) for ts, setup, leg, kind, price, quantity in twin.fills]
     trades = [{name: round(value, 6) if isinstance(value, float) else value for name, value in trade.items()} for trade in twin.trades]
     return fills, trades, twin.refused, twin.ended

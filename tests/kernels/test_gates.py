@@ -17,7 +17,7 @@ M = 60_000_000_000
 
 def word(found):
     """A gate's answer in a word; what passes with a remark is OK."""
-    assert (found[3] in (c.R_OK, c.R_UNMEASURED, c.R_NOT_EVALUATED, c.R_OFF, c.R_INSUFFICIENT)) == found[0]
+    assert (found[3] in (c.R_OK, c.R_UNMEASURED, c.R_OFF, c.R_INSUFFICIENT)) == found[0]
     return "OK" if found[0] else c.REASONS[found[3]]
 
 
@@ -74,7 +74,7 @@ def test_data_may_be_two_bars_and_a_minute_old(ready, age, found):
     ((1, False, -1, 0, 15.0), "SHORT_NOT_ALLOWED"), ((1, False, -1, 1, 15.0), "OK")])
 def test_the_session_gate_names_what_is_in_the_way(given_, found):
     *head, minutes_left = given_
-    assert word(g.session_gate(*head, minutes_left * M, 15.0 * M, 0.0)) == found
+    assert word(g.session_gate(*head, minutes_left * M, 15.0 * M, c.FAM_MSS_FVG_RETEST, float(c.MCS_RANGE), float(c.TCC_NONE), 0.7)) == found
 
 
 @pytest.mark.parametrize(("ticks", "found"), [(1.0, "OK"), (1.5, "OK"), (1.75, "SPREAD"), (0.0, "SPREAD"), (-1.0, "SPREAD"), (nan, "OK")])
@@ -110,6 +110,5 @@ def test_a_few_very_bad_days_are_seen_by_the_shortfall_alone():
     assert word(g.tail_gate(np.array([4000.0, 3000.0, 2000.0, 1000.0, 1000.0, 900.0, 800.0]), 100, 60, 100_000.0, 0.015, 0.025)) == "ES"
 
 
-def test_news_and_the_directional_gate():
+def test_news_stop_entries():
     assert word(g.blackout_gate(True)) == "NEWS_BLACKOUT" and word(g.blackout_gate(False)) == "OK"
-    assert c.REASONS[g.directional_gate(False, -1.0, -1.0)[3]] == "OFF" and c.REASONS[g.directional_gate(True, -1.0, -1.0)[3]] == "NOT_EVALUATED"

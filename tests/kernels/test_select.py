@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pse.kernels.contract import NOT_EVALUATED
 from pse.kernels.select import STATUS, select, setup_rank
 from tests.naive import select as naive
 
@@ -59,7 +58,6 @@ def test_no_setups_is_no_conflict():
 
 def test_rank_leaves_out_a_trend_score_that_nobody_computed():
     """.4 * .7 + .2 * .5 + .2 * .8 = .54; a score of .6 adds .12; reward counts up to 3R."""
-    assert setup_rank(0.7, 0.7, NOT_EVALUATED, 1.5, 0.8, 0.0) == pytest.approx(0.54)
     assert setup_rank(0.7, 0.7, nan, 1.5, 0.8, 0.0) == pytest.approx(0.54)
     assert setup_rank(0.7, 0.7, 0.6, 1.5, 0.8, 0.0) == pytest.approx(0.66)
     assert setup_rank(0.7, 0.7, 0.6, 9.0, 0.8, 0.1) == pytest.approx(0.86)

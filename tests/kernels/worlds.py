@@ -31,16 +31,20 @@ POLICY: dict[str, Any] = dict(
     cooldown_entry_ns=25 * MINUTE, cooldown_stop_ns=15 * MINUTE, max_losses=3, var95=0.015, es975=0.025, tail_days=250, tail_min_days=0, tail_stop_factor=1.5,
     data_score_min=0.8, data_recovery=3, equity_drawdown=0.1, equity_recovered=0.05, equity_retrip=0.05, auto_ack_days=0,
     llm_failures=5, llm_timeout_ns=5 * MINUTE, llm_timeout_cap_ns=60 * MINUTE, llm_successes=2,
-    breakeven_r=1, breakeven_ticks=1, partial=0.5, trail_swing=1, stale_bars=24, stale_mfe_r=0.5, flat_session=1, flat_before_ns=5 * MINUTE)
+    breakeven_r=1, breakeven_ticks=1, partial=0.5, trail_swing=1, stale_bars=24, stale_mfe_r=0.5, flat_session=1, flat_before_ns=5 * MINUTE,
+    high_vol_size=0.5, transition_size=0.5)
 INSTRUMENT: dict[str, Any] = dict(
     tick=0.25, lot=1, point_value=50, fee_unit=2.5, fee_bps=0, min_notional=0, slippage_ticks=1, stop_cap=8, group=0, tradable=1,
     has_micro=1, micro_point_value=5, micro_fee_unit=0.75, micro_lot=1)
 SETUP: dict[str, Any] = dict(
     kind=k.ENTER, tactic=0, direction=1, order_type=k.LIMIT, size_multiple=0.75, quality=0.7, confidence=0.7, grade=3, rank_base=0.8, rank_bonus=0.0,
-    precedence=1, event_bar=0, group=-1, invalid_price=NONE, invalid_flags=5, trail_buffer=0.5, target=NONE, target2=NONE, directional_gate=False)
+    precedence=1, event_bar=0, group=-1, invalid_price=NONE, invalid_flags=5, trail_buffer=0.5, target=NONE, target2=NONE, directional_gate=False,
+    family=c.FAM_MSS_FVG_RETEST)
 CONTEXT: dict[str, float] = dict(
     ATR=4.0, READY=1.0, DATA_SCORE=1.0, LAST_BAR_AGE_NS=0.0, SESSION_LEFT_NS=float(k.NEVER), BLACKOUT=0.0, SPREAD_TICKS=NONE, MSS_DIR=0.0,
-    SWING_HIGH=NONE, SWING_LOW=NONE, DAILY_ROW=0.0, DAILY_CLOSE=NONE)
+    SWING_HIGH=NONE, SWING_LOW=NONE, DAILY_ROW=0.0, DAILY_CLOSE=NONE, TCC_CLASS=float(c.TCC_NONE), TCC_DIR=0.0, TCC_SCORE_LONG=0.0, TCC_SCORE_SHORT=0.0,
+    MCS=float(c.MCS_RANGE), VOL_BUCKET=float(c.VOL_Q2), LIQUIDITY=float(c.LIQUIDITY_OK), RSI_STATE=float(c.RSI_NEUTRAL), MACD_STATE=float(c.MACD_NEUTRAL),
+    VOL_SPIKE=0.0)
 
 
 def record(dtype: np.dtype, defaults: dict[str, Any], changes: dict[str, Any]) -> np.ndarray:
@@ -78,7 +82,7 @@ def tape(bars: list[tuple[Any, ...]]) -> Tape:
 def rows(moments: list[tuple[int, int, float]], changes: dict[tuple[int, int], dict[str, float]] | None = None,
          **everywhere: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Decision rows (minute, symbol, close) with the context of `everywhere` and the `changes` of single (minute, symbol)."""
-    context = np.full((len(moments), len(k.CONTEXT_COLUMNS)), k.NOT_EVALUATED)
+    context = np.full((len(moments), len(k.CONTEXT_COLUMNS)), np.nan)
     for row, (minute, symbol, close) in zip(context, moments, strict=True):
         for name, value in {**CONTEXT, **everywhere, **(changes or {}).get((minute, symbol), {}), "CLOSE": close}.items():
             row[k.CONTEXT_COLUMNS.index(name)] = value

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from . import breakers, gates, matching, plans, select, sizing
 
 MINUTE = 60_000_000_000
-MARKET, HIGH_CONVICTION = 1, 4
-PROPOSAL_GATES = ("breakers", "data", "session", "blackout", "spread", "confidence", "bracket", "expected_value", "cooldown", "daily_loss")
+MARKET = 1
+PROPOSAL_GATES = ("breakers", "data", "session", "blackout", "spread", "directional", "confidence", "bracket", "expected_value", "cooldown", "daily_loss")
 
 
 @dataclass
@@ -70,7 +70,7 @@ class Symbol:
 class Twin:
     """Runs once; then `fills`, `trades`, `refused` (setup -> reason) and `ended` (setup whose order ended unfilled -> reason) tell."""
 
-    def __init__(self, tape, world, capital, reasons, columns):
+    def __init__(self, tape, world, capital, words, columns):
         self.policy = dict(zip(world.policy.dtype.names, world.policy[0].tolist(), strict=True))
         self.instruments = [dict(zip(world.instruments.dtype.names, row, strict=True)) for row in world.instruments.tolist()]
         self.setups = [dict(zip(world.setups.dtype.names, row, strict=True)) for row in world.setups.tolist()]
@@ -82,7 +82,7 @@ class Twin:
         for i, ts in enumerate(tape.ts.tolist()):
             prices = tuple(float(getattr(tape, name)[i]) for name in ("open", "high", "low", "close", "volume"))
             self.bars.setdefault(ts, {})[int(tape.symbol[i])] = (prices, int(tape.day[i]), int(tape.flags[i]))
-        self.reasons = reasons
+        self.words = words                              # lists of words by code: REASONS, FAMILIES, MARKET_STATES ...
         self.symbols = [Symbol() for _ in self.instruments]
         self.balance, self.day, self.day_start, self.equities = capital, None, capital, [capital]
         self.losses, self.resting, self.scores = 0, "", []
@@ -94,7 +94,7 @@ class Twin:
         for minute in minutes:
             self.minute(minute)
         if self.policy["on_end"] == 1:
-            self.close_everything(self.reasons[self.policy["end_reason"]])
+            self.close_everything(self.words.REASONS[self.policy["end_reason"]])
         return self
 
     def minute(self, m):
@@ -305,8 +305,15 @@ class Twin:
             self.cancel(plan, "OPPOSITE_MSS")
         elif setup["invalid_flags"] & 2 and d * (row["CLOSE"] - setup["invalid_price"]) < -1e-9:
             self.cancel(plan, "CLOSE_BEYOND_LEVEL")
-        elif setup["invalid_flags"] & 8 and row["TCC_CLASS"] == HIGH_CONVICTION and row["TCC_DIR"] == -d:
+        elif setup["invalid_flags"] & 8 and self.words.TCC_CLASSES[int(row["TCC_CLASS"])] == "High" and row["TCC_DIR"] == -d:
             self.cancel(plan, "TCC_AGAINST")
+        elif setup["invalid_flags"] & 16 and not self.let_in(setup, row):
+            self.cancel(plan, "MCS")
+
+    def let_in(self, setup, row):
+        words = self.words
+        return gates.let_in(words.FAMILIES[setup["family"]], setup["direction"], words.MARKET_STATES[int(row["MCS"])],
+                            words.TCC_CLASSES[int(row["TCC_CLASS"])], setup["quality"])
 
     def rank(self, n, row):
         setup = self.setups[n]
@@ -314,8 +321,8 @@ class Twin:
             return setup["confidence"]
         score = row["TCC_SCORE_LONG" if setup["direction"] > 0 else "TCC_SCORE_SHORT"]
         reward = self.reward(setup)
-        return (0.40 * setup["quality"] + 0.20 * max(score, 0.0) + 0.20 * (0.0 if math.isnan(reward) else min(reward / 3, 1)) + 0.20 * setup["rank_base"]
-                + setup["rank_bonus"])
+        conviction, reward = 0.0 if math.isnan(score) else score, 0.0 if math.isnan(reward) else min(reward / 3, 1)
+        return 0.40 * setup["quality"] + 0.20 * conviction + 0.20 * reward + 0.20 * setup["rank_base"] + setup["rank_bonus"]
 
     def reward(self, setup):
         return setup["direction"] * (setup["target"] - setup["entry"]) / abs(setup["entry"] - setup["stop"])
@@ -374,7 +381,9 @@ class Twin:
             return "BUSY"
         if row["SESSION_LEFT_NS"] < self.policy["session_left_ns"]:
             return "SESSION_END"
-        return "SHORT_NOT_ALLOWED" if setup["direction"] < 0 and not self.policy["allow_short"] else "OK"
+        if setup["direction"] < 0 and not self.policy["allow_short"]:
+            return "SHORT_NOT_ALLOWED"
+        return "OK" if self.let_in(setup, row) else "MCS"
 
     def gate_blackout(self, at, setup, s, row, equity, exposure, micro):
         return "NEWS_BLACKOUT" if row["BLACKOUT"] == 1 else "OK"
@@ -383,6 +392,11 @@ class Twin:
         spread = row["SPREAD_TICKS"]
         wide = spread <= 1e-9 or spread - self.policy["spread_base"] > self.policy["spread_tolerance"] + 1e-9
         return "SPREAD" if not math.isnan(spread) and wide else "OK"
+
+    def gate_directional(self, at, setup, s, row, equity, exposure, micro):
+        if not setup["directional_gate"]:
+            return "OK"
+        return gates.directional(setup["direction"], self.words.RSI_STATES[int(row["RSI_STATE"])], self.words.MACD_STATES[int(row["MACD_STATE"])])
 
     def gate_confidence(self, at, setup, s, row, equity, exposure, micro):
         return "OK" if setup["confidence"] >= self.policy["min_confidence"] - 1e-9 else "MIN_CONFIDENCE"
@@ -435,7 +449,8 @@ class Twin:
         names = ("micro_point_value", "micro_fee_unit", "micro_lot") if micro else ("point_value", "fee_unit", "lot")
         point, fee, lot = (i[name] for name in names)
         risk = abs(setup["entry"] - setup["stop"])
-        quantity = min(sizing.futures(equity, setup["size_multiple"], risk, point, 2 * fee, self.policy["r_unit"], self.policy["max_risk"], lot),
+        multiple = setup["size_multiple"] * self.regime_size(setup, row)
+        quantity = min(sizing.futures(equity, multiple, risk, point, 2 * fee, self.policy["r_unit"], self.policy["max_risk"], lot),
                        self.policy["max_quantity"])
         if quantity < lot:
             return "SIZE_ZERO", 0.0, True
@@ -447,6 +462,12 @@ class Twin:
             return why, 0.0, why != "GROUP"
         why, quantity = self.inside_tail(setup, s, row, equity, quantity, lot, point)
         return why, quantity, True
+
+    def regime_size(self, setup, row):
+        wild = self.words.VOL_BUCKETS[int(row["VOL_BUCKET"])] == "HiVol-Q4"
+        swing = self.words.FAMILIES[setup["family"]] in ("swing_trend", "swing_reversion")
+        unsure = swing and self.words.MARKET_STATES[int(row["MCS"])] == "TRANSITION"
+        return (self.policy["high_vol_size"] if wild else 1.0) * (self.policy["transition_size"] if unsure else 1.0)
 
     def inside_exposure(self, setup, s, equity, quantity, lot, point):
         group = self.instruments[s]["group"]

@@ -4,6 +4,38 @@ import math
 
 from . import targets
 
+# Which market conditions let a family in: with the trend's direction, against it, in a range, in transition.
+MATRIX = {
+    "mss_fvg_retest": ("yes", "TCC < High", "yes", "yes"),
+    "sweep_reversal": ("yes", "yes", "yes", "yes"),
+    "missed_fvg_reversion": ("yes", "no", "no", "TCC >= Low"),
+    "pullback_micro_fvg": ("yes", "no", "no", "no"),
+    "momentum_thrust": ("TCC High", "no", "no", "no"),
+    "zone": ("yes", "score >= 8/9", "yes", "yes"),
+    "swing_trend": ("yes", "yes", "no", "yes"),
+    "swing_reversion": ("yes", "no", "yes", "yes"),
+    "open_call": ("yes", "no", "yes", "yes"),
+}
+
+
+def let_in(family, d, mcs, tcc, score):
+    """Whether a market condition permits a setup; all but the direction and the score in words."""
+    column = {("TREND_UP", 1): 0, ("TREND_DOWN", -1): 0, ("TREND_UP", -1): 1, ("TREND_DOWN", 1): 1, ("RANGE", d): 2, ("TRANSITION", d): 3}.get((mcs, d))
+    if family not in MATRIX or column is None:
+        return False
+    return {"yes": True, "no": False, "TCC < High": tcc != "High", "TCC >= Low": tcc in ("Low", "Medium", "High"), "TCC High": tcc == "High",
+            "score >= 8/9": round(9 * score, 6) >= 8}[MATRIX[family][column]]
+
+
+def directional(d, rsi, macd):
+    """The veto of RSI and MACD on a buy or a sale."""
+    extreme, against = ("OVERBOUGHT", "BEARISH") if d > 0 else ("OVERSOLD", "BULLISH")
+    if rsi in ("UNKNOWN", extreme):
+        return "RSI"
+    if macd == "UNKNOWN" or macd.startswith(against):
+        return "MACD"
+    return "RSI" if d > 0 and rsi == "OVERSOLD" and not macd.startswith("BULLISH") else "OK"
+
 
 def bracket(d, entry, stop, target, now, tick, atr, cap, min_rr, max_slip_r):
     """Stop check, distance of the market, reward: gate 8 of the table."""

@@ -195,9 +195,7 @@ def make_run(
     equity = make_equity(bars, trades)
     refusals = dict(zip(REASONS["gate"], REASONS["count"], strict=True)) | ({text: 1} if text else {})
     spec = MetricsSpec(CAPITAL, seed=seed, hour_tz="America/Chicago", point_values={"ES": POINT_VALUE})
-    metrics = compute_metrics(trades, equity, spec, refusals, daily_closes(bars)) | {
-        "gates_not_evaluated": ["mcs", "directional"]
-    }
+    metrics = compute_metrics(trades, equity, spec, refusals, daily_closes(bars))
     run = folder / "20131204-000000-futures-smc-ES-0123abcd"
     run.mkdir(parents=True, exist_ok=True)
     trades.write_parquet(run / "trades.parquet")

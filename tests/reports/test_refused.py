@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from pse.reports.html import render
-from pse.reports.refused import by_gate, refused_setups
+from pse.reports.refused import by_gate, refused_setups, said
 from pse.reports.sheets import sheets
 from pse.reports.summary import show_summary
 from pse.reports.view import read_run
@@ -52,6 +52,20 @@ def test_a_gate_tells_the_median_of_its_commonest_code(tmp_path):
     told = {gate: found.words for gate, found in by_gate(refused_setups(path)).items()}
     assert told == {"expected_value": "expected_value 5 (median −4.79, needs 0.07)", "session": "session 3 (busy)",
                     "exposure": "exposure 1 (median 6.50, at most 5.00)", "cooldown": "cooldown 1 (median 3.00, limit 3.00)"}
+
+
+def test_a_refusal_by_a_state_is_told_in_words(tmp_path):
+    """Codes of the words: RANGE 6; TREND_UP 4 and TRANSITION 7 are 2**4 + 2**7; OVERBOUGHT 3, NEUTRAL 1; no state at all is 0."""
+    path = journal(tmp_path / "journal.jsonl", [
+        setup("a"), gates("a", ("session", False, 6.0, 144.0, "MCS")), gates("b", ("session", False, 6.0, 144.0, "MCS")),
+        gates("c", ("session", False, 0.0, 144.0, "MCS")), gates("d", ("directional", False, 3.0, 2.0, "RSI")),
+        gates("e", ("directional", False, 3.0, 0.0, "MACD"))])
+    rows = refused_setups(path)
+    assert by_gate(rows)["session"].words == "session 3 (mostly RANGE, allowed: TREND_UP, TRANSITION)"
+    assert [said(code, measured, allowed) for measured, allowed, code in rows.select("measured", "allowed", "code").rows()] == [
+        ("RANGE", "TREND_UP, TRANSITION"), ("RANGE", "TREND_UP, TRANSITION"), ("UNKNOWN", "TREND_UP, TRANSITION"), ("OVERBOUGHT", "NEUTRAL"),
+        ("BEARISH_EXPANDING", "none")]
+    assert said("MCS", 99.0, 1.0) == ("99.00", "1.00") and said("RR", 1.2, 1.5) == ("1.20", "1.50")
 
 
 def test_a_run_without_a_journal_has_no_refused_setups(tmp_path):

@@ -49,7 +49,7 @@ def titles(view, **metrics):
 
 
 def test_doubts_follow_what_was_measured(view):
-    assert {"Synthetic data", "Short window", "One regime", "Gates not evaluated", "One fill rule"} <= titles(view)
+    assert {"Synthetic data", "Short window", "One regime", "One fill rule"} <= titles(view)
     assert "Very few trades" in titles(view, trades=29) and "Few trades" in titles(view, trades=99)
     assert not {"Very few trades", "Few trades"} & titles(view, trades=100)
     assert "Short window" not in titles(view, years=1.0) and "One regime" not in titles(view, market_phases=2)

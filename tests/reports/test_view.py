@@ -16,22 +16,16 @@ def record(kind, ts, body):
 
 @pytest.fixture
 def run(tmp_path):
-    folder, _ = make_run(tmp_path, sessions=20)
-    metrics = json.loads((folder / "metrics.json").read_text())
-    del metrics["gates_not_evaluated"]
-    (folder / "metrics.json").write_text(json.dumps(metrics))
-    return folder
+    return make_run(tmp_path, sessions=20)[0]
 
 
-def test_breakers_and_silent_gates_come_from_the_journal(run):
-    gates = [["breakers", True, None, None, "OK"], ["mcs", True, None, None, "NOT_EVALUATED"], ["rr", False, 1.2, 1.5, "RR"]]
+def test_breakers_come_from_the_journal(run):
     with open(run / "journal.jsonl", "a") as file:
-        file.write(record("GATES", 1, {"setup_id": "s", "gates": gates}))
         file.write(record("BREAKER", 1_386_201_600_000_000_000, {"breaker": "equity", "from": "CLOSED", "to": "OPEN", "measured": 89_000.0}))
         file.write(record("BREAKER", 1_386_288_000_000_000_000, {"breaker": "data", "from": "OPEN", "to": "HALF_OPEN"}))
         file.write(record("NOTE", 2, {"what": '"kind":"BREAKER"'}))
     view = read_run(run)
-    assert view.not_evaluated == ("mcs",) and len(view.breakers) == 2
+    assert len(view.breakers) == 2
     said = {doubt.title: doubt.text for doubt in doubts(view)}
     assert "equity opened at 2013-12-05 00:00 UTC" in said["A breaker tripped"] and "data" not in said["A breaker tripped"]
 

@@ -113,6 +113,7 @@ def policy_record(plan: DeskPlan, mode: Mode) -> np.ndarray:
         "breakeven_r": run.breakeven_at_r, "breakeven_ticks": run.breakeven_plus_ticks, "partial": run.partial_fraction, "trail_swing": run.trail == "swing",
         "stale_bars": run.stale_bars, "stale_mfe_r": run.stale_mfe_r, "flat_session": run.flat_at_session_end,
         "flat_before_ns": int(run.flat_before_min * MINUTE_NS),
+        "high_vol_size": limits.high_vol_size, "transition_size": limits.transition_size,
     }
     record = np.zeros(1, POLICY_DTYPE)
     unset = set(record.dtype.names or ()) - set(values)

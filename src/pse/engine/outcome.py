@@ -27,7 +27,6 @@ class Outcome:
         self._equity: list[tuple[Any, ...]] = []
         self.refusals: Counter[str] = Counter()
         self.passed_over: Counter[str] = Counter()
-        self.silent: set[str] = set()
 
     def take(self, batch: Batch) -> None:
         """Adds what a batch tells."""
@@ -38,7 +37,6 @@ class Outcome:
         for row in events[events["kind"] == c.E_SESSION]:
             self._equity.append((int(row["ts"]), int(row["i"]), "session", money(float(row["a"])), money(float(row["b"])), int(row["j"]), int(row["k"])))
         gates = events[events["kind"] == c.E_GATES]
-        self.silent.update(c.GATES[gate] for gate in np.unique(gates["j"][gates["code"] == c.R_NOT_EVALUATED]))
         self._refused(gates)
         over = events[events["kind"] == c.E_PASSED_OVER]
         for code, setup in zip(over["code"].tolist(), over["setup"].tolist(), strict=True):

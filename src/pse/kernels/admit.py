@@ -12,6 +12,8 @@ from pse.kernels.codes import (
     B_HALF_OPEN,
     BEFORE,
     E_GATES,
+    FAM_SWING_REVERSION,
+    FAM_SWING_TREND,
     G_BLACKOUT,
     G_BRACKET,
     G_BREAKERS,
@@ -27,6 +29,7 @@ from pse.kernels.codes import (
     G_SPREAD,
     G_TAIL_RISK,
     LEG_ENTRY,
+    MCS_TRANSITION,
     O_NEW,
     P_ARMED,
     R_BREAKER_HALF_OPEN,
@@ -42,6 +45,7 @@ from pse.kernels.codes import (
     R_THROUGH_STOP,
     R_VAR,
     R_ZERO_ATR,
+    VOL_Q4,
 )
 from pse.kernels.compiled import inner
 from pse.kernels.contract import (
@@ -56,6 +60,8 @@ from pse.kernels.contract import (
     C_RSI_STATE,
     C_SESSION_LEFT_NS,
     C_SPREAD_TICKS,
+    C_TCC_CLASS,
+    C_VOL_BUCKET,
     LIMIT,
     MARKET,
     NEVER,
@@ -133,6 +139,7 @@ def gates_on_proposal(state, world, log, now, setup, stage, direction, stop, tar
     symbol = row.symbol
     account, record, policy, instrument = state.account[0], state.symbols[symbol], world.policy[0], world.instruments[symbol]
     context = world.context[record.row]
+    asked = row.direction if stage == BEFORE else direction           # of either direction: the gates of the market look at both sides
     value = point_value(instrument, micro)
     risk = abs(row.entry - stop)
     slip_r = instrument.slippage_ticks * policy.slippage_factor * instrument.tick / risk if risk > 0.0 else np.inf
@@ -152,14 +159,16 @@ def gates_on_proposal(state, world, log, now, setup, stage, direction, stop, tar
         elif gate == G_DATA:
             passed, measured, allowed, code = data_gate(context[C_READY], context[C_LAST_BAR_AGE_NS], float(policy.max_age_ns))
         elif gate == G_SESSION:
-            passed, measured, allowed, code = session_gate(instrument.tradable, is_live(state.plans[symbol]), direction, policy.allow_short,
-                                                           context[C_SESSION_LEFT_NS], float(policy.session_left_ns), context[C_MCS])
+            passed, measured, allowed, code = session_gate(instrument.tradable, is_live(state.plans[symbol]), asked, policy.allow_short,
+                                                           context[C_SESSION_LEFT_NS], float(policy.session_left_ns), row.family, context[C_MCS],
+                                                           context[C_TCC_CLASS], row.quality)
         elif gate == G_BLACKOUT:
             passed, measured, allowed, code = blackout_gate(context[C_BLACKOUT] > 0.5)
         elif gate == G_SPREAD:
             passed, measured, allowed, code = spread_gate(context[C_SPREAD_TICKS], policy.spread_base, policy.spread_tolerance)
         elif gate == G_DIRECTIONAL:
-            passed, measured, allowed, code = directional_gate(row.directional_gate, context[C_RSI_STATE], context[C_MACD_STATE])
+            passed, measured, allowed, code = directional_gate(row.directional_gate, asked, policy.allow_short, context[C_RSI_STATE],
+                                                               context[C_MACD_STATE])
         elif gate == G_CONFIDENCE:
             passed, measured, allowed, code = confidence_gate(row.confidence, policy.min_confidence)
         elif gate == G_BRACKET:
@@ -276,6 +285,15 @@ def within_tail(state, world, symbol, direction, price, risk, quantity, micro):
 
 
 @inner
+def regime_size(family, context, policy):
+    """What the market's regime multiplies a size with: 1 or less."""
+    size = policy.high_vol_size if context[C_VOL_BUCKET] == VOL_Q4 else 1.0
+    if context[C_MCS] == MCS_TRANSITION and (family == FAM_SWING_TREND or family == FAM_SWING_REVERSION):
+        size *= policy.transition_size
+    return size
+
+
+@inner
 def fitting_quantity(state, world, log, now, setup, direction, stop, target, multiple, micro):
     """Gates 12, 1-11, 13 and 14 for one contract size.  Returns (quantity, code): 0 and the reason, or what may be traded."""
     row = world.setups[setup]
@@ -284,14 +302,17 @@ def fitting_quantity(state, world, log, now, setup, direction, stop, target, mul
     value, lot = point_value(instrument, micro), lot_of(instrument, micro)
     risk = abs(row.entry - stop)
     cost = round_turn(instrument, micro, row.entry)
-    quantity, _, _, _, capped = size_futures(account.equity, multiple, risk, value, cost, policy.r_unit, policy.max_risk, lot)
+    context = world.context[state.symbols[symbol].row]
+    regime = regime_size(row.family, context, policy)
+    quantity, _, _, _, capped = size_futures(account.equity, multiple * regime, risk, value, cost, policy.r_unit, policy.max_risk, lot)
     quantity = min(quantity, lots_down(policy.max_quantity, lot))
     if quantity * row.entry * value < instrument.min_notional:
         quantity = 0.0
     code = R_OK if quantity > 0.0 else R_SIZE_ZERO
-    if not world.context[state.symbols[symbol].row, C_ATR] > 0.0:
+    if not context[C_ATR] > 0.0:
         quantity, code = 0.0, R_ZERO_ATR
-    gate_event(log, now, symbol, setup, AFTER, G_SIZING, quantity > 0.0, quantity, lot, R_R_CAPPED if code == R_OK and capped else code, micro)
+    told = code if code != R_OK else R_R_CAPPED if capped else R_REDUCED if regime < 1.0 else R_OK
+    gate_event(log, now, symbol, setup, AFTER, G_SIZING, quantity > 0.0, quantity, lot, told, micro)
     if quantity <= 0.0:
         return 0.0, code
     refused = gates_on_proposal(state, world, log, now, setup, AFTER, direction, stop, target, quantity, micro)
@@ -379,6 +400,7 @@ def arm(state, world, log, now, setup, direction, stop, target, quantity, micro,
     plan.external = policy.match
     plan.version, plan.stop_version, plan.quality = 1, 1, row.quality
     plan.invalid_price, plan.invalid_flags = on_side(row, row.invalid_price, direction), row.invalid_flags
+    plan.family = row.family
     plan_event(log, now, symbol, plan, R_OK)
     order_event(log, now, symbol, plan, LEG_ENTRY, O_NEW, row.order_type, row.entry, quantity, ONE, R_OK)
 

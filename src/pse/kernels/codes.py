@@ -16,7 +16,7 @@ BEFORE, AFTER, ACTIVATION = np.arange(3)
 
 # --- why a gate, an order or a setup ended as it did -----------------------------------------------------------------------------------------
 REASONS = (
-    "OK", "UNMEASURED", "NOT_EVALUATED", "OFF", "INSUFFICIENT", "REDUCED", "R_CAPPED",
+    "OK", "UNMEASURED", "OFF", "INSUFFICIENT", "REDUCED", "R_CAPPED",
     "BREAKER_LLM", "BREAKER_DATA", "BREAKER_EQUITY", "BREAKER_HALF_OPEN", "NOT_READY", "STALE_DATA", "CLOCK", "MCS", "BUSY", "SESSION_END",
     "SHORT_NOT_ALLOWED", "NEWS_BLACKOUT", "SPREAD", "LATENCY", "RSI", "MACD", "MIN_CONFIDENCE", "STOP_WRONG_SIDE", "SL_CAP", "MIN_RISK", "RR", "NO_TARGET",
     "SLIPPAGE", "THROUGH_STOP", "EV", "COOLDOWN", "LOSS_STREAK", "DAILY_LOSS", "DAILY_LOSS_PROJECTED", "SIZE_ZERO", "ZERO_ATR",
@@ -26,7 +26,7 @@ REASONS = (
     "SL", "TP1", "TP2", "BE", "TRAIL", "STALE", "EXIT_SIGNAL", "OPERATOR", "FOLD_END", "POSITION_CLOSED", "ENTRY_FILL", "BREAKEVEN", "PARTIAL", "AMEND",
     "RUN_END", "TACTIC",
 )
-(R_OK, R_UNMEASURED, R_NOT_EVALUATED, R_OFF, R_INSUFFICIENT, R_REDUCED, R_R_CAPPED,
+(R_OK, R_UNMEASURED, R_OFF, R_INSUFFICIENT, R_REDUCED, R_R_CAPPED,
  R_BREAKER_LLM, R_BREAKER_DATA, R_BREAKER_EQUITY, R_BREAKER_HALF_OPEN, R_NOT_READY, R_STALE_DATA, R_CLOCK, R_MCS, R_BUSY, R_SESSION_END,
  R_SHORT_NOT_ALLOWED, R_NEWS_BLACKOUT, R_SPREAD, R_LATENCY, R_RSI, R_MACD, R_MIN_CONFIDENCE, R_STOP_WRONG_SIDE, R_SL_CAP, R_MIN_RISK, R_RR, R_NO_TARGET,
  R_SLIPPAGE, R_THROUGH_STOP, R_EV, R_COOLDOWN, R_LOSS_STREAK, R_DAILY_LOSS, R_DAILY_LOSS_PROJECTED, R_SIZE_ZERO, R_ZERO_ATR,
@@ -79,6 +79,12 @@ SWING_LABELS = ("UNKNOWN", "H", "HH", "LH", "EQH", "L", "HL", "LL", "EQL")      
 POINT_KINDS = ("UNKNOWN", "FVG_HALF", "FVG_OB")                                          # 1 + kind of a point of interest
 RISK_MOODS = ("UNKNOWN", "RISK_OFF", "NEUTRAL", "RISK_ON")
 MOOD_UNKNOWN, MOOD_RISK_OFF, MOOD_NEUTRAL, MOOD_RISK_ON = np.arange(len(RISK_MOODS))
+
+# --- families of setups: what a market condition lets in is told by family; 0 names none and is let in nowhere ---------------------------------
+FAMILIES = ("", "mss_fvg_retest", "sweep_reversal", "missed_fvg_reversion", "pullback_micro_fvg", "momentum_thrust", "zone", "swing_trend", "swing_reversion",
+            "open_call")
+(FAM_MSS_FVG_RETEST, FAM_SWEEP_REVERSAL, FAM_MISSED_FVG_REVERSION, FAM_PULLBACK_MICRO_FVG, FAM_MOMENTUM_THRUST, FAM_ZONE, FAM_SWING_TREND,
+ FAM_SWING_REVERSION, FAM_OPEN_CALL) = np.arange(1, len(FAMILIES))
 
 # --- what the engine says: kinds of an event -------------------------------------------------------------------------------------------------
 EVENTS = ("SESSION", "SETUP", "PASSED_OVER", "GATES", "ASK", "DELIBERATION", "DECISION", "ORDER", "ACK", "FILL", "PLAN", "EXIT", "BREAKER", "CHARGE", "NOTE")

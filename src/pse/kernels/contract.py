@@ -7,7 +7,6 @@ Objects (pivots, gaps, pools ...) carry forward-adjusted prices; `Setups`, order
 import numpy as np
 
 NEVER = np.int64(2**62)          # a bar index or a time that has not come
-NOT_EVALUATED = -1.0             # a context column whose feature this desk does not compute; UNKNOWN is 0
 
 # --- market structure objects: one row each, `confirmed_at` is the bar that makes it known -------------------------------------------------
 PIVOT_DTYPE = np.dtype([
@@ -79,7 +78,7 @@ CONTEXT_COLUMNS = (
 ENTER, EXIT, CANCEL, AMEND, REFUSED = np.arange(1, 6)          # REFUSED: a find that the tactic itself turned down, told and not traded
 MARKET, LIMIT, STOP, STOP_LIMIT = np.arange(1, 5)
 # What ends an unfilled entry besides its validity and a close beyond the stop:
-INVALID_OPPOSITE_MSS, INVALID_CLOSE, INVALID_TARGET_SEEN, INVALID_TCC_AGAINST = 1, 2, 4, 8
+INVALID_OPPOSITE_MSS, INVALID_CLOSE, INVALID_TARGET_SEEN, INVALID_TCC_AGAINST, INVALID_MCS = 1, 2, 4, 8, 16
 
 SETUP_DTYPE = np.dtype([
     ("ts", "i8"),                  # decision time: ts_close of the decision bar
@@ -107,4 +106,5 @@ SETUP_DTYPE = np.dtype([
     ("trail_buffer", "f8"),        # points kept behind a swing when trailing
     ("directional_gate", "?"),     # whether the RSI/MACD gate applies
     ("evidence", "i8"),            # row of the evidence list
+    ("family", "i8"),              # code of FAMILIES: which market conditions let it in
 ])

@@ -4,10 +4,22 @@ Every gate returns (passed, measured, allowed, code): what was measured, what is
 question could not be put).  Units stand in the names; the words of the codes stand in `codes`.
 """
 
+import numpy as np
 from numba import njit
 
 from pse.kernels.codes import (
     B_OPEN,
+    MACD_BEAR_DIVERGENCE,
+    MACD_BEAR_EXPANDING,
+    MACD_BULL_DIVERGENCE,
+    MACD_BULL_EXPANDING,
+    MACD_STATES,
+    MACD_UNKNOWN,
+    MARKET_STATES,
+    MCS_RANGE,
+    MCS_TRANSITION,
+    MCS_TREND_DOWN,
+    MCS_TREND_UP,
     R_BREAKER_DATA,
     R_BREAKER_EQUITY,
     R_BREAKER_LLM,
@@ -22,15 +34,17 @@ from pse.kernels.codes import (
     R_GROUP,
     R_INSUFFICIENT,
     R_LOSS_STREAK,
+    R_MACD,
+    R_MCS,
     R_MIN_CONFIDENCE,
     R_MIN_RISK,
     R_NEWS_BLACKOUT,
-    R_NOT_EVALUATED,
     R_NOT_READY,
     R_NOT_TRADABLE,
     R_OFF,
     R_OK,
     R_RR,
+    R_RSI,
     R_SESSION_END,
     R_SHORT_NOT_ALLOWED,
     R_SL_CAP,
@@ -41,12 +55,35 @@ from pse.kernels.codes import (
     R_THROUGH_STOP,
     R_UNMEASURED,
     R_VAR,
+    RSI_OVERBOUGHT,
+    RSI_OVERSOLD,
+    RSI_STATES,
+    RSI_UNKNOWN,
+    TCC_HIGH,
+    TCC_LOW,
 )
-from pse.kernels.contract import NOT_EVALUATED
 from pse.kernels.targets import EPS, OK, STOP_WRONG_SIDE, stop_check
 
 MINUTE = 60e9
 SECOND = 1e9
+
+# Which market conditions let a family of setups in: rows as FAMILIES, columns WITH the trend's direction, AGAINST it, in a RANGE, in TRANSITION.
+NO, YES, HIGH_ONLY, BELOW_HIGH, FROM_LOW, TOP_SCORE = np.arange(6)             # by conviction of the trend, or by the setup's own score
+WITH, AGAINST, IN_RANGE, IN_TRANSITION = np.arange(4)
+PERMISSIONS = np.array([
+    (NO, NO, NO, NO),
+    (YES, BELOW_HIGH, YES, YES),               # mss_fvg_retest
+    (YES, YES, YES, YES),                      # sweep_reversal
+    (YES, NO, NO, FROM_LOW),                   # missed_fvg_reversion
+    (YES, NO, NO, NO),                         # pullback_micro_fvg
+    (HIGH_ONLY, NO, NO, NO),                   # momentum_thrust
+    (YES, TOP_SCORE, YES, YES),                # zone
+    (YES, YES, NO, YES),                       # swing_trend
+    (YES, NO, YES, YES),                       # swing_reversion
+    (YES, NO, YES, YES),                       # open_call
+])
+N_MARKET_STATES, N_RSI_STATES, N_MACD_STATES = len(MARKET_STATES), len(RSI_STATES), len(MACD_STATES)
+TOP = 8.0 / 9.0                                # score of a zone that may be traded against the trend
 
 
 @njit(cache=True)
@@ -67,8 +104,45 @@ def data_gate(ready, age_ns, max_age_ns):
 
 
 @njit(cache=True)
-def session_gate(tradable, busy, direction, allow_short, left_ns, need_ns, market_state):
-    """The symbol is free, its session long enough, its side allowed.  measured, allowed: minutes to the session end."""
+def is_permitted(family, direction, market_state, tcc_class, score):
+    """Whether a market condition lets a setup in.  family, market_state, tcc_class: codes; direction +1 or -1; score: the setup's own, 0..1."""
+    if market_state == MCS_TREND_UP or market_state == MCS_TREND_DOWN:
+        trend = 1 if market_state == MCS_TREND_UP else -1
+        rule = PERMISSIONS[family, WITH if direction == trend else AGAINST]
+    elif market_state == MCS_RANGE:
+        rule = PERMISSIONS[family, IN_RANGE]
+    elif market_state == MCS_TRANSITION:
+        rule = PERMISSIONS[family, IN_TRANSITION]
+    else:
+        return False
+    if rule == HIGH_ONLY:
+        return tcc_class == TCC_HIGH
+    if rule == BELOW_HIGH:
+        return tcc_class < TCC_HIGH
+    if rule == FROM_LOW:
+        return tcc_class >= TCC_LOW
+    if rule == TOP_SCORE:
+        return score >= TOP - EPS
+    return rule == YES
+
+
+@njit(cache=True)
+def permitted_states(family, direction, tcc_class, score):
+    """The market conditions that let a setup in, as a sum of 2**code."""
+    found = 0
+    for state in range(N_MARKET_STATES):
+        if is_permitted(family, direction, float(state), tcc_class, score):
+            found += 1 << state
+    return float(found)
+
+
+@njit(cache=True)
+def session_gate(tradable, busy, direction, allow_short, left_ns, need_ns, family, market_state, tcc_class, score):
+    """The symbol is free, its session long enough, its side allowed, its family let in by the market condition.
+
+    A setup of either direction (0) is asked about on the side of the trend, where that may be traded.
+    measured, allowed: minutes to the session end; of an MCS the condition's code and the conditions that let it in as a sum of 2**code.
+    """
     measured, allowed = left_ns / MINUTE, need_ns / MINUTE
     if not tradable:
         return False, measured, allowed, R_NOT_TRADABLE
@@ -78,7 +152,12 @@ def session_gate(tradable, busy, direction, allow_short, left_ns, need_ns, marke
         return False, measured, allowed, R_SESSION_END
     if direction < 0 and not allow_short:
         return False, measured, allowed, R_SHORT_NOT_ALLOWED
-    return True, measured, allowed, R_NOT_EVALUATED if market_state == NOT_EVALUATED else R_OK
+    side = direction
+    if side == 0:
+        side = -1 if market_state == MCS_TREND_DOWN and allow_short else 1
+    if not is_permitted(family, side, market_state, tcc_class, score):
+        return False, market_state, permitted_states(family, side, tcc_class, score), R_MCS
+    return True, measured, allowed, R_OK
 
 
 @njit(cache=True)
@@ -98,11 +177,39 @@ def spread_gate(spread_ticks, base_ticks, tolerance_ticks):
 
 
 @njit(cache=True)
-def directional_gate(applies, rsi_state, macd_state):
-    """The RSI and MACD veto: off for rules that fire at extremes by design, and not evaluated where the desk computes neither state."""
+def veto(direction, rsi_state, macd_state):
+    """What forbids a buy (+1) or a sale (-1), R_RSI or R_MACD, else R_OK.  An unknown state forbids; oversold alone never allows a buy."""
+    bullish = macd_state == MACD_BULL_EXPANDING or macd_state == MACD_BULL_DIVERGENCE
+    bearish = macd_state == MACD_BEAR_EXPANDING or macd_state == MACD_BEAR_DIVERGENCE
+    against = bearish if direction > 0 else bullish
+    extreme = rsi_state == (RSI_OVERBOUGHT if direction > 0 else RSI_OVERSOLD)
+    if rsi_state == RSI_UNKNOWN or extreme:
+        return R_RSI
+    if macd_state == MACD_UNKNOWN or against:
+        return R_MACD
+    return R_RSI if direction > 0 and rsi_state == RSI_OVERSOLD and not bullish else R_OK
+
+
+@njit(cache=True)
+def directional_gate(applies, direction, allow_short, rsi_state, macd_state):
+    """The RSI and MACD veto: off for rules that fire at extremes by design; a setup of either direction (0) needs one side that may be traded.
+
+    measured, allowed: the code of the state that decided, and the states that would not forbid as a sum of 2**code.
+    """
     if not applies:
         return True, 0.0, 0.0, R_OFF
-    return True, 0.0, 0.0, R_NOT_EVALUATED
+    side = -1 if direction < 0 else 1
+    code = veto(side, rsi_state, macd_state)
+    if direction == 0 and code != R_OK and allow_short and veto(-side, rsi_state, macd_state) == R_OK:
+        side, code = -side, R_OK
+    by_macd = code == R_MACD
+    allowed = 0
+    for state in range(N_MACD_STATES if by_macd else N_RSI_STATES):
+        other = float(state)
+        found = veto(side, rsi_state, other) if by_macd else veto(side, other, macd_state)
+        if found != (R_MACD if by_macd else R_RSI):
+            allowed += 1 << state
+    return code == R_OK, macd_state if by_macd else rsi_state, float(allowed), code
 
 
 @njit(cache=True)

@@ -7,7 +7,6 @@ from math import isnan
 
 from numba import njit
 
-from pse.kernels.contract import NOT_EVALUATED
 from pse.kernels.targets import EPS
 
 KEPT, TWIN, OPPOSED = 0, 1, 2    # a twin has a better tactic on the same group; an opposed one fell to a conflict of directions
@@ -18,12 +17,12 @@ STATUS = ("KEPT", "TWIN", "CONFLICT")
 def setup_rank(quality, confidence, tcc_score, reward_r, base, bonus):
     """Rank of a setup, 0..1 and a bonus: .40 quality + .20 trend conviction + .20 min(R / 3, 1) + .20 base + bonus.
 
-    tcc_score: score of the setup's own direction; NOT_EVALUATED or NaN adds nothing.  reward_r: first target in R, NaN (no target) adds nothing.
+    tcc_score: score of the setup's own direction; NaN adds nothing.  reward_r: first target in R, NaN (no target) adds nothing.
     base NaN: the tactic ranks by its confidence alone (zones, strategies, open calls).
     """
     if isnan(base):
         return confidence
-    conviction = 0.0 if isnan(tcc_score) or tcc_score == NOT_EVALUATED else tcc_score
+    conviction = 0.0 if isnan(tcc_score) else tcc_score
     reward = 0.0 if isnan(reward_r) else min(reward_r / 3.0, 1.0)
     return 0.40 * quality + 0.20 * conviction + 0.20 * reward + 0.20 * base + bonus
 

@@ -5,7 +5,7 @@ The whole state is one block of bytes; `engine/state.py` lays these records over
 
 import numpy as np
 
-STATE_VERSION = 1
+STATE_VERSION = 2
 MAX_CANDIDATES = 32            # setups of one symbol and instant that can be asked about
 GRADES = 5                     # 0 none, C, B, A, A+
 
@@ -46,7 +46,7 @@ PLAN_DTYPE = np.dtype([
     ("favourable", "f8"), ("adverse", "f8"),
     ("gross", "f8"), ("fees", "f8"), ("slippage", "f8"), ("exit_value", "f8"), ("exits", "i8"), ("exit_reason", "i8"),
     ("version", "i8"), ("stop_version", "i8"), ("invalid_price", "f8"), ("invalid_flags", "i8"),
-    ("stop_live", "i8"), ("external", "i8"), ("cancelling", "i8"), ("quality", "f8"),
+    ("stop_live", "i8"), ("external", "i8"), ("cancelling", "i8"), ("quality", "f8"), ("family", "i8"),
 ])
 TALLY_DTYPE = np.dtype([("wins", "f8"), ("trades", "f8"), ("win_r", "f8")])
 
@@ -81,6 +81,7 @@ POLICY_DTYPE = np.dtype([
     ("llm_failures", "i8"), ("llm_timeout_ns", "i8"), ("llm_timeout_cap_ns", "i8"), ("llm_successes", "i8"),
     ("breakeven_r", "f8"), ("breakeven_ticks", "f8"), ("partial", "f8"), ("trail_swing", "i8"), ("stale_bars", "i8"), ("stale_mfe_r", "f8"),
     ("flat_session", "i8"), ("flat_before_ns", "i8"),
+    ("high_vol_size", "f8"), ("transition_size", "f8"),
 ])
 TRADE_DTYPE = np.dtype([
     ("number", "i8"), ("setup", "i8"), ("symbol", "i8"), ("tactic", "i8"), ("grade", "i8"), ("direction", "i8"), ("micro", "i8"), ("quantity", "f8"),

@@ -27,28 +27,31 @@ from pse.kernels.codes import (
     R_CLOSE_BEYOND_LEVEL,
     R_DAILY_LOSS,
     R_EXPIRED,
+    R_MCS,
     R_OK,
     R_OPPOSITE_MSS,
     R_SESSION_END,
     R_STALE,
     R_TCC_AGAINST,
+    TCC_HIGH,
 )
 from pse.kernels.compiled import inner
 from pse.kernels.contract import (
     C_CLOSE,
+    C_MCS,
     C_MSS_DIR,
     C_TCC_CLASS,
     C_TCC_DIR,
     INVALID_CLOSE,
+    INVALID_MCS,
     INVALID_OPPOSITE_MSS,
     INVALID_TCC_AGAINST,
 )
+from pse.kernels.gates import is_permitted
 from pse.kernels.plans import is_stale
 from pse.kernels.simulate import roll_over
 from pse.kernels.state import BAR_ROLL
 from pse.kernels.targets import EPS
-
-TCC_HIGH = 4.0
 
 
 @inner
@@ -187,3 +190,5 @@ def review_plan(state, world, log, now, symbol):
         cancel_entry(log, now, symbol, plan, R_CLOSE_BEYOND_LEVEL)
     elif plan.invalid_flags & INVALID_TCC_AGAINST and context[C_TCC_CLASS] == TCC_HIGH and context[C_TCC_DIR] == -d:
         cancel_entry(log, now, symbol, plan, R_TCC_AGAINST)
+    elif plan.invalid_flags & INVALID_MCS and not is_permitted(plan.family, d, context[C_MCS], context[C_TCC_CLASS], plan.quality):
+        cancel_entry(log, now, symbol, plan, R_MCS)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from pse.reports.view import RunView, number
-from pse.reports.words import counted, money, plain, share, silent_gates
+from pse.reports.words import counted, money, plain, share
 
 FEW, FEWER = 100, 30
 ENOUGH = 10  # trades, and days with one, from which the best few of them may be told from the rest
@@ -155,12 +155,6 @@ def _engine(view: RunView) -> Iterator[Doubt]:
             "serious",
             "Ambiguous fills",
             f"In {share(ambiguous)} of the trades one bar touched both stop and target; the worse was taken. Finer bars would tell.",
-        )
-    if view.not_evaluated:
-        yield Doubt(
-            "note",
-            "Gates not evaluated",
-            f"What needs features that are not computed let everything pass: {silent_gates(view.not_evaluated)}.",
         )
     if m.get("trades") and "envelope" not in m:
         yield Doubt(

@@ -7,6 +7,7 @@ contract), as the figures of a run count it.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +16,14 @@ from typing import Any
 
 import polars as pl
 
+from pse.kernels.codes import MACD_STATES, MARKET_STATES, RSI_STATES
 from pse.reports.view import number
 from pse.reports.words import counted, plain
 from pse.store.journal import raw_lines
 
 TAIL_BYTES = 160  # kind, previous hash, number and time stand at the end of a record
 UNMEASURED = {"BUSY", "CLOCK", "NEWS_BLACKOUT", "NOT_READY", "SHORT_NOT_ALLOWED"}  # yes or no, whatever number stands by
+STATES = {"MCS": MARKET_STATES, "RSI": RSI_STATES, "MACD": MACD_STATES}  # measured: code of a state; allowed: a sum of 2**code
 SCHEMA = {
     "ts": pl.Int64,
     "symbol": pl.String,
@@ -35,8 +38,8 @@ SCHEMA = {
 
 @dataclass(frozen=True)
 class Refused:
-    """One gate over all its refusals: `count`; of its commonest code the median of what was measured and allowed, None
-    where nothing is measured."""
+    """One gate over all its refusals: `count`; of its commonest code the median of what was measured and allowed (the
+    commonest pair where states are measured), None where nothing is."""
 
     gate: str
     code: str
@@ -50,6 +53,9 @@ class Refused:
         name = f"{self.gate} {self.count:,}"
         if self.measured is None or self.allowed is None:
             return f"{name} ({self.code.lower().replace('_', ' ')})" if self.code else name
+        if self.code in STATES:
+            state, allowed = said(self.code, self.measured, self.allowed)
+            return f"{name} (mostly {state}, allowed: {allowed})"
         bound = "needs" if self.measured < self.allowed else "at most" if self.measured > self.allowed else "limit"
         return f"{name} (median {figure(self.measured)}, {bound} {figure(self.allowed)})"
 
@@ -60,6 +66,14 @@ def figure(value: float | None) -> str:
     if found is None or found == 0.0 or abs(found) >= 0.01:
         return plain(value)
     return f"{found:.2g}".replace("-", "\u2212")
+
+
+def said(code: str, measured: float | None, allowed: float | None) -> tuple[str, str]:
+    """What was measured and what was allowed as text: states by their words, else figures."""
+    words = STATES.get(code)
+    if words is None or measured is None or allowed is None or not 0 <= measured < len(words):
+        return figure(measured), figure(allowed)
+    return words[int(measured)], ", ".join(word for i, word in enumerate(words) if int(allowed) >> i & 1) or "none"
 
 
 def refused_setups(journal: Path) -> pl.DataFrame:
@@ -112,10 +126,17 @@ def by_gate(rows: pl.DataFrame) -> dict[str, Refused]:
         codes = part["code"].value_counts(sort=True).sort(["count", "code"], descending=[True, False])
         code = str(codes["code"][0])
         pairs = part.filter((pl.col("code") == code) & pl.col("measured").is_not_null() & pl.col("allowed").is_not_null())
-        measured = None if code in UNMEASURED or not pairs.height else float(median(pairs["measured"].to_list()))
-        allowed = None if measured is None else float(median(pairs["allowed"].to_list()))
+        values = [] if code in UNMEASURED else list(zip(pairs["measured"].to_list(), pairs["allowed"].to_list(), strict=True))
+        measured, allowed = _typical(code, values) if values else (None, None)
         found[str(gate)] = Refused(str(gate), code, part.height, measured, allowed)
     return found
+
+
+def _typical(code: str, values: list[tuple[float, float]]) -> tuple[float, float]:
+    """The medians of what was measured and allowed, of states the commonest pair."""
+    if code in STATES:
+        return Counter(values).most_common(1)[0][0]
+    return float(median(pair[0] for pair in values)), float(median(pair[1] for pair in values))
 
 
 def counted_words(rows: int, shown: int) -> str:

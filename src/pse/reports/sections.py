@@ -8,9 +8,9 @@ from typing import Any
 import polars as pl
 
 from pse.reports.definitions import conventions, definitions
-from pse.reports.refused import by_gate, counted_words, figure
+from pse.reports.refused import by_gate, counted_words, said
 from pse.reports.view import RunView, number
-from pse.reports.words import MISSING, counted, in_r, interval, money, plain, share, silent_gates, whole
+from pse.reports.words import MISSING, counted, in_r, interval, money, plain, share, whole
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -191,15 +191,14 @@ def _no_trades(m: dict[str, Any]) -> str:
 
 def _refused_words(view: RunView) -> str:
     total = sum((view.metrics.get("refusals") or {}).values())
-    silent = f" Not evaluated: {silent_gates(view.not_evaluated)}." if view.not_evaluated else ""
-    return f"{counted(total, 'refusal')} by the first gate that said no.{silent}"
+    return f"{counted(total, 'refusal')} by the first gate that said no."
 
 
 def refused_rows(view: RunView) -> list[tuple[str, ...]]:
     """Time UTC, symbol, tactic, direction, gate, measured, allowed and code of the first `MOST_REFUSED` refused setups."""
     rows = view.refused.head(MOST_REFUSED).with_columns(pl.col("ts").cast(pl.Datetime("ns")).dt.strftime("%Y-%m-%d %H:%M"))
     return [
-        (ts, symbol, tactic or MISSING, direction or MISSING, gate, figure(measured), figure(allowed), code)
+        (ts, symbol, tactic or MISSING, direction or MISSING, gate, *said(code, measured, allowed), code)
         for ts, symbol, tactic, direction, gate, measured, allowed, code in rows.iter_rows()
     ]
 

@@ -10,7 +10,6 @@ from pse.reports.doubts import doubts
 from pse.reports.refused import Refused, by_gate
 from pse.reports.sections import headline
 from pse.reports.view import RunView
-from pse.reports.words import silent_gates
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -72,8 +71,6 @@ def _refusals(console: Console, view: RunView) -> None:
                 shown + (f", others {rest:,}" if rest else ""), style="default"
             )
         )
-    if view.not_evaluated:
-        console.print(Text(f"Not evaluated: {silent_gates(view.not_evaluated)}", style="dim"))
 
 
 def _told(gate: str, count: int, told: Mapping[str, Refused]) -> str:

@@ -19,7 +19,7 @@ MOST_BREAKERS = 100_000
 class RunView:
     """Manifest, metrics and tables of one run.
 
-    `breakers`: the journal's BREAKER records.  `not_evaluated`: gates that answered without measuring.
+    `breakers`: the journal's BREAKER records.
     """
 
     folder: Path
@@ -28,7 +28,6 @@ class RunView:
     trades: pl.DataFrame
     equity: pl.DataFrame
     breakers: list[dict[str, Any]] = field(default_factory=list)
-    not_evaluated: tuple[str, ...] = ()
 
     @property
     def run_id(self) -> str:
@@ -74,9 +73,8 @@ class RunView:
 def read_run(run_dir: Path) -> RunView:
     """The view of a finished run's folder; `DamagedTable` where a file is missing or unreadable."""
     metrics = read_object(run_dir / "metrics.json")
-    journal, given = run_dir / "journal.jsonl", metrics.get("gates_not_evaluated")
+    journal = run_dir / "journal.jsonl"
     breakers = journal_lines(journal, ("BREAKER",), limit=MOST_BREAKERS)["BREAKER"]
-    silent = {str(gate) for gate in given} if isinstance(given, list) else _silent_gates(journal_lines(journal, ("GATES",), limit=500)["GATES"])
     return RunView(
         folder=run_dir,
         manifest=read_object(run_dir / "manifest.json"),
@@ -84,19 +82,7 @@ def read_run(run_dir: Path) -> RunView:
         trades=read_table(run_dir / "trades.parquet").sort("ts_entry", "trade_id"),
         equity=read_table(run_dir / "equity.parquet").sort("ts", maintain_order=True),
         breakers=breakers,
-        not_evaluated=tuple(sorted(silent)),
     )
-
-
-def _silent_gates(lines: list[dict[str, Any]]) -> set[str]:
-    """Gates whose code in the GATES records is NOT_EVALUATED."""
-    silent = set()
-    for line in lines:
-        gates = line["body"].get("gates") if isinstance(line.get("body"), dict) else None
-        for gate in gates if isinstance(gates, list) else []:
-            if isinstance(gate, list) and len(gate) >= 5 and gate[4] == "NOT_EVALUATED":
-                silent.add(str(gate[0]))
-    return silent
 
 
 def number(value: Any) -> float | None:

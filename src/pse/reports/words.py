@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from pse.reports.view import number
 
 MISSING = "–"
 MINUS = "\u2212"
-PARTS = {"session": "its market condition"}
 
 
 def _signed(text: str) -> str:
@@ -69,8 +68,3 @@ def tone(value: Any) -> str:
 def without_unit(text: str) -> str:
     """A percentage without its sign, for tables that name it once."""
     return text.removesuffix(" %")
-
-
-def silent_gates(names: Iterable[str]) -> str:
-    """Gates that answered without measuring, with the part that was not measured where the rest of the gate was."""
-    return ", ".join(f"{name} ({PARTS[name]})" if name in PARTS else name for name in names)

@@ -40,6 +40,8 @@ class Limits(Frozen):
     max_group_positions: int = Field(2, ge=1, description="open plans among instruments of one group")
     allow_short: bool = True
     allow_micro: bool = Field(True, description="size the mapped micro contract where the large one is too big")
+    high_vol_size: float = Field(0.5, gt=0, le=1, description="times every size in the HiVol-Q4 bucket; 1 switches it off")
+    transition_size: float = Field(0.5, gt=0, le=1, description="times the size of a swing strategy in a TRANSITION market; 1 switches it off")
 
 
 class GatePolicy(Frozen):
