@@ -45,7 +45,7 @@ def test_the_made_up_features_reach_every_outcome():
         scan = MssFvgRetest().scan(random_view(seed), instrument(cap=3.0))
         codes |= {body["code"] for body in scan.rejected}
         setups += len(scan.setups)
-    assert codes == {"MIN_BARS_BETWEEN", "SL_CAP", "TP_BLOCKED"} | (codes & {"NO_TP"}) and setups > 10
+    assert codes == {"CONTEXT", "MIN_BARS_BETWEEN", "SL_CAP", "TP_BLOCKED"} | (codes & {"NO_TP"}) and setups > 10
 
 
 def test_half_of_the_gap_counts_when_no_block_overlaps_a_quarter_of_it():

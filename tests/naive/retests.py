@@ -9,6 +9,9 @@ import numpy as np
 
 from . import targets
 
+CONVICTION = ("UNKNOWN", "None", "Low", "Medium", "High")
+FAVOURED = {"UNKNOWN": 1.75, "None": 1.75, "Low": 2.0, "Medium": 2.0, "High": 2.5}       # first target in R
+
 
 def scan(view, tick, cap_points):
     """Setups as (t, direction, gap row, entry, stop, target or None, second target or None) and refusals as (t, direction, gap row, code)."""
@@ -17,10 +20,14 @@ def scan(view, tick, cap_points):
     for t in range(len(bars)):
         for tag in sorted(tags_at(view, t), key=lambda tag: (-tag["mqs"], tag["t0"], tag["gap"])):
             d, gap = tag["dir"], tag["gap"]
+            tcc, tcc_dir = CONVICTION[view.columns["tcc"][t]], view.columns["tcc_dir"][t]
+            if tcc == "High" and tcc_dir == -d:
+                bad.append((t, d, gap, "CONTEXT"))
+                continue
             if t - last[d] < 5:
                 bad.append((t, d, gap, "MIN_BARS_BETWEEN"))
                 continue
-            trade = price(view, t, d, gap, tick, cap_points, atr[t])
+            trade = price(view, t, d, gap, tick, cap_points, atr[t], FAVOURED[tcc if tcc_dir == d else "None"])
             if isinstance(trade, str):
                 bad.append((t, d, gap, trade))
             else:
@@ -89,7 +96,7 @@ def levels_at(view, t, d):
     return [(float(price + off), float(priority)) for _, _, price, priority in sorted(found, key=lambda level: level[:2])]
 
 
-def price(view, t, d, gap_row, tick, cap_points, atr):
+def price(view, t, d, gap_row, tick, cap_points, atr, favoured):
     bars, gap = view.decision, view.gaps[gap_row]
     entry = targets.on_grid(bars.close[t], tick, up=d > 0)
     buffer = max(tick, 0.10 * atr)
@@ -98,7 +105,7 @@ def price(view, t, d, gap_row, tick, cap_points, atr):
     if name != "OK":
         return name
     levels = levels_at(view, t, d)
-    name, first, _ = targets.target(entry, stop, d, levels, tick, atr)
+    name, first, _ = targets.target(entry, stop, d, levels, tick, atr, rr_star=favoured)
     if name != "OK":
         return name
     rr = abs(first - entry) / abs(entry - stop)

@@ -17,7 +17,7 @@ from pse.kernels.targets import CODES, kernel_tp1, stop_check
 from pse.tactics.mss_fvg_retest import MssFvgRetest
 from pse.tactics.rules import GRADE_SIZE, PRECEDENCE
 from tests.kernels import worlds
-from tests.tactics.views import View, five_minute_bars, instrument, table
+from tests.tactics.views import View, columns, five_minute_bars, instrument, table
 
 FILE = json.loads((Path(__file__).parent / "04-tactics.json").read_text())
 CASES = {case["id"]: case for case in FILE["cases"]}
@@ -71,7 +71,7 @@ def das_view(given):
                  bottom=[gap["bottom"]], valid=[gap["valid"]])
     pools = table(POOL_DTYPE, level=[x[0] for x in levels], priority=[x[1] for x in levels], known_at=[5] * len(levels),
                   origin=list(range(len(levels))), kind=[POOL_KINDS.index("PDH")] * len(levels))
-    return View(bars, {"atr": np.array(given["atr"])}, breaks, gaps, table(BLOCK_DTYPE), pools, table(SWEEP_DTYPE), table(LEVEL_DTYPE))
+    return View(bars, columns(given["atr"]), breaks, gaps, table(BLOCK_DTYPE), pools, table(SWEEP_DTYPE), table(LEVEL_DTYPE))
 
 
 def run_das(given, params):

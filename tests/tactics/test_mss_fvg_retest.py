@@ -11,11 +11,12 @@ from pydantic import ValidationError
 
 from pse.domain.bars import timeframe_ns
 from pse.domain.setups import Setups, grades
+from pse.kernels import codes as c
 from pse.kernels.contract import BLOCK_DTYPE, BREAK_DTYPE, ENTER, GAP_DTYPE, LEVEL_DTYPE, LIMIT, NEVER, POOL_DTYPE, SWEEP_DTYPE
 from pse.tactics.mss_fvg_retest import MssFvgRetest
 from pse.tactics.rules import TargetRules
 from pse.tactics.scan import Scan
-from tests.tactics.views import View, as_of, five_minute_bars, instrument, random_view, table
+from tests.tactics.views import View, as_of, columns, five_minute_bars, instrument, random_view, table
 
 seeds = st.integers(0, 2**32 - 1)
 FIVE = timeframe_ns("5m")
@@ -45,7 +46,7 @@ def long_case(**changes):
                             [98.5, 101.25, 102, 101.75, 100.5, 101.75])
     breaks = table(BREAK_DTYPE, t=[1], dir=[1], mss=[True], mqs=[0.5], mqs_next=[0.72], sweep=[-1])
     gaps = table(GAP_DTYPE, dir=[1], formed_at=[2], mid_bar=[1], top=[101.0], bottom=[98.5], valid=[True])
-    view = View(bars, {"atr": np.full(6, 2.0)}, breaks, gaps, table(BLOCK_DTYPE), table(POOL_DTYPE), table(SWEEP_DTYPE), table(LEVEL_DTYPE))
+    view = View(bars, columns(np.full(6, 2.0)), breaks, gaps, table(BLOCK_DTYPE), table(POOL_DTYPE), table(SWEEP_DTYPE), table(LEVEL_DTYPE))
     return replace(view, **changes)
 
 
@@ -56,7 +57,7 @@ def mirrored(view):
     breaks, gaps = view.breaks.copy(), view.gaps.copy()
     breaks["dir"], gaps["dir"] = -breaks["dir"], -gaps["dir"]
     gaps["top"], gaps["bottom"] = 200 - view.gaps["bottom"], 200 - view.gaps["top"]
-    return replace(view, decision=bars, breaks=breaks, gaps=gaps)
+    return replace(view, decision=bars, breaks=breaks, gaps=gaps, columns={**view.columns, "tcc_dir": -view.columns["tcc_dir"]})
 
 
 def only(view, **parameters):
@@ -72,6 +73,7 @@ def test_a_long_setup_by_hand():
     assert (row["kind"], row["order_type"], row["direction"], row["precedence"]) == (ENTER, LIMIT, 1, 1)
     assert tuple(row[name] for name in ("entry", "stop", "target", "target2")) == (100.5, 98.25, 105.0, 108.25)
     assert (row["invalid_price"], row["trail_buffer"], row["quality"], row["grade"], row["size_multiple"]) == (98.5, 0.25, 0.72, 3, 0.75)
+    assert row["family"] == c.FAM_MSS_FVG_RETEST and row["invalid_flags"] == 31
     assert not row["directional_gate"] and row["rank_base"] == 0.8 and row["group"] == 0
     assert evidence["objects"] == [f"mss:ES:5m:1:{FIVE}", f"fvg:ES:5m:1:{FIVE}"] and evidence["fill"] == 0.5 and evidence["poi"] == [99.75, 101.0]
     assert evidence["target_source"] == evidence["target2_source"] == "R_MULTIPLE" and evidence["target_level"] is None
@@ -128,6 +130,39 @@ def test_a_gap_that_dies_later_still_gives_the_setup():
     assert len(MssFvgRetest().scan(long_case(gaps=gaps), instrument()).setups) == 1
 
 
+@pytest.mark.parametrize(("tcc", "tcc_dir", "target", "favoured"), [
+    (c.TCC_NONE, 0, 104.25, 1.75), (c.TCC_LOW, 1, 105.0, 2.0), (c.TCC_MEDIUM, 1, 105.0, 2.0), (c.TCC_HIGH, 1, 106.0, 2.5), (c.TCC_UNKNOWN, 0, 104.25, 1.75),
+    (c.TCC_UNKNOWN, 1, 104.25, 1.75), (c.TCC_LOW, -1, 104.25, 1.75), (c.TCC_MEDIUM, -1, 104.25, 1.75)])
+def test_conviction_in_its_direction_moves_the_target_away(tcc, tcc_dir, target, favoured):
+    """Risk 2.25: 1.75R is 3.9375, 2.5R is 5.625; on the grid toward the entry of 100.5.  Only the bar of the find counts."""
+    view = long_case()
+    view = replace(view, columns=columns(np.full(6, 2.0), [4, 4, 4, 4, tcc, 4], [-1, -1, -1, -1, tcc_dir, -1], c.MCS_RANGE))
+    row, evidence = only(view)
+    assert (row["target"], evidence["rr_star"]) == (target, favoured)
+    assert (evidence["tcc"], evidence["tcc_dir"], evidence["mcs"]) == (c.TCC_CLASSES[tcc], tcc_dir, "RANGE")
+
+
+def test_a_retest_against_a_trend_of_high_conviction_is_refused_by_its_context():
+    """Bars 4 and 5 both tag the gap and close back."""
+    against, along = columns(np.full(6, 2.0), c.TCC_HIGH, -1), columns(np.full(6, 2.0), c.TCC_HIGH, 1)
+    scan = MssFvgRetest().scan(replace(long_case(), columns=against), instrument())
+    assert len(scan.setups) == 0
+    assert [(body["code"], body["direction"], body["tcc"], body["stop"], body["entry"]) for body in scan.rejected] == [
+        ("CONTEXT", 1, "High", None, 100.5), ("CONTEXT", 1, "High", None, 101.75)]
+    short = MssFvgRetest().scan(replace(mirrored(long_case()), columns=along), instrument())
+    assert [(body["code"], body["direction"]) for body in short.rejected] == [("CONTEXT", -1)] * 2
+    assert len(MssFvgRetest().scan(replace(mirrored(long_case()), columns=against), instrument()).setups) == 1
+
+
+def test_a_find_refused_by_its_context_takes_no_place():
+    """Bar 3 stands against a high conviction, bar 4 does not: the setup of bar 4 is no repetition."""
+    closes = [98.5, 101.25, 102, 100.5, 100.5]
+    bars = five_minute_bars(closes, np.maximum(closes, 102.5), [97.5, 98.25, 101, 99.75, 99.75], closes)
+    view = long_case(decision=bars, columns=columns(np.full(5, 2.0), c.TCC_HIGH, [0, 0, 0, -1, 1]))
+    scan = MssFvgRetest().scan(view, instrument())
+    assert (scan.setups.rows["ts"] // FIVE - 1).tolist() == [4] and [body["code"] for body in scan.rejected] == ["CONTEXT"]
+
+
 def test_the_order_block_takes_the_place_of_the_half_while_it_is_valid():
     """Block 98..99.5 covers 98.5..99.5 of the gap, 40 %: the low of 99.75 is a fourth of a point away, tolerance .2: no tag."""
     block = table(BLOCK_DTYPE, break_row=[0], dir=[1], idx=[0], known_at=[1], top=[99.5], bottom=[98.0])
@@ -138,7 +173,7 @@ def test_the_order_block_takes_the_place_of_the_half_while_it_is_valid():
 
 
 def test_without_an_atr_there_is_no_setup():
-    assert len(MssFvgRetest().scan(long_case(columns={"atr": np.full(6, np.nan)}), instrument()).setups) == 0
+    assert len(MssFvgRetest().scan(long_case(columns=columns(np.full(6, np.nan))), instrument()).setups) == 0
 
 
 def test_a_third_tagging_episode_is_used_up():
@@ -146,7 +181,7 @@ def test_a_third_tagging_episode_is_used_up():
     closes = [98.5, 101.25, 102, 101.75, 99.75, 101.75, 99.75, 101.75, 100.5]
     lows = [97.5, 98.25, 101, 101.5, 99.5, 101.5, 99.5, 101.5, 99.75]
     bars = five_minute_bars(closes, np.maximum(closes, 102.5), lows, closes)
-    view = long_case(decision=bars, columns={"atr": np.full(9, 2.0)})
+    view = long_case(decision=bars, columns=columns(np.full(9, 2.0)))
     assert len(MssFvgRetest().scan(view, instrument()).setups) == 0
     assert len(MssFvgRetest(max_episodes=3).scan(view, instrument()).setups) == 1
 
@@ -154,7 +189,7 @@ def test_a_third_tagging_episode_is_used_up():
 def test_a_second_tag_within_five_bars_is_refused_and_a_refused_find_does_not_count():
     closes = [98.5, 101.25, 102, 100.5, 100.5, 100.5, 100.5, 100.5, 100.5]
     bars = five_minute_bars(closes, np.maximum(closes, 102.5), [97.5, 98.25, 101, 99.75, 99.75, 99.75, 99.75, 99.75, 99.75], closes)
-    view = long_case(decision=bars, columns={"atr": np.full(9, 2.0)})
+    view = long_case(decision=bars, columns=columns(np.full(9, 2.0)))
     scan = MssFvgRetest().scan(view, instrument())
     assert (scan.setups.rows["ts"] // FIVE - 1).tolist() == [3, 8]
     assert [(body["ts"] // FIVE - 1, body["code"]) for body in scan.rejected] == [(t, "MIN_BARS_BETWEEN") for t in (4, 5, 6, 7)]
@@ -222,4 +257,4 @@ def test_parameters_are_bounded_and_an_unknown_one_is_an_error():
         MssFvgRetest(mqs_min=0.5)
     with pytest.raises(ValidationError):
         MssFvgRetest(max_aged=20)
-    assert only(long_case(), target=TargetRules(rr_star=2.5))[0]["target"] == 106.0
+    assert only(long_case(), target=TargetRules(rr_star_low=2.5))[0]["target"] == 106.0

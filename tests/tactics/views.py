@@ -7,6 +7,7 @@ import numpy as np
 from pse.domain.bars import Bars
 from pse.domain.instruments import Instrument
 from pse.domain.sessions import MINUTE_NS, Sessions
+from pse.kernels.codes import MCS_TREND_UP, TCC_LOW
 from pse.kernels.contract import (
     ALIVE,
     BLOCK_DTYPE,
@@ -81,8 +82,16 @@ def random_view(seed, n=140, rolls=True):
     atr = np.where(np.arange(n) < 14, np.nan, rng.uniform(2.0, 6.0, n))
     gaps = find_gaps(open_, high, low, close)
     breaks = random_breaks(rng, n, gaps)
-    return View(bars, {"atr": atr}, breaks, gaps, random_blocks(rng, breaks, close), random_pools(rng, close, 40), table(SWEEP_DTYPE),
+    tcc, tcc_dir, mcs = (np.repeat(rng.integers(0, codes, n), rng.integers(1, 20, n))[:n] for codes in (5, 3, 8))
+    return View(bars, columns(atr, tcc, tcc_dir - 1, mcs), breaks, gaps, random_blocks(rng, breaks, close), random_pools(rng, close, 40), table(SWEEP_DTYPE),
                 random_levels(rng, close, 15))
+
+
+def columns(atr, tcc=TCC_LOW, tcc_dir=1, mcs=MCS_TREND_UP):
+    """The columns that tactics read: an array of ranges, and states that are the same at every bar or given for each."""
+    n = len(atr)
+    states = {"tcc": tcc, "tcc_dir": tcc_dir, "mcs": mcs}
+    return {"atr": np.asarray(atr, float), **{name: np.broadcast_to(np.asarray(value, np.int64), n).copy() for name, value in states.items()}}
 
 
 def find_gaps(open_, high, low, close, max_age=20):

@@ -10,8 +10,10 @@ from math import isnan, nan
 import numpy as np
 from numba import njit
 
+from pse.kernels.codes import TCC_HIGH, TCC_LOW, TCC_MEDIUM
 from pse.kernels.contract import NEVER
 from pse.kernels.targets import (
+    CONTEXT,
     EPS,
     MIN_BARS_BETWEEN,
     NO_LEVEL,
@@ -34,7 +36,8 @@ RULES_DTYPE = np.dtype([
     ("mqs_min", "f8"), ("pair_window", "i8"), ("max_age", "i8"), ("inverse", "?"),
     ("tol_fraction", "f8"), ("tol_atr", "f8"), ("max_fill", "f8"), ("min_overlap", "f8"), ("max_episodes", "i8"), ("min_bars_between", "i8"),
     ("buffer_ticks", "f8"), ("buffer_atr", "f8"), ("min_stop_ticks", "f8"), ("min_stop_atr", "f8"), ("cap_atr", "f8"),
-    ("rr_star", "f8"), ("rr_min", "f8"), ("rr_cap", "f8"), ("rr_block", "f8"), ("block_priority", "f8"), ("rr_spread", "f8"), ("base_priority", "f8"),
+    ("rr_star_none", "f8"), ("rr_star_low", "f8"), ("rr_star_medium", "f8"), ("rr_star_high", "f8"),
+    ("rr_min", "f8"), ("rr_cap", "f8"), ("rr_block", "f8"), ("block_priority", "f8"), ("rr_spread", "f8"), ("base_priority", "f8"),
     ("target_max_atr", "f8"), ("second_min_step", "f8"), ("second_star_step", "f8"), ("second_cap", "f8"),
 ])
 
@@ -48,6 +51,7 @@ TAG_DTYPE = np.dtype([
 FIND_DTYPE = np.dtype([
     ("tag", "i8"), ("code", "i8"), ("buffer", "f8"), ("entry", "f8"), ("stop", "f8"), ("risk", "f8"), ("cap", "f8"), ("widened", "?"),
     ("target", "f8"), ("rr", "f8"), ("level", "i8"), ("weight", "f8"), ("blocker", "i8"), ("target2", "f8"), ("rr2", "f8"), ("level2", "i8"),
+    ("rr_star", "f8"),
 ])
 
 # Prices a target may stand before: rows in order of `known_at`, alive while known_at <= t < ended_at; side 0 for both directions.
@@ -182,6 +186,18 @@ def levels_beyond(levels, active, count, entry, direction, offset, price, priori
 
 
 @njit(cache=True)
+def favoured_reward(tcc, tcc_dir, direction, rules):
+    """The first target in R that trend conviction favours; a conviction of the other direction, or an unknown one, counts as none."""
+    if tcc_dir != direction:
+        return rules.rr_star_none
+    if tcc == TCC_HIGH:
+        return rules.rr_star_high
+    if tcc == TCC_MEDIUM:
+        return rules.rr_star_medium
+    return rules.rr_star_low if tcc == TCC_LOW else rules.rr_star_none
+
+
+@njit(cache=True)
 def price_retest(find, d, gap_edge, atr, rules, price, priority, row):
     """Fills one find: entry, checked stop, both targets over the given levels; leaves the code."""
     tick = rules.tick
@@ -191,7 +207,7 @@ def price_retest(find, d, gap_edge, atr, rules, price, priority, row):
     if find.code != OK:
         return
     find.code, find.target, find.rr, at, find.weight, blocker = kernel_tp1(
-        find.entry, find.stop, d, price, priority, tick, atr, rules.rr_star, rules.rr_min, rules.rr_cap, rules.rr_block, rules.block_priority,
+        find.entry, find.stop, d, price, priority, tick, atr, find.rr_star, rules.rr_min, rules.rr_cap, rules.rr_block, rules.block_priority,
         rules.rr_spread, rules.base_priority, rules.target_max_atr)
     find.level = row[at] if at >= 0 else NO_LEVEL
     find.blocker = row[blocker] if blocker >= 0 else -1
@@ -204,10 +220,11 @@ def price_retest(find, d, gap_edge, atr, rules, price, priority, row):
 
 
 @njit(cache=True)
-def price_retests(tags, gaps, levels, offset, close_raw, atr, rules, finds):
+def price_retests(tags, gaps, levels, offset, close_raw, atr, tcc, tcc_dir, rules, finds):
     """Turns tags into trades or refusals, in order of time.
 
-    tags: sorted by t, best first inside a bar; levels: TARGET_LEVEL_DTYPE; offset, close_raw, atr: float64[n].  finds: FIND_DTYPE[tags.size], written.
+    tags: sorted by t, best first inside a bar; levels: TARGET_LEVEL_DTYPE; offset, close_raw, atr: float64[n]; tcc (code), tcc_dir:
+    int64[n].  finds: FIND_DTYPE[tags.size], written.  A find against a trend of high conviction is refused as CONTEXT.
     A find of one direction within `min_bars_between` bars of the last OK one of that direction is refused as MIN_BARS_BETWEEN.
     """
     active, row = np.empty(levels.size, np.int64), np.empty(levels.size, np.int64)
@@ -221,6 +238,10 @@ def price_retests(tags, gaps, levels, offset, close_raw, atr, rules, finds):
         find.buffer = max(rules.buffer_ticks * rules.tick, rules.buffer_atr * atr[t])
         find.stop, find.risk, find.cap, find.target, find.rr, find.target2, find.rr2 = nan, nan, nan, nan, nan, nan, nan
         find.level, find.level2, find.blocker, find.weight, find.widened = NO_LEVEL, NO_LEVEL, -1, 0.0, False
+        find.rr_star = favoured_reward(tcc[t], tcc_dir[t], d, rules)
+        if tcc[t] == TCC_HIGH and tcc_dir[t] == -d:
+            find.code = CONTEXT
+            continue
         if t - (last_long if d > 0 else last_short) < rules.min_bars_between:
             find.code = MIN_BARS_BETWEEN
             continue

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from pse.kernels.codes import MARKET_STATES, TCC_CLASSES
 from pse.kernels.contract import POOL_KINDS
 from pse.kernels.retests import POI_KINDS
 from pse.kernels.targets import CODES
@@ -18,7 +19,7 @@ from pse.tactics.levels import CLUSTER, FVG_EDGE, R_MULTIPLE, TargetLevels
 from pse.tactics.scan import FeatureView
 
 SCORES = {"disp": "q_disp", "close": "q_close", "fvg": "q_fvg_next", "sweep": "q_sweep", "vol": "q_vol", "level": "q_level", "htf": "q_htf"}
-PRICED = {"atr": None, "buffer_points": "buffer", "risk_points": "risk", "cap_points": "cap", "stop_widened": "widened", "rr": "rr",
+PRICED = {"atr": None, "buffer_points": "buffer", "risk_points": "risk", "cap_points": "cap", "stop_widened": "widened", "rr": "rr", "rr_star": "rr_star",
           "target_weight": "weight", "rr2": "rr2"}
 
 
@@ -33,7 +34,8 @@ class Journalist:
 
     def evidence(self, tags: np.ndarray, finds: np.ndarray) -> Iterator[dict[str, Any]]:
         """One dict a find; `objects` are the ids that make the setup the same thing everywhere."""
-        return _records({**self._objects(tags), "mqs": self._scores(tags), **self._pois(tags), **self._priced(tags, finds), **self._targets(finds)})
+        return _records({**self._objects(tags), "mqs": self._scores(tags), **self._pois(tags), **self._regime(tags), **self._priced(tags, finds),
+                         **self._targets(finds)})
 
     def refusals(self, tags: np.ndarray, finds: np.ndarray) -> Iterator[dict[str, Any]]:
         """One dict a refused find: the code, the moment, the prices and its evidence; `blocked_by` names the level of TP_BLOCKED."""
@@ -77,6 +79,10 @@ class Journalist:
         return {"poi": [list(pair) for pair in zip(lower.tolist(), upper.tolist(), strict=True)],
                 "poi_kind": [POI_KINDS[kind] for kind in tags["poi_kind"].tolist()],
                 "fill": (tags["fill"] + 0.0).tolist(), "tol": tags["tol"].tolist(), "episode": tags["episode"].tolist()}
+
+    def _regime(self, tags: np.ndarray) -> dict[str, list[Any]]:
+        tcc, tcc_dir, mcs = (self.features.columns[name][tags["t"]].tolist() for name in ("tcc", "tcc_dir", "mcs"))
+        return {"tcc": [TCC_CLASSES[code] for code in tcc], "tcc_dir": tcc_dir, "mcs": [MARKET_STATES[code] for code in mcs]}
 
     def _priced(self, tags: np.ndarray, finds: np.ndarray) -> dict[str, list[Any]]:
         atr = self.features.columns["atr"][tags["t"]]

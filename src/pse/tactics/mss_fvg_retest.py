@@ -1,7 +1,7 @@
 """DAS 2.1: a market structure shift, the fair value gap beside it, and the first retests of the gap's near part.
 
 Long side: after a shift up with a good score price comes back to the gap, trades at most most of it, and closes back above the point of interest:
-buy that close, stop below the gap.  The conviction of the trend against it, the regime and the account refuse later, at the gates.
+buy that close, stop below the gap; not against a trend of high conviction.  The market condition and the account refuse later, at the gates.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ from pse.domain.base import Frozen
 from pse.domain.instruments import Instrument
 from pse.domain.sessions import MINUTE_NS
 from pse.domain.setups import Setups, grades
+from pse.kernels.codes import FAM_MSS_FVG_RETEST
 from pse.kernels.contract import (
     BLOCK_DTYPE,
     ENTER,
     INVALID_CLOSE,
+    INVALID_MCS,
     INVALID_OPPOSITE_MSS,
     INVALID_TARGET_SEEN,
     INVALID_TCC_AGAINST,
@@ -63,7 +65,7 @@ class MssFvgRetest(Frozen):
         tags = self._tags(features, atr, rules)
         levels = target_levels(features, self.target.gap_edge_priority, self.inverse_gaps)
         finds = np.zeros(tags.size, FIND_DTYPE)
-        price_retests(tags, features.gaps, levels.rows, offset, decision.close, atr, rules, finds)
+        price_retests(tags, features.gaps, levels.rows, offset, decision.close, atr, features.columns["tcc"], features.columns["tcc_dir"], rules, finds)
         return self._report(features, tags, finds, levels)
 
     def _rules(self, instrument: Instrument) -> Any:
@@ -115,7 +117,7 @@ class MssFvgRetest(Frozen):
         rows["valid_until"] = rows["ts"] + self.valid_minutes * MINUTE_NS
         far = np.where(direction > 0, gaps["bottom"][tags["gap"]], gaps["top"][tags["gap"]])
         rows["invalid_price"] = far + bars.offset[t]
-        rows["invalid_flags"] = INVALID_OPPOSITE_MSS | INVALID_CLOSE | INVALID_TARGET_SEEN | INVALID_TCC_AGAINST
+        rows["invalid_flags"] = INVALID_OPPOSITE_MSS | INVALID_CLOSE | INVALID_TARGET_SEEN | INVALID_TCC_AGAINST | INVALID_MCS
         rows["trail_buffer"] = finds["buffer"]
-        rows["evidence"] = np.arange(tags.size)
+        rows["evidence"], rows["family"] = np.arange(tags.size), FAM_MSS_FVG_RETEST
         return rows

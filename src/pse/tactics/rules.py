@@ -25,12 +25,15 @@ class StopRules(Frozen):
 class TargetRules(Frozen):
     """The targets: a multiple of the risk, preferably just before a level; two of them."""
 
-    rr_star: float = Field(2.0, gt=0, description="favoured first target in R while trend conviction is not evaluated")
+    rr_star_none: float = Field(1.75, gt=0, description="favoured first target in R without conviction of the trend in the setup's direction")
+    rr_star_low: float = Field(2.0, gt=0, description="the same where that conviction is low")
+    rr_star_medium: float = Field(2.0, gt=0, description="where it is medium")
+    rr_star_high: float = Field(2.5, gt=0, description="where it is high")
     rr_min: float = Field(1.5, gt=0, description="nearest first target in R")
     rr_cap: float = Field(3.0, gt=0, description="farthest first target in R")
     rr_block: float = Field(1.0, ge=0, description="a strong level nearer than this many R refuses the trade")
     block_priority: float = Field(0.8, ge=0, le=1, description="priority from which a level is strong")
-    rr_spread: float = Field(0.75, gt=0, description="width in R of the preference around rr_star")
+    rr_spread: float = Field(0.75, gt=0, description="width in R of the preference around the favoured target")
     base_priority: float = Field(0.3, ge=0, le=1, description="priority of the plain multiple of risk")
     max_atr: float = Field(6.0, gt=0, description="farthest target in ATR of the decision bars")
     gap_edge_priority: float = Field(0.5, ge=0, le=1, description="priority of the near edge of an opposing gap")
