@@ -19,6 +19,7 @@ CAPITAL = 1e9                              # so large that no drawdown ends the 
 def made(plan, n: int, setups: int, trades_only: bool = False):
     """A step of n minutes with a decision every five and `setups` limit entries with brackets, under the desk's default limits."""
     from pse.engine.desk import Mode, instrument_records, policy_record
+    from pse.kernels import codes
     from pse.kernels import contract as k
     from pse.kernels.book import Tape, World
 
@@ -28,8 +29,10 @@ def made(plan, n: int, setups: int, trades_only: bool = False):
     ends = closes[np.minimum((number + 1) * SESSION - 1, n - 1)]
     rows = np.arange(4, n, 5)
     blank = {"CLOSE": close[rows], "ATR": 4.0, "READY": 1.0, "DATA_SCORE": 1.0, "LAST_BAR_AGE_NS": 0.0, "SESSION_LEFT_NS": ends[rows] - closes[rows],
-             "BLACKOUT": 0.0, "SPREAD_TICKS": np.nan, "MSS_DIR": 0.0, "SWING_HIGH": np.nan, "SWING_LOW": np.nan, "DAILY_ROW": np.maximum(0, number[rows] - 1)}
-    table = np.full((rows.size, len(k.CONTEXT_COLUMNS)), k.NOT_EVALUATED)
+             "BLACKOUT": 0.0, "SPREAD_TICKS": np.nan, "MSS_DIR": 0.0, "SWING_HIGH": np.nan, "SWING_LOW": np.nan, "DAILY_ROW": np.maximum(0, number[rows] - 1),
+             "MCS": codes.MCS_RANGE, "TCC_CLASS": codes.TCC_NONE, "TCC_DIR": 0.0, "TCC_SCORE_LONG": 0.0, "TCC_SCORE_SHORT": 0.0,
+             "VOL_BUCKET": codes.VOL_Q2, "LIQUIDITY": codes.LIQUIDITY_OK, "RSI_STATE": codes.RSI_NEUTRAL, "MACD_STATE": codes.MACD_NEUTRAL, "VOL_SPIKE": 0.0}
+    table = np.full((rows.size, len(k.CONTEXT_COLUMNS)), np.nan)
     for name, values in blank.items():
         table[:, k.CONTEXT_COLUMNS.index(name)] = values
     last = close[SESSION - 1::SESSION]
@@ -46,6 +49,7 @@ def made(plan, n: int, setups: int, trades_only: bool = False):
 def _setups(rng: np.random.Generator, close: np.ndarray, ts: np.ndarray, count: int) -> np.ndarray:
     """Limit entries at the close of random decisions, stops 1 to 7.5 points away, targets 1.4 to 2.5 times as far."""
     from pse.kernels import contract as k
+    from pse.kernels.codes import FAM_MSS_FVG_RETEST
 
     at = np.sort(rng.choice(np.arange(40, close.size - 40), count, replace=False))
     way, entry, risk = rng.choice([-1, 1], count), close[at], rng.integers(4, 31, count) * 0.25
@@ -54,7 +58,8 @@ def _setups(rng: np.random.Generator, close: np.ndarray, ts: np.ndarray, count: 
     values = {"ts": ts[at], "kind": k.ENTER, "direction": way, "order_type": k.LIMIT, "entry": entry, "stop": entry - way * risk,
               "target": np.round((entry + way * reward) * 4) / 4, "target2": np.round((entry + way * (reward + 1.5 * risk)) * 4) / 4, "size_multiple": 0.75,
               "quality": 0.7, "confidence": 0.7, "grade": 3, "rank_base": 0.8, "precedence": 1, "group": -1, "valid_until": ts[at] + 600_000_000_000,
-              "invalid_price": entry - way * risk, "invalid_flags": 7, "trail_buffer": 0.5, "evidence": np.arange(count)}
+              "invalid_price": entry - way * risk, "invalid_flags": 7, "trail_buffer": 0.5, "evidence": np.arange(count),
+              "family": FAM_MSS_FVG_RETEST}
     for name, value in values.items():
         rows[name] = value
     return rows
@@ -70,6 +75,7 @@ def run(plan, step) -> tuple[int, int, int]:
     answers = np.zeros_like(state.verdicts)
     answers["code"], answers["code"][0], answers["size_factor"] = c.REJECT, c.APPROVE, 1.0
     answers["entry"] = answers["stop"] = answers["target"] = np.nan
+    said, verdicts = answers.view(np.uint8), state.verdicts.view(np.uint8)       # as bytes: a judge writes one verdict, not a table field by field
     events = trades = pauses = 0
     while True:
         told = broker.advance(state, step)
@@ -78,7 +84,7 @@ def run(plan, step) -> tuple[int, int, int]:
             return events, trades, pauses
         if told.pause == c.PAUSE_ASK:
             pauses += 1
-            state.verdicts[:] = answers
+            verdicts[:] = said
             state.account["answered"] = 1
 
 

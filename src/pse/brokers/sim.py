@@ -27,6 +27,7 @@ class SimBroker:
 
     def __init__(self, symbols: int) -> None:
         self._log = new_log(symbols, BATCH_EVENTS, BATCH_TRADES)
+        self._events, self._trades = _bytes(self._log.events), _bytes(self._log.trades)
 
     def advance(self, state: Any, step: Step) -> Told:
         """Runs the engine over the step's bars and empties its log."""
@@ -37,7 +38,8 @@ class SimBroker:
         if events >= log.events.size:
             raise OutsideError(f"one instant has more to tell than the {log.events.size:,} events that the log holds; nothing of it was acted on. Fewer "
                                f"symbols or tactics on the desk decide at one instant.")
-        return Told(_copied(log.events, events) if events else NO_EVENTS, _copied(log.trades, trades) if trades else NO_TRADES, pause)
+        return Told(_copied(self._events, events, EVENT_DTYPE) if events else NO_EVENTS,
+                    _copied(self._trades, trades, TRADE_DTYPE) if trades else NO_TRADES, pause)
 
     def inputs(self) -> np.ndarray:
         """What the world did: nothing, the kernel matches by itself."""
@@ -47,6 +49,10 @@ class SimBroker:
         """Nothing leaves this process."""
 
 
-def _copied(records: np.ndarray, n: int) -> np.ndarray:
+def _bytes(records: np.ndarray) -> memoryview:
+    return records.view(np.uint8).data
+
+
+def _copied(held: memoryview, n: int, dtype: np.dtype) -> np.ndarray:
     """The first n records, as bytes: numpy copies structured arrays field by field, which costs more than a pause."""
-    return np.frombuffer(bytearray(records[:n].data), records.dtype)
+    return np.frombuffer(bytearray(held[:n * dtype.itemsize]), dtype)
