@@ -175,7 +175,9 @@ def _told_by(name: str, prepared: Prepared) -> dict[Key, Series]:
     rows, subject = prepared.world.setups, f"tactic {name}"
     mine = rows["tactic"] == list(prepared.plan.tactics).index(name)
     good, refused = np.flatnonzero(mine & (rows["kind"] != REFUSED)), np.flatnonzero(mine & (rows["kind"] == REFUSED))
-    return {Key(subject, "setups"): Series(rows["ts"][good], rows[good]),
+    setups = rows[good]
+    setups["evidence"] = np.arange(good.size)            # a number among the desk's, which other tactics move
+    return {Key(subject, "setups"): Series(setups["ts"], setups),
             Key(subject, "evidence"): Series(rows["ts"][good], [prepared.evidence[i] for i in good.tolist()]),
             Key(subject, "refused"): Series(rows["ts"][refused], [prepared.evidence[i] for i in refused.tolist()])}
 
