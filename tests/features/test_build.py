@@ -109,6 +109,13 @@ def test_daily_returns_leave_out_the_difference_between_contracts():
     assert np.isnan(rolled.daily_returns[0]) and list(rolled.daily_known_at) == list(rolled.daily.sessions.close_ns[:8])
 
 
+def test_a_build_keeps_the_columns_it_publishes_and_makes_others_again_when_asked():
+    features = build(minutes(3, 4), future())
+    again = features.known.of(features.spec.market_state)["mcs"]
+    assert again is not features.columns["mcs"]
+    np.testing.assert_array_equal(again, features.columns["mcs"])
+
+
 def test_the_trend_of_the_hour_is_seen_from_its_close_on():
     features = build(minutes(3, 8), future())
     closes, htf = features.known.at("1h").bars.ts_close, features.columns["htf_trend"]

@@ -90,7 +90,7 @@ def test_without_the_shape_of_the_day_a_value_is_ranked_against_its_own_hour():
 # --- conviction ----------------------------------------------------------------------------------------------------------------------------------
 
 
-def evidence_by_columns(known, intraday):
+def evidence_by_columns(known, intraday, volatility):
     """What conviction reads, from the published columns of the features and plain arithmetic, a dict a bar."""
     bars, n = known.bars, len(known)
     close, atr = bars.close - bars.offset, known.atr
@@ -103,7 +103,7 @@ def evidence_by_columns(known, intraday):
         apart = hours.of(Ema(period=20))["ema"] - hours.of(Ema(period=50))["ema"]
         last = np.searchsorted(hours.bars.ts_close, bars.ts_close, side="right") - 1
         htf[last >= 0] = apart[last[last >= 0]]
-    spike = known.of(VolatilityRegime())["vol_spike"]
+    spike = known.of(volatility)["vol_spike"]
     columns = {**known.of(Adx(period=14)), **known.of(EfficiencyRatio(period=20))}
     return [{"adx": columns["adx"][t], "plus_di": columns["plus_di"][t], "minus_di": columns["minus_di"][t], "er": columns["er"][t],
              "change": close[t] - close[t - 20] if t >= 20 else math.nan, "ema_fast": fast[t], "ema_slow": slow[t],
@@ -111,12 +111,13 @@ def evidence_by_columns(known, intraday):
              "vwap_slope": vwap["vwap_slope"][t], "htf": htf[t], "spike": spike[t]} for t in range(n)]
 
 
-@pytest.mark.parametrize(("seed", "timeframe"), [(3, "5m"), (4, "5m"), (5, "1d")])
-def test_conviction_is_the_naive_table_over_the_published_columns(seed, timeframe):
+@pytest.mark.parametrize(("seed", "timeframe", "ratio"), [(3, "5m", 2.0), (4, "5m", 1.05), (5, "1d", 1.05)])
+def test_conviction_is_the_naive_table_over_the_published_columns(seed, timeframe, ratio):
     bars = minutes(seed, 7 if timeframe == "5m" else 120, missing=0.02 if timeframe == "5m" else 0.7, roll_every=3)
     known = Market(bars, future()).at(timeframe)
-    found = known.of(TrendConviction())
-    expected = naive_conviction.convictions(evidence_by_columns(known, timeframe == "5m"), timeframe == "5m")
+    volatility = VolatilityRegime(spike_ratio=ratio)                          # 2 is rare; at 1.05 the veto of spikes speaks often
+    found = known.of(TrendConviction(volatility=volatility))
+    expected = naive_conviction.convictions(evidence_by_columns(known, timeframe == "5m", volatility), timeframe == "5m")
     assert [TCC_CLASSES[code] for code in found["tcc"]] == [one[0] for one in expected]
     assert found["tcc_dir"].tolist() == [one[1] for one in expected]
     np.testing.assert_allclose(found["tcc_score_long"], [one[2] for one in expected], atol=1e-12)

@@ -124,6 +124,10 @@ class Known:
             self._made[key] = make()
         return self._made[key]
 
+    def forget_columns(self) -> None:
+        """Lets go of the columns and prices made so far, for whoever has taken those that are wanted; objects stay.  What is asked for again is made again."""
+        self._made = {key: made for key, made in self._made.items() if not (isinstance(key, tuple) and key[0] in ("columns", "price"))}
+
     def of(self, feature: Feature) -> Columns:
         """The feature's columns on these bars."""
         bound = feature.of(self.instrument)

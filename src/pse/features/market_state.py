@@ -83,9 +83,7 @@ class LiquidityFilter(Feature):
         """The quoted spread in points, or the estimate as a share of the range, float64[n]."""
         base, bars = known.market.bars, known.bars
         if base.spread is not None:
-            rows = asof_rows(base.ts_close, bars.ts_close)                      # of the last finer bar; the quotes of a bar that is none are not carried on
-            quoted = np.where((rows >= 0) & (base.ts_open[rows] >= bars.ts_open), base.spread[rows], np.nan)
-            return window_median(quoted, self.period)
+            return window_median(base.spread[asof_rows(base.ts_close, bars.ts_close)], self.period)       # of the last finer bar in each
         estimate, atr = known.of(SpreadEstimates(period=self.period))["spread_ar"], known.atr
         return np.divide(estimate * bars.close, atr, out=np.full(len(known), np.nan), where=atr > 0)
 
