@@ -11,47 +11,30 @@ from numba import njit
 
 
 @njit(cache=True)
-def moments(values, start, period, sums, squares, mean, variance):
-    """Writes mean[k] and the population variance[k] of the `period` values up to bar start+k, for the bars of the block at `start`.
-
-    sums, squares: room for period+1 numbers.  NaN before bar period-1 and with a NaN in the window; equal values have a variance of exactly 0.
-    """
-    base, total, square, share = values[start], 0.0, 0.0, 1.0 / period
-    sums[period] = squares[period] = 0.0
-    for j in range(period - 1, 0, -1):
-        t = start - period + j
-        away = values[t] - base if t >= 0 else np.nan
-        total += away
-        square += away * away
-        sums[j], squares[j] = total, square
-    total, square = 0.0, 0.0
-    for k in range(min(period, values.size - start)):
-        away = values[start + k] - base
-        total += away
-        square += away * away
-        apart = (sums[k + 1] + total) * share
-        mean[k] = base + apart
-        variance[k] = (squares[k + 1] + square) * share - apart * apart
-
-
-@njit(cache=True)
-def root(variance):
-    """The deviation of a variance that rounding may have put below 0; NaN of NaN."""
-    return math.sqrt(variance) if variance > 0.0 else variance * 0.0
-
-
-@njit(cache=True)
 def bollinger_into(close, period, width, middle, upper, lower):
     """Mean of the last `period` closes and `width` population standard deviations around it, in points; all arrays float64[n], oldest first.
 
     NaN before bar period-1 and with a NaN in the window; no width at all over equal closes.  Bollinger (2001), Bollinger on Bollinger Bands.
     """
-    sums, squares, mean, variance = np.empty(period + 1), np.empty(period + 1), np.empty(period), np.empty(period)
-    for start in range(0, close.size, period):
-        moments(close, start, period, sums, squares, mean, variance)
-        for k in range(min(period, close.size - start)):
-            reach = width * root(variance[k])
-            middle[start + k], upper[start + k], lower[start + k] = mean[k], mean[k] + reach, mean[k] - reach
+    n, share = close.size, 1.0 / period
+    sums, squares = np.zeros(period + 1), np.zeros(period + 1)                  # of what follows each place of the block before
+    for start in range(0, n, period):
+        base, total, square = close[start], 0.0, 0.0                            # the block's first close lies in each of its windows
+        for j in range(period - 1, 0, -1):
+            away = close[start - period + j] - base if start > 0 else np.nan
+            total += away
+            square += away * away
+            sums[j], squares[j] = total, square
+        total, square = 0.0, 0.0
+        for k in range(min(period, n - start)):
+            away = close[start + k] - base
+            total += away
+            square += away * away
+            mean = (sums[k + 1] + total) * share
+            variance = (squares[k + 1] + square) * share - mean * mean
+            reach = 0.0 if variance < 0.0 else width * math.sqrt(variance)      # rounding may end below 0; NaN stays
+            mean += base
+            middle[start + k], upper[start + k], lower[start + k] = mean, mean + reach, mean - reach
 
 
 def bollinger(close, period, width):

@@ -66,20 +66,23 @@ def adx_into(high, low, close, period, adx, plus_di, minus_di):
             continue
         up, down, span = top - last_high, last_low - bottom, max(top, last) - min(bottom, last)
         last_high, last_low, last = top, bottom, here
+        rise, fall = up if up > down and up > 0.0 else 0.0, down if down > up and down > 0.0 else 0.0
         seen += 1
-        if seen > 0:
-            kept = rest if seen >= period else 1.0
-            plus = plus * kept + (up if up > down and up > 0.0 else 0.0)
-            minus = minus * kept + (down if down > up and down > 0.0 else 0.0)
-            ranges = ranges * kept + span
         if seen < period:
             adx[t] = plus_di[t] = minus_di[t] = np.nan
+            if seen > 0:
+                plus, minus, ranges = plus + rise, minus + fall, ranges + span
             continue
+        plus, minus, ranges = plus * rest + rise, minus * rest + fall, ranges * rest + span
         scale, moved = 100.0 / ranges if ranges > LEAST else 0.0, plus + minus
         plus_di[t], minus_di[t] = plus * scale, minus * scale
         dx = 100.0 * abs(plus - minus) / moved if moved > 0.0 else 0.0
-        mean = (mean * rest if seen >= 2 * period else mean) + dx * share
-        adx[t] = mean if seen >= 2 * period - 1 else np.nan
+        if seen >= 2 * period:
+            mean = mean * rest + dx * share
+            adx[t] = mean
+        else:
+            mean += dx * share
+            adx[t] = mean if seen == 2 * period - 1 else np.nan
 
 
 def adx(high, low, close, period):
