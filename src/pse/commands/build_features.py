@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -88,7 +89,8 @@ def build_series(context: Context, spec: TableSpec, plan: Plan, progress: Progre
             progress.update(task, advance=1, description=f"{said}: {request.text}")
             for name, values in made.items():
                 aside.put(name, spec.kinds[name].compact(values[window]))
-        del source
+        del source, made, values
+        gc.collect()                                     # what the bars told is not needed while a year of columns is held
         progress.update(task, description=f"{said}: writing")
         written = write_series(home, spec, plan.symbol, plan.timeframe, basis, aside, context.clock)
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,7 +31,7 @@ from pse.store.reading import need_bars, series_names
 from pse.store.sessions import load_sessions
 from pse.store.snapshots import Snapshot, take_snapshot
 
-HELD_BYTES = 1 << 29                             # of computed columns, before what was computed so far is let go and made again on need
+HELD_BYTES = 1 << 28                             # of computed columns, before what was computed so far is let go and made again on need
 
 
 def catalogue() -> dict[str, type[Feature]]:
@@ -289,5 +290,8 @@ def compute(source: Source) -> Iterator[tuple[Request, dict[str, np.ndarray]]]:
         made = request_columns(request, known)
         held += sum(values.nbytes for values in made.values())
         yield request, made
+        del made
         if held > HELD_BYTES:
+            del known, market
+            gc.collect()                                 # a market and what is known of it point at each other
             market, held = source.market(), 0
