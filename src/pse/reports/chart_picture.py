@@ -21,12 +21,14 @@ MARGINS = 1.5                                    # inches above and below the pa
 DOTS_AN_INCH, BAR_INCHES, NARROWEST, WIDEST, LEFT = 110, 0.062, 11.0, 36.0, 0.85
 LABELLED_BARS = 500                               # with more bars only the major swings are labelled
 LOOKS: dict[str, dict[str, str]] = {
-    "light": {"paper": "#fbfbfa", "ink": "#1c2127", "dim": "#5d6875", "line": "#dfe3e8", "gain": "#0b7f6b", "loss": "#c2491d", "pool": "#6f5bb0",
-              "level": "#7a6a4f", "block": "#8a6d1f", "vwap": "#b06a00", "sweep": "#b0307a", "night": "#e9edf2", "accent": "#2f6bb3", "faint": "#dfe3e8"},
-    "dark": {"paper": "#14171a", "ink": "#e4e8ec", "dim": "#98a3af", "line": "#323a43", "gain": "#36b89c", "loss": "#ee7b4d", "pool": "#a596e6",
-             "level": "#b7a685", "block": "#cfae55", "vwap": "#e2a13d", "sweep": "#ea7fbb", "night": "#1e252c", "accent": "#7fb0ea", "faint": "#323a43"},
+    "light": {"paper": "#fbfbfa", "ink": "#1c2127", "dim": "#5d6875", "line": "#dfe3e8", "night": "#e9edf2", "faint": "#dfe3e8", "gain": "#0b7f6b",
+              "loss": "#c2491d", "pool": "#6f5bb0", "level": "#7a6a4f", "block": "#8a6d1f", "vwap": "#b06a00", "sweep": "#b0307a", "cyan": "#0e8ba6",
+              "accent": "#2f6bb3"},
+    "dark": {"paper": "#14171a", "ink": "#e4e8ec", "dim": "#98a3af", "line": "#323a43", "night": "#1e252c", "faint": "#323a43", "gain": "#36b89c",
+             "loss": "#ee7b4d", "pool": "#a596e6", "level": "#b7a685", "block": "#cfae55", "vwap": "#e2a13d", "sweep": "#ea7fbb", "cyan": "#58c3da",
+             "accent": "#7fb0ea"},
 }
-_TINTS = ("accent", "vwap", "pool", "gain", "sweep", "dim")
+_TINTS = ("accent", "cyan", "pool", "gain", "sweep", "dim")
 _FIRST = {"mss": 1, "choch": 2, "sweep": 3, "pool": 4, "major": 5, "bos": 6, "level": 7, "block": 8, "gap": 8, "inverse": 9, "swing": 9}
 
 
@@ -119,7 +121,7 @@ class _Picture:
         edges = np.flatnonzero(np.diff(np.concatenate(([0], (~regular(self.view.bars)).astype(np.int8), [0]))))
         for begin, past in edges.reshape(-1, 2):
             self.top.axvspan(begin - 0.5, past - 0.5, color=self.look["night"], linewidth=0, zorder=0)
-        for start in day_starts(self.view.bars):
+        for start in day_starts(self.view.bars)[1:]:
             self.top.axvline(start - 0.5, color=self.look["dim"], linewidth=0.7, dashes=(2, 3), zorder=0.5)
 
     def _candles(self) -> None:
@@ -249,7 +251,7 @@ class _Picture:
         """Writes where nobody wrote before, a little further away if need be, or not at all."""
         from matplotlib.patheffects import withStroke
 
-        steps = (0, 11, -11, 22, -22) if slide else (0, away * 9, away * 18) if away else (0,)
+        steps = (0, 10, -10) if slide else (0, away * 9, away * 18) if away else (0,)
         inside = self.top.get_window_extent(self.renderer)
         right = self.figure.bbox.x1 if slide else inside.x1
         made = self.top.annotate(text, (x, y), (0, 0), textcoords="offset points", ha=ha, va="center", color=colour, fontsize=7.5, zorder=6, snap=False,

@@ -45,7 +45,7 @@ class Drawing {
   measure() {
     const scale = this.chart.timeScale(), range = scale.getVisibleLogicalRange();
     const spacing = scale.options().barSpacing;
-    return { spacing, half: spacing / 2, from: range ? range.from : 0, to: range ? range.to : 0, x: (i) => scale.logicalToCoordinate(i) ?? -1e4, y: (price) => this.series.priceToCoordinate(price) };
+    return { spacing, half: spacing / 2, from: range ? range.from : 0, to: range ? range.to : 0, x: (i) => scale.logicalToCoordinate(Math.max(i, -0.5)) ?? -1e4, y: (price) => this.series.priceToCoordinate(price) };
   }
   seen(at) {
     const ends = this.bars.count - 1;
@@ -61,7 +61,7 @@ class Drawing {
       c.strokeStyle = hex("dim", 0.55);
       c.lineWidth = 1;
       c.setLineDash([2, 3]);
-      for (const [i] of this.bars.days) if (i >= at.from && i <= at.to) stroke(c, [[Math.round(at.x(i) - at.half) + 0.5, 0], [Math.round(at.x(i) - at.half) + 0.5, size.height]]);
+      for (const [i] of this.bars.days.slice(1)) if (i >= at.from && i <= at.to) stroke(c, [[Math.round(at.x(i) - at.half) + 0.5, 0], [Math.round(at.x(i) - at.half) + 0.5, size.height]]);
       c.setLineDash([]);
     }
     for (const trade of this.state.on.has("trades") ? this.bars.trades : []) this.bracket(c, at, trade);
@@ -168,7 +168,7 @@ class Drawing {
   }
   boxName(at, one, words, width) {
     const left = Math.max(at.x(one.first), 0), right = Math.min(this.endOf(one, at, width), width), top = at.y(one.high), bottom = at.y(one.low);
-    if (top === null || one.kind === "weak" || right - left < 26 || bottom - top < 9) return;
+    if (top === null || one.kind === "weak" || right - left < 26 || bottom - top < (one.last === null ? 9 : 14)) return;
     words.put(one.label, left + 3, (top + bottom) / 2, { colour: colour(one.kind === "block" ? "block" : one.way > 0 ? "gain" : "loss"), align: "left", small: true, within: right });
   }
   trade(c, at, trade, words) {
@@ -212,7 +212,7 @@ class Labels {
     c.font = `${bold ? "700 " : plain ? "600 " : ""}${points}px ${this.font}`;
     const width = c.measureText(text).width, left = align === "left" ? x : align === "right" ? x - width : x - width / 2;
     if (within !== null && (align === "left" ? left + width > within : left < within)) return;
-    const tries = slide ? [0, -12, 12, -24, 24] : away ? [0, away * 11, away * 22] : [0];
+    const tries = slide ? [0, -11, 11] : away ? [0, away * 11, away * 22] : [0];
     for (const shift of tries) {
       const box = [left - 1, y + shift - points / 2 - 1, left + width + 1, y + shift + points / 2 + 1];
       if (box[0] < -2 || box[2] > this.size.width + 2 || box[1] < 0 || box[3] > this.size.height) continue;
@@ -302,7 +302,8 @@ function drawChart(bars) {
     const series = chart.addSeries(LWC.LineSeries, { lineWidth: line.layer === "vwap" ? 2 : 1, lineStyle: line.layer === "bands" ? 2 : 0, priceLineVisible: false, lastValueVisible: Boolean(line.pane),
       crosshairMarkerVisible: false, lineVisible: !line.dots, pointMarkersVisible: line.dots, pointMarkersRadius: 2.5, title: "",
       ...(line.pane ? {} : { autoscaleInfoProvider: () => null }), priceFormat: line.unit === "price" ? { type: "price", precision: bars.digits, minMove: bars.unit } : { type: "custom", minMove: 1e-6, formatter: (v) => text(v, Math.abs(v) >= 100 ? 0 : Math.abs(v) >= 1 ? 2 : 4) } }, pane);
-    series.setData(line.values.map((value, i) => (value === null ? { time: at(i) } : { time: at(i), value })));
+    const ends = own[line.layer] ? new Set(bars.days.map(([i]) => i - 1)) : new Set();        // no line from one session's end to the next one's begin
+    series.setData(line.values.map((value, i) => (value === null ? { time: at(i) } : ends.has(i) ? { time: at(i), value, color: "transparent" } : { time: at(i), value })));
     return { ...line, series, ink };
   });
   const found = chart.panes();
@@ -386,7 +387,7 @@ function drawChart(bars) {
 
   // where to look
   const scale = chart.timeScale();
-  const last = () => { const bar = narrow ? 4.2 : 6.4, many = Math.max(20, Math.floor((box.clientWidth - 130) / bar)); if (bars.count <= many * 1.15) scale.fitContent(); else scale.setVisibleLogicalRange({ from: bars.count - many, to: bars.count - 1 + (narrow ? 46 : 78) / bar }); };
+  const last = () => { const bar = narrow ? 4.2 : 6.4, many = Math.max(20, Math.floor((scale.width() - (narrow ? 46 : 78)) / bar)); if (bars.count <= many * 1.15) scale.fitContent(); else scale.setVisibleLogicalRange({ from: bars.count - many, to: bars.count - 1 + (narrow ? 46 : 78) / bar }); };
   $("all").addEventListener("click", () => scale.fitContent());
   $("day").addEventListener("click", () => { const start = bars.days.length ? bars.days[bars.days.length - 1][0] : 0; scale.setVisibleLogicalRange({ from: start - 0.5, to: bars.count + Math.max(4, (bars.count - start) * 0.06) }); });
   if (bars.daily) $("day").hidden = true;
@@ -407,15 +408,33 @@ function drawChart(bars) {
   const dark = matchMedia("(prefers-color-scheme: dark)"), root = document.documentElement;
   $("theme").addEventListener("click", () => { root.dataset.theme = (root.dataset.theme || (dark.matches ? "dark" : "light")) === "dark" ? "light" : "dark"; paint(); });
   onTheme(paint);
-  let before = null;
-  addEventListener("beforeprint", () => { before = root.dataset.theme ?? ""; root.dataset.theme = "light"; paint(); });
-  addEventListener("afterprint", () => { if (before) root.dataset.theme = before; else delete root.dataset.theme; paint(); });
+  let before = null, where = null;
+  addEventListener("beforeprint", () => {
+    before = root.dataset.theme ?? "";
+    where = scale.getVisibleLogicalRange();
+    root.dataset.theme = "light";
+    chart.applyOptions({ autoSize: false });
+    chart.resize(1030, 580, true);                       // a landscape page; the screen may be wider
+    paint();
+    if (where) scale.setVisibleLogicalRange(where);
+    const printed = chart.takeScreenshot(true);          // drawn at once, where the page itself would wait for the next frame
+    printed.id = "printed";
+    stage.append(printed);
+  });
+  addEventListener("afterprint", () => {
+    if (before) root.dataset.theme = before; else delete root.dataset.theme;
+    $("printed")?.remove();
+    chart.applyOptions({ autoSize: true });
+    chart.resize(stage.clientWidth, parseInt(box.style.height, 10), true);
+    paint();
+    if (where) scale.setVisibleLogicalRange(where);
+  });
 
   // the keyboard
   function go(i) {
     cursor = Math.max(0, Math.min(bars.count - 1, i));
     const range = scale.getVisibleLogicalRange();
-    if (range && (cursor < range.from + 1 || cursor > range.to - 1)) { const half = (range.to - range.from) / 2; scale.setVisibleLogicalRange({ from: cursor - half, to: cursor + half }); }
+    if (range && (cursor < range.from + 1 || cursor > range.to - 1)) { const half = (range.to - range.from) / 2; const from = Math.max(cursor - half, -2); scale.setVisibleLogicalRange({ from, to: from + 2 * half }); }
     if (bars.close[cursor] !== null) chart.setCrosshairPosition(bars.close[cursor], at(cursor), candles);
     tell(cursor);
     const here = bars.shapes.filter((one) => one.known === cursor && state.on.has(one.layer) && (!one.minor || state.everything));
@@ -440,7 +459,7 @@ function list(bars, times) {
   $("listed-words").textContent = kept.length < shown.length ? `The ${kept.length} that became known last, of ${shown.length}.` : "All that are drawn at first sight, the latest first.";
   $("objects").tBodies[0].replaceChildren(...kept.map((one) => {
     const row = element("tr"), since = one.later.map(([word, i]) => `${word} ${times.bar(i)}`).join("; ");
-    for (const [words, kind] of [[`${NAMES[one.kind]}${one.form === "box" ? "" : " " + one.label.replace(/^(sweep|MSS|BOS|CHoCH|S\/R) ?/, "")}`], [one.form === "point" ? (one.way > 0 ? "high" : "low") : SPOKEN[one.way]], [one.low === one.high ? text(one.low, bars.digits) : `${text(one.low, bars.digits)} to ${text(one.high, bars.digits)}`, "num"],
+    for (const [words, kind] of [[`${NAMES[one.kind]}${one.form === "box" ? "" : " " + one.label.replace(/^(sweep|MSS|BOS|CHoCH|S\/R) ?/, "")}`], [one.form === "point" ? (one.way > 0 ? "high" : "low") : one.kind === "pool" ? (one.way > 0 ? "above" : "below") : SPOKEN[one.way]], [one.low === one.high ? text(one.low, bars.digits) : `${text(one.low, bars.digits)} to ${text(one.high, bars.digits)}`, "num"],
       [times.bar(one.event)], [times.close(one.known)], [since], [one.note]]) row.append(element("td", words, kind));
     return row;
   }));

@@ -51,7 +51,7 @@ function addCandles(chart, precision, minMove, more) {
 }
 
 function hex(name, alpha) {
-  const found = colour(name).replace("#", ""), part = (i) => parseInt(found.slice(i, i + 2), 16);
+  const short = colour(name).replace("#", ""), found = short.length === 3 ? [...short].map((digit) => digit + digit).join("") : short, part = (i) => parseInt(found.slice(i, i + 2), 16);
   return `rgba(${part(0)},${part(2)},${part(4)},${alpha})`;
 }
 function onTheme(paint) { matchMedia("(prefers-color-scheme: dark)").addEventListener("change", paint); }
