@@ -66,6 +66,6 @@ def last_leg(legs, h, lo, t):
     if not known:
         return None
     latest = max(leg[1] for leg in known)
-    d, since, _, _, start = max((leg for leg in known if leg[1] == latest), key=lambda leg: (leg[2], leg[3], leg[0]))
-    undone = any((lo[u] < start - 1e-9) if d > 0 else (h[u] > start + 1e-9) for u in range(since, t + 1))
+    d, _, e, _, start = max((leg for leg in known if leg[1] == latest), key=lambda leg: (leg[2], leg[3], leg[0]))
+    undone = any((lo[u] < start - 1e-9) if d > 0 else (h[u] > start + 1e-9) for u in range(e, t + 1))
     return None if undone else (d, start)

@@ -37,7 +37,7 @@ KINDS: dict[str, ObjectKind] = {
     "levels": ObjectKind("known_at", "known_at", ("ended_at",)),
     "level_breaks": ObjectKind("t", "t"),
     "legs": ObjectKind("e", "known_at", ("ended_at",)),
-    "pullbacks": ObjectKind("e", "t"),
+    "pullbacks": ObjectKind("t", "t"),
     "points": ObjectKind("mid_bar", "known_at", ("ended_at",)),
     "micro_gaps": ObjectKind("mid_bar", "formed_at", ("touched_at", "mid_filled_at", "filled_at", "inverted_at", "stale_at")),
 }

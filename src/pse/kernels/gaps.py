@@ -175,7 +175,7 @@ def fair_value_gaps(open_, high, low, close, atr_before, session, tick, min_tick
     inverse gap that is closed through simply ends).  `stale_at` is the first bar at which the age exceeds max_age; nothing else happens on it.
     Open gaps wait in lists sorted by the price that would change them, so a bar looks only at those that it reaches.
     """
-    room, count, t = close.size // 4 + 64, ZERO, ZERO                 # memory that is never written is never used
+    room, count, t = close.size // 4 + 64, ZERO, ZERO             # memory that is never written is never used, so nothing is copied at the end
     rows, keys, who = np.empty(room, GAP_DTYPE), np.empty((4, room)), np.empty((4, room), np.int64)
     sizes = np.zeros(4, np.int64)
     while True:
@@ -186,4 +186,4 @@ def fair_value_gaps(open_, high, low, close, atr_before, session, tick, min_tick
             break
         rows, keys, who = with_room(rows, rows.size), wider(keys, sizes), wider(who, sizes)
     mark_stale(rows, who, sizes, close.size, max_age)
-    return rows[:count].copy()
+    return rows[:count]

@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 
 from pse.kernels.contract import NEVER
-from pse.kernels.rows import EPS, LONG, SHORT, ZERO, ge, gt, with_room
+from pse.kernels.rows import EPS, ZERO, ge, gt, with_room
 from pse.kernels.structure import is_displacement
 
 LEG_DTYPE = np.dtype([
@@ -176,8 +176,8 @@ def pullbacks_of(open_, high, low, close, atr, atr_before, legs, standing, rules
 def last_legs(longs, shorts, high, low):
     """Row of the last leg of both directions at each bar: longs as row, shorts as row + longs.size, int64[n]; -1 before the first.
 
-    A leg is the last one from its known_at on, until another is known or a bar trades beyond its start, which undoes it.  Of two legs known at one bar the
-    one with the later end counts, the longer in ATR on ties.
+    A leg is the last one from its known_at on, until another is known or a bar after its end trades beyond its start, which undoes it.
+    Of two legs known at one bar the one with the later end counts, the longer in ATR on ties.
     """
     n = high.size
     out = np.empty(n, np.int64)
@@ -198,9 +198,16 @@ def last_legs(longs, shorts, high, low):
             current = new_long
         elif new_short >= 0:
             current = longs.size + new_short
-        if current >= longs.size and gt(high[t], shorts[current - longs.size].start):
-            current = np.int64(-1)
-        elif 0 <= current < longs.size and gt(longs[current].start, low[t]):
-            current = np.int64(-1)
+        is_new = new_long >= 0 or new_short >= 0
+        if current >= longs.size:
+            leg = shorts[current - longs.size]
+            for u in range(leg.e if is_new else t, t + 1):
+                if gt(high[u], leg.start):
+                    current = np.int64(-1)
+        elif current >= 0:
+            leg = longs[current]
+            for u in range(leg.e if is_new else t, t + 1):
+                if gt(leg.start, low[u]):
+                    current = np.int64(-1)
         out[t] = current
     return out
