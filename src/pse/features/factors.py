@@ -95,8 +95,8 @@ class Beta(Feature):
 
 def common_rows(here: Known, there: Known, by_day: bool) -> tuple[np.ndarray, np.ndarray]:
     """Rows of both whose bars close at the same moment or, `by_day`, are of the same trading day though one market closes before the other."""
-    keys = [known.bars.session_date if by_day else known.bars.ts_close for known in (here, there)]
-    _, own, other = np.intersect1d(*keys, assume_unique=True, return_indices=True)
+    mine, theirs = (known.bars.session_date if by_day else known.bars.ts_close for known in (here, there))
+    _, own, other = np.intersect1d(mine, theirs, assume_unique=True, return_indices=True)
     return own, other
 
 
