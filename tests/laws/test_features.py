@@ -20,6 +20,8 @@ from pse.features.objects import KINDS, NAMES
 from pse.features.requests import BAR_COLUMNS, KEYS, parameters
 from pse.registry import FEATURES, resolve
 from tests.features.drawn import clean, draw, rewritten, until
+from tests.naive import channels, rolling, trend, wilder
+from tests.naive import momentum as naive_momentum
 
 NAMED = sorted(FEATURES)
 CASES = 10_000
@@ -86,7 +88,7 @@ def test_computed_columns_are_the_declared_ones_in_shape_and_type(name):
     for seed in range(12):
         found = draw(seed, feature)
         computed = found.known.of(feature)
-        assert list(computed) == list(feature.columns), name
+        assert sorted(computed) == sorted(feature.columns), name
         for column, values in computed.items():
             said = feature.columns[column]
             assert values.shape == (len(found.known),), column
@@ -227,3 +229,30 @@ def test_a_market_that_says_nothing_is_no_error_and_gives_no_infinity(name, flaw
         assert not np.isinf(found).any(), f"{name} {column} is infinite on {flaw} bars"
         if flaw == "unknown" and found.dtype == np.float64 and column not in KNOWN_WITHOUT_PRICES and not feature.symbols():
             assert np.isnan(found).all(), f"{name} {column} is a number where nothing is known"
+
+
+def adjusted(bars, name):
+    return list(bars.adjusted(name))
+
+
+# Features of one plain definition, beside what is written from it: column to the values that it should have, on forward-adjusted prices (less the offset).
+TWINS = {
+    "atr": lambda bars, n: {"atr": wilder.atr(adjusted(bars, "high"), adjusted(bars, "low"), adjusted(bars, "close"), n, True)},
+    "relative_volume": lambda bars, n: {"rvol": rolling.relative_volume(list(bars.volume), n)},
+    "rsi": lambda bars, n: {"rsi": naive_momentum.rsi(adjusted(bars, "close"), n)},
+    "sma": lambda bars, n: {"sma": np.array(trend.sma(adjusted(bars, "close"), n)) + bars.offset},
+    "ema": lambda bars, n: {"ema": np.array(trend.ema(adjusted(bars, "close"), n)) + bars.offset},
+    "efficiency_ratio": lambda bars, n: {"er": trend.efficiency_ratio(adjusted(bars, "close"), n)},
+    "bollinger": lambda bars, n: {name: np.array(values) + bars.offset for name, values in
+                               zip(("bb_mid", "bb_upper", "bb_lower"), channels.bollinger(adjusted(bars, "close"), n, 2.0), strict=True)},
+}
+
+
+@pytest.mark.parametrize("name", sorted(TWINS))
+def test_bars_with_faults_never_give_a_wrong_number(name):
+    feature = made(name)
+    for seed in range(60):
+        known = draw(seed, feature).known
+        found = known.of(feature)
+        for column, expected in TWINS[name](known.bars, feature.period).items():
+            np.testing.assert_allclose(found[column], np.array(expected, dtype=float), rtol=1e-9, atol=1e-9, err_msg=f"{name} {column}, seed {seed}")
