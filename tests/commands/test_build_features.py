@@ -150,6 +150,21 @@ def test_two_symbols_and_timeframes_share_a_table(pse: Callable, two: Path):
     assert ask(two, "SELECT DISTINCT symbol, timeframe FROM features ORDER BY ALL") == [("ES", "1d"), ("ES", "5m"), ("SPY", "1d"), ("SPY", "5m")]
 
 
+def test_a_symbol_that_only_a_feature_reads_may_be_silent_in_the_window(pse: Callable, two: Path):
+    window = ("--start", "2023-03-14", "--end", "2023-03-16", "--set", "desks.futures-smc.warmup_sessions=2")
+    done = pse("build-features", "--symbol", "ES", "--features", "beta", *window)
+    assert done.code == 0 and "SPY has no stored bar in that window" in done.err
+    refused = pse("build-features", "--symbol", "ES", "--features", "close@SPY/1d", *window)
+    assert refused.code == 2 and "no stored SPY 1m bar lies in the range" in refused.err
+
+
+def test_a_micro_contract_has_the_features_of_the_bars_it_trades_on(pse: Callable, two: Path):
+    done = pse("build-features", "--symbol", "ES,MES", "--timeframe", "1h", "--features", "rsi,close@ES/4h", "--json").json
+    assert [one["symbol"] for one in done["tables"]] == ["ES", "MES"] and len({one["rows"] for one in done["tables"]}) == 1
+    both = "FROM features AS a JOIN features AS b USING (ts_open) WHERE a.symbol = 'ES' AND b.symbol = 'MES'"
+    assert ask(two, f"SELECT count(*) {both} AND a.rsi IS NOT DISTINCT FROM b.rsi") == [(done["tables"][0]["rows"],)]
+
+
 @pytest.mark.parametrize(("words", "said"), [
     (["--features", "close@SPX/1d"], "no stored symbol .*named 'SPX'; there are: ES, SPY. Did you mean SPY"),
     (["--features", "close@SPZ/1d"], "no instrument named 'SPZ'.*Did you mean SP"),

@@ -26,7 +26,7 @@ from pse.registry import FEATURES, resolve
 from pse.store.feature_columns import ColumnKind
 from pse.store.feature_tables import Basis
 from pse.store.layout import symbol_name
-from pse.store.load import load_bars
+from pse.store.load import Loaded, load_bars
 from pse.store.reading import need_bars, series_names
 from pse.store.sessions import load_sessions
 from pse.store.snapshots import Snapshot, take_snapshot
@@ -252,15 +252,26 @@ class Source:
 
 
 def load_source(context: Context, plan: Plan) -> Source:
-    """The bars of a plan from its anchor to its end, at the version of its snapshot."""
-    loaded = {}
+    """The bars of a plan from its anchor to its end, at the version of its snapshot.
+
+    A symbol that only a feature reads may have none there; one that was asked for may not (`NoBars`).
+    """
+    loaded: dict[str, Loaded] = {}
+    asked = {plan.symbol, *(one.symbol for one in plan.requests)}
+    silent = []
     for one in plan.series:
         calendar = plan.calendars[one.instrument.calendar]
         since = None
         if plan.start_ns is not None:
             since = plan.anchor_ns if one is plan.own else _warmup_open(calendar, plan.start_ns, context.settings.chosen.warmup_sessions)
-        loaded[one.instrument.symbol] = load_bars(context.home, one.instrument, one.timeframe, since, plan.end_ns, calendar, plan.snapshot.version)
-    notes = tuple(f"{symbol}: {note}" for symbol, one in loaded.items() for note in one.notes)
+        symbol = one.instrument.symbol
+        try:
+            loaded[symbol] = load_bars(context.home, one.instrument, one.timeframe, since, plan.end_ns, calendar, plan.snapshot.version)
+        except NoBars:
+            if symbol in asked:
+                raise
+            silent.append(f"{symbol} has no stored bar in that window; what a feature reads of it is NaN or UNKNOWN")
+    notes = (*(f"{symbol}: {note}" for symbol, one in loaded.items() for note in one.notes), *silent)
     bars = {symbol: one.bars for symbol, one in loaded.items()}
     return Source(plan, bars.pop(plan.symbol), bars, notes)
 
