@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from pse.kernels.gaps import fair_value_gaps
 from pse.kernels.impulse import (
     COUNTER,
+    LEG_DTYPE,
     LEG_RULES_DTYPE,
     NO_BREAK,
     NOT_MONOTONE,
@@ -124,3 +125,11 @@ def test_a_window_with_an_unknown_bar_has_no_farthest_bar():
 def test_a_window_of_shares_begins_with_the_session():
     values = np.array([9.0, 1.0, 2.0, 5.0, 1.0])
     assert list(farthest_bars(values, 1.0, np.array([0, 0, 1, 1, 1]), 4, False, True)) == [0, 0, 2, 3, 3]
+
+
+@pytest.mark.parametrize(("end_of_short", "expected"), [(4, 1), (3, 0), (2, 0)])
+def test_of_two_legs_known_at_one_bar_the_later_end_counts_and_the_longer_on_ties(end_of_short, expected):
+    longs, shorts = np.zeros(1, LEG_DTYPE), np.zeros(1, LEG_DTYPE)
+    longs["known_at"], longs["e"], longs["start"], longs["length_atr"] = 4, 3, 0.0, 5.0
+    shorts["known_at"], shorts["e"], shorts["start"], shorts["length_atr"] = 4, end_of_short, 9.0, 4.0
+    assert list(last_legs(longs, shorts, np.full(6, 5.0), np.full(6, 4.0))) == [-1, -1, -1, -1, expected, expected]
