@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from pse.kernels.resample import asof_rows
 
 QUALITY_INTERVALS = 20            # decision intervals that the data-quality score looks back on
 JUMP_ATR = 10.0                   # a change of close beyond this many ranges inside a session is a jump nobody explained
+STRETCH = 4096                    # rows that are written at a time
 STATES = {k.C_TCC_CLASS: "tcc", k.C_TCC_DIR: "tcc_dir", k.C_TCC_SCORE_LONG: "tcc_score_long", k.C_TCC_SCORE_SHORT: "tcc_score_short", k.C_MCS: "mcs",
           k.C_VOL_BUCKET: "vol_bucket", k.C_LIQUIDITY: "liquidity", k.C_RSI_STATE: "rsi_state", k.C_MACD_STATE: "macd_state", k.C_VOL_SPIKE: "vol_spike"}
 
@@ -30,20 +31,25 @@ def context_rows(features: Features, instrument: Instrument, blackouts: Sequence
     DAILY_CLOSE is the last of their closes on the price scale of the bar's contract.
     """
     bars, decision, columns = features.bars, features.decision, features.columns
-    n, ts = len(decision), decision.ts_close
-    out = np.empty((n, len(k.CONTEXT_COLUMNS)))
+    ts = decision.ts_close
     last = asof_rows(bars.ts_close, ts)
-    age = _age(features, ts, last)
-    out[:, k.C_CLOSE], out[:, k.C_ATR], out[:, k.C_READY] = decision.close, columns["atr"], _ready(features)
-    out[:, k.C_DATA_SCORE], out[:, k.C_LAST_BAR_AGE_NS] = _scores(features, age), age
-    out[:, k.C_SESSION_LEFT_NS] = session_left_ns(decision, instrument)
-    out[:, k.C_BLACKOUT] = inside(ts, blackouts)
-    out[:, k.C_SPREAD_TICKS] = np.nan if spread_ticks is None else spread_ticks[last]
-    out[:, k.C_MSS_DIR], out[:, k.C_SWING_HIGH], out[:, k.C_SWING_LOW] = columns["mss_dir"], columns["swing_high"], columns["swing_low"]
-    out[:, k.C_DAILY_ROW], out[:, k.C_DAILY_CLOSE] = _daily(features, ts)
-    for column, name in STATES.items():
-        out[:, column] = columns[name]
-    return ts, out
+    age, (day, day_close) = _age(features, ts, last), _daily(features, ts)
+    return ts, _as_rows(len(decision), {
+        k.C_CLOSE: decision.close, k.C_ATR: columns["atr"], k.C_READY: _ready(features), k.C_DATA_SCORE: _scores(features, age), k.C_LAST_BAR_AGE_NS: age,
+        k.C_SESSION_LEFT_NS: session_left_ns(decision, instrument), k.C_BLACKOUT: inside(ts, blackouts),
+        k.C_SPREAD_TICKS: np.full(len(decision), np.nan) if spread_ticks is None else spread_ticks[last], k.C_MSS_DIR: columns["mss_dir"],
+        k.C_SWING_HIGH: columns["swing_high"], k.C_SWING_LOW: columns["swing_low"], k.C_DAILY_ROW: day, k.C_DAILY_CLOSE: day_close,
+        **{column: columns[name] for column, name in STATES.items()}})
+
+
+def _as_rows(n: int, columns: Mapping[int, np.ndarray]) -> np.ndarray:
+    """The columns as rows, float64[n, len(columns)]; written some thousand rows at a time, which then lie in the processor's cache."""
+    out = np.empty((n, len(k.CONTEXT_COLUMNS)))
+    assert len(columns) == out.shape[1]
+    for lo in range(0, n, STRETCH):
+        for column, values in columns.items():
+            out[lo:lo + STRETCH, column] = values[lo:lo + STRETCH]
+    return out
 
 
 def _ready(features: Features) -> np.ndarray:
