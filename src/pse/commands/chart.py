@@ -13,7 +13,7 @@ from pse.clock import iso
 from pse.commands.report import GENERATOR, HEAD_BYTES, SUFFIXES
 from pse.commands.wiring import Answer, Context
 from pse.domain.bars import Bars, timeframe_ns
-from pse.domain.errors import NoBars, RequestError
+from pse.domain.errors import NoBars, RequestError, UnknownName
 from pse.domain.sessions import DAY_NS
 from pse.features.build import FeatureSpec
 from pse.features.feature import Known, Market
@@ -157,12 +157,27 @@ def _known(context: Context, source: Source, asked: Asked) -> tuple[Known, int, 
             raise NoBars(f"no {timeframe} bar of {source.symbol} has closed by {iso(asked.at_ns or 0)}; choose a later --at or a shorter --timeframe")
         start = int(recent.ts_open[_first_shown(recent, asked.bars)])
     anchor = _anchor(context, source, instrument, base, start)
-    known = Market(load(anchor, end), instrument, asked.at_ns).at(timeframe)
+    known = Market(load(anchor, end), instrument, asked.at_ns, _others(context, source, asked, spec, anchor, end)).at(timeframe)
     first = int(np.searchsorted(known.bars.ts_open, start))
     if first >= len(known):
         raise NoBars(f"no {timeframe} bar of {source.symbol} from {iso(start)} has closed by "
                      f"{iso(int(known.bars.ts_close[-1]) if asked.at_ns is None and len(known) else asked.at_ns or end or start)}; choose another window")
     return known, max(first, len(known) - asked.bars) if asked.bars is not None else first, spec
+
+
+def _others(context: Context, source: Source, asked: Asked, spec: FeatureSpec, anchor: int, end: int | None) -> dict[str, Market]:
+    """Bars of the other symbols that the chosen features read, of the finest stored kind; one that is not stored leaves them empty, and that is said."""
+    from pse.reports.chart_columns import chosen
+
+    found, table = {}, open_bars(context.home, source.version)
+    for symbol in dict.fromkeys(name for feature, _ in chosen(asked.features, spec).values() for name in feature.symbols()):
+        stored = sorted((frame for name, frame in (series_names(table) if table is not None else ()) if name == symbol), key=timeframe_ns)
+        try:
+            instrument = source.settings.instrument(symbol)
+            found[symbol] = Market(_loader(context, source, instrument, stored[0])(anchor, end), instrument, asked.at_ns)
+        except (IndexError, NoBars, UnknownName):
+            context.warn(f"bars of {symbol} are not stored in this window; what is computed from them is empty")
+    return found
 
 
 def _end(source: Source, asked: Asked) -> int | None:
