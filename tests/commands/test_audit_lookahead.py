@@ -52,7 +52,7 @@ def test_a_leak_is_named_with_its_bar_its_cut_and_both_values(pse, home, monkeyp
     assert finding["bar"] > 0 and finding["time"] <= finding["cut"] and finding["later"] != finding["then"] and finding["rows_back"] == 0
     assert {one["subject"] for one in ran.json["findings"]} == {"feature planted"}
     shown = lookahead(pse, home, "--features", "planted")
-    assert shown.code == 1 and "FINDINGS" in shown.out and "prefix: feature planted one_bar_in_a_hundred at bar " in shown.out and "without it" in shown.out
+    assert shown.code == 1 and "FINDING" in shown.out and "prefix: feature planted one_bar_in_a_hundred at bar " in shown.out and "without it" in shown.out
 
 
 def test_another_timeframe_has_no_tactics(pse, home):
