@@ -217,7 +217,7 @@ def averages(part):
                      Key("feature count", "count"): Series(ts, np.arange(close.size))})
 
 
-def warmed(desk_sessions, days=8):
+def warmed(desk_sessions: int | None, days=8):
     history = History.of(resample(minutes(9, days), "15m").bars)
     steps = list(warm_up(averages, history, averages(history), history.own, desk_sessions, np.random.default_rng(0),
                          {Key("feature slow", "slow"): 0.25, Key("feature mean", "mean"): 0.25}))
@@ -235,7 +235,7 @@ def test_a_window_settles_at_once_a_slow_recursion_later_and_a_count_from_the_st
 
 
 def test_a_desk_whose_warm_up_is_longer_than_the_history_is_not_judged():
-    assert warmed(60).own is None
+    assert warmed(60).own is None and warmed(None).own is None
     assert isinstance(warmed(5, days=1), WarmUp) and warmed(5, days=1).lengths == ()
     assert RELATIVE < 0.05
 

@@ -150,7 +150,8 @@ def _warm_lines(found: WarmUp) -> list[tuple[str, str]]:
         return [("warm-up", "not tried: the history is one session")]
     settled = list(found.settled().values())
     by_length = [f"{settled.count(length)} from {length}" for length in found.lengths if length in settled]
-    own = f"the desk's {found.own} sessions" if found.own is not None else "the desk's own length was not tried, the history is shorter"
+    unjudged = "the desk's own length is not judged: the history is shorter, or the desk decides on other bars"
+    own = f"the desk's {found.own} sessions" if found.own is not None else unjudged
     lines = [("warm-up", f"columns settled within {TICKS} tick or {RELATIVE:.0%}: {', '.join(by_length)} sessions; {settled.count(None)} not yet; {own}")]
     off = {length: len(found.beyond(length)) for length in found.lengths}
     table = ", ".join(f"{length}: {off[length]} columns, {found.setups[length]} setups" for length in found.lengths if off[length] or found.setups[length])

@@ -169,10 +169,9 @@ def _warm_up(subjects: Subjects, history: History, whole: Said, rng: np.random.G
     wanted = frozenset(name for name in subjects.names if name != CONTEXT and name not in subjects.shown)
     if not wanted:
         return None
-    found = None
+    found, own = None, subjects.plan.warmup_sessions if subjects.timeframe == subjects.plan.decision_timeframe else None
     part = replace(whole, series={key: one for key, one in whole.series.items() if key.subject in wanted})
-    for step in warm_up(lambda shorter: subjects(shorter, wanted), history, part, subjects.known(history).bars, subjects.plan.warmup_sessions, rng,
-                        subjects.ticks(part)):
+    for step in warm_up(lambda shorter: subjects(shorter, wanted), history, part, subjects.known(history).bars, own, rng, subjects.ticks(part)):
         if isinstance(step, WarmUp):
             found = step
         else:

@@ -42,8 +42,8 @@ class Drift:
 
 @dataclass(frozen=True)
 class WarmUp:
-    """`drifts` of every column by length; `setups`: by length, how many of the setups in the last session differ; `own` is the desk's length, None where the
-    history is too short to try it."""
+    """`drifts` of every column by length; `setups`: by length, how many of the setups in the last session differ; `own` is the desk's length, None where
+    the history is too short to try it or the desk decides on other bars."""
 
     lengths: tuple[int, ...]
     own: int | None
@@ -68,14 +68,15 @@ class WarmUp:
         return out
 
 
-def warm_up(say: Callable[[History], Said], history: History, whole: Said, rows: Bars, desk_sessions: int, rng: np.random.Generator,
+def warm_up(say: Callable[[History], Said], history: History, whole: Said, rows: Bars, desk_sessions: int | None, rng: np.random.Generator,
             ticks: Mapping[Key, float]) -> Iterator[tuple[int, int] | WarmUp]:
     """Tries every length at some moments of the last part of the history; yields (done, all) after each try, and the result at last.
 
-    `ticks`: the price step of the keys that are measured in it.
+    `desk_sessions`: the length that is judged, None for none.  `ticks`: the price step of the keys that are measured in it.
     """
     sessions = np.unique(rows.session)
-    lengths = tuple(sorted({*(length for length in LENGTHS if length < sessions.size), *([desk_sessions] if desk_sessions < sessions.size else [])}))
+    own = {desk_sessions} if desk_sessions is not None else set()
+    lengths = tuple(sorted(length for length in {*LENGTHS, *own} if 0 < length < sessions.size))
     ends = _ends(rows, lengths, rng)
     drifts: dict[tuple[Key, int], Drift] = {}
     setups = dict.fromkeys(lengths, 0)
