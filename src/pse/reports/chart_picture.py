@@ -18,7 +18,7 @@ from pse.reports.chart_page import heading, span_words
 from pse.reports.chart_view import ChartView, TradeMark, day_starts, regular
 
 MARGINS = 1.5                                    # inches above and below the panes
-DOTS_AN_INCH, BAR_INCHES, NARROWEST, WIDEST, LEFT = 110, 0.062, 11.0, 36.0, 0.85
+DOTS_AN_INCH, BAR_INCHES, NARROWEST, WIDEST, LEFT = 110, 0.062, 11.0, 22.0, 0.85
 LABELLED_BARS = 500                               # with more bars only the major swings are labelled
 LOOKS: dict[str, dict[str, str]] = {
     "light": {"paper": "#fbfbfa", "ink": "#1c2127", "dim": "#5d6875", "line": "#dfe3e8", "night": "#e9edf2", "faint": "#dfe3e8", "gain": "#0b7f6b",
@@ -41,8 +41,8 @@ def draw(view: ChartView, theme: str = "light") -> bytes:
     settings: Any = {"font.family": "DejaVu Sans", "font.size": 8.0, "text.parse_math": False, "path.simplify": False}
     with matplotlib.rc_context(settings):
         panes = list(dict.fromkeys(line.pane for line in view.lines if line.pane))
-        heights = [5.6, *([0.2 * len(view.ribbons)] if view.ribbons else []), *[1.1] * len(panes)]
         width = float(np.clip(len(view.bars) * BAR_INCHES + 1.8, NARROWEST, WIDEST))
+        heights = [max(5.6, 0.36 * width), *([0.2 * len(view.ribbons)] if view.ribbons else []), *[1.1] * len(panes)]
         figure = Figure(figsize=(width, sum(heights) + MARGINS), dpi=DOTS_AN_INCH, facecolor=LOOKS[theme]["paper"])
         canvas = FigureCanvasAgg(figure)
         grid = figure.add_gridspec(len(heights), 1, height_ratios=heights, left=LEFT / width, right=1 - 1.0 / width, top=1 - 0.55 / (sum(heights) + MARGINS),
