@@ -275,3 +275,9 @@ def test_one_late_spike_changes_its_old_pools_of_liquidity():
     marks = smc.swing_highs_lows(bars, 5)
     before, after = (smc.liquidity(part, marks)["Level"].to_numpy()[:600] for part in (bars, spiked))
     assert not np.array_equal(before, after, equal_nan=True)
+
+
+def test_its_last_bar_always_shows_a_swing():
+    bars = walk(4)
+    assert all(smc.swing_highs_lows(bars[:k], 5)["HighLow"].iloc[-1] in (1.0, -1.0) for k in range(100, 160))
+    assert not (our_swings(bars, 5)["idx"] >= N - 5).any()
