@@ -166,7 +166,7 @@ def test_a_micro_contract_has_the_features_of_the_bars_it_trades_on(pse: Callabl
 
 
 @pytest.mark.parametrize(("words", "said"), [
-    (["--features", "close@SPX/1d"], "no stored symbol .*named 'SPX'; there are: ES, SPY. Did you mean SPY"),
+    (["--features", "close@SPX/1d"], "close@SPX/1d asks for SPX, but no bars of it are stored; there are: ES, SPY. Did you mean SPY"),
     (["--features", "close@SPZ/1d"], "no instrument named 'SPZ'.*Did you mean SP"),
     (["--features", "close@30s"], "30s, 5m bars of ES cannot be made from what is stored of it .1m."),
     (["--features", "rsj"], "Did you mean rsi"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import gc
 import hashlib
 import json
@@ -15,7 +16,7 @@ import numpy as np
 from pse.clock import iso
 from pse.commands.wiring import Context
 from pse.domain.bars import Bars, timeframe_ns
-from pse.domain.errors import NoBars, RequestError, UnknownName
+from pse.domain.errors import NoBars, RequestError
 from pse.domain.instruments import Instrument
 from pse.domain.sessions import DAY_NS, Sessions
 from pse.features.feature import Column, Feature, Market
@@ -113,7 +114,7 @@ def plan_table(context: Context, symbol: str, timeframe: str, requests: Sequence
     """Which stored series the requests need.
 
     A symbol that a request names must be stored; one that a feature reads by itself is left out when it is not.  `strict`: a feature whose timeframes cannot
-    be made is refused, else it is left out.  Raises `NoBars`, `UnknownName`, `RequestError`.
+    be made is refused, else it is left out.  Raises `NoBars`, `RequestError`.
     """
     home = context.home
     stored = stored_timeframes(context)
@@ -191,7 +192,7 @@ def _other_timeframes(context: Context, symbol: str, timeframe: str, requests: S
         if one.symbol is not None and one.symbol != symbol:
             bars_of = context.settings.instrument(one.symbol).bars_of or one.symbol
             if bars_of not in stored:
-                raise UnknownName(f"stored symbol (asked for by {one.text}; run `pse ingest --symbol {bars_of} ...` for it)", bars_of, stored)
+                raise NoBars(_asked_for(one, bars_of, stored))
             wanted.setdefault(one.symbol, set()).add(str(one.timeframe))
     for one in requests:
         for other in one.feature.symbols() if one.feature is not None and one.label not in left_out else ():
@@ -206,6 +207,13 @@ def _other_timeframes(context: Context, symbol: str, timeframe: str, requests: S
                 continue
             wanted.setdefault(other, set()).update(frames)
     return wanted
+
+
+def _asked_for(request: Request, symbol: str, stored: Mapping[str, Sequence[str]]) -> str:
+    near = difflib.get_close_matches(symbol, stored, n=1, cutoff=0.5)
+    hint = f" Did you mean {near[0]}?" if near else ""
+    return (f"{request.text} asks for {symbol}, but no bars of it are stored; there are: {', '.join(stored) or 'none'}.{hint} "
+            f"Run `pse ingest --symbol {symbol} ...`")
 
 
 def _not_stored(symbol: str, stored: Mapping[str, Sequence[str]], what: str) -> str:
