@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pse.commands.feature_inputs import catalogue
+from pse.features.requests import parameters
 from tests.commands.stored import stored_synthetic
 
 
@@ -50,6 +51,14 @@ def test_every_feature_can_be_described(pse: Callable, name: str):
     assert all(one["meaning"] for one in found["parameters"]) and found["example"].startswith(f"pse features show {name}")
     done = pse("features", "describe", name)
     assert done.code == 0 and name in done.out.splitlines()[0]
+
+
+def test_what_stands_for_a_parameter_that_is_not_given_is_said(pse: Callable):
+    said = " ".join(pse("features", "describe", "volatility_regime").out.split())
+    assert "None" not in said and "1e+06" not in said and "2 to 1,000,000" in said and "auto: 252 daily ones" in said
+    for name, made in catalogue().items():
+        for one in parameters(made()):
+            assert one.default is not None or "none: " in one.meaning, f"{name}: {one.path} does not say what none means"
 
 
 def test_a_column_finds_its_feature(pse: Callable):
@@ -128,7 +137,7 @@ def test_prices_of_events_carry_the_offset_of_the_contract_that_told_them():
     (["rsi", "--symbol", "NQ"], "stored: ES 1m"),
     (["rsi", "--symbol", "ES", "--timeframe", "3x"], "3x"),
     (["rsi", "--symbol", "ES", "--start", "2023-02-25", "--end", "2023-02-26"], "no complete 5m bar in that window"),
-    (["close@VIX/1d", "--symbol", "ES"], "no stored symbol"),
+    (["close@VIX/1d", "--symbol", "ES"], "close@VIX/1d asks for VIX, but no bars of it are stored; there are: ES. Run `pse ingest --symbol VIX ...`"),
     (["rsi", "--symbol", "ES", "--tail", "0"], "--tail"),
 ])
 def test_what_cannot_be_shown_is_refused(pse: Callable, home: Path, words: list[str], said: str):

@@ -76,7 +76,7 @@ def test_a_request_can_be_written_again():
     ("mqs_grad", "Did you mean"),
     ("swing_hgh", "Did you mean the column swing_high of market_structure"),
     ("ema:perod=3", "no parameter of ema named 'perod'.*Did you mean period"),
-    ("ema:period=0", "period is 0.*1 to 5000.*the nearest is period=1"),
+    ("ema:period=0", "period is 0.*1 to 5,000.*the nearest is period=1"),
     ("ema:period=9999", "the nearest is period=5000"),
     ("ema:period=two", "period is two"),
     ("ema:period", "period has no value; write ema:period=20"),

@@ -140,7 +140,7 @@ def _column_rows(request: Request) -> list[tuple[str, str, str]]:
 
 def _parameter_rows(data: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
     """Own parameters, and one line for those of each part."""
-    found = [(one["name"], str(one["default"]), FROM_INSTRUMENT if one["from_instrument"] else one["bounds"], one["meaning"])
+    found = [(one["name"], _default(one["default"]), FROM_INSTRUMENT if one["from_instrument"] else one["bounds"], _meaning(one))
              for one in data["parameters"] if "." not in one["name"]]
     parts: dict[str, list[str]] = {}
     for one in data["parameters"]:
@@ -148,6 +148,16 @@ def _parameter_rows(data: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
             parts.setdefault(one["name"].partition(".")[0], []).append(one["name"])
     return found + [(f"{part}.*", "", "", f"parameters of a part ({len(names)}), for example {data['name']}:{names[0]}=...; --json lists them")
                     for part, names in parts.items()]
+
+
+def _default(value: Any) -> str:
+    return "auto" if value is None else str(value).lower() if isinstance(value, bool) else f"{value:,.12g}" if isinstance(value, int | float) else str(value)
+
+
+def _meaning(parameter: Mapping[str, Any]) -> str:
+    """What a parameter means; `auto:` introduces what stands for it where nothing is given."""
+    meaning = str(parameter["meaning"])
+    return meaning.replace("none: ", "auto: ") if parameter["default"] is None else meaning
 
 
 # --- show ----------------------------------------------------------------------------------------------------------------------------------------

@@ -58,8 +58,8 @@ class Parameter:
             return "true or false"
         if self.choices:
             return ", ".join(str(one) for one in self.choices)
-        low = "" if self.low is None else f"above {self.low:g}" if self.low_open else f"{self.low:g}"
-        high = "" if self.high is None else f"below {self.high:g}" if self.high_open else f"{self.high:g}"
+        low = "" if self.low is None else f"above {_number(self.low)}" if self.low_open else _number(self.low)
+        high = "" if self.high is None else f"below {_number(self.high)}" if self.high_open else _number(self.high)
         return f"{low} to {high}" if low and high else f"{low} or more" if low and not self.low_open else low or (f"at most {high}" if high else "")
 
     def nearest(self, value: Any) -> Any | None:
@@ -76,6 +76,11 @@ class Parameter:
         if (self.low_open and inside == self.low) or (self.high_open and inside == self.high):
             return None
         return round(inside) if isinstance(self.default, int) else inside
+
+
+def _number(value: float) -> str:
+    """1,000,000 and 0.1."""
+    return f"{value:,.12g}"
 
 
 def parameters(feature: Feature) -> tuple[Parameter, ...]:
