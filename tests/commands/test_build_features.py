@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -42,6 +43,32 @@ def test_a_table_is_created_then_unchanged(pse: Callable, home: Path):
     assert [one["years_written"] for one in again["tables"]] == [[], []]
     human = pse("build-features", "--symbol", "ES", "--timeframe", "5m", "--features", SOME)
     assert human.code == 0 and "unchanged" in human.out and "FROM features" in human.out
+
+
+def test_a_table_that_is_there_is_neither_read_nor_computed_again(pse: Callable, home: Path, monkeypatch: pytest.MonkeyPatch):
+    words = ("build-features", "--symbol", "ES", "--features", SOME)
+    assert pse(*words).code == 0
+
+    def never(*_: object) -> None:
+        raise AssertionError("bars were read")
+
+    with monkeypatch.context() as patched:
+        for name in ("load_source", "compute", "write_series"):
+            patched.setattr(f"pse.commands.build_features.{name}", never)
+        assert pse(*words, "--json").json["status"] == "unchanged"
+    manifest = next((home / "data" / "features").glob("*/_manifest/ES.5m.json"))
+    other = json.loads(manifest.read_text())
+    other["basis"]["code"]["kernels"] = "another"
+    manifest.write_text(json.dumps(other))
+    done = pse(*words, "--json")
+    assert done.json["status"] == "unchanged" and "pse has changed since the table was made" in done.err
+
+
+def test_the_wait_for_the_compiler_is_said_when_there_is_one_and_only_then(pse_process: Callable, tmp_path: Path, home: Path):
+    given = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "compiled")}
+    first, again = (pse_process("build-features", "--symbol", "ES", "--features", features, env=given) for features in ("sma", "sma:period=7"))
+    assert first.returncode == again.returncode == 0 and first.stderr.count("compiling for this machine, once for this version") == 1
+    assert "compiling" not in again.stderr
 
 
 def test_the_values_are_those_of_the_features_on_the_bars(pse: Callable, home: Path):

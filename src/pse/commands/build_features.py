@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pse.clock import iso
+from pse.commands.compiling import telling_of_compiling
 from pse.commands.feature_inputs import Plan, catalogue, compute, kind_of_column, load_source, plan_table, table_rows
 from pse.commands.wiring import Answer, Context
 from pse.domain.bars import timeframe_ns
@@ -44,7 +45,7 @@ def run(context: Context, *, symbol: str, timeframe: str | None = None, features
     plans = [plan_table(context, one, frame, requests, start_ns, end_ns, strict=features is not None) for one in symbols for frame in timeframes]
     _warn(context, plans)
     snapshot = take_snapshot(context.home, [series.key for plan in plans for series in plan.series], context.clock)
-    with context.progress() as progress:
+    with telling_of_compiling(context), context.progress() as progress:
         task = progress.add_task("features", total=len(plans) * (len(requests) + 1))
         built = [Built(plan, build_series(context, spec, plan, progress, task)) for plan in plans]
     return Answer(_data(context, spec, snapshot.id, built), lambda console: _show(console, context, spec, built))
@@ -75,6 +76,8 @@ def build_series(context: Context, spec: TableSpec, plan: Plan, progress: Progre
         progress.advance(task, len(plan.requests) + 1)
         return Written("unchanged", found.rows, (), found.version, found.basis["snapshot"])
     said = f"{plan.symbol} {plan.timeframe}"
+    if found is not None and found.basis is not None and found.basis["code"] != dict(basis.code):
+        context.note(f"{said}: pse has changed since the table was made; everything is computed again and compared")
     progress.update(task, description=f"{said}: reading bars")
     source = load_source(context, plan)
     for note in source.notes:

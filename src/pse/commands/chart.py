@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pse.clock import iso
+from pse.commands.compiling import telling_of_compiling
 from pse.commands.report import GENERATOR, HEAD_BYTES, SUFFIXES
 from pse.commands.wiring import Answer, Context
 from pse.domain.bars import Bars, timeframe_ns
@@ -17,7 +18,6 @@ from pse.domain.errors import NoBars, RequestError, UnknownName
 from pse.domain.sessions import DAY_NS
 from pse.features.build import FeatureSpec
 from pse.features.feature import Known, Market
-from pse.kernels import compiled_before
 from pse.store.load import load_bars, stored_span
 from pse.store.reading import open_bars, series_names
 from pse.store.sessions import load_sessions
@@ -77,12 +77,11 @@ def run(context: Context, asked: Asked) -> Answer:
     if "trades" in layers and asked.run_id is None:
         raise RequestError("the layer trades needs the run that made them: add --run RUN_ID (`pse runs list` shows them)")
     source = _source(context, asked)
-    if not compiled_before():
-        context.note("compiling for this machine, once for this version: about half a minute ...")
-    known, first, spec = _known(context, source, asked)
-    picture = any(out.suffix.lower() == PICTURE for out in asked.out)
-    _refuse_too_many(len(known) - first, known.timeframe, picture)
-    view = chart_view(known, first, spec, layers, on, asked.features, source.trades, source.run_id, asked.at_ns)
+    with telling_of_compiling(context):
+        known, first, spec = _known(context, source, asked)
+        picture = any(out.suffix.lower() == PICTURE for out in asked.out)
+        _refuse_too_many(len(known) - first, known.timeframe, picture)
+        view = chart_view(known, first, spec, layers, on, asked.features, source.trades, source.run_id, asked.at_ns)
     outs = asked.out or (context.home.reports / usual_name(view),)
     for out in outs:
         if not asked.out:
