@@ -53,6 +53,15 @@ def test_every_feature_can_be_described(pse: Callable, name: str):
     assert done.code == 0 and name in done.out.splitlines()[0]
 
 
+def test_a_description_says_when_a_column_speaks(pse: Callable, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("COLUMNS", "300")
+    said = {one["name"]: one["speaks"] for one in pse("features", "describe", "market_structure", "--json").json["described"]}
+    assert said == {"trend": "always", "break_dir": "on events", "mss_dir": "on events", "swing_high": "from the first", "swing_low": "from the first"}
+    human = " ".join(pse("features", "describe", "swing_high").out.split())
+    assert "swing high; from its first value on it always has one" in human and "waits for no event" in human
+    assert "only while there is one" in " ".join(pse("features", "describe", "impulse").out.split())
+
+
 def test_what_stands_for_a_parameter_that_is_not_given_is_said(pse: Callable):
     said = " ".join(pse("features", "describe", "volatility_regime").out.split())
     assert "None" not in said and "1e+06" not in said and "2 to 1,000,000" in said and "auto: 252 daily ones" in said

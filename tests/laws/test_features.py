@@ -20,6 +20,7 @@ from pse.features.objects import KINDS, NAMES
 from pse.features.requests import BAR_COLUMNS, KEYS, parameters
 from pse.registry import FEATURES, resolve
 from tests.features.drawn import clean, draw, rewritten, until
+from tests.features.made import future, minutes
 from tests.naive import channels, rolling, trend, wilder
 from tests.naive import momentum as naive_momentum
 
@@ -35,6 +36,7 @@ every = pytest.mark.parametrize("name", NAMED)
 # the macro context waits for days of other symbols.
 RIGHT_ON: dict[str, tuple[str, ...]] = {"slot_volume": ("1d",), "opening_gap": ("1d",), "volatility_regime": ("5m",), "liquidity_filter": ("5m",),
                                         "vwap": ("5m",), "macro_context": ()}
+SILENT_ON_CLEAN_BARS = ("volatility_regime",)                # its volatility never doubles
 KNOWN_WITHOUT_PRICES = {"present_share": "bars of which nothing is known are missing ones: 0", "htf_trend": "no break yet: 0"}
 
 
@@ -135,6 +137,40 @@ def test_warm_up_is_exact_on_clean_bars(name, frame):
         pytest.skip(f"{name} reads {feature.timeframes()[0]} bars, which cannot be made from days")
     first = first_whole_row(feature, clean(frame, feature.warmup_bars() + 60, feature).known)
     assert first == feature.warmup_bars() or (all(one.sparse for one in feature.columns.values()) and not 0 <= first < feature.warmup_bars())
+
+
+def spoken(values: np.ndarray) -> np.ndarray:
+    """On which bars a column says something."""
+    return values != 0 if values.dtype.kind == "i" else ~np.isnan(values)
+
+
+def on_clean_bars(feature: Feature, frame: str) -> Known:
+    """Fifteen hundred bars without a fault; made of minutes where it reads those."""
+    if "1m" in feature.timeframes():
+        return Market(minutes(seed=5, days=6), future()).at(frame)
+    return clean(frame, 1500, feature).known
+
+
+@pytest.mark.parametrize("name", [name for name in NAMED if any(one.sparse for one in resolve("feature", name).columns.values())])
+def test_a_column_that_holds_never_falls_silent_and_one_of_events_does(name):
+    feature, heard = made(name), 0
+    for column, values in on_clean_bars(feature, "5m").of(feature).items():
+        said, has = feature.columns[column], spoken(values)
+        if not (said.sparse and has.any()):
+            continue
+        heard += 1
+        since = slice(int(np.argmax(has)), None)
+        if said.speaks == "from the first":
+            assert has[since].all(), f"{column} holds and falls silent"
+        elif said.speaks == "on events":
+            assert not has[since].all() and has.mean() < 0.75, f"{column} is said to speak on events and speaks on most bars"
+    assert heard or name in SILENT_ON_CLEAN_BARS, name
+
+
+def test_a_column_that_always_speaks_holds_nothing():
+    for name in NAMED:
+        for column, said in resolve("feature", name).columns.items():
+            assert said.sparse or not said.holds, column
 
 
 # --- the past ------------------------------------------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from pse.clock import iso
 from pse.commands.feature_inputs import Source, catalogue, compute, load_source, plan_table, table_rows
 from pse.commands.wiring import Answer, Context
 from pse.domain.errors import NoBars, RequestError, UnknownName
-from pse.features.feature import Column, Feature, Known
+from pse.features.feature import Column, Feature, Known, Speaks
 from pse.features.objects import KINDS, NAMES
 from pse.features.requests import BAR_COLUMNS, FROM_INSTRUMENT, Request, parameters, parse_request, parse_requests
 from pse.kernels.contract import NEVER
@@ -25,6 +25,9 @@ TAIL = 20
 UNITS: Mapping[str, str] = {
     "price": "price as traded", "points": "points (a difference of prices)", "ATR": "ATR (average true ranges)", "flag": "true or false",
     "direction": "direction: 1 up, -1 down, 0 none", "fraction": "fraction (0.01 is one percent)"}
+
+SPEAKS: Mapping[Speaks, str] = {"always": "", "from the first": "; from its first value on it always has one", "while it stands": "; only while there is one",
+                                "on events": "; on bars of events only"}
 
 
 # --- list ----------------------------------------------------------------------------------------------------------------------------------------
@@ -83,7 +86,7 @@ def _described(request: Request, feature: Feature, column: str | None) -> dict[s
         **_summary(request.name, feature), "text": text, "also_column_of": also, "formula": feature.formula, "source": feature.source, "asked_column": column,
         "parameters": [{"name": one.path, "default": one.default, "bounds": one.bounds, "meaning": one.meaning, "from_instrument": one.fixed}
                        for one in parameters(feature)],
-        "described": [{"name": name, "meaning": one.meaning, "unit": one.unit, "words": list(one.words), "sparse": one.sparse}
+        "described": [{"name": name, "meaning": one.meaning, "unit": one.unit, "words": list(one.words), "sparse": one.sparse, "speaks": one.speaks}
                       for name, one in feature.columns.items()],
         "example": _example(request, feature)}
 
@@ -111,9 +114,7 @@ def _show_described(console: Console, request: Request, data: Mapping[str, Any])
     facts.add_column(overflow="fold")
     facts.add_row("how", Text(data["formula"]))
     facts.add_row("source", Text(data["source"]))
-    speaks = any(not one["sparse"] for one in data["described"])
-    waits = f"{data['warmup_bars']} bars before the first row with every value"
-    facts.add_row("warm-up", Text(waits if speaks else "none to wait for: it speaks on events only"))
+    facts.add_row("warm-up", Text(_warmup(data)))
     late = f"{data['lag_bars']} bar{'s' * (data['lag_bars'] > 1)} from what an event is about to the row that tells it"
     facts.add_row("lag", Text(late if data["lag_bars"] else "none: a row speaks of its own bar"))
     reads = [f"{one} bars" for one in data["timeframes"]] + list(data["symbols"])
@@ -131,9 +132,18 @@ def _show_described(console: Console, request: Request, data: Mapping[str, Any])
     console.print(Text(f"see it: {data['example']}", style="dim"), soft_wrap=True)
 
 
+def _warmup(data: Mapping[str, Any]) -> str:
+    said = {one["speaks"] for one in data["described"]}
+    if said == {"on events"}:
+        return "none to wait for: it speaks on events only"
+    if "always" not in said:
+        return "until the first event: nothing is told before"
+    return f"{data['warmup_bars']} bars before the first row with every value" + ("" if said == {"always"} else " that waits for no event")
+
+
 def _column_rows(request: Request) -> list[tuple[str, str, str]]:
     assert request.feature is not None
-    return [(name, one.meaning + ("; on bars of events only" if one.sparse else ""),
+    return [(name, one.meaning + SPEAKS[one.speaks],
              ", ".join(word or "(none)" for word in one.words) if one.words else UNITS.get(one.unit, one.unit))
             for name, one in request.feature.columns.items()]
 

@@ -29,7 +29,7 @@ class BreakQuality(Feature):
         "mqs_volume": Column("part: relative volume above 1; 0.5 where volume is unknown", "score", sparse=True),
         "mqs_level": Column("part: how far the broken swing stands out (2 ATR is full)", "score", sparse=True),
         "mqs_htf": Column("part: trend of the coarser bars: with 1, flat or unknown 0.5, against 0", "score", sparse=True),
-        "htf_trend": Column("structure trend of the last complete coarser bar", "direction", sparse=True),
+        "htf_trend": Column("structure trend of the last complete coarser bar", "direction", sparse=True, holds="on"),
     }
     formula = ".30 disp + .15 close + .15 fvg + .15 sweep + .10 volume + .10 level + .05 htf, each 0..1; A+ >= .85, A >= .70, B >= .55, else C"
     source = "own definition; weights are fixed, so that a score means the same on every desk"

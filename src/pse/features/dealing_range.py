@@ -19,14 +19,14 @@ class PremiumDiscount(Feature):
     """Premium or discount: the close in the range of the last major swing high and low, and the optimal trade entry (OTE) band of the last impulse."""
 
     columns = {
-        "range_pos": Column("close in the range, 0 its low and 1 its high, beyond both outside of it", "fraction", sparse=True),
-        "range_zone": Column("zone of that position", "state", RANGE_ZONES, sparse=True),
-        "range_high": Column("high of the range: the last confirmed major swing high", "price", sparse=True),
-        "range_low": Column("low of the range: the last confirmed major swing low", "price", sparse=True),
-        "ote_dir": Column("direction of the last impulse leg, 0 without one or once a bar traded beyond its start", "direction", sparse=True),
-        "ote_top": Column("upper edge of the band of its retracements", "price", sparse=True),
-        "ote_bottom": Column("lower edge of that band", "price", sparse=True),
-        "ote_inside": Column("whether the close lies in the band", "flag", sparse=True),
+        "range_pos": Column("close in the range, 0 its low and 1 its high, beyond both outside of it", "fraction", sparse=True, holds="while"),
+        "range_zone": Column("zone of that position", "state", RANGE_ZONES, sparse=True, holds="while"),
+        "range_high": Column("high of the range: the last confirmed major swing high", "price", sparse=True, holds="on"),
+        "range_low": Column("low of the range: the last confirmed major swing low", "price", sparse=True, holds="on"),
+        "ote_dir": Column("direction of the last impulse leg, 0 without one or once a bar traded beyond its start", "direction", sparse=True, holds="while"),
+        "ote_top": Column("upper edge of the band of its retracements", "price", sparse=True, holds="while"),
+        "ote_bottom": Column("lower edge of that band", "price", sparse=True, holds="while"),
+        "ote_inside": Column("whether the close lies in the band", "flag", sparse=True, holds="while"),
     }
     formula = "(C - low) / (high - low); premium > 0.55, discount < 0.45, else equilibrium; OTE: 0.62 to 0.79 of the last impulse given back"
     source = "the usual price-action vocabulary (Smart Money Concepts); the range is that of swings confirmed by now"

@@ -60,8 +60,8 @@ class Beta(Feature):
     """How far the symbol moves for a move of the benchmark; NaN on bars that have no bar of the benchmark beside them, everywhere without its bars."""
 
     columns = {
-        "beta": Column("slope of the symbol's log returns on the benchmark's", "ratio", sparse=True),
-        "beta_shrunk": Column("the slope drawn a third of the way to 1", "ratio", sparse=True),
+        "beta": Column("slope of the symbol's log returns on the benchmark's", "ratio"),
+        "beta_shrunk": Column("the slope drawn a third of the way to 1", "ratio"),
     }
     formula = ("cov(r, b) / var(b) over the last returns between bars that both have at the same close (with `timeframe` 1d: of the same trading day, "
                "told when both have closed); shrunk: 2/3 beta + 1/3")

@@ -22,20 +22,27 @@ from pse.kernels.wilder import previous, wilder_atr
 
 Unit = Literal["price", "points", "ATR", "ratio", "fraction", "percent", "score", "per year", "bars", "count", "seconds", "direction", "flag", "state",
                "volume"]
+Speaks = Literal["always", "from the first", "while it stands", "on events"]
 Objects = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its meaning, its unit (`price` as traded, `points` a difference of prices), the words of a state code, and whether it is sparse.
+    """One column: its meaning, its unit (`price` as traded, `points` a difference of prices), the words of a state code, and when it speaks.
 
-    A sparse column speaks on the bars of events only: NaN, or 0 for directions and flags, between them.  Any other column holds a value from the warm-up on.
+    A column has a value from the warm-up on unless it is `sparse`: then on the bars of events only, NaN, or 0 for integers, between them; or, where it `holds`
+    what an event said, "on" from the first one to the last bar, "while" as long as what was said stands.
     """
 
     meaning: str
     unit: Unit
     words: tuple[str, ...] = ()
     sparse: bool = False
+    holds: Literal["", "on", "while"] = ""
+
+    @property
+    def speaks(self) -> Speaks:
+        return "always" if not self.sparse else "from the first" if self.holds == "on" else "while it stands" if self.holds else "on events"
 
 
 class Feature(Frozen):

@@ -57,13 +57,13 @@ class Impulse(Feature):
     """The impulse leg that stands on each bar, and the bars on which a close breaks out of a rhythmic pullback from it."""
 
     columns = {
-        "impulse_dir": Column("direction of the valid leg; of two the one with the later end, then the longer", "direction", sparse=True),
-        "impulse_start": Column("the extreme it began at", "price", sparse=True),
-        "impulse_end": Column("the extreme it reached", "price", sparse=True),
-        "impulse_atr": Column("its length, in ATR of its last bar", "ATR", sparse=True),
-        "impulse_er": Column("net move of its closes over the way they went", "fraction", sparse=True),
-        "impulse_bars": Column("bars from its start to its end", "bars", sparse=True),
-        "impulse_age": Column("bars since its end", "bars", sparse=True),
+        "impulse_dir": Column("direction of the valid leg; of two the one with the later end, then the longer", "direction", sparse=True, holds="while"),
+        "impulse_start": Column("the extreme it began at", "price", sparse=True, holds="while"),
+        "impulse_end": Column("the extreme it reached", "price", sparse=True, holds="while"),
+        "impulse_atr": Column("its length, in ATR of its last bar", "ATR", sparse=True, holds="while"),
+        "impulse_er": Column("net move of its closes over the way they went", "fraction", sparse=True, holds="while"),
+        "impulse_bars": Column("bars from its start to its end", "bars", sparse=True, holds="while"),
+        "impulse_age": Column("bars since its end", "bars", sparse=True, holds="while"),
         "pullback_dir": Column("direction of the leg whose pullback this close breaks out of", "direction", sparse=True),
         "pullback_bars": Column("bars of the pullback, this one left out", "bars", sparse=True),
         "pullback_depth": Column("share of the leg that it gave back", "fraction", sparse=True),

@@ -29,8 +29,8 @@ class MarketStructure(Feature):
         "trend": Column("direction of the last break of structure, 0 before the first", "direction"),
         "break_dir": Column("direction of a break on this bar", "direction", sparse=True),
         "mss_dir": Column("direction of a market structure shift on this bar: a break against the trend with displacement", "direction", sparse=True),
-        "swing_high": Column("last confirmed internal swing high", "price", sparse=True),
-        "swing_low": Column("last confirmed internal swing low", "price", sparse=True),
+        "swing_high": Column("last confirmed internal swing high", "price", sparse=True, holds="on"),
+        "swing_low": Column("last confirmed internal swing low", "price", sparse=True, holds="on"),
     }
     formula = ("swing high at i: H[i] > H of the `internal` bars before and >= H of those after, known at i + internal; break: C beyond the last unbroken "
                "swing; CHoCH: break against the trend; MSS: CHoCH with a displacement bar in the window and a young swing")
@@ -95,8 +95,8 @@ class SwingLabels(Feature):
     columns = {
         "swing_high_label": Column("label of the swing high that is confirmed on this bar", "state", SWING_LABELS, sparse=True),
         "swing_low_label": Column("label of the swing low that is confirmed on this bar", "state", SWING_LABELS, sparse=True),
-        "leg_high": Column("last swing high of the alternating view: the highest of those in a row, as far as they are confirmed", "price", sparse=True),
-        "leg_low": Column("last swing low of the alternating view", "price", sparse=True),
+        "leg_high": Column("last swing high of the alternating view: the highest confirmed of those in a row", "price", sparse=True, holds="on"),
+        "leg_low": Column("last swing low of the alternating view", "price", sparse=True, holds="on"),
         "leg_dir": Column("1 when the last swing of that view is a high, -1 when it is a low, 0 before the first", "direction"),
     }
     formula = ("change from the previous swing of the kind, by the range known at the confirming bar: within equal_atr EQH/EQL, above HH/HL, below LH/LL; of "

@@ -29,8 +29,8 @@ class MicroGaps(Feature):
         "micro_gap_dir": Column("direction of the last valid gap of minutes that formed within this bar", "direction", sparse=True),
         "micro_gap_top": Column("its upper edge", "price", sparse=True),
         "micro_gap_bottom": Column("its lower edge", "price", sparse=True),
-        "micro_gaps_long": Column("valid gaps up that stand at the close: not filled, not inverted, not stale; NaN without minutes", "count", sparse=True),
-        "micro_gaps_short": Column("valid gaps down that stand at the close; NaN without minutes", "count", sparse=True),
+        "micro_gaps_long": Column("valid gaps up standing at the close, not filled, inverted or stale; NaN without minutes", "count", sparse=True, holds="on"),
+        "micro_gaps_short": Column("valid gaps down standing at the close; NaN without minutes", "count", sparse=True, holds="on"),
     }
     formula = "fair_value_gaps of the 1m bars: width at least 0.10 ATR(14) of the minutes and one tick, stale after 15 minutes"
     source = "the usual price-action vocabulary (Smart Money Concepts), told at the close of the decision bar"

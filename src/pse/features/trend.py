@@ -85,7 +85,7 @@ class EfficiencyRatio(Feature):
 class Hurst(Feature):
     """Hurst exponent of a window, a diagnostic that no rule reads: above 0.5 moves go on, below they turn back."""
 
-    columns = {"hurst": Column("slope of ln deviation of changes on ln lag: 0.5 for a random walk", "ratio", sparse=True)}
+    columns = {"hurst": Column("slope of ln deviation of changes on ln lag: 0.5 for a random walk", "ratio")}
     formula = "slope of ln sd(ln(C[t] / C[t-k])) on ln k, k = 1, 2, 4, 8, 16, inside the last n closes; NaN where the changes over some lag are all alike"
     source = "Mandelbrot and Van Ness (1968), Fractional Brownian motions; the plain regression on deviations of lagged differences"
 
