@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from pse.commands.feature_inputs import catalogue
+from pse.features.feature import Room
 from pse.features.requests import parameters
 from tests.commands.stored import stored_synthetic
 
@@ -25,9 +27,19 @@ def test_the_list_has_every_feature_with_what_it_measures(pse: Callable):
     assert [one["name"] for one in found] == list(catalogue())
     atr = next(one for one in found if one["name"] == "atr")
     assert atr["measures"].startswith("Average true range") and atr["columns"] == ["tr", "atr", "atr_before", "atr_pct"] and atr["warmup_bars"] == 15
-    assert {"name", "measures", "columns", "warmup_bars", "lag_bars", "symbols", "timeframes"} == set(atr)
-    human = pse("features", "list").out
-    assert all(name[:12] in human for name in catalogue()) and "pse features describe NAME" in human
+    assert {"name", "room", "title", "measures", "columns", "warmup_bars", "lag_bars", "symbols", "timeframes"} == set(atr)
+    assert "pse features describe NAME" in pse("features", "list").out
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+def test_the_list_has_a_line_a_feature_below_its_room(pse: Callable, monkeypatch: pytest.MonkeyPatch, width: int):
+    monkeypatch.setenv("COLUMNS", str(width))
+    lines = pse("features", "list").out.splitlines()
+    assert max(map(len, lines)) <= width and len(lines) == 1 + len(catalogue()) + len(get_args(Room)) + 1
+    words = {line.split()[0]: line for line in lines if line.startswith("  ")}
+    assert set(words) == set(catalogue()) and all(made.title in words[name] for name, made in catalogue().items())
+    assert words["market_structure"].split()[-3:] == ["5", "0", "3"] if width == 80 else "trend break_dir" in words["market_structure"]
+    assert lines[1] == "volatility".ljust(len(lines[1])) and lines[2].split()[0] == "atr"
 
 
 # --- describe ------------------------------------------------------------------------------------------------------------------------------------

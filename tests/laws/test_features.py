@@ -9,13 +9,14 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from pse.features.feature import Feature, Known, Market
+from pse.features.feature import Feature, Known, Market, Room
 from pse.features.objects import KINDS, NAMES
 from pse.features.requests import BAR_COLUMNS, KEYS, parameters
 from pse.registry import FEATURES, resolve
@@ -57,6 +58,7 @@ def test_a_feature_says_what_it_is(name):
     assert isinstance(feature, Feature)
     for text in ((type(feature).__doc__ or "").strip().partition("\n")[0], feature.formula, feature.source):
         assert len(text) >= 10, name
+    assert feature.room in get_args(Room) and 8 <= len(feature.title) <= 34 and not feature.title.endswith(".")
     assert feature.warmup_bars() >= 0 and feature.lag_bars() >= 0 and feature.columns
     for one in parameters(feature):
         assert len(one.meaning) >= 5, f"{name}: the parameter {one.path} has no meaning"

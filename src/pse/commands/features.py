@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from pse.clock import iso
 from pse.commands.feature_inputs import Source, catalogue, compute, load_source, plan_table, table_rows
 from pse.commands.wiring import Answer, Context
 from pse.domain.errors import NoBars, RequestError, UnknownName
-from pse.features.feature import Column, Feature, Known, Speaks
+from pse.features.feature import Column, Feature, Known, Room, Speaks
 from pse.features.objects import KINDS, NAMES
 from pse.features.requests import BAR_COLUMNS, FROM_INSTRUMENT, Request, parameters, parse_request, parse_requests
 from pse.kernels.contract import NEVER
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 PRICES = ("price", "level", "top", "bottom", "extreme", "high", "low", "mid", "open", "close", "entry", "stop", "target", "proximal", "distal")
 TAIL = 20
+_LIST_WIDTH, _SOME_NAMES = 82, 20                 # of the list without names of columns; the fewest letters of names that tell something
 UNITS: Mapping[str, str] = {
     "price": "price as traded", "points": "points (a difference of prices)", "ATR": "ATR (average true ranges)", "flag": "true or false",
     "direction": "direction: 1 up, -1 down, 0 none", "fraction": "fraction (0.01 is one percent)"}
@@ -41,8 +42,9 @@ def run_list(context: Context) -> Answer:
 
 
 def _summary(name: str, feature: Feature) -> dict[str, Any]:
-    return {"name": name, "measures": measures(feature), "columns": list(feature.columns), "warmup_bars": feature.warmup_bars(),
-            "lag_bars": feature.lag_bars(), "symbols": list(feature.symbols()), "timeframes": list(feature.timeframes())}
+    return {"name": name, "room": feature.room, "title": feature.title, "measures": measures(feature), "columns": list(feature.columns),
+            "warmup_bars": feature.warmup_bars(), "lag_bars": feature.lag_bars(), "symbols": list(feature.symbols()),
+            "timeframes": list(feature.timeframes())}
 
 
 def measures(feature: Feature) -> str:
@@ -51,19 +53,27 @@ def measures(feature: Feature) -> str:
 
 
 def _show_list(console: Console, found: Sequence[Mapping[str, Any]]) -> None:
+    """A line a feature, by rooms; names of columns where the terminal has room for some."""
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("feature", no_wrap=True)
-    for title in ("measures", "columns"):
-        table.add_column(title, overflow="fold", ratio=1)
-    for title in ("warm-up", "lag"):
-        table.add_column(title, justify="right")
-    for one in found:
-        table.add_row(*map(Text, (one["name"], one["measures"], " ".join(one["columns"]), f"{one['warmup_bars']}", f"{one['lag_bars']}")))
+    for heading in ("feature", "is"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("columns", "warm-up", "lag"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    spare = console.width - _LIST_WIDTH
+    if spare >= _SOME_NAMES:
+        table.add_column("", no_wrap=True)
+    for room in get_args(Room):
+        table.add_row(Text(room, style="bold"))
+        for one in (one for one in found if one["room"] == room):
+            cells = (f"  {one['name']}", one["title"], f"{len(one['columns'])}", f"{one['warmup_bars']}", f"{one['lag_bars']}")
+            names = " ".join(one["columns"])
+            names = names if len(names) <= spare else f"{names[:spare - 2].rpartition(' ')[0]} …"
+            table.add_row(*map(Text, (*cells, names) if spare >= _SOME_NAMES else cells))
     console.print(table)
-    console.print(Text("warm-up and lag in bars of the timeframe; `pse features describe NAME` tells all of one", style="dim"))
+    console.print(Text("warm-up and lag in bars; `pse features describe NAME` tells all of one", style="dim"))
 
 
 # --- describe ------------------------------------------------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from pse.kernels.quality import score_breaks
 class BreakQuality(Feature):
     """Quality score (MQS) of a break of structure, 0 to 1: how forceful, how clean, and in what company the break came."""
 
+    room, title = "structure", "quality of a break (MQS)"
     columns = {
         "mqs": Column("score of the break on this bar", "score", sparse=True),
         "mqs_grade": Column("grade of that score", "state", GRADES, sparse=True),

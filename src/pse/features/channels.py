@@ -16,6 +16,7 @@ from pse.kernels.wilder import previous
 class Bollinger(Feature):
     """Bollinger bands: standard deviations around the mean of closes, where the close stands between them, and how wide they are."""
 
+    room, title = "channels", "Bollinger bands"
     columns = {
         "bb_mid": Column("mean of the last closes", "price"),
         "bb_upper": Column("the mean and `width` deviations", "price"),
@@ -44,6 +45,7 @@ class Bollinger(Feature):
 class Donchian(Feature):
     """Donchian channel: highest high and lowest low of the last bars, with and without the bar itself."""
 
+    room, title = "channels", "Donchian channel"
     columns = {
         "donchian_upper": Column("highest high of the last bars", "price"),
         "donchian_lower": Column("lowest low of the last bars", "price"),
@@ -68,6 +70,7 @@ class Donchian(Feature):
 class Keltner(Feature):
     """Keltner channel: average true ranges around the exponential mean of closes."""
 
+    room, title = "channels", "Keltner channel"
     columns = {
         "keltner_mid": Column("exponential mean of closes", "price"),
         "keltner_upper": Column("the mean and `width` ranges", "price"),

@@ -18,6 +18,7 @@ from pse.kernels.swings import last_swing_prices
 class PremiumDiscount(Feature):
     """Premium or discount: the close in the range of the last major swing high and low, and the optimal trade entry (OTE) band of the last impulse."""
 
+    room, title = "structure", "premium, discount and OTE"
     columns = {
         "range_pos": Column("close in the range, 0 its low and 1 its high, beyond both outside of it", "fraction", sparse=True, holds="while"),
         "range_zone": Column("zone of that position", "state", RANGE_ZONES, sparse=True, holds="while"),

@@ -24,6 +24,7 @@ ROWS_A_REGRESSOR, FEWEST_ROWS = 5, 30
 class Vif(Feature):
     """Variance inflation of the features a signal is usually made of: 1 says something of its own, from 10 on it repeats what the others say."""
 
+    room, title = "factors", "how features explain one another"
     columns = {
         **{f"vif_{name}": Column(f"variance inflation factor of {name} among {', '.join(REGRESSORS)}; inf where the others give it exactly", "ratio")
            for name in REGRESSORS},
@@ -59,6 +60,7 @@ class Vif(Feature):
 class Beta(Feature):
     """How far the symbol moves for a move of the benchmark; NaN on bars that have no bar of the benchmark beside them, everywhere without its bars."""
 
+    room, title = "factors", "beta to a benchmark"
     columns = {
         "beta": Column("slope of the symbol's log returns on the benchmark's", "ratio"),
         "beta_shrunk": Column("the slope drawn a third of the way to 1", "ratio"),

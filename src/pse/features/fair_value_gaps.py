@@ -18,6 +18,7 @@ from pse.kernels.gaps import fair_value_gaps
 class FairValueGaps(Feature):
     """The fair value gap that forms on each bar: prices that three bars in a row left untraded."""
 
+    room, title = "gaps and levels", "fair value gaps"
     columns = {
         "gap_dir": Column("direction of the gap that becomes known on this bar", "direction", sparse=True),
         "gap_valid": Column("whether its width lies between the bounds", "flag", sparse=True),

@@ -23,6 +23,7 @@ from pse.kernels.wilder import previous, wilder_atr
 Unit = Literal["price", "points", "ATR", "ratio", "fraction", "percent", "score", "per year", "bars", "count", "seconds", "direction", "flag", "state",
                "volume"]
 Speaks = Literal["always", "from the first", "while it stands", "on events"]
+Room = Literal["volatility", "momentum", "trend", "channels", "volume and spread", "factors", "regime", "structure", "gaps and levels"]
 Objects = dict[str, np.ndarray]
 
 
@@ -46,8 +47,10 @@ class Column:
 
 
 class Feature(Frozen):
-    """A group of columns; the first line of the class's docstring says what it measures."""
+    """A group of columns; the first line of the class's docstring says what it measures, the title in a few words, and the room where it is listed."""
 
+    room: ClassVar[Room]
+    title: ClassVar[str]
     columns: ClassVar[Mapping[str, Column]]
     formula: ClassVar[str]
     source: ClassVar[str]

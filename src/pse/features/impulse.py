@@ -20,6 +20,7 @@ from pse.kernels.structure import displacement_bars, thrust_bars
 class Displacement(Feature):
     """Displacement bars: wide against the range before, full of body, closing near their end."""
 
+    room, title = "structure", "displacement bars"
     columns = {"disp_dir": Column("direction of the displacement bar that this bar is", "direction", sparse=True)}
     formula = "body with the direction, body >= 0.60 range, range >= 1.2 ATR of the bar before, close in the last 0.30 of the range (bounds of the structure)"
     source = "the usual price-action vocabulary (Smart Money Concepts)"
@@ -34,6 +35,7 @@ class Displacement(Feature):
 class Thrust(Feature):
     """Thrust bars: displacement bars of the larger kind, on volume."""
 
+    room, title = "structure", "thrust bars"
     columns = {
         "thrust_dir": Column("direction of the thrust bar that this bar is", "direction", sparse=True),
         "thrust_no_volume": Column("whether it counts as one because its relative volume is unknown", "flag", sparse=True),
@@ -56,6 +58,7 @@ class Thrust(Feature):
 class Impulse(Feature):
     """The impulse leg that stands on each bar, and the bars on which a close breaks out of a rhythmic pullback from it."""
 
+    room, title = "structure", "impulse legs and pullbacks"
     columns = {
         "impulse_dir": Column("direction of the valid leg; of two the one with the later end, then the longer", "direction", sparse=True, holds="while"),
         "impulse_start": Column("the extreme it began at", "price", sparse=True, holds="while"),

@@ -15,6 +15,7 @@ from pse.kernels.level_breaks import level_breaks
 class LevelBreaks(Feature):
     """A close through a level of support or resistance, or through a liquidity pool that was not swept."""
 
+    room, title = "gaps and levels", "closes through levels"
     columns = {
         "level_break_dir": Column("direction of the break", "direction", sparse=True),
         "level_break_price": Column("the broken level; of several the one of highest priority, then the nearest to the close", "price", sparse=True),

@@ -22,6 +22,7 @@ OPENING_MINUTES = 30                               # the opening range is no lev
 class Levels(Feature):
     """Support and resistance: clusters of the major swings of the recent bars, and the extremes of the day before and of the night."""
 
+    room, title = "gaps and levels", "support and resistance"
     columns = {
         "levels_begun": Column("how many levels begin at this bar", "count", sparse=True),
         "level_lowest": Column("the lowest of them", "price", sparse=True),

@@ -35,6 +35,7 @@ OVERNIGHT, ASIA, LONDON, OPENING = range(4)       # columns of the window arrays
 class Liquidity(Feature):
     """Sweeps of liquidity: a bar trades beyond an extreme where orders rest, and closes back inside."""
 
+    room, title = "gaps and levels", "sweeps of liquidity"
     columns = {
         "sweep_dir": Column("direction of the sweep confirmed on this bar: up when lows were swept", "direction", sparse=True),
         "sweep_priority": Column("how much the swept extreme matters, the better one when both sides are swept", "score", sparse=True),

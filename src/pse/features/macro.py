@@ -30,6 +30,7 @@ class MacroContext(Feature):
     the missing.
     """
 
+    room, title = "regime", "mood of markets at large"
     columns = {
         "risk_mood": Column("RISK_ON from a sum of +2 on, RISK_OFF from -2 down, else NEUTRAL; UNKNOWN where every series is missing", "state", RISK_MOODS),
         "risk_score": Column("sum of the votes", "score"),

@@ -42,6 +42,7 @@ class LiquidityFilter(Feature):
     no stored bar does.
     """
 
+    room, title = "regime", "liquid enough to trade"
     columns = {
         "liquidity": Column("whether every test that could be made is passed", "state", LIQUIDITY_STATES),
         "liquidity_failed": Column("failed tests added up: 1 volume, 2 spread, 4 bars without volume, 8 missing bars, 16 depth", "count"),
@@ -103,6 +104,7 @@ class LiquidityFilter(Feature):
 class MarketState(Feature):
     """Market condition: closed, illiquid, volatile, trending up or down, ranging, or between; the first that holds."""
 
+    room, title = "regime", "condition of the market"
     columns = {"mcs": Column("condition of the market, UNKNOWN before the warm-up of conviction and liquidity", "state", MARKET_STATES)}
     formula = ("UNKNOWN: inputs missing; CLOSED: < 15 min to the session's end (bars of a day never); ILLIQUID; VOLATILE: highest quarter, a spike, "
                "conviction below Medium; TREND: conviction from Medium on; RANGE: ER < .25 and ADX < 20; else TRANSITION")

@@ -25,6 +25,7 @@ def keeps_to_sessions(one_session: bool, known: Known) -> bool:
 class MarketStructure(Feature):
     """Swing points, and the breaks of structure (BOS), changes of character (CHoCH) and shifts (MSS) that closes beyond them make."""
 
+    room, title = "structure", "swings, BOS, CHoCH and MSS"
     columns = {
         "trend": Column("direction of the last break of structure, 0 before the first", "direction"),
         "break_dir": Column("direction of a break on this bar", "direction", sparse=True),
@@ -92,6 +93,7 @@ class MarketStructure(Feature):
 class SwingLabels(Feature):
     """How each swing compares with the one before of its kind (HH, LH, HL, LL, equal), and the alternating view of the swings as it stands on each bar."""
 
+    room, title = "structure", "HH, LH, HL, LL of swings"
     columns = {
         "swing_high_label": Column("label of the swing high that is confirmed on this bar", "state", SWING_LABELS, sparse=True),
         "swing_low_label": Column("label of the swing low that is confirmed on this bar", "state", SWING_LABELS, sparse=True),

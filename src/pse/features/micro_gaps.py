@@ -25,6 +25,7 @@ class MicroGaps(Feature):
     are coarser than a minute, or a decision bar is no longer than one, there is nothing finer to read: counts are NaN and no gap is told.
     """
 
+    room, title = "gaps and levels", "fair value gaps of minutes"
     columns = {
         "micro_gap_dir": Column("direction of the last valid gap of minutes that formed within this bar", "direction", sparse=True),
         "micro_gap_top": Column("its upper edge", "price", sparse=True),

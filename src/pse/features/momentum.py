@@ -18,6 +18,7 @@ from pse.kernels.rows import EPS
 class Rsi(Feature):
     """Relative strength index: gains of the last bars as a share of all moves, 0 to 100."""
 
+    room, title = "momentum", "relative strength index"
     columns = {
         "rsi": Column("Wilder's relative strength index, 0 to 100", "percent"),
         "rsi_state": Column("overbought at or above its threshold, oversold at or below, neutral between", "state", RSI_STATES),
@@ -43,6 +44,7 @@ class Rsi(Feature):
 class Macd(Feature):
     """Moving average convergence divergence: how far a fast mean of closes has left a slow one, whether that grows, and whether swings disagree with it."""
 
+    room, title = "momentum", "MACD, with divergences"
     columns = {
         "macd": Column("fast less slow exponential mean of closes", "points"),
         "macd_signal": Column("exponential mean of that difference", "points"),

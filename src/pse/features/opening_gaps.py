@@ -13,6 +13,7 @@ from pse.kernels.opening_gaps import opening_gaps
 class OpeningGap(Feature):
     """The gap at the open of the session, told from the close of its first bar to the session's end, and whether price has been back by then."""
 
+    room, title = "gaps and levels", "gap at the session's open"
     columns = {
         "open_gap": Column("open of the session less the close before it", "points"),
         "open_gap_pct": Column("the gap over that close as traded", "fraction"),

@@ -15,6 +15,7 @@ from pse.kernels.contract import NEVER
 class OrderBlocks(Feature):
     """The order block that a break of structure reveals: the last bar against its direction before the move began."""
 
+    room, title = "gaps and levels", "order blocks"
     columns = {
         "block_dir": Column("direction of the block that becomes known on this bar", "direction", sparse=True),
         "block_top": Column("upper edge", "price", sparse=True),

@@ -16,6 +16,7 @@ from pse.kernels.points import points_of_interest
 class PointsOfInterest(Feature):
     """Points of interest: a valid gap's overlap with an order block, or the half of the gap that a pullback reaches first."""
 
+    room, title = "gaps and levels", "where a retest counts"
     columns = {
         "poi_dir": Column("direction of the point that becomes known on this bar, of the newest gap where there are several", "direction", sparse=True),
         "poi_kind": Column("what it is", "state", POINT_KINDS, sparse=True),

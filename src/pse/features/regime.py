@@ -38,6 +38,7 @@ def bars_per_session(instrument: Instrument, timeframe: str) -> int:
 class VolatilityRegime(Feature):
     """Volatility against its own past: its rank among the bars before, the quarter that rank lies in, and whether it has just jumped."""
 
+    room, title = "regime", "rank, quarter, jumps of volatility"
     columns = {
         "vol_rank": Column("share of the bars before with less volatility, ties counted half", "fraction"),
         "vol_bucket": Column("quarter of the rank, left only beyond its edge and a hysteresis", "state", VOL_BUCKETS),

@@ -14,6 +14,7 @@ from pse.kernels.spreads import spread_pairs
 class SpreadEstimates(Feature):
     """Estimates of the spread from highs, lows and closes: noisy, good for ranking how liquid a market is, never for the price of an order."""
 
+    room, title = "volume and spread", "spread, estimated from bars"
     columns = {
         "spread_cs": Column("mean Corwin-Schultz estimate of the last bars, share of the price", "fraction"),
         "spread_ar": Column("mean Abdi-Ranaldo estimate of the last bars, share of the price", "fraction"),

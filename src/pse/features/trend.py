@@ -15,6 +15,7 @@ HURST_LAGS = (1, 2, 4, 8, 16)
 class Sma(Feature):
     """Simple moving average of closes."""
 
+    room, title = "trend", "simple moving average"
     columns = {"sma": Column("mean of the last closes", "price")}
     formula = "mean(C[t-n+1..t])"
     source = "common practice"
@@ -31,6 +32,7 @@ class Sma(Feature):
 class Ema(Feature):
     """Exponential moving average of closes."""
 
+    room, title = "trend", "exponential moving average"
     columns = {"ema": Column("exponential mean of closes", "price")}
     formula = "EMA[n-1] = mean(C[0..n-1]); EMA[t] = EMA[t-1] + 2/(n+1) (C[t] - EMA[t-1])"
     source = "common practice; the seed is a plain mean, as in TA-Lib"
@@ -47,6 +49,7 @@ class Ema(Feature):
 class Adx(Feature):
     """Directional movement: how strongly prices trend (ADX), and up (+DI) or down (-DI)."""
 
+    room, title = "trend", "directional movement: ADX and DI"
     columns = {
         "adx": Column("average directional index, 0 to 100: strength of a trend in either direction", "percent"),
         "plus_di": Column("upward movement as a share of the range, 0 to 100", "percent"),
@@ -69,6 +72,7 @@ class Adx(Feature):
 class EfficiencyRatio(Feature):
     """Efficiency ratio: the way that closes made as a share of the way they walked."""
 
+    room, title = "trend", "straightness of the way"
     columns = {"er": Column("way made over way walked: 1 straight, near 0 to and fro, 0 where nothing moved", "ratio")}
     formula = "|C[t] - C[t-n]| / sum |C[i] - C[i-1]| over the last n bars"
     source = "Kaufman (1995), Smarter Trading"
@@ -85,6 +89,7 @@ class EfficiencyRatio(Feature):
 class Hurst(Feature):
     """Hurst exponent of a window, a diagnostic that no rule reads: above 0.5 moves go on, below they turn back."""
 
+    room, title = "trend", "Hurst exponent"
     columns = {"hurst": Column("slope of ln deviation of changes on ln lag: 0.5 for a random walk", "ratio")}
     formula = "slope of ln sd(ln(C[t] / C[t-k])) on ln k, k = 1, 2, 4, 8, 16, inside the last n closes; NaN where the changes over some lag are all alike"
     source = "Mandelbrot and Van Ness (1968), Fractional Brownian motions; the plain regression on deviations of lagged differences"

@@ -25,6 +25,7 @@ class TrendConviction(Feature):
     averages is UNKNOWN; what else is missing counts nothing.
     """
 
+    room, title = "regime", "evidence for a trend"
     columns = {
         "tcc": Column("class of the stronger direction's score, with vetoes and hysteresis", "state", TCC_CLASSES),
         "tcc_dir": Column("direction of that class, 0 where it is None or UNKNOWN", "direction"),

@@ -18,6 +18,7 @@ from pse.kernels.wilder import previous, true_range, wilder_atr
 class Atr(Feature):
     """Average true range: how far a bar usually reaches, gaps from the previous close included."""
 
+    room, title = "volatility", "average true range"
     columns = {
         "tr": Column("true range of the bar", "points"),
         "atr": Column("Wilder's average of the true range", "points"),
@@ -57,6 +58,7 @@ def bars_per_year(instrument: Instrument, timeframe: str) -> float:
 class RealisedVolatility(Feature):
     """Volatility a year from the last bars, by four estimators: two see the jump from the previous close, two look inside the bars only."""
 
+    room, title = "volatility", "volatility a year, four estimators"
     columns = {
         "vol_close_close": Column("sample standard deviation of the log returns, jumps between sessions included", "per year"),
         "vol_parkinson": Column("from high and low; bars without drift, no jumps", "per year"),

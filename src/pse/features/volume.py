@@ -19,6 +19,7 @@ from pse.kernels.slots import slot_relative
 class RelativeVolume(Feature):
     """Volume of the bar over the mean of the bars before; NaN where volume is unknown or that mean is zero."""
 
+    room, title = "volume and spread", "volume against the bars before"
     columns = {"rvol": Column("volume over the mean volume of the bars before", "ratio")}
     formula = "V[t] / mean(V[t-n..t-1])"
     source = "common practice; the current bar is left out of its own mean"
@@ -43,6 +44,7 @@ def session_slots(bars: Bars) -> np.ndarray:
 class SlotVolume(Feature):
     """Volume of the bar over its usual volume at this time of the session; NaN where volume is unknown, the past too short or its median zero."""
 
+    room, title = "volume and spread", "volume against the time of day"
     columns = {"rvol_tod": Column("volume over the median volume of the same bar in the sessions before", "ratio")}
     formula = "V[t] / median(V of the same slot in the previous D sessions that have bars), at least 5 of them"
     source = "common practice; slots count from the session's open, so that daylight saving and early closes move none of them"
@@ -69,6 +71,7 @@ class SlotVolume(Feature):
 class Imbalance(Feature):
     """Whether volume went with buyers or with sellers, guessed from bars: -1 all sold, 1 all bought; NaN where nothing was traded in the window."""
 
+    room, title = "volume and spread", "bought against sold volume"
     columns = {
         "cmf": Column("Chaikin's money flow: place of the close in its bar, weighted by volume", "ratio"),
         "bulk_imbalance": Column("bought less sold volume, each bar split by how large its move is for the window, over all volume", "ratio"),

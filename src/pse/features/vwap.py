@@ -15,6 +15,7 @@ from pse.kernels.vwap import session_slope, session_vwap
 class SessionVwap(Feature):
     """Average price paid in the session so far: NaN until something was traded, and outside regular hours where it is anchored there."""
 
+    room, title = "volume and spread", "VWAP of the session, with bands"
     columns = {
         "vwap": Column("volume-weighted average price since the anchor", "price"),
         "vwap_sd": Column("volume-weighted standard deviation of the price since the anchor", "points"),
