@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import get_args
 
 import pytest
 
+from pse.commands import features
 from pse.commands.feature_inputs import catalogue
 from pse.features.feature import Room
 from pse.features.requests import parameters
-from tests.commands.stored import stored_synthetic
+from tests.commands.stored import context_of, stored_synthetic
 
 
 @pytest.fixture
@@ -142,15 +145,68 @@ def test_events_are_shown_with_both_their_bars_and_prices_as_traded(pse: Callabl
 
 
 def test_prices_of_events_carry_the_offset_of_the_contract_that_told_them():
-    from pse.commands.features import _event
+    from pse.commands.feature_events import event_of
     from pse.features.feature import Known
     from tests.features.made import future, minutes
 
     known = Known.from_bars(minutes(5, 4, roll_every=2), future())
-    gaps = known.objects(catalogue()["fair_value_gaps"]())["gaps"]
+    feature = catalogue()["fair_value_gaps"]()
+    gaps = known.objects(feature)["gaps"]
     late = next(row for row in gaps if known.bars.offset[row["formed_at"]] != 0)
-    shown = _event("gaps", late, known)
+    shown = event_of("gaps", late, feature, known)
     assert shown["top"] == late["top"] + known.bars.offset[late["formed_at"]] and shown["bottom"] == late["bottom"] + known.bars.offset[late["formed_at"]]
+
+
+def on_a_terminal(home: Path, width: int = 80, **asked: object) -> list[str]:
+    """The lines of `pse features show` on a terminal."""
+    from rich.console import Console
+
+    console = Console(file=io.StringIO(), force_terminal=True, no_color=True, width=width)
+    show = features.run_show(context_of(home), symbol="ES", **asked).show  # type: ignore[arg-type]
+    assert show is not None
+    show(console)
+    return re.sub(r"\x1b\[[0-9;]*m", "", console.file.getvalue()).splitlines()  # type: ignore[attr-defined]
+
+
+def test_events_are_words_and_moments(pse: Callable, home: Path):
+    found = pse("features", "show", "market_structure,liquidity", "--symbol", "ES", "--objects", "--tail", "400", "--json").json["objects"]
+    assert {one["kind"] for one in found["pivots_internal"]} == {"high", "low"}
+    assert {one["label"] for one in found["pivots_internal"] if one["kind"] == "high"} <= {"H", "HH", "LH", "EQH"}
+    assert {one["label"] for one in found["pivots_internal"] if one["kind"] == "low"} <= {"L", "HL", "LL", "EQL"}
+    breaks = found["breaks"]
+    assert {one["type"] for one in breaks} == {"BOS", "CHoCH"} and {one["dir"] for one in breaks} == {"up", "down"}
+    assert all(isinstance(one["mss"], bool) and one["pivot_idx"] < one["known"] and one["id"].startswith(("bos", "choch", "mss")) for one in breaks)
+    assert {one["sweep"] for one in breaks} == {None} and {one["mqs"] for one in breaks} == {None}
+    assert {one["side"] for one in found["pools"]} == {"above", "below"} and {"PDH", "SWING_L"} <= {one["kind"] for one in found["pools"]}
+    assert {"standing", "swept", "broken"} <= {one["end"] for one in found["pools"]}
+    by_pool = {one["id"]: one for one in found["pools"]}
+    swept = [one for one in found["sweeps"] if one["pool"] in by_pool]
+    assert len(swept) > 100 and all(one["side"] == by_pool[one["pool"]]["side"] for one in swept)
+
+
+def test_events_of_another_table_are_named_by_their_ids(pse: Callable, home: Path):
+    found = pse("features", "show", "mqs,liquidity,impulse", "--symbol", "ES", "--objects", "--tail", "3000", "--json").json["objects"]
+    assert {one["sweep"] for one in found["breaks"]} - {None} <= {one["id"] for one in found["sweeps"]}
+    assert {one["leg"] for one in found["pullbacks"]} <= {one["id"] for one in found["legs"]}
+
+
+def test_a_terminal_shows_events_in_tables_that_fit(pse: Callable, home: Path):
+    lines = on_a_terminal(home, name="market_structure", objects=True, tail=4)
+    assert max(map(len, lines)) <= 80
+    breaks = lines[next(i for i, line in enumerate(lines) if line.startswith("breaks:")):]
+    assert breaks[1].split() == ["known", "dir", "type", "level", "initial", "displacement", "mss", "pivot_idx"]
+    assert all(re.match(r"03-1\d \d\d:\d\d  (up|down) +(BOS|CHoCH) +\d{4}(\.\d+)? +(yes|no) ", line) for line in breaks[2:6])
+    assert not {"mqs", "sweep", "id", "event", "q_disp"} & set(" ".join(breaks).split()) and "UTC" in breaks[-1]
+    pools = on_a_terminal(home, name="liquidity", objects=True, tail=3)
+    assert any(re.match(r"03-1\d .* (SWING|MAJOR)_[HL] +(above|below) +(standing|swept|broken)", line) for line in pools)
+
+
+def test_rows_that_are_too_wide_for_a_terminal_come_in_several_tables(pse: Callable, home: Path):
+    lines = on_a_terminal(home, name="mqs,rsi", tail=3)
+    assert max(map(len, lines)) <= 80 and sum(line.startswith("ts_close") for line in lines) > 1
+    assert {"mqs", "htf_trend", "rsi_state"} <= set(" ".join(lines).split()) and sum("2023-03-17T00:00:00Z" in line for line in lines) > 1
+    piped = pse("features", "show", "mqs,rsi", "--symbol", "ES", "--tail", "3").out.splitlines()
+    assert len(piped) == 4 and piped[0].split()[-1] == "rsi_state" and len(piped[0]) > 120
 
 
 @pytest.mark.parametrize(("words", "said"), [

@@ -17,7 +17,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from pse.features.feature import Feature, Known, Market, Room
-from pse.features.objects import KINDS, NAMES
+from pse.features.objects import KINDS, NAMES, word_of
 from pse.features.requests import BAR_COLUMNS, KEYS, parameters
 from pse.registry import FEATURES, resolve
 from tests.features.drawn import clean, draw, rewritten, until
@@ -118,6 +118,21 @@ def test_objects_are_in_the_order_in_which_they_become_known(name):
             assert (rows[form.known] < len(found.known)).all(), kind
             looked += 1
     assert looked or type(feature).objects is Feature.objects
+
+
+@every
+def test_every_number_of_an_object_says_what_it_is(name):
+    """Bars, moments, codes, counts and rows are declared, so that none is shown as a bare number; every code has a word; prices are fractions."""
+    feature = made(name)
+    for seed in range(12):
+        found = draw(seed, feature)
+        for table, rows in found.known.objects(feature).items():
+            form = KINDS[NAMES.get(table, table)]
+            declared = [form.event, form.known, *form.later, *form.bars, *form.moments, *form.counts, *form.words, *form.rows]
+            whole = [field for field in rows.dtype.names if rows.dtype[field].kind == "i"]
+            assert {*declared} == {*whole}, table
+            assert all(rows.dtype[field].kind == "f" for field in form.prices), table
+            assert all(word_of(table, field, row) for field in form.words for row in rows), table
 
 
 def first_whole_row(feature: Feature, known: Known) -> int:

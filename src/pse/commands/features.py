@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, get_args
 
-import numpy as np
-
 from pse.clock import iso
-from pse.commands.feature_inputs import Source, catalogue, compute, load_source, plan_table, table_rows
+from pse.commands.compiling import telling_of_compiling
+from pse.commands.feature_events import find_events, show_events
+from pse.commands.feature_inputs import catalogue, compute, load_source, plan_table, table_rows
+from pse.commands.grids import show_tables
 from pse.commands.wiring import Answer, Context
 from pse.domain.errors import NoBars, RequestError, UnknownName
-from pse.features.feature import Column, Feature, Known, Room, Speaks
-from pse.features.objects import KINDS, NAMES
+from pse.features.feature import Column, Feature, Room, Speaks
 from pse.features.requests import BAR_COLUMNS, FROM_INSTRUMENT, Request, parameters, parse_request, parse_requests
-from pse.kernels.contract import NEVER
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-PRICES = ("price", "level", "top", "bottom", "extreme", "high", "low", "mid", "open", "close", "entry", "stop", "target", "proximal", "distal")
 TAIL = 20
 _LIST_WIDTH, _SOME_NAMES = 82, 20                 # of the list without names of columns; the fewest letters of names that tell something
 UNITS: Mapping[str, str] = {
@@ -198,15 +195,16 @@ def run_show(context: Context, *, name: str, symbol: str, timeframe: str | None 
         raise NoBars(f"{plan.symbol} has no complete {plan.timeframe} bar in that window; choose another --start and --end")
     about = {"symbol": plan.symbol, "timeframe": plan.timeframe, "snapshot": plan.snapshot.id, "anchor": iso(plan.anchor_ns)}
     if objects:
-        events = _events(source, requests, int(bars.ts_close[window.start]), int(bars.ts_close[window.stop - 1]))
-        shown = {kind: rows[-tail:] for kind, rows in events.items()}
-        counts = {kind: len(rows) for kind, rows in events.items()}
-        return Answer({**about, "objects": shown, "counts": counts}, lambda console: _show_events(console, shown, events))
-    columns = {column: values for request, made in compute(source) for column, values in made.items()}
+        with telling_of_compiling(context):
+            found = find_events(source, requests, int(bars.ts_close[window.start]), int(bars.ts_close[window.stop - 1]), tail)
+        return Answer({**about, "objects": {name: one.rows for name, one in found.items()}, "counts": {name: one.count for name, one in found.items()}},
+                      lambda console: show_events(console, found))
+    with telling_of_compiling(context):
+        columns = {column: values for request, made in compute(source) for column, values in made.items()}
     declared = {column: one for request in requests for column, one in request.columns.items()}
     last = range(window.start, window.stop)[-tail:]
     rows = [{"ts_close": iso(int(bars.ts_close[row])), **{column: _plain(values[row], declared[column]) for column, values in columns.items()}} for row in last]
-    return Answer({**about, "columns": ["ts_close", *columns], "rows": rows}, lambda console: _show_rows(console, rows, declared))
+    return Answer({**about, "columns": ["ts_close", *columns], "rows": rows}, lambda console: _show_rows(console, rows))
 
 
 def _plain(value: Any, column: Column) -> Any:
@@ -224,89 +222,6 @@ def _cell(value: Any) -> str:
     return "-" if value is None else f"{value:.10g}" if isinstance(value, float) else str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _show_rows(console: Console, rows: Sequence[Mapping[str, Any]], declared: Mapping[str, Column]) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
+def _show_rows(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
     names = list(rows[0])
-    wide = sum(max(len(name), *(len(_cell(row[name])) for row in rows)) + 2 for name in names)
-    if wide > console.width and console.is_terminal:                 # too wide for a table: one column a line, the last row alone
-        table = Table.grid(padding=(0, 2))
-        for name in names:
-            table.add_row(Text(name), Text(_cell(rows[-1][name])), Text(declared[name].unit if name in declared else ""))
-        console.print(table)
-        console.print(Text(f"the last of {len(rows)} rows, which are too wide for this terminal; --json or a pipe gives all of them", style="dim"))
-        return
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for name in names:
-        table.add_column(name, justify="left" if name == "ts_close" else "right", no_wrap=True)
-    for row in rows:
-        table.add_row(*(Text(_cell(row[name])) for name in names))
-    console.print(table, soft_wrap=not console.is_terminal)
-
-
-def _events(source: Source, requests: Sequence[Request], first_ns: int, last_ns: int) -> dict[str, list[dict[str, Any]]]:
-    """Object table to its rows that became known from the close `first_ns` to the close `last_ns`."""
-    market = source.market()
-    found: dict[str, list[dict[str, Any]]] = {}
-    for request in requests:
-        if request.feature is None:
-            continue
-        known = market.at(source.plan.timeframe)
-        there: Known | None = known if request.timeframe is None else known.at(request.timeframe)
-        if request.symbol is not None:
-            there = known.other(request.symbol, request.timeframe)
-        if there is None:
-            continue
-        for kind, rows in there.objects(request.feature).items():
-            name = kind + request.label.removeprefix(request.name)
-            found[name] = [_event(kind, row, there) for row in rows if first_ns <= _known_ns(kind, row, there) <= last_ns]
-    if not found:
-        have = [name for name, made in catalogue().items() if type(made()).objects is not Feature.objects]
-        near = difflib.get_close_matches(requests[0].name, have, n=1, cutoff=0.4)
-        raise RequestError(f"{', '.join(one.text for one in requests)} has no events, only columns; features with events: {', '.join(have)}."
-                           + (f" Did you mean {near[0]}?" if near else ""))
-    return found
-
-
-def _known_ns(kind: str, row: np.void, there: Known) -> int:
-    return int(there.bars.ts_close[int(row[KINDS[NAMES.get(kind, kind)].known])])
-
-
-def _event(kind: str, row: np.void, there: Known) -> dict[str, Any]:
-    """One object for people: moments instead of bar numbers, prices as traded on the contract of the bar that told it."""
-    form, bars = KINDS[NAMES.get(kind, kind)], there.bars
-    offset = float(bars.offset[int(row[form.known])])
-    made: dict[str, Any] = {"event": iso(int(bars.ts_close[int(row[form.event])])), "known": iso(int(bars.ts_close[int(row[form.known])]))}
-    for name in row.dtype.names or ():
-        value = row[name].item()
-        if name in (form.event, form.known):
-            continue
-        if name in form.later:
-            made[name] = iso(int(bars.ts_close[value])) if 0 <= value < min(int(NEVER), len(bars)) else None
-        elif isinstance(value, float):
-            made[name] = None if value != value else value + offset if name in PRICES else value
-        else:
-            made[name] = value
-    return made
-
-
-def _show_events(console: Console, shown: Mapping[str, Sequence[Mapping[str, Any]]], found: Mapping[str, Sequence[Any]]) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    for kind, rows in shown.items():
-        console.print(Text(f"{kind}: {len(found[kind])} in the window" + (f", the last {len(rows)}" if len(rows) < len(found[kind]) else ""), style="bold"))
-        if not rows:
-            continue
-        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-        for name in rows[0]:
-            table.add_column(name, justify="left" if name in ("event", "known") else "right", overflow="fold", no_wrap=name in ("event", "known"))
-        for row in rows:
-            table.add_row(*(Text(f"{value:.8g}" if isinstance(value, float) else _short(_cell(value))) for value in row.values()))
-        console.print(table)
-
-
-def _short(text: str) -> str:
-    """A moment to the minute."""
-    return f"{text[5:10]} {text[11:16]}" if len(text) >= 20 and text[10] == "T" and text.endswith("Z") else text
+    show_tables(console, names, [[_cell(row[name]) for name in names] for row in rows], [name != "ts_close" for name in names])

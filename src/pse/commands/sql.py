@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from pse.commands.grids import show_records, show_table, width
 from pse.commands.wiring import Answer, Context, json_text
 from pse.domain.errors import PseError
 from pse.store import snapshots
@@ -95,50 +96,15 @@ def show(console: Console, result: Result) -> None:
         console.file.writelines("\t".join(map(_field, row)) + "\n" for row in (result.columns, *result.rows))
         return
     cells = [[_cell(value) for value in row] for row in result.rows]
-    if _width(result.columns, cells) <= console.width:
-        _table(console, result, cells)
+    if width(result.columns, cells) <= console.width:
+        show_table(console, result.columns, cells, [any(isinstance(row[i], int | float) for row in result.rows[:20]) for i in range(len(result.columns))])
         shown = len(cells)
     else:
         shown = min(len(cells), SHOWN_RECORDS)
-        _records(console, result.columns, cells[:shown])
+        show_records(console, result.columns, cells[:shown])
     if result.more or shown < len(cells):
         console.print(f"the first {shown} rows; add LIMIT and OFFSET, name fewer columns, or send the answer to a file or --json for all of them",
                       highlight=False)
-
-
-def _width(columns: Sequence[str], cells: list[list[str]]) -> int:
-    """Characters that a table takes across."""
-    from rich.cells import cell_len
-
-    return sum(2 + max(cell_len(line) for text in (name, *(row[i] for row in cells)) for line in text.split("\n")) for i, name in enumerate(columns)) - 2
-
-
-def _table(console: Console, result: Result, cells: list[list[str]]) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for i, name in enumerate(result.columns):
-        numeric = any(isinstance(row[i], int | float) for row in result.rows[:20])
-        table.add_column(Text(name), justify="right" if numeric else "left", overflow="fold")
-    for row in cells:
-        table.add_row(*map(Text, row))
-    console.print(table)
-
-
-def _records(console: Console, columns: Sequence[str], cells: list[list[str]]) -> None:
-    """One field a line, a numbered heading for each row."""
-    from rich.table import Table
-    from rich.text import Text
-
-    for number, row in enumerate(cells, 1):
-        console.print(Text(f"row {number}", style="bold"))
-        table = Table.grid(padding=(0, 2))
-        table.add_column(no_wrap=False, overflow="fold", max_width=max(20, console.width // 2))
-        table.add_column(overflow="fold")
-        for name, value in zip(columns, row, strict=True):
-            table.add_row(Text("  " + name), Text(value))
-        console.print(table)
 
 
 def _field(value: Any) -> str:
