@@ -77,6 +77,20 @@ def test_a_description_says_when_a_column_speaks(pse: Callable, monkeypatch: pyt
     assert "only while there is one" in " ".join(pse("features", "describe", "impulse").out.split())
 
 
+def test_a_description_says_which_parts_are_shared(pse: Callable, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    parts = {one["name"]: one for one in pse("features", "describe", "mqs", "--json").json["parts"]}
+    assert parts["structure"]["feature"] == "market_structure" and parts["structure"]["shared_with"] == ["liquidity.structure"]
+    assert parts["gaps"]["shared_with"] == [] and parts["liquidity.volume"]["shared_with"] == ["volume"]
+    human = " ".join(pse("features", "describe", "mqs").out.split())
+    assert "structure.* market_structure 9 parameters; shared: liquidity.structure.* is the same" in human
+    assert "mqs:structure.internal=...,liquidity.structure.internal=..." in human
+    other = pse("features", "describe", "mqs:structure.internal=5", "--json").json["parts"]
+    assert next(one for one in other if one["name"] == "structure")["shared_with"] == []
+    assert "min_ticks is 1; max_age is 15" in " ".join(pse("features", "describe", "micro_gaps").out.split())
+    assert "parts" not in pse("features", "describe", "rsi").out
+
+
 def test_what_stands_for_a_parameter_that_is_not_given_is_said(pse: Callable):
     said = " ".join(pse("features", "describe", "volatility_regime").out.split())
     assert "None" not in said and "1e+06" not in said and "2 to 1,000,000" in said and "auto: 252 daily ones" in said

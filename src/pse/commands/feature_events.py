@@ -148,7 +148,7 @@ def _show(console: Console, found: Found) -> None:
     right = [any(isinstance(row[name], int | float) and not isinstance(row[name], bool) for row in rows) for name in names]
     show_tables(console, names, cells, right)
     if len(years) == 1:
-        console.print(f"moments are closes in {years.pop()}, UTC", style="dim", highlight=False)
+        console.print(f"moments of {years.pop()} in UTC; of a bar its close", style="dim", highlight=False)
 
 
 def _cell(value: Any, name: str, prices: Sequence[str], moments: set[str], named: set[str], one_year: bool) -> str:

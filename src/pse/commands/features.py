@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, get_args
 
 from pse.clock import iso
@@ -13,7 +13,7 @@ from pse.commands.grids import show_tables
 from pse.commands.wiring import Answer, Context
 from pse.domain.errors import NoBars, RequestError, UnknownName
 from pse.features.feature import Column, Feature, Room, Speaks
-from pse.features.requests import BAR_COLUMNS, FROM_INSTRUMENT, Request, parameters, parse_request, parse_requests
+from pse.features.requests import BAR_COLUMNS, FROM_INSTRUMENT, Request, parameters, parse_request, parse_requests, value_at
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -93,6 +93,7 @@ def _described(request: Request, feature: Feature, column: str | None) -> dict[s
         **_summary(request.name, feature), "text": text, "also_column_of": also, "formula": feature.formula, "source": feature.source, "asked_column": column,
         "parameters": [{"name": one.path, "default": one.default, "bounds": one.bounds, "meaning": one.meaning, "from_instrument": one.fixed}
                        for one in parameters(feature)],
+        "parts": _parts(feature),
         "described": [{"name": name, "meaning": one.meaning, "unit": one.unit, "words": list(one.words), "sparse": one.sparse, "speaks": one.speaks}
                       for name, one in feature.columns.items()],
         "example": _example(request, feature)}
@@ -128,14 +129,18 @@ def _show_described(console: Console, request: Request, data: Mapping[str, Any])
     if reads:
         facts.add_row("also reads", Text(", ".join(reads) + " (of another symbol or timeframe only bars that have closed)"))
     console.print(facts)
-    for title, rows in (("columns", _column_rows(request)), ("parameters", _parameter_rows(data))):
+    for title, headings, rows in (("columns", ("column", "meaning", "unit"), _column_rows(request)),
+                                  ("parameters", ("parameter", "default", "allowed", "meaning"), _parameter_rows(data)),
+                                  ("parts", ("part", "is", ""), _part_rows(data))):
         if rows:
             table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), title=title, title_justify="left", title_style="bold")
-            for heading in (("column", "meaning", "unit") if title == "columns" else ("parameter", "default", "allowed", "meaning")):
-                table.add_column(heading, overflow="fold", no_wrap=heading in ("column", "default"))
+            for heading in headings:
+                table.add_column(heading, overflow="fold", no_wrap=heading in ("column", "default", "part", "is"))
             for row in rows:
                 table.add_row(*map(Text, row))
             console.print(table)
+    if data["parts"]:
+        console.print(Text(_sharing(data), style="dim"))
     console.print(Text(f"see it: {data['example']}", style="dim"), soft_wrap=True)
 
 
@@ -148,23 +153,55 @@ def _warmup(data: Mapping[str, Any]) -> str:
     return f"{data['warmup_bars']} bars before the first row with every value" + ("" if said == {"always"} else " that waits for no event")
 
 
-def _column_rows(request: Request) -> list[tuple[str, str, str]]:
+def _column_rows(request: Request) -> list[tuple[str, ...]]:
     assert request.feature is not None
     return [(name, one.meaning + SPEAKS[one.speaks],
              ", ".join(word or "(none)" for word in one.words) if one.words else UNITS.get(one.unit, one.unit))
             for name, one in request.feature.columns.items()]
 
 
-def _parameter_rows(data: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
-    """Own parameters, and one line for those of each part."""
-    found = [(one["name"], _default(one["default"]), FROM_INSTRUMENT if one["from_instrument"] else one["bounds"], _meaning(one))
-             for one in data["parameters"] if "." not in one["name"]]
-    parts: dict[str, list[str]] = {}
-    for one in data["parameters"]:
-        if "." in one["name"] and not one["from_instrument"]:
-            parts.setdefault(one["name"].partition(".")[0], []).append(one["name"])
-    return found + [(f"{part}.*", "", "", f"parameters of a part ({len(names)}), for example {data['name']}:{names[0]}=...; --json lists them")
-                    for part, names in parts.items()]
+def _parameter_rows(data: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    return [(one["name"], _default(one["default"]), FROM_INSTRUMENT if one["from_instrument"] else one["bounds"], _meaning(one))
+            for one in data["parameters"] if "." not in one["name"]]
+
+
+def parts(feature: Feature, path: str = "") -> Iterator[tuple[str, Feature]]:
+    """The features that a feature is made of, and those that these are made of, with their dotted names."""
+    for name in type(feature).model_fields:
+        if isinstance(part := getattr(feature, name), Feature):
+            yield f"{path}{name}", part
+            yield from parts(part, f"{path}{name}.")
+
+
+def _parts(feature: Feature) -> list[dict[str, Any]]:
+    """Each part with the feature that it is, the values that are not that feature's defaults, and the other parts that are the very same."""
+    names, found = {made: name for name, made in catalogue().items()}, list(parts(feature))
+    return [{"name": path, "feature": names.get(type(part), type(part).__name__), "parameters": [one.path for one in parameters(part) if not one.fixed],
+             "given": {one.path: value_at(part, one.path) for one in parameters(type(part)()) if value_at(part, one.path) != one.default},
+             "shared_with": [other for other, same in found if other != path and same == part]} for path, part in found]
+
+
+def _part_rows(data: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """A line a part; parts that are the very same stand on one."""
+    told: set[str] = set()
+    rows = []
+    for one in data["parts"]:
+        if one["name"] not in told:
+            told |= {one["name"], *one["shared_with"]}
+            given = "".join(f"; {path} is {_default(value)}" for path, value in one["given"].items())
+            same = f"; shared: {', '.join(f'{name}.*' for name in one['shared_with'])} is the same" if one["shared_with"] else ""
+            rows.append((f"{one['name']}.*", one["feature"], f"{len(one['parameters'])} parameters{given}{same}"))
+    return rows
+
+
+def _sharing(data: Mapping[str, Any]) -> str:
+    """How to give shared parts another value."""
+    shared = next((one for one in data["parts"] if one["shared_with"]), None)
+    if shared is None:
+        return "a part with its defaults is computed once for all features that are made of it; --json lists the parameters"
+    paths = ",".join(f"{name}.{shared['parameters'][0]}=..." for name in (shared["name"], *shared["shared_with"]))
+    return (f"shared parts are computed once while their values are the same, here and in other features; another value for all of them: "
+            f"{data['name']}:{paths}; --json lists the parameters")
 
 
 def _default(value: Any) -> str:
