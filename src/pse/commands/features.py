@@ -184,7 +184,7 @@ def _parts(feature: Feature) -> list[dict[str, Any]]:
 def _part_rows(data: Mapping[str, Any]) -> list[tuple[str, ...]]:
     """A line a part; parts that are the very same stand on one."""
     told: set[str] = set()
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for one in data["parts"]:
         if one["name"] not in told:
             told |= {one["name"], *one["shared_with"]}
