@@ -4,10 +4,13 @@ import numpy as np
 import pytest
 
 from pse.domain.bars import Bars
-from pse.features.build import FeatureSpec
+from pse.features.build import FeatureSpec, build
 from pse.features.feature import Known, Market
+from pse.features.regime import VolatilityRegime
+from pse.features.trend_conviction import TrendConviction
+from pse.features.vwap import SessionVwap
 from pse.kernels.contract import NEVER
-from pse.reports.chart_columns import chosen, state_colour
+from pse.reports.chart_columns import chosen, regimes, state_colour, vwap_lines
 from pse.reports.chart_objects import MAKERS, Window, left_out, pool_word, shapes_of, swing_word
 from pse.reports.chart_view import LAYERS, chart_view, layer_names, wall_seconds
 from tests.features.made import MINUTE, future, minutes
@@ -78,6 +81,18 @@ def test_what_is_left_out_is_counted():
         count for layer in ("gaps", "blocks", "pools", "sweeps", "levels") if (count := sum(one.minor for one in shapes if one.layer == layer))]
     standing = [one for one in shapes if one.layer == "blocks" and not one.minor]
     assert len(standing) <= 4 and all(one.last >= NEVER for one in standing)
+
+
+def test_states_and_vwap_are_those_that_the_desk_computes():
+    spec = FeatureSpec(conviction=TrendConviction(adx_period=5, ema_fast=5, ema_slow=12), volatility=VolatilityRegime(window=100, min_obs=20),
+                       vwap=SessionVwap(anchor="rth")).together()
+    bars = minutes(4, 8)
+    known, desk = five(bars), build(bars, future(), spec).columns
+    for ribbon in regimes(known, spec):
+        np.testing.assert_array_equal(ribbon.codes, desk[ribbon.name])
+    assert (desk["tcc"] != build(bars, future()).columns["tcc"]).any()
+    line, = vwap_lines(known, spec, ("vwap",))
+    np.testing.assert_array_equal(line.values, desk["vwap"] - known.bars.offset)
 
 
 def test_levels_that_come_again_at_the_same_price_are_one_line():

@@ -65,25 +65,19 @@ class Ribbon:
     words: tuple[str, ...]
 
 
-def vwap_lines(known: Known, layers: Iterable[str]) -> list[Line]:
-    """The session's VWAP and its bands, of the layers asked for; nothing where there is no such feature."""
+def vwap_lines(known: Known, spec: FeatureSpec, layers: Iterable[str]) -> list[Line]:
+    """The session's VWAP and its bands, of the layers asked for."""
     wanted = {name: layer for layer, names in (("vwap", VWAP), ("bands", BANDS)) if layer in layers for name in names}
-    if not wanted or "vwap" not in registry.FEATURES:
+    if not wanted:
         return []
-    feature = registry.resolve("feature", "vwap")()
-    made = known.of(feature)
-    return [_line(known, name, feature.columns[name], made, "", layer) for name, layer in wanted.items() if name in feature.columns]
+    made = known.of(spec.vwap)
+    return [_line(known, name, spec.vwap.columns[name], made, "", layer) for name, layer in wanted.items()]
 
 
-def regimes(known: Known) -> list[Ribbon]:
-    """The states of the market that are among the features."""
-    found = []
-    for name, column in REGIMES.items():
-        if name in registry.FEATURES:
-            feature = registry.resolve("feature", name)()
-            if column in feature.columns:
-                found.append(_ribbon(column, feature.columns[column], known.of(feature)))
-    return found
+def regimes(known: Known, spec: FeatureSpec) -> list[Ribbon]:
+    """The states of the market, as the desk computes them."""
+    features = {name: _made(name, spec) for name in REGIMES}
+    return [_ribbon(column, features[name].columns[column], known.of(features[name])) for name, column in REGIMES.items()]
 
 
 def chosen(names: Iterable[str], spec: FeatureSpec) -> dict[str, tuple[Feature, tuple[str, ...]]]:
@@ -118,7 +112,7 @@ def _of_column(name: str) -> tuple[str, str]:
 def _made(name: str, spec: FeatureSpec) -> Feature:
     """The feature with the desk's parameters where the desk gives them, else with its own."""
     kind = registry.resolve("feature", name)
-    for part in (spec.volume, spec.structure, spec.gaps, spec.blocks, spec.liquidity, spec.levels, spec.quality):
+    for part in (*(getattr(spec, field) for field in type(spec).model_fields), spec.quality):
         if type(part) is kind:
             return part
     made: Feature = kind()

@@ -111,8 +111,8 @@ def chart_view(known: Known, first: int, spec: FeatureSpec, layers: tuple[str, .
     shapes = [_moved(shape, first) for shape in shapes_of(Window(known, first, past), spec, layers)]
     lines, ribbons, skipped = feature_lines(known, chosen(features, spec))
     if timeframe_ns(known.timeframe) < DAY_NS:                       # of one bar there is no average
-        lines = vwap_lines(known, layers) + lines
-    ribbons = (regimes(known) if "regime" in layers else []) + ribbons
+        lines = vwap_lines(known, spec, layers) + lines
+    ribbons = (regimes(known, spec) if "regime" in layers else []) + ribbons
     base = float(bars.offset[-1])
     notes = [*left_out(shapes), *skipped]
     if bars.roll[1:].any():
