@@ -7,11 +7,14 @@ from hypothesis import strategies as st
 
 from pse.kernels.contract import ALIVE, EXPIRED, NEVER, PENDING, POOL_KINDS, REPLACED, SWEPT
 from pse.kernels.liquidity import (
+    ASIA_H,
     BASE_PRIORITY,
     CANDIDATE_DTYPE,
     EQH,
     MAJOR_H,
+    ONH,
     PDH,
+    PWH,
     SWING_H,
     equal_levels,
     pools_and_sweeps,
@@ -34,16 +37,31 @@ def test_kind_numbers_are_places_in_the_list_of_names():
 
 
 @settings(max_examples=12, deadline=None)
-@given(seeds, st.sampled_from([0.0, 0.9, 0.995]))
-def test_session_candidates_equal_their_naive_twin(seed, missing):
+@given(seeds, st.sampled_from([0.0, 0.9, 0.995]), st.lists(st.integers(0, 6), max_size=3))
+def test_session_candidates_equal_their_naive_twin(seed, missing, holes):
     bars = minutes(seed, 7, missing=missing)
-    rng, sessions = np.random.default_rng(seed), int(bars.session[-1]) + 1
+    bars = bars[np.flatnonzero(~np.isin(bars.session, holes))]
+    rng, sessions = np.random.default_rng(seed), 7
     starts = bars.sessions.open_ns[:sessions, None] + rng.integers(0, 700, (sessions, 4)) * 60_000_000_000
     ends = starts + rng.integers(0, 600, (sessions, 4)) * 60_000_000_000
-    week = np.array([0, 0, 1, 1, 1, 2, 2])[:sessions]
+    week = np.array([0, 0, 1, 1, 2, 3, 3])
     rows = session_extremes(bars.high, bars.low, bars.ts_open, bars.ts_close, bars.session, week, starts, ends)
     ours = [(r["t"], naive.family(int(r["kind"])), r["side"], r["level"], r["priority"], r["origin"]) for r in rows]
     assert sorted(ours) == sorted(naive.session_extremes(bars.high, bars.low, bars.ts_open, bars.ts_close, bars.session, week, starts, ends))
+
+
+def test_the_last_day_and_week_before_a_hole_are_not_the_day_and_the_week_before():
+    day = np.array([0, 0, 1, 1, 4, 4, 5, 5])                  # days 2 and 3 are missing, and with them the rest of week 0 or all of week 1
+    minute, nothing = np.arange(8), np.zeros((6, 4), np.int64)
+    high = 10.0 + np.arange(8)
+    for weeks, known in (([0, 0, 0, 0, 1, 1], [4]), ([0, 0, 1, 1, 2, 2], []), ([0, 1, 1, 1, 3, 3], [2])):
+        rows = session_extremes(high, high - 5, minute, minute + 1, day, np.array(weeks), nothing, nothing)
+        assert rows["t"][rows["kind"] == PDH].tolist() == [2, 6] and rows["level"][rows["kind"] == PDH].tolist() == [11.0, 15.0]
+        assert rows["t"][rows["kind"] == PWH].tolist() == known
+    ends = nothing + np.array([3, 5, 0, 0])                   # a window that ends with day 1's first bar, and one that only a bar behind the hole ends
+    ends[[0, 2, 3, 4, 5]] = 0
+    rows = session_extremes(high, high - 5, minute, minute + 1, day, np.zeros(6, np.int64), nothing, ends)
+    assert rows["t"][rows["kind"] == ONH].tolist() == [2] and ASIA_H not in rows["kind"]
 
 
 @settings(max_examples=50, deadline=None)

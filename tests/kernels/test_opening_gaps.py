@@ -14,11 +14,12 @@ seeds = st.integers(0, 2**32 - 1)
 
 
 def sessions(seed, n, most):
-    """Bars with jumps between sessions of 1 to `most` bars, and some new contracts."""
+    """Bars with jumps between sessions of 1 to `most` bars, some new contracts and some sessions that are missing."""
     rng = np.random.default_rng(seed)
     session = np.repeat(np.arange(n), rng.integers(1, most + 1, n))[:n]
     bars = [column + np.cumsum(rng.integers(-12, 13, n) * 0.25)[session] for column in walk(seed, n, rng.choice([0.0, 0.05]))[:4]]
     first = np.diff(session, prepend=-1) != 0
+    session = session + np.cumsum(first & (rng.random(n) < 0.1))
     return *bars, session, first & (rng.random(n) < 0.1) & (np.arange(n) > 0)
 
 
@@ -44,3 +45,10 @@ def test_a_gap_is_filled_days_later_and_one_that_is_jumped_over_is_filled_too():
     closes = np.array([10.0, 20, 21, 15, 5])
     gaps = opening_gaps(closes, closes + 0.5, closes - 0.5, closes, np.arange(5), np.zeros(5, bool))
     assert gaps["points"].tolist()[1:] == [10.0, 1.0, -6.0, -10.0] and gaps["filled_at"].tolist()[1:] == [4, 3, NEVER, NEVER]
+
+
+def test_a_gap_over_missing_days_is_no_gap():
+    closes = np.array([10.0, 20, 30])
+    gaps = opening_gaps(closes, closes + 0.5, closes - 0.5, closes, np.array([4, 5, 14]), np.zeros(3, bool))
+    assert gaps["points"].tolist()[1] == 10.0 and np.isnan(gaps["points"][[0, 2]]).all()
+    assert [naive.KINDS[kind] for kind in gaps["kind"]] == ["NONE", "FULL_UP", "NONE"]

@@ -22,14 +22,15 @@ def session_extremes(h, lo, ts_open, ts_close, session, week, begins, ends):
     out, present = [], sorted(set(session))
     for before, s in zip(present, present[1:], strict=False):
         t = int(np.flatnonzero(session == s)[0])
-        out += extremes(np.flatnonzero(session == before), h, lo, t, "PD")
-        if week[s] != week[before]:
+        if s == before + 1:
+            out += extremes(np.flatnonzero(session == before), h, lo, t, "PD")
+        if week[s] == week[before] + 1:
             out += extremes(np.flatnonzero(week[session] == week[before]), h, lo, t, "PW")
     for w, family in enumerate(("ON", "ASIA", "LONDON", "OR")):
         for s in present:
             rows = np.flatnonzero((session == s) & (ts_open >= begins[s, w]) & (ts_open < ends[s, w]))
             after = np.flatnonzero((ts_close >= ends[s, w]) & (session >= s))
-            if len(rows) and len(after):
+            if len(rows) and len(after) and session[after[0]] <= s + 1:
                 out += extremes(rows, h, lo, int(after[0]), family)
     return out
 

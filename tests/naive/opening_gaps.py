@@ -20,7 +20,7 @@ def opening_gaps(open_, high, low, close, session, roll):
     for t in range(n):
         if t > 0 and session[t] == session[t - 1]:
             continue
-        if t == 0 or roll[t]:
+        if t == 0 or roll[t] or session[t] != session[t - 1] + 1:
             out.append((t, math.nan, "NONE", None))
             continue
         before, points = close[t - 1], open_[t] - close[t - 1]

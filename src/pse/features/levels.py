@@ -29,7 +29,7 @@ class Levels(Feature):
         "level_highest": Column("the highest of them", "price", sparse=True),
     }
     formula = ("major swings sorted by price, a cluster grows while the next lies within the distance of its mean; level: the mean on the tick grid; extremes "
-               "of the day before and of the night stand until the trading day ends")
+               "of the calendar's day before (none where its bars are missing) and of the night stand until the trading day ends")
     source = "common practice; recomputed at each confirmed swing"
 
     lookback: int = Field(500, ge=10, le=20000, description="bars whose major swings are clustered")

@@ -43,8 +43,8 @@ class Liquidity(Feature):
         "sweep_farthest": Column("the farthest of the extremes that the bar swept together with it", "price", sparse=True),
         "sweep_count": Column("how many extremes it swept in that direction", "count", sparse=True),
     }
-    formula = ("pools: extremes of weeks, days and sessions, equal levels, swings; sweep: traded beyond by a tick or more, closed back inside within "
-               "`reclaim_bars`, not deeper than `deep_atr`")
+    formula = ("pools: extremes of the calendar's week and day before (none where its bars are missing) and of parts of the session, equal levels, swings; "
+               "sweep: traded beyond by a tick or more, closed back inside within `reclaim_bars`, not deeper than `deep_atr`")
     source = "the usual price-action vocabulary (Smart Money Concepts), told at the reclaiming close"
 
     equal_atr: float = Field(0.10, ge=0, le=5, description="pools and equal levels within this share of the range are one")
@@ -108,7 +108,10 @@ class Liquidity(Feature):
 
 
 def extremes_of_sessions(known: Known, kind: str, opening_minutes: int) -> np.ndarray:
-    """Highs and lows of weeks, trading days and windows of the session, rows of CANDIDATE_DTYPE; found once."""
+    """Highs and lows of weeks, trading days and windows of the session, rows of CANDIDATE_DTYPE; found once.
+
+    The day before and the week before are the calendar's; where no bar of them is at hand there are none.
+    """
     def find() -> np.ndarray:
         bars = known.bars
         first, past = (int(bars.session[0]), int(bars.session[-1]) + 1) if len(bars) else (0, 0)

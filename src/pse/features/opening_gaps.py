@@ -18,12 +18,12 @@ class OpeningGap(Feature):
         "open_gap": Column("open of the session less the close before it", "points"),
         "open_gap_pct": Column("the gap over that close as traded", "fraction"),
         "open_gap_atr": Column("the gap in average ranges as they stood before the open", "ATR"),
-        "open_gap_kind": Column("beyond the range of the session before (FULL) or inside it (PARTIAL); NONE without a gap and where a contract begins", "state",
-                                GAP_KINDS),
+        "open_gap_kind": Column("beyond the range of the session before (FULL) or inside it (PARTIAL); NONE without a gap, after missing days and where a "
+                                "contract begins", "state", GAP_KINDS),
         "open_gap_filled": Column("1 from the bar on whose range reaches the close before the gap", "flag"),
     }
     formula = "O - C[t-1] at the first bar of a session; FULL_UP O > high of the session before, FULL_DOWN O < its low; filled: low <= C[t-1] of a gap up"
-    source = "common practice; nothing at the first session, none over a change of contract"
+    source = "common practice; nothing at the first session, none over missing trading days or a change of contract"
 
     def warmup_bars(self) -> int:
         """Right for daily bars; of shorter ones the first bar of the second session, where that comes later."""

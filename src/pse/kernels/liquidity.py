@@ -66,8 +66,10 @@ def window_bars(ts_open, ts_close, begin, past, opens, closes):
 def session_extremes(high, low, ts_open, ts_close, session, week, window_open, window_close):
     """Candidates from weeks, trading days and windows of the session, rows of CANDIDATE_DTYPE session by session.
 
-    Bars float64/int64[n]; week int64[sessions]; window_open, window_close int64[sessions, 4] ns UTC in the order of WINDOWS, equal where there is none.
-    The previous week and day are known at the first bar of the next one, a window at the first bar that closes at or after its end.
+    Bars float64/int64[n], session int64[n] counted without leaving out a trading day of the calendar; week int64[sessions], likewise; window_open,
+    window_close int64[sessions, 4] ns UTC in the order of WINDOWS, equal where there is none.  The previous week and day are known at the first bar of the
+    next one, a window at the first bar that closes at or after its end.  A day, or a week, that is followed by days, or a week, without bars makes none:
+    what is stored before a hole is not the day before.  Nor does a window that only a bar behind a hole would make known.
     """
     rows, count = np.empty(256, CANDIDATE_DTYPE), ZERO
     week_begin, begin, n = ZERO, ZERO, high.size
@@ -78,12 +80,15 @@ def session_extremes(high, low, ts_open, ts_close, session, week, window_open, w
         for w in range(4):
             if window_close[s, w] > window_open[s, w]:
                 first, last, known = window_bars(ts_open, ts_close, begin, past, window_open[s, w], window_close[s, w])
-                if last > first and known < n:                    # a window whose last bars are missing is known at the next session's first
+                if last > first and known < n and session[known] - s <= 1:     # one whose last bars are missing is known at the next session's first
                     rows, count = put_extremes(rows, count, known, WINDOWS[w], high, low, first, last)
         if past < n:
-            rows, count = put_extremes(rows, count, past, PDH, high, low, begin, past)
-            if week[session[past]] != week[s]:
+            if session[past] - s == 1:
+                rows, count = put_extremes(rows, count, past, PDH, high, low, begin, past)
+            weeks_on = week[session[past]] - week[s]
+            if weeks_on == 1:
                 rows, count = put_extremes(rows, count, past, PWH, high, low, week_begin, past)
+            if weeks_on != 0:
                 week_begin = past
         begin = past
     return rows[:count].copy()

@@ -34,9 +34,9 @@ def gap_kind(open_, before, top, bottom):
 def opening_gaps(open_, high, low, close, session, roll):
     """One row of OPENING_GAP_DTYPE a session that has bars: the gap at its first bar.
 
-    open_, high, low, close: float64[n] forward adjusted, oldest first; session: int64[n]; roll: bool[n].  No gap (points NaN) in the first session and where a
-    contract begins (kind NONE), nor where the open or the close before it is NaN (UNKNOWN).  Bars that are NaN fill nothing and do not count for the range
-    of their session.
+    open_, high, low, close: float64[n] forward adjusted, oldest first; session: int64[n], counted without leaving out a trading day of the calendar; roll:
+    bool[n].  No gap (points NaN) in the first session, after trading days without bars and where a contract begins (kind NONE), nor where the open or the
+    close before it is NaN (UNKNOWN).  Bars that are NaN fill nothing and do not count for the range of their session.
     """
     count = 0
     for t in range(session.size):
@@ -49,7 +49,7 @@ def opening_gaps(open_, high, low, close, session, roll):
             row += 1
             new = gaps[row]
             new.t, new.points, new.level, new.kind, new.filled_at = t, np.nan, np.nan, OPEN_NONE, NEVER
-            if t > 0 and not roll[t]:
+            if t > 0 and session[t] - session[t - 1] == 1 and not roll[t]:
                 new.points, new.level, new.kind = open_[t] - close[t - 1], close[t - 1], OPEN_UNKNOWN
             if new.points == new.points:
                 new.kind = gap_kind(open_[t], new.level, top, bottom)
