@@ -99,7 +99,9 @@ def drawn_bars(rng: np.random.Generator, frame: str, kind: str, tick: float, sym
     spread = None
     if rng.random() < 0.3:
         spread = rng.integers(0, 4, n) * tick
-        spread[rng.random(n) < 0.2] = np.nan
+        spread[rng.random(n) < rng.choice([0.0, 0.05, 0.2, 1.0])] = np.nan
+        if rng.random() < 0.5:                                    # quotes that begin late
+            spread[:int(rng.integers(0, n + 1))] = np.nan
     roll = np.concatenate([[False], np.diff(contract) > 0])[:n]
     prices = {name: column * tick + offset for name, column in (("open", o), ("high", h), ("low", lo), ("close", c))}
     return Bars(symbol, frame, ts, close_ns, **prices, volume=volume, session=session, roll=roll, offset=offset, contract=contract, flags=flags,
@@ -172,8 +174,10 @@ def clean(frame: str, bars: int, feature: Feature) -> Draw:
 
 
 def until(market: Market, moment: int) -> Market:
-    """The market as it stood at a moment: no bar of any symbol that closed later."""
+    """The market as it stood at a moment: no bar of any symbol that closed later, and no column of quotes where none was known by then, as bars are loaded."""
     bars = market.bars[:int(np.searchsorted(market.bars.ts_close, moment, side="right"))]
+    if bars.spread is not None and np.isnan(bars.spread).all():
+        bars = replace(bars, spread=None)
     others = {symbol: Market(there.bars[:int(np.searchsorted(there.bars.ts_close, moment, side="right"))], there.instrument, moment)
               for symbol, there in market.others.items()}
     return Market(bars, market.instrument, moment, others)

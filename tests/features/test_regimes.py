@@ -210,9 +210,33 @@ def test_quotes_are_ranked_where_there_are_any():
     known = known_5m(replace(bars, spread=spread))
     found, first = known.of(LiquidityFilter()), 2 * 276
     # the median of 20 quotes rises half-way with the tenth wide one and is wide from the eleventh on, until as many narrow ones came
-    wide = [t for t in range(len(known)) if "WIDE_SPREAD" in failures(found, t)]
+    wide = [t for t in range(3 * 276) if "WIDE_SPREAD" in failures(found, t)]
     assert wide == list(range(first + 9, first + 30)) and found["spread_rank"][first + 8] == 0.5
-    assert np.isnan(found["spread_rank"][3 * 276:3 * 276 + 20]).all() and not np.isnan(found["spread_rank"][3 * 276 + 20])
+    guessed = known_5m(bars).of(LiquidityFilter())["spread_rank"]
+    hole = slice(3 * 276, 3 * 276 + 20)                                     # one missing quote: the estimate speaks while it is in the median's window
+    assert found["spread_rank"][hole].tolist() == guessed[hole].tolist() and np.isfinite(guessed[hole]).all()
+    assert found["spread_rank"][3 * 276 + 20] != guessed[3 * 276 + 20]
+
+
+def test_quotes_that_begin_later_change_no_earlier_row_and_speak_once_enough_are_known():
+    bars = minutes(3, 8)
+    begin = 5 * 1380 + 700
+    spread = np.where(np.arange(len(bars)) >= begin, 0.25, np.nan)
+    late, never = known_5m(replace(bars, spread=spread)).of(LiquidityFilter()), known_5m(bars).of(LiquidityFilter())
+    early = known_5m(bars[:begin]).of(LiquidityFilter())
+    first = begin // 5 + 19 + 276                                           # twenty quotes make a median, a session of medians before it a rank
+    for column, values in late.items():
+        np.testing.assert_array_equal(values[:begin // 5], early[column], err_msg=column)
+        np.testing.assert_array_equal(values[:first], never[column][:first], err_msg=column)
+    assert (late["spread_rank"][first:] == 0.5).all() and (never["spread_rank"][first:] != 0.5).any()
+    assert np.isfinite(late["spread_rank"][20 + 276:]).all()
+
+
+def test_a_column_of_quotes_that_knows_none_is_no_column():
+    bars = minutes(3, 4)
+    empty, none = (known_5m(replace(bars, spread=spread)).of(LiquidityFilter()) for spread in (np.full(len(bars), np.nan), None))
+    for column, values in none.items():
+        np.testing.assert_array_equal(empty[column], values, err_msg=column)
 
 
 def test_the_estimated_spread_is_ranked_as_a_share_of_the_range():

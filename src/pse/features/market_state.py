@@ -38,20 +38,22 @@ def session_left_ns(bars: Bars, instrument: Instrument) -> np.ndarray:
 class LiquidityFilter(Feature):
     """Liquid enough to trade: volume for the time of day, the spread's rank, bars without volume, bars that are missing.
 
-    A test whose input is unknown is not made; only the share of present bars is always known.  The depth of the book is tested where quotes carry it, which
-    no stored bar does.
+    A test whose input is unknown is not made: before their warm-up volume for the time of day, the spread's rank and the share of bars without volume fail
+    nothing, and the state speaks without them.  It is UNKNOWN only where the share of present bars is, at a bar without prices.  The depth of the book is
+    tested where quotes carry it, which no stored bar does.
     """
 
     room, title = "regime", "liquid enough to trade"
     columns = {
-        "liquidity": Column("whether every test that could be made is passed", "state", LIQUIDITY_STATES),
+        "liquidity": Column("whether every test that could be made is passed; UNKNOWN only at a bar without prices", "state", LIQUIDITY_STATES),
         "liquidity_failed": Column("failed tests added up: 1 volume, 2 spread, 4 bars without volume, 8 missing bars, 16 depth", "count"),
-        "spread_rank": Column("share of the bars before with a narrower spread", "fraction"),
+        "spread_rank": Column("share of the bars before with a narrower spread, quoted or estimated as the bar's own; ties counted half", "fraction"),
         "zero_volume_share": Column("share of the last bars without volume", "fraction"),
         "present_share": Column("bars that are there over bars that the last places of the session should hold", "fraction"),
     }
-    formula = ("fails: volume / usual volume of the slot < .30; rank of the spread > .90; bars without volume > .20 of 20; present < .80 of 20.  Spread: "
-               "median of 20 quotes, else the Abdi-Ranaldo estimate over ATR/C, for the bare estimate grows with the range and would veto every volatile hour")
+    formula = ("fails: volume / usual volume of the slot < .30; rank of the spread > .90; bars without volume > .20 of 20; present < .80 of 20; an unknown one "
+               "fails nothing.  Spread: median of the last 20 quotes, ranked among such medians; where a quote is missing or too few medians are known, the "
+               "Abdi-Ranaldo estimate over ATR/C, ranked among such estimates (the bare estimate grows with the range and would veto every volatile hour)")
     source = "common practice; Abdi and Ranaldo (2017) for the spread without quotes"
 
     rvol_min: float = Field(0.30, ge=0, le=10, description="least volume over that of the same time of day")
@@ -76,17 +78,17 @@ class LiquidityFilter(Feature):
         return {"liquidity": states, "liquidity_failed": failed, "spread_rank": rank, "zero_volume_share": zero, "present_share": present}
 
     def _spread_rank(self, known: Known) -> np.ndarray:
+        """Rank of the quoted spread where that is known by then, else of the estimate as a share of the range, float64[n]; points and shares never mix."""
         a_day = bars_per_session(known.instrument, known.timeframe)
-        fewest = self.min_obs or (self.sessions if is_daily(known) else a_day)
-        return percentile_rank(self._spread(known), self.sessions * a_day, fewest)
-
-    def _spread(self, known: Known) -> np.ndarray:
-        """The quoted spread in points, or the estimate as a share of the range, float64[n]."""
-        base, bars = known.market.bars, known.bars
-        if base.spread is not None:
-            return window_median(base.spread[asof_rows(base.ts_close, bars.ts_close)], self.period)       # of the last finer bar in each
-        estimate, atr = known.of(SpreadEstimates(period=self.period))["spread_ar"], known.atr
-        return np.divide(estimate * bars.close, atr, out=np.full(len(known), np.nan), where=atr > 0)
+        window, fewest = self.sessions * a_day, self.min_obs or (self.sessions if is_daily(known) else a_day)
+        base, bars, atr = known.market.bars, known.bars, known.atr
+        estimate = known.of(SpreadEstimates(period=self.period))["spread_ar"]
+        guessed = percentile_rank(np.divide(estimate * bars.close, atr, out=np.full(len(known), np.nan), where=atr > 0), window, fewest)
+        if base.spread is None:
+            return guessed
+        quoted = base.spread[asof_rows(base.ts_close, bars.ts_close)]                                 # of the last finer bar in each
+        rank = percentile_rank(window_median(quoted, self.period), window, fewest)
+        return np.where(np.isnan(rank), guessed, rank)
 
     def _present_share(self, known: Known) -> np.ndarray:
         bars, calendar = known.bars, known.bars.sessions
@@ -102,12 +104,16 @@ class LiquidityFilter(Feature):
 
 
 class MarketState(Feature):
-    """Market condition: closed, illiquid, volatile, trending up or down, ranging, or between; the first that holds."""
+    """Market condition: closed, illiquid, volatile, trending up or down, ranging, or between; the first that holds.
+
+    The rank of volatility, the spread's rank and volume for the time of day may still be unknown: then VOLATILE never holds, and the market counts as liquid
+    in these tests.
+    """
 
     room, title = "regime", "condition of the market"
-    columns = {"mcs": Column("condition of the market, UNKNOWN before the warm-up of conviction and liquidity", "state", MARKET_STATES)}
-    formula = ("UNKNOWN: inputs missing; CLOSED: < 15 min to the session's end (bars of a day never); ILLIQUID; VOLATILE: highest quarter, a spike, "
-               "conviction below Medium; TREND: conviction from Medium on; RANGE: ER < .25 and ADX < 20; else TRANSITION")
+    columns = {"mcs": Column("condition of the market, UNKNOWN before the warm-up of ADX, efficiency ratio and averages and at a bar without prices", "state", MARKET_STATES)}
+    formula = ("UNKNOWN: ADX, ER, averages or share of present bars missing; CLOSED: < 15 min to the session's end (bars of a day never); ILLIQUID; VOLATILE: highest quarter, a spike, "
+               "conviction below Medium; TREND: conviction from Medium on; RANGE: ER < .25 and ADX < 20; else TRANSITION; an unknown bucket or test holds nothing back")
     source = "own table of common measures"
 
     closed_before_min: float = Field(15.0, ge=0, le=1440, description="minutes before the session's end from which on it is closed")
