@@ -3,12 +3,13 @@
 import numpy as np
 from numba import njit
 
+from pse.kernels.compiled import shared
 from pse.kernels.contract import BLOCK_DTYPE, NEVER
 from pse.kernels.gaps import reach_into
 from pse.kernels.rows import ZERO, gt, heap_pop, heap_push
 
 
-@njit(cache=True)
+@shared
 def find_block(open_, high, low, close, t, direction, pivot_idx, first_displacement, max_back):
     """Bar, top and bottom of the order block of a break at t.
 
@@ -31,7 +32,7 @@ def find_block(open_, high, low, close, t, direction, pivot_idx, first_displacem
     return found, high[found], min(open_[found], close[found])
 
 
-@njit(cache=True)
+@shared
 def put_block(new, row, direction, idx, t, top, bottom):
     """Writes a newly known block."""
     new.break_row, new.dir, new.idx, new.known_at, new.top, new.bottom = row, direction, idx, t, top, bottom

@@ -1,12 +1,12 @@
 """Circuit breakers: states CLOSED, OPEN, HALF_OPEN.  Time is engine time, so a replay trips at the same instant."""
 
-from numba import njit
 
 from pse.kernels.codes import B_CLOSED, B_FAIL, B_HALF_OPEN, B_OK, B_OPEN
+from pse.kernels.compiled import shared
 from pse.kernels.targets import EPS
 
 
-@njit(cache=True)
+@shared
 def call_breaker(state, failures, successes, until, timeout, event, now, threshold, first_timeout, cap, needed):
     """The breaker of the language model, after an event (B_OK, B_FAIL, B_TICK) at `now`; times in one unit.
 
@@ -32,7 +32,7 @@ def call_breaker(state, failures, successes, until, timeout, event, now, thresho
     return state, failures, successes, until, timeout
 
 
-@njit(cache=True)
+@shared
 def data_breaker(state, good, score, least, recovery):
     """Opens under `least`; the first good bar makes it half open, `recovery` good bars in a row close it.  Returns (state, good)."""
     if score < least - EPS:
@@ -43,7 +43,7 @@ def data_breaker(state, good, score, least, recovery):
     return (B_CLOSED if good >= recovery else B_HALF_OPEN), good
 
 
-@njit(cache=True)
+@shared
 def equity_breaker(state, equity, high_water, ack_equity, drawdown, recovered, retrip):
     """Opens at a drawdown from the high-water mark.  Half open after an acknowledgement: closes when the drawdown is small, opens at a further loss."""
     if state == B_CLOSED:

@@ -21,6 +21,7 @@ from pse.kernels.codes import (
     TCC_UNKNOWN,
     VOL_Q4,
 )
+from pse.kernels.compiled import shared
 from pse.kernels.rows import gt
 from pse.kernels.wilder import is_valid_bar
 
@@ -71,7 +72,7 @@ class LiquidityRules(NamedTuple):
     depth_rank_min: float
 
 
-@njit(cache=True)
+@shared
 def failed_tests(rvol, spread_rank, zero_share, coverage, depth_rank, rules):
     """Bits of the tests that a bar fails, in the order of codes.ILLIQUID_TESTS; a NaN input is a test that is not made."""
     return (1 * gt(rules.rvol_min, rvol) + 2 * gt(spread_rank, rules.spread_rank_max) + 4 * gt(zero_share, rules.zero_share_max)
@@ -93,7 +94,7 @@ def liquidity_states(rvol, spread_rank, zero_share, coverage, depth_rank, rules)
     return states, failed
 
 
-@njit(cache=True)
+@shared
 def market_condition(ready, open_, liquid, bucket, spike, tcc, tcc_dir, er, adx, er_range, adx_range):
     """State of a market at one bar; the first that holds, in the order of these lines.
 

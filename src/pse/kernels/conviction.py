@@ -6,6 +6,7 @@ import numpy as np
 from numba import njit
 
 from pse.kernels.codes import TCC_HIGH, TCC_LOW, TCC_MEDIUM, TCC_NONE, TCC_UNKNOWN
+from pse.kernels.compiled import shared
 from pse.kernels.rows import ge, gt
 
 
@@ -48,7 +49,7 @@ class Rules(NamedTuple):
     hysteresis: float
 
 
-@njit(cache=True)
+@shared
 def graded(direction, strength, strong, some):
     """1 for strong, 0.5 for some and 0 for no strength of a sign that agrees (direction > 0); NaN is none."""
     if not gt(direction, 0.0):
@@ -56,7 +57,7 @@ def graded(direction, strength, strong, some):
     return 1.0 if ge(strength, strong) else 0.5 if ge(strength, some) else 0.0
 
 
-@njit(cache=True)
+@shared
 def components(seen, t, d, rules):
     """The six components of bar t for direction d, each 0, 0.5 or 1: adx, er, ema, struct, vwap, htf.  What is NaN counts nothing."""
     adx = graded(d * (seen.plus_di[t] - seen.minus_di[t]), seen.adx[t], rules.adx_strong, rules.adx_some)
@@ -70,7 +71,7 @@ def components(seen, t, d, rules):
     return adx, er, ema, struct, vwap, htf
 
 
-@njit(cache=True)
+@shared
 def score(parts, rules):
     """Weighted mean of the components, 0..1."""
     adx, er, ema, struct, vwap, htf = parts
@@ -78,7 +79,7 @@ def score(parts, rules):
     return (rules.w_adx * adx + rules.w_er * er + rules.w_ema * ema + rules.w_struct * struct + rules.w_vwap * vwap + rules.w_htf * htf) / whole
 
 
-@njit(cache=True)
+@shared
 def class_of(value, rules):
     """Class of a score, before vetoes."""
     if ge(value, rules.high):
@@ -88,13 +89,13 @@ def class_of(value, rules):
     return TCC_LOW if ge(value, rules.low) else TCC_NONE
 
 
-@njit(cache=True)
+@shared
 def least_score(tcc, rules):
     """Score from which a class is given."""
     return rules.high if tcc == TCC_HIGH else rules.medium if tcc == TCC_MEDIUM else rules.low
 
 
-@njit(cache=True)
+@shared
 def next_class(held, held_dir, long, short, adx, spike, rules):
     """(class, direction) after a bar with these two scores, told the ones held before it.
 

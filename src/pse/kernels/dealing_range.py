@@ -4,16 +4,17 @@ import numpy as np
 from numba import njit
 
 from pse.kernels.codes import ZONE_DISCOUNT, ZONE_EQUILIBRIUM, ZONE_PREMIUM, ZONE_UNKNOWN
+from pse.kernels.compiled import shared
 from pse.kernels.rows import gt
 
 
-@njit(cache=True)
+@shared
 def range_position(close, lowest, highest):
     """Share of the way from the low to the high of a range, beyond 0..1 outside of it; NaN where the range is unknown or turned over."""
     return (close - lowest) / (highest - lowest) if gt(highest, lowest) else np.nan
 
 
-@njit(cache=True)
+@shared
 def range_zone(position, discount_below, premium_above):
     """Code of RANGE_ZONES; a position on a bound is equilibrium."""
     if position != position:

@@ -3,13 +3,14 @@
 import numpy as np
 from numba import njit
 
+from pse.kernels.compiled import shared
 from pse.kernels.contract import GAP_DTYPE, NEVER
 from pse.kernels.rows import EPS, LONG, SHORT, ZERO, ge, gt, with_room
 
 UP, DOWN, FILLED = np.int64(0), np.int64(1), np.int64(2)          # lists of open gaps: up, down, and the filled ones of each
 
 
-@njit(cache=True)
+@shared
 def put_gap(rows, count, direction, t, mid_bar, bottom, top, width_atr, valid, inverse):
     """Writes a newly formed gap into row `count`."""
     new = rows[count]
@@ -19,7 +20,7 @@ def put_gap(rows, count, direction, t, mid_bar, bottom, top, width_atr, valid, i
     new.inverted_at, new.stale_at = NEVER, NEVER
 
 
-@njit(cache=True)
+@shared
 def reach_into(zone, reach, t):
     """Writes how far bar t came into a zone (a gap or a block); `reach` is its low for a long, its high for a short."""
     d = zone.dir
@@ -36,7 +37,7 @@ def reach_into(zone, reach, t):
         zone.max_fill = max(zone.max_fill, d * (near - reach) / (zone.top - zone.bottom))         # not filled, so it has a width
 
 
-@njit(cache=True)
+@shared
 def put_open(keys, who, sizes, place, key, i):
     """Puts gap `i` into list `place`, keys rising."""
     k = sizes[place]
@@ -47,7 +48,7 @@ def put_open(keys, who, sizes, place, key, i):
     sizes[place] += 1
 
 
-@njit(cache=True)
+@shared
 def put_born(rows, keys, who, sizes, i):
     """Puts a newly formed gap into the list of its direction, by its near edge."""
     gap = rows[i]
@@ -57,7 +58,7 @@ def put_born(rows, keys, who, sizes, i):
         put_open(keys, who, sizes, DOWN, -gap.bottom, i)
 
 
-@njit(cache=True)
+@shared
 def take_reached(rows, keys, who, sizes, place, sign, reach, t, max_age):
     """Takes the open gaps of one direction through a bar that reaches some of them.
 
@@ -84,7 +85,7 @@ def take_reached(rows, keys, who, sizes, place, sign, reach, t, max_age):
     sizes[place] = kept
 
 
-@njit(cache=True)
+@shared
 def take_inverted(rows, count, keys, who, sizes, place, sign, close, t, max_age, born):
     """Ends the filled gaps of one direction whose far edge the close passed; lists in `born`, oldest first, those that start an inverse gap.
 
@@ -111,7 +112,7 @@ def take_inverted(rows, count, keys, who, sizes, place, sign, close, t, max_age,
     return count
 
 
-@njit(cache=True)
+@shared
 def mark_stale(rows, who, sizes, n, max_age):
     """Writes the end of the gaps that no bar came back to."""
     for place in range(4):
@@ -121,7 +122,7 @@ def mark_stale(rows, who, sizes, n, max_age):
                 gap.stale_at = gap.formed_at + max_age + 1
 
 
-@njit(cache=True)
+@shared
 def wider(lists, sizes):
     """A copy of a table of lists with twice the room."""
     out = np.empty((lists.shape[0], 2 * lists.shape[1]), lists.dtype)
@@ -131,7 +132,7 @@ def wider(lists, sizes):
     return out
 
 
-@njit(cache=True)
+@shared
 def follow_gaps(open_, high, low, close, atr_before, session, tick, min_ticks, min_atr, max_atr, max_age, one_session, t, rows, count, keys, who, sizes, born):
     """Goes on at bar t until the bars or the room for rows end; returns (next bar, number of rows)."""
     while t < close.size and 2 * count + 2 <= rows.size:          # every gap of before may start an inverse one, and a new one may form

@@ -5,7 +5,6 @@ question could not be put).  Units stand in the names; the words of the codes st
 """
 
 import numpy as np
-from numba import njit
 
 from pse.kernels.codes import (
     B_OPEN,
@@ -62,6 +61,7 @@ from pse.kernels.codes import (
     TCC_HIGH,
     TCC_LOW,
 )
+from pse.kernels.compiled import shared
 from pse.kernels.targets import EPS, OK, STOP_WRONG_SIDE, stop_check
 
 MINUTE = 60e9
@@ -86,7 +86,7 @@ N_MARKET_STATES, N_RSI_STATES, N_MACD_STATES = len(MARKET_STATES), len(RSI_STATE
 TOP = 8.0 / 9.0                                # score of a zone that may be traded against the trend
 
 
-@njit(cache=True)
+@shared
 def breakers_gate(llm, data, equity):
     """No breaker is open.  measured: how many are, allowed: 0."""
     n_open = float((llm == B_OPEN) + (data == B_OPEN) + (equity == B_OPEN))
@@ -94,7 +94,7 @@ def breakers_gate(llm, data, equity):
     return code == R_OK, n_open, 0.0, code
 
 
-@njit(cache=True)
+@shared
 def data_gate(ready, age_ns, max_age_ns):
     """Features are past their warm-up and the last close is fresh.  measured, allowed: age in seconds."""
     if not ready > 0.5:
@@ -103,7 +103,7 @@ def data_gate(ready, age_ns, max_age_ns):
     return fresh, age_ns / SECOND, max_age_ns / SECOND, R_OK if fresh else R_STALE_DATA
 
 
-@njit(cache=True)
+@shared
 def is_permitted(family, direction, market_state, tcc_class, score):
     """Whether a market condition lets a setup in.  family, market_state, tcc_class: codes; direction +1 or -1; score: the setup's own, 0..1."""
     if market_state == MCS_TREND_UP or market_state == MCS_TREND_DOWN:
@@ -126,7 +126,7 @@ def is_permitted(family, direction, market_state, tcc_class, score):
     return rule == YES
 
 
-@njit(cache=True)
+@shared
 def permitted_states(family, direction, tcc_class, score):
     """The market conditions that let a setup in, as a sum of 2**code."""
     found = 0
@@ -136,7 +136,7 @@ def permitted_states(family, direction, tcc_class, score):
     return float(found)
 
 
-@njit(cache=True)
+@shared
 def session_gate(tradable, busy, direction, allow_short, left_ns, need_ns, family, market_state, tcc_class, score):
     """The symbol is free, its session long enough, its side allowed, its family let in by the market condition.
 
@@ -160,13 +160,13 @@ def session_gate(tradable, busy, direction, allow_short, left_ns, need_ns, famil
     return True, measured, allowed, R_OK
 
 
-@njit(cache=True)
+@shared
 def blackout_gate(inside):
     """No news window is running.  measured: 1 inside one, allowed: 0."""
     return not inside, 1.0 if inside else 0.0, 0.0, R_NEWS_BLACKOUT if inside else R_OK
 
 
-@njit(cache=True)
+@shared
 def spread_gate(spread_ticks, base_ticks, tolerance_ticks):
     """The quoted spread in ticks beyond a normal one.  A locked or crossed quote fails; no quote at all passes unmeasured."""
     if spread_ticks != spread_ticks:
@@ -176,7 +176,7 @@ def spread_gate(spread_ticks, base_ticks, tolerance_ticks):
     return passed, excess, tolerance_ticks, R_OK if passed else R_SPREAD
 
 
-@njit(cache=True)
+@shared
 def veto(direction, rsi_state, macd_state):
     """What forbids a buy (+1) or a sale (-1), R_RSI or R_MACD, else R_OK.  An unknown state forbids; oversold alone never allows a buy."""
     bullish = macd_state == MACD_BULL_EXPANDING or macd_state == MACD_BULL_DIVERGENCE
@@ -190,7 +190,7 @@ def veto(direction, rsi_state, macd_state):
     return R_RSI if direction > 0 and rsi_state == RSI_OVERSOLD and not bullish else R_OK
 
 
-@njit(cache=True)
+@shared
 def directional_gate(applies, direction, allow_short, rsi_state, macd_state):
     """The RSI and MACD veto: off for rules that fire at extremes by design; a setup of either direction (0) needs one side that may be traded.
 
@@ -212,13 +212,13 @@ def directional_gate(applies, direction, allow_short, rsi_state, macd_state):
     return code == R_OK, macd_state if by_macd else rsi_state, float(allowed), code
 
 
-@njit(cache=True)
+@shared
 def confidence_gate(confidence, least):
     passed = confidence >= least - EPS
     return passed, confidence, least, R_OK if passed else R_MIN_CONFIDENCE
 
 
-@njit(cache=True)
+@shared
 def slippage_check(direction, decision, stop, target, price_now, tick, max_slip_r=0.15, min_rr=1.5):
     """Whether the market has moved too far against the decision, or so far that the reward is gone.
 
@@ -237,7 +237,7 @@ def slippage_check(direction, decision, stop, target, price_now, tick, max_slip_
     return adverse, adverse / risk, rr_now, True, R_OK
 
 
-@njit(cache=True)
+@shared
 def bracket_gate(direction, entry, stop, target, price_now, tick, atr, cap_points, min_rr, max_slip_r):
     """Stop inside its cap and outside the noise, reward worth the risk, price still near.  measured, allowed: of the question that failed, else R."""
     code, checked, risk, cap, widened = stop_check(entry, stop, direction, tick, atr, cap_points)
@@ -256,7 +256,7 @@ def bracket_gate(direction, entry, stop, target, price_now, tick, atr, cap_point
     return True, rr_now, min_rr, R_OK
 
 
-@njit(cache=True)
+@shared
 def expected_value_gate(wins, trades, win_r, reward_r, slip_in_r, slip_stop_r, fees_r, prior_r=0.25, prior_n=20.0, least=0.07):
     """Expected value in R after costs, with the hit rate shrunk to a prior that is the same small edge at every target.
 
@@ -274,7 +274,7 @@ def expected_value_gate(wins, trades, win_r, reward_r, slip_in_r, slip_stop_r, f
     return passed, value, least, R_OK if passed else R_EV, hit_rate
 
 
-@njit(cache=True)
+@shared
 def cooldown_gate(now, entry_ts, stop_ts, entry_rest_ns, stop_rest_ns, losses, max_losses):
     """Rest after an entry and after a stop-out of the same symbol and side, and after a run of losses.  measured, allowed: minutes, or losses."""
     if losses >= max_losses:
@@ -286,7 +286,7 @@ def cooldown_gate(now, entry_ts, stop_ts, entry_rest_ns, stop_rest_ns, losses, m
     return True, 0.0, 0.0, R_OK
 
 
-@njit(cache=True)
+@shared
 def daily_loss_gate(day_start_equity, equity, open_risk, new_risk, limit):
     """Loss of the trading day as a fraction of its first equity, realised below the limit and projected at most at it.
 
@@ -301,7 +301,7 @@ def daily_loss_gate(day_start_equity, equity, open_risk, new_risk, limit):
     return True, projected, limit, R_OK, used, projected
 
 
-@njit(cache=True)
+@shared
 def exposure_gate(quantity, lot, equity, open_risk, unit_risk, risk_cap, gross, symbol_gross, unit_notional, gross_cap, symbol_cap, group, group_cap):
     """The largest quantity, at most `quantity`, inside concurrent risk and notional limits.
 
@@ -322,7 +322,7 @@ def exposure_gate(quantity, lot, equity, open_risk, unit_risk, risk_cap, gross, 
     return best, measured, allowed, code
 
 
-@njit(cache=True)
+@shared
 def var_es(losses_sorted, n, alpha):
     """Value at risk and expected shortfall of n losses sorted largest first.  Returns (k, var, es), gains negative."""
     share = (1.0 - alpha) * n
@@ -336,7 +336,7 @@ def var_es(losses_sorted, n, alpha):
     return k, losses_sorted[k - 1], total / k
 
 
-@njit(cache=True)
+@shared
 def tail_gate(losses_sorted, n, min_n, equity, var_cap, es_cap):
     """One-day VaR 95 and ES 97.5 against their limits.  losses_sorted: the largest of n losses, largest first, at least a twentieth of them.
 

@@ -7,6 +7,7 @@ that makes a leg valid is known at the close of its end, which only moves forwar
 import numpy as np
 from numba import njit
 
+from pse.kernels.compiled import shared
 from pse.kernels.contract import NEVER
 from pse.kernels.rows import EPS, ZERO, ge, gt, with_room
 from pse.kernels.structure import is_displacement
@@ -28,7 +29,7 @@ LEG_RULES_DTYPE = np.dtype([
 WRONG_COUNT, WRONG_DEPTH, NOT_MONOTONE, TOO_WIDE, NO_BREAK, COUNTER = np.int64(1), np.int64(2), np.int64(4), np.int64(8), np.int64(16), np.int64(32)
 
 
-@njit(cache=True)
+@shared
 def farthest_bars(values, sign, session, back, last_on_ties, one_session):
     """Bar of the greatest sign * value in [t - back, t] for each t, int64[n]; -1 where the window holds a NaN.
 
@@ -57,7 +58,7 @@ def farthest_bars(values, sign, session, back, last_on_ties, one_session):
     return out
 
 
-@njit(cache=True)
+@shared
 def path_efficiency(close, s, e):
     """Net move of the closes from s to e over the way they went, 0..1; 0 without a way."""
     way = 0.0
@@ -66,7 +67,7 @@ def path_efficiency(close, s, e):
     return abs(close[e] - close[s]) / way if way > 0.0 else (0.0 if way == way else np.nan)
 
 
-@njit(cache=True)
+@shared
 def count_events(open_, high, low, close, atr_before, gaps, direction, rules):
     """Displacement bars up to each bar, and valid gaps formed up to each bar, of one direction: two int64[n + 1] running counts, 0 first."""
     n = close.size
@@ -81,7 +82,7 @@ def count_events(open_, high, low, close, atr_before, gaps, direction, rules):
     return displaced, formed
 
 
-@njit(cache=True)
+@shared
 def measure_leg(leg, start, end, s, e, direction, close, atr, displaced, formed, rules):
     """Fills in a leg from bar s to bar e and says whether it is valid; `start` and `end` are its two extreme prices."""
     leg.dir, leg.s, leg.e, leg.start, leg.end = direction, s, e, start, end
@@ -119,7 +120,7 @@ def legs_of(open_, high, low, close, atr, atr_before, session, gaps, direction, 
     return rows[:count].copy(), standing
 
 
-@njit(cache=True)
+@shared
 def measure_pullback(out, open_, high, low, close, atr, atr_before, leg, t, rules):
     """Fills in the pullback from a leg as it stands at bar t, and returns the conditions that fail, as a sum of flags (0: the trigger is there).
 

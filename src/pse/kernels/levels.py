@@ -5,11 +5,12 @@ import math
 import numpy as np
 from numba import njit
 
+from pse.kernels.compiled import shared
 from pse.kernels.contract import LEVEL_DTYPE, NEVER
 from pse.kernels.rows import ZERO, ge, with_room
 
 
-@njit(cache=True)
+@shared
 def put_price(prices, size, price):
     """Puts a price into its place among the first `size`, rising; returns the new size."""
     k = size
@@ -20,7 +21,7 @@ def put_price(prices, size, price):
     return size + 1
 
 
-@njit(cache=True)
+@shared
 def drop_price(prices, size, price):
     """Takes one entry of that price out of the first `size`; returns the new size."""
     k = 0
@@ -31,7 +32,7 @@ def drop_price(prices, size, price):
     return size - 1
 
 
-@njit(cache=True)
+@shared
 def cluster(prices, size, tolerance, tick, t, rows, count):
     """Appends a row for each cluster of two or more prices; returns (rows, count).
 

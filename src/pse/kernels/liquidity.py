@@ -7,6 +7,7 @@ and follows each pool until it is swept, broken, replaced by a merged one or too
 import numpy as np
 from numba import njit
 
+from pse.kernels.compiled import shared
 from pse.kernels.contract import ALIVE, BROKEN, BROKEN_DEEP, EXPIRED, NEVER, PENDING, POOL_DTYPE, REPLACED, SWEEP_DTYPE, SWEPT
 from pse.kernels.rows import EPS, LONG, NONE, SHORT, ZERO, ge, gt, with_room
 
@@ -21,14 +22,14 @@ EQUAL_DTYPE = np.dtype([                          # an equal level as of the con
 BASE_PRIORITY = (1.00, 0.90, 0.75, 0.75, 0.75, 0.70, 0.65, 0.60, 0.40)      # of kind // 2
 
 
-@njit(cache=True)
+@shared
 def put_candidate(rows, count, t, kind, level, origin, priority):
     """Writes a candidate pool; highs have even kinds."""
     new = rows[count]
     new.t, new.kind, new.side, new.level, new.origin, new.priority = t, kind, 1 - 2 * (kind % 2), level, origin, priority
 
 
-@njit(cache=True)
+@shared
 def put_extremes(rows, count, t, kind, high, low, begin, past):
     """Appends the high and the low of bars begin..past-1, the first bar of each as origin; returns (rows, count).  NaN bars are passed over."""
     top, bottom = NONE, NONE
@@ -47,7 +48,7 @@ def put_extremes(rows, count, t, kind, high, low, begin, past):
     return rows, count
 
 
-@njit(cache=True)
+@shared
 def window_bars(ts_open, ts_close, begin, past, opens, closes):
     """(first bar, bar after the last, bar that makes the window known) of a window among bars begin..past-1; the last is `past` where none does."""
     first = begin
@@ -94,7 +95,7 @@ def session_extremes(high, low, ts_open, ts_close, session, week, window_open, w
     return rows[:count].copy()
 
 
-@njit(cache=True)
+@shared
 def drop_exceeded(anchors, levels, places, open_, size, side, reach, tolerance):
     """Closes the levels that a bar passed by more than the tolerance.  The lists run from the farthest anchor to the nearest; returns the new size."""
     kept = size
@@ -107,7 +108,7 @@ def drop_exceeded(anchors, levels, places, open_, size, side, reach, tolerance):
     return kept
 
 
-@njit(cache=True)
+@shared
 def nearest_anchor(anchors, last_idx, size, side, price, idx, tolerance, min_apart):
     """Place of the level that a pivot joins: the nearest anchor within tolerance whose last member is far enough back, -1 if none."""
     best, distance, k = -1, np.inf, size - 1
@@ -189,7 +190,7 @@ def swing_and_equal_candidates(pivots, equals, kind_high):
 
 
 # --- the life of pools ------------------------------------------------------------------------------------------------------------------------
-@njit(cache=True)
+@shared
 def outcome(side, level, t, pierced_at, extreme, close, atr_at_pierce, deep_atr, reclaim):
     """What bar t makes of a pierced level: SWEPT, BROKEN_DEEP (also while the range is unknown), BROKEN or PENDING.
 
@@ -200,7 +201,7 @@ def outcome(side, level, t, pierced_at, extreme, close, atr_at_pierce, deep_atr,
     return BROKEN if t - pierced_at >= reclaim else PENDING
 
 
-@njit(cache=True)
+@shared
 def sweep_priority(base, side, level, high, low, rvol_at_pierce):
     """Priority of a sweep confirmed by a bar: base, more when half of its range lies beyond the level, more on volume; at most 1."""
     beyond = high - level if side > 0 else level - low
@@ -211,7 +212,7 @@ def sweep_priority(base, side, level, high, low, rvol_at_pierce):
     return min(base, 1.0)
 
 
-@njit(cache=True)
+@shared
 def expire(pools, oldest, count, session, t, max_age):
     """Ends the swings whose age in trading days exceeds `max_age`; returns the first pool that is still young."""
     while oldest < count and session[t] - session[pools[oldest].known_at] > max_age:
@@ -222,7 +223,7 @@ def expire(pools, oldest, count, session, t, max_age):
     return oldest
 
 
-@njit(cache=True)
+@shared
 def compact(stack, size, pools):
     """Takes ended pools out of a stack; returns the new size."""
     kept = 0
@@ -233,7 +234,7 @@ def compact(stack, size, pools):
     return kept
 
 
-@njit(cache=True)
+@shared
 def join_pool(pools, count, stack, size, candidate, t, tolerance):
     """Brings a candidate among the standing pools of its side; returns (number of pools, size of the stack).
 
@@ -269,7 +270,7 @@ def join_pool(pools, count, stack, size, candidate, t, tolerance):
     return count + 1, size + 1 - (b - a)
 
 
-@njit(cache=True)
+@shared
 def put_sweep(sweeps, count, row, pool, t, pierced_at, extreme, priority, result):
     """Writes the outcome of a pool into row `count` of the sweeps."""
     new = sweeps[count]
@@ -278,7 +279,7 @@ def put_sweep(sweeps, count, row, pool, t, pierced_at, extreme, priority, result
     new.extreme, new.penetration, new.priority, new.result = extreme, pool.side * (extreme - pool.level), priority, result
 
 
-@njit(cache=True)
+@shared
 def settle(pools, pending, pierced, extremes, size, sweeps, count, t, high, low, close, atr_before, rvol, deep_atr, reclaim):
     """Takes every pierced pool through bar t; returns (pending size, number of sweeps).
 
@@ -309,7 +310,7 @@ def settle(pools, pending, pierced, extremes, size, sweeps, count, t, high, low,
     return kept, count
 
 
-@njit(cache=True)
+@shared
 def pierce(pools, stack, size, side, reach, t, tick, pending, pierced, extremes, waiting):
     """Moves the pools that `reach` passes by a tick or more from the stack to the pending; returns (size of the stack, pending size)."""
     while size > 0 and ge(side * (reach - pools[stack[size - 1]].level), tick):

@@ -6,9 +6,8 @@ Prices float64 points as traded; `direction` +1 long, -1 short; `slip` is points
 
 from math import floor
 
-from numba import njit
-
 from pse.kernels.codes import F_GAP, F_LIMIT, F_MARKET, F_OPEN, LEG_STOP, LEG_TARGET1
+from pse.kernels.compiled import shared
 from pse.kernels.contract import LIMIT, MARKET
 from pse.kernels.targets import EPS, round_down, round_up
 
@@ -16,13 +15,13 @@ NO_FILL = 0
 NO_LEG = -1
 
 
-@njit(cache=True)
+@shared
 def against(price, side, slip, tick):
     """The price of a market fill on the grid: `slip` points against `side` (+1 buys, -1 sells) and rounded against it."""
     return round_up(price + slip, tick) if side > 0 else round_down(price - slip, tick)
 
 
-@njit(cache=True)
+@shared
 def entry_fill(order_type, direction, limit, stop, open_, high, low, tick, through, slip):
     """Whether an entry order fills in this bar.
 
@@ -48,14 +47,14 @@ def entry_fill(order_type, direction, limit, stop, open_, high, low, tick, throu
     return NO_FILL, limit
 
 
-@njit(cache=True)
+@shared
 def stop_price(direction, stop, open_, tick, slip):
     """Where a triggered stop fills: the worse of stop and open, then slippage, on the grid."""
     worse = min(stop, open_) if direction > 0 else max(stop, open_)
     return against(worse, -direction, slip, tick)
 
 
-@njit(cache=True)
+@shared
 def exit_fill(direction, stop, target, open_, high, low, tick, through, slip, open_decides, target_counts):
     """Which leg of a bracket fills in this bar: what the open decides, then the stop, then the target.
 
@@ -76,7 +75,7 @@ def exit_fill(direction, stop, target, open_, high, low, tick, through, slip, op
     return NO_LEG, target, False
 
 
-@njit(cache=True)
+@shared
 def fillable(wanted, volume, share, lot):
     """How much of an entry a bar's volume allows: at least one lot, all of it where the volume is unknown."""
     if volume != volume:
@@ -85,7 +84,7 @@ def fillable(wanted, volume, share, lot):
     return min(wanted, most)
 
 
-@njit(cache=True)
+@shared
 def side_fee(quantity, price, point_value, per_unit, basis_points):
     """Fee of one fill in the quote currency."""
     return quantity * per_unit + basis_points * 1e-4 * price * quantity * point_value

@@ -13,6 +13,7 @@ from pse.kernels.codes import (
     MACD_NEUTRAL,
     MACD_UNKNOWN,
 )
+from pse.kernels.compiled import shared
 from pse.kernels.rows import gt
 
 
@@ -79,7 +80,7 @@ def macd(close, fast, slow, signal):
     return line, smooth, histogram
 
 
-@njit(cache=True)
+@shared
 def divergence_ends(pivots, sign, close, line, min_sep, max_sep, ttl):
     """Whether the last two confirmed swings of one kind diverge from `line` at each bar: the bar that confirmed the second, or -1, int64[n].
 

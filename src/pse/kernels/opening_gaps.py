@@ -4,6 +4,7 @@ import numpy as np
 from numba import njit
 
 from pse.kernels.codes import OPEN_FULL_DOWN, OPEN_FULL_UP, OPEN_NONE, OPEN_PARTIAL_DOWN, OPEN_PARTIAL_UP
+from pse.kernels.compiled import shared
 from pse.kernels.contract import NEVER
 from pse.kernels.rows import ge, gt, heap_pop, heap_push
 
@@ -18,7 +19,7 @@ OPENING_GAP_DTYPE = np.dtype([
 ])
 
 
-@njit(cache=True)
+@shared
 def gap_kind(open_, before, top, bottom):
     """What an open is beside the close, the high and the low of the session before."""
     if gt(open_, top):

@@ -3,14 +3,14 @@
 from math import floor
 
 import numpy as np
-from numba import njit
 
+from pse.kernels.compiled import shared
 from pse.kernels.targets import EPS, round_stop
 
 PIVOT_SIDE = 2                   # bars on each side of a one-minute swing
 
 
-@njit(cache=True)
+@shared
 def excursion(direction, entry, high, low, close, entered_inside):
     """(favourable, adverse) points of one bar, each at least 0.
 
@@ -22,7 +22,7 @@ def excursion(direction, entry, high, low, close, entered_inside):
     return max(0.0, direction * (best - entry)), max(0.0, direction * (entry - worst))
 
 
-@njit(cache=True)
+@shared
 def breakeven_stop(direction, entry, stop, risk_points, favourable, at_r, plus_ticks, tick):
     """The stop after a bar with this favourable excursion: entry plus ticks once `at_r` is reached, never looser than `stop`."""
     if favourable < at_r * risk_points - EPS:
@@ -31,7 +31,7 @@ def breakeven_stop(direction, entry, stop, risk_points, favourable, at_r, plus_t
     return moved if direction * (moved - stop) > EPS else stop
 
 
-@njit(cache=True)
+@shared
 def trail_stop(direction, stop, swing, buffer, tick):
     """The stop behind a confirmed swing (NaN: none yet), never looser than `stop`."""
     if swing != swing:
@@ -40,7 +40,7 @@ def trail_stop(direction, stop, swing, buffer, tick):
     return moved if direction * (moved - stop) > EPS else stop
 
 
-@njit(cache=True)
+@shared
 def partial_quantity(quantity, fraction, lot):
     """What comes off at the first target: all of a single lot, else the floored share, at least one lot."""
     if quantity < 2.0 * lot - EPS:
@@ -48,13 +48,13 @@ def partial_quantity(quantity, fraction, lot):
     return max(lot, floor(quantity * fraction / lot + EPS) * lot)
 
 
-@njit(cache=True)
+@shared
 def is_stale(decision_bars, favourable, risk_points, after_bars, least_r):
     """Whether a position has had its time without going anywhere."""
     return decision_bars >= after_bars and favourable < least_r * risk_points - EPS
 
 
-@njit(cache=True)
+@shared
 def push_bar(symbol, high, low):
     """Takes a base bar into the symbol's window of five and keeps the swings (two bars on each side) that it confirms."""
     last = 2 * PIVOT_SIDE
@@ -75,7 +75,7 @@ def push_bar(symbol, high, low):
         symbol.swing_low = middle_low
 
 
-@njit(cache=True)
+@shared
 def forget_bars(symbol):
     """Starts the window again: the bars of another contract are another price scale."""
     symbol.seen = 0

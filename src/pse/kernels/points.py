@@ -5,6 +5,7 @@ from math import nan
 import numpy as np
 from numba import njit
 
+from pse.kernels.compiled import shared
 from pse.kernels.contract import NEVER
 from pse.kernels.retests import FVG_OB, point_of_interest
 from pse.kernels.rows import ZERO, with_room
@@ -14,7 +15,7 @@ POINT_DTYPE = np.dtype([
 ])                                                                # block -1: the half of the gap alone
 
 
-@njit(cache=True)
+@shared
 def joins(gap, block, end, min_overlap):
     """Bar from which a block counts for a gap, NEVER if it does not: both are known, and the block neither stale nor closed through by then."""
     t = max(gap.formed_at, block.known_at)

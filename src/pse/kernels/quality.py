@@ -3,18 +3,19 @@
 import numpy as np
 from numba import njit
 
+from pse.kernels.compiled import shared
 from pse.kernels.contract import SWEPT
 
 SWEEP_WINDOW = 12                                 # bars before a break in which a sweep still counts
 
 
-@njit(cache=True)
+@shared
 def clip(x):
     """x held between 0 and 1; NaN stays NaN."""
     return min(max(x, 0.0), 1.0) if x == x else np.nan
 
 
-@njit(cache=True)
+@shared
 def mqs_components(body_atr, close_beyond_atr, has_fvg, sweep_priority, rvol, prominence_atr, htf_align):
     """The seven parts of the structure score, each 0..1: displacement, close, gap, sweep, volume, level, higher timeframe.
 
@@ -25,13 +26,13 @@ def mqs_components(body_atr, close_beyond_atr, has_fvg, sweep_priority, rvol, pr
             clip(prominence_atr / 2.0), 0.5 + 0.5 * htf_align)
 
 
-@njit(cache=True)
+@shared
 def mqs_score(disp, close, fvg, sweep, volume, level, htf):
     """Weighted sum of the parts, 0..1."""
     return 0.30 * disp + 0.15 * close + 0.15 * fvg + 0.15 * sweep + 0.10 * volume + 0.10 * level + 0.05 * htf
 
 
-@njit(cache=True)
+@shared
 def best_sweep(sweeps, past, t, direction):
     """Row of the best sweep of a direction confirmed in the window up to t, first on ties, -1 if none; `past` counts the sweeps confirmed by t."""
     best, i = -1, past - 1
@@ -42,7 +43,7 @@ def best_sweep(sweeps, past, t, direction):
     return best
 
 
-@njit(cache=True)
+@shared
 def gap_near(gaps, past, t, direction):
     """(seen by t, seen by t + 1): whether a valid gap of the direction has its middle bar in [t-2, t]; `past` counts the gaps formed by t."""
     known, later = False, False
@@ -94,13 +95,13 @@ def score_breaks(breaks, open_, high, low, close, atr_before, rvol, htf_trend, g
 
 
 # --- the data behind a decision ---------------------------------------------------------------------------------------------------------------
-@njit(cache=True)
+@shared
 def data_score(completeness, freshness, validity, continuity):
     """Data quality, 0..1, from its four shares."""
     return min(0.4 * completeness + 0.2 * freshness + 0.3 * validity + 0.1 * continuity, 1.0)
 
 
-@njit(cache=True)
+@shared
 def freshness(age_ns, length_ns):
     """1 up to an age of two bar lengths, falling in a straight line to 0 at four."""
     return clip(2.0 - 0.5 * age_ns / length_ns)
@@ -117,7 +118,7 @@ def open_time(ts, session, session_open, break_open, break_close, before):
     return out
 
 
-@njit(cache=True)
+@shared
 def is_sound(open_, high, low, close, volume):
     """Whether a bar passes the checks of its prices and volume (unknown volume passes)."""
     inside = low <= open_ and low <= close and open_ <= high and close <= high

@@ -6,6 +6,7 @@ A percentile over the whole sample would tell of bars to come; here the window a
 import numpy as np
 from numba import njit
 
+from pse.kernels.compiled import shared
 from pse.kernels.rows import ge
 from pse.kernels.slots import put_in, take_out
 from pse.kernels.wilder import previous
@@ -78,7 +79,7 @@ def ranks_of_keys(keys, distinct, window, min_obs, first, rank):
             held += 1
 
 
-@njit(cache=True)
+@shared
 def quartile(rank):
     """Number of the quarter that holds a rank, 1..4; an edge belongs to the upper one."""
     found = 1

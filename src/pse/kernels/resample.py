@@ -3,10 +3,12 @@
 import numpy as np
 from numba import njit
 
+from pse.kernels.compiled import shared
+
 BY_SESSION = 0                                    # bucket length that stands for one bucket a session
 
 
-@njit(cache=True)
+@shared
 def bucket_end(ts, length, session_close):
     """First moment after the bucket that holds `ts`: the next multiple of `length` (UTC), cut at the session's close."""
     if length == BY_SESSION:
@@ -14,7 +16,7 @@ def bucket_end(ts, length, session_close):
     return min((ts // length + 1) * length, session_close)
 
 
-@njit(cache=True)
+@shared
 def count_buckets(ts_open, session, contract, session_close, length):
     """How many buckets hold a source bar."""
     count, end, held, under = 0, np.int64(0), np.int64(-1), np.int64(-1)

@@ -11,6 +11,7 @@ import numpy as np
 from numba import njit
 
 from pse.kernels.codes import TCC_HIGH, TCC_LOW, TCC_MEDIUM
+from pse.kernels.compiled import shared
 from pse.kernels.contract import NEVER
 from pse.kernels.targets import (
     CONTEXT,
@@ -58,7 +59,7 @@ FIND_DTYPE = np.dtype([
 TARGET_LEVEL_DTYPE = np.dtype([("price", "f8"), ("priority", "f8"), ("known_at", "i8"), ("ended_at", "i8"), ("side", "i8")])
 
 
-@njit(cache=True)
+@shared
 def point_of_interest(top, bottom, direction, block_top, block_bottom, min_overlap):
     """The part of a gap whose retest counts: (near, far, kind); near is the edge that a pullback reaches first.
 
@@ -74,7 +75,7 @@ def point_of_interest(top, bottom, direction, block_top, block_bottom, min_overl
     return (upper, lower, kind) if direction > 0 else (lower, upper, kind)
 
 
-@njit(cache=True)
+@shared
 def retest_code(direction, reach, close, near, far, tol, fill, max_fill):
     """OK when a bar tags the point of interest, is shallow and closes back beyond its far edge; else the first reason why not.
 
@@ -98,7 +99,7 @@ def block_rows(n_breaks, blocks):
     return rows
 
 
-@njit(cache=True)
+@shared
 def tag_pair(high, low, close, close_raw, atr, mss, gap, block, start, rules, shift_row, gap_row, block_row, tags, found):
     """Writes the tags of one shift and one gap from `found` on (an empty `tags` only counts); returns how many are found then."""
     d = gap.dir
@@ -156,7 +157,7 @@ def tag_retests(high, low, close, close_raw, atr, breaks, gaps, blocks, block_ro
     return found
 
 
-@njit(cache=True)
+@shared
 def levels_alive(levels, active, count, head, t):
     """Keeps `active[:count]` the rows of `levels` alive at t, in row order; returns (count, head); head: first row not yet looked at."""
     kept = 0
@@ -172,7 +173,7 @@ def levels_alive(levels, active, count, head, t):
     return kept, head
 
 
-@njit(cache=True)
+@shared
 def levels_beyond(levels, active, count, entry, direction, offset, price, priority, row):
     """Copies what lies beyond `entry` in `direction` into price, priority and row; prices as traded.  Returns how many."""
     k = 0
@@ -185,7 +186,7 @@ def levels_beyond(levels, active, count, entry, direction, offset, price, priori
     return k
 
 
-@njit(cache=True)
+@shared
 def favoured_reward(tcc, tcc_dir, direction, rules):
     """The first target in R that trend conviction favours; a conviction of the other direction, or an unknown one, counts as none."""
     if tcc_dir != direction:
@@ -197,7 +198,7 @@ def favoured_reward(tcc, tcc_dir, direction, rules):
     return rules.rr_star_low if tcc == TCC_LOW else rules.rr_star_none
 
 
-@njit(cache=True)
+@shared
 def price_retest(find, d, gap_edge, atr, rules, price, priority, row):
     """Fills one find: entry, checked stop, both targets over the given levels; leaves the code."""
     tick = rules.tick

@@ -1,25 +1,26 @@
 """Small pieces that every object kernel shares: comparisons with the price tolerance, rows that grow, a heap of pending lines."""
 
 import numpy as np
-from numba import njit
+
+from pse.kernels.compiled import shared
 
 ZERO, NONE, LONG, SHORT = np.int64(0), np.int64(-1), np.int64(1), np.int64(-1)      # typed, so that numba compiles what they are passed to only once
 EPS = 1e-9                                        # forward-adjusted prices are sums: equal levels may differ in the last bits
 
 
-@njit(cache=True)
+@shared
 def ge(a, b):
     """a >= b, the boundary taken in; false with NaN."""
     return a >= b - EPS
 
 
-@njit(cache=True)
+@shared
 def gt(a, b):
     """a > b by more than the tolerance; false with NaN."""
     return a > b + EPS
 
 
-@njit(cache=True)
+@shared
 def with_room(rows, count):
     """`rows` while it has a free place at `count`, else a copy with twice the room."""
     if count < rows.size:
@@ -30,7 +31,7 @@ def with_room(rows, count):
     return wider
 
 
-@njit(cache=True)
+@shared
 def heap_push(keys, rows, size, key, row):
     """Puts (key, row) into a min-heap that occupies the first `size` places of both arrays; returns the new size."""
     i = size
@@ -44,7 +45,7 @@ def heap_push(keys, rows, size, key, row):
     return size + 1
 
 
-@njit(cache=True)
+@shared
 def heap_pop(keys, rows, size):
     """Takes the least entry out of the heap (the caller has read place 0); returns the new size."""
     size -= 1

@@ -5,15 +5,14 @@ Small arrays, no allocation: the caller owns `order` and `status`.  The gates de
 
 from math import isnan
 
-from numba import njit
-
+from pse.kernels.compiled import shared
 from pse.kernels.targets import EPS
 
 KEPT, TWIN, OPPOSED = 0, 1, 2    # a twin has a better tactic on the same group; an opposed one fell to a conflict of directions
 STATUS = ("KEPT", "TWIN", "CONFLICT")
 
 
-@njit(cache=True)
+@shared
 def setup_rank(quality, confidence, tcc_score, reward_r, base, bonus):
     """Rank of a setup, 0..1 and a bonus: .40 quality + .20 trend conviction + .20 min(R / 3, 1) + .20 base + bonus.
 
@@ -27,7 +26,7 @@ def setup_rank(quality, confidence, tcc_score, reward_r, base, bonus):
     return 0.40 * quality + 0.20 * conviction + 0.20 * reward + 0.20 * base + bonus
 
 
-@njit(cache=True)
+@shared
 def comes_before(i, j, rank, precedence, event):
     """Whether row i goes before row j: higher rank, then tactic order, then the earlier event, then the row."""
     if rank[i] != rank[j]:
@@ -39,7 +38,7 @@ def comes_before(i, j, rank, precedence, event):
     return i < j
 
 
-@njit(cache=True)
+@shared
 def is_twin(i, n, rank, direction, group, precedence, event):
     """Whether another row of the same direction and group is of a better tactic, or of the same and goes before; group -1 stands alone."""
     for j in range(n):
@@ -50,7 +49,7 @@ def is_twin(i, n, rank, direction, group, precedence, event):
     return False
 
 
-@njit(cache=True)
+@shared
 def select(n, rank, direction, group, precedence, event, order, status, conflict_gap=0.05):
     """Puts the setups 0..n-1 of one symbol and instant into the order in which the gates try them.
 

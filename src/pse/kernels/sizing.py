@@ -2,18 +2,17 @@
 
 from math import floor
 
-from numba import njit
-
+from pse.kernels.compiled import shared
 from pse.kernels.targets import EPS
 
 
-@njit(cache=True)
+@shared
 def lots_down(quantity, lot):
     """The quantity floored to whole lots."""
     return floor(quantity / lot + EPS) * lot
 
 
-@njit(cache=True)
+@shared
 def size_futures(equity, multiple, risk_points, point_value, cost, r_unit, max_risk, lot=1.0):
     """Units whose loss at the stop, round-turn cost included, stays inside the risk budget.
 

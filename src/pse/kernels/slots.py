@@ -3,8 +3,10 @@
 import numpy as np
 from numba import njit
 
+from pse.kernels.compiled import shared
 
-@njit(cache=True)
+
+@shared
 def take_out(ordered, size, value):
     """Takes one `value` out of the first `size` places of a rising array."""
     i = 0
@@ -15,7 +17,7 @@ def take_out(ordered, size, value):
         i += 1
 
 
-@njit(cache=True)
+@shared
 def put_in(ordered, size, value):
     """Puts `value` into a rising array that holds `size` others and has room."""
     i = size

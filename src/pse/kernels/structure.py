@@ -3,11 +3,12 @@
 import numpy as np
 from numba import njit
 
+from pse.kernels.compiled import shared
 from pse.kernels.contract import BREAK_BOS, BREAK_CHOCH, BREAK_DTYPE
 from pse.kernels.rows import ZERO, ge, gt, with_room
 
 
-@njit(cache=True)
+@shared
 def is_displacement(open_, high, low, close, atr_before, direction, min_range_atr, min_body, min_close):
     """Whether one bar is a displacement bar: body with the direction, wide against the range known before, closing near its end."""
     span = high - low
@@ -43,7 +44,7 @@ def thrust_bars(displaced, rvol, min_rvol):
     return out, unmeasured
 
 
-@njit(cache=True)
+@shared
 def break_direction(open_, high, low, close, ref_high, ref_low, on_wick):
     """+1 when the bar breaks the reference high, -1 the low, 0 neither; a wick break of both goes with the body."""
     if not on_wick:

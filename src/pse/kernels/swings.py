@@ -3,11 +3,12 @@
 import numpy as np
 from numba import njit
 
+from pse.kernels.compiled import shared
 from pse.kernels.contract import EQUAL, FIRST, HIGHER, LOWER, NEVER, PIVOT_DTYPE
 from pse.kernels.rows import ZERO, ge, gt, with_room
 
 
-@njit(cache=True)
+@shared
 def is_swing(values, i, left, right, sign):
     """Whether sign*values[i] exceeds the `left` values before it and is not exceeded by the `right` values after it; false with NaN."""
     here = sign * values[i]
@@ -20,7 +21,7 @@ def is_swing(values, i, left, right, sign):
     return True
 
 
-@njit(cache=True)
+@shared
 def block_swing(values, begin, past, left, right, sign):
     """Bar of the swing among begin..past-1, at most one more than the shorter side long, so that there is one at most; -1 without.
 
@@ -35,7 +36,7 @@ def block_swing(values, begin, past, left, right, sign):
     return at if is_swing(values, at, left, right, sign) else -1
 
 
-@njit(cache=True)
+@shared
 def put_swing(rows, count, kind, idx, confirmed_at, price):
     """Writes a newly confirmed swing into row `count`."""
     new = rows[count]

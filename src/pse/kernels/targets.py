@@ -5,7 +5,7 @@ All prices here are as traded (raw points).  `direction` is +1 long, -1 short.  
 
 from math import ceil, exp, floor, inf, isnan, nan
 
-from numba import njit
+from pse.kernels.compiled import shared
 
 EPS = 1e-9                       # comparisons of decimals and ticks that floats cannot hold exactly
 
@@ -17,37 +17,37 @@ CODES = ("OK", "CONTEXT", "FVG", "NO_TAG", "TOO_DEEP", "NO_REJECTION", "MIN_BARS
 NO_LEVEL = -1                    # the target is a plain multiple of the risk, no level stands behind it
 
 
-@njit(cache=True)
+@shared
 def round_down(price, tick):
     """The grid price at or below `price`; a price within 1e-9 ticks under a grid price counts as on it."""
     return floor(price / tick + EPS) * tick
 
 
-@njit(cache=True)
+@shared
 def round_up(price, tick):
     """The grid price at or above `price`; a price within 1e-9 ticks over a grid price counts as on it."""
     return ceil(price / tick - EPS) * tick
 
 
-@njit(cache=True)
+@shared
 def round_stop(price, direction, tick):
     """A stop on the grid, away from the market: long down, short up."""
     return round_down(price, tick) if direction > 0 else round_up(price, tick)
 
 
-@njit(cache=True)
+@shared
 def round_target(price, direction, tick):
     """A target on the grid, toward the entry: long down, short up."""
     return round_down(price, tick) if direction > 0 else round_up(price, tick)
 
 
-@njit(cache=True)
+@shared
 def round_limit(price, direction, tick):
     """A limit entry on the grid, toward the market: long up, short down."""
     return round_up(price, tick) if direction > 0 else round_down(price, tick)
 
 
-@njit(cache=True)
+@shared
 def stop_check(entry, stop, direction, tick, atr, cap_points, min_ticks=4.0, min_atr=0.25, cap_atr=3.0):
     """Checks a stop, widens one that stands inside noise, refuses one that is too far; never clips.
 
@@ -67,7 +67,7 @@ def stop_check(entry, stop, direction, tick, atr, cap_points, min_ticks=4.0, min
     return code, stop, risk, cap, widened
 
 
-@njit(cache=True)
+@shared
 def nearest_block(entry, risk, direction, levels, priorities, block_r, block_priority):
     """Row of the nearest level of priority >= `block_priority` closer than `block_r` times the risk, else -1."""
     found, nearest = -1, block_r - EPS
@@ -78,7 +78,7 @@ def nearest_block(entry, risk, direction, levels, priorities, block_r, block_pri
     return found
 
 
-@njit(cache=True)
+@shared
 def kernel_tp1(entry, stop, direction, levels, priorities, tick, atr, rr_star=2.0, rr_min=1.5, rr_cap=3.0, block_r=1.0, block_priority=0.8,
                spread_r=0.75, base_priority=0.3, max_atr=6.0):
     """The target of a trade: the level, or the plain multiple of risk, of highest weight.

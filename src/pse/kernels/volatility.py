@@ -5,6 +5,7 @@ import math
 import numpy as np
 from numba import njit
 
+from pse.kernels.compiled import shared
 from pse.kernels.rolling import to_window_sums, to_window_variances
 
 
@@ -20,7 +21,7 @@ def carried_close(close, offset):
     return out
 
 
-@njit(cache=True)
+@shared
 def is_priced_bar(open_, high, low, close):
     """Whether a bar is finite and positive and its open and close lie inside its range."""
     return low > 0.0 and low <= open_ and low <= close and open_ <= high and close <= high and math.isfinite(high)

@@ -5,8 +5,10 @@ import math
 import numpy as np
 from numba import njit
 
+from pse.kernels.compiled import shared
 
-@njit(cache=True)
+
+@shared
 def is_valid_bar(high, low, close):
     """Whether a bar is finite and its close lies inside its range."""
     return low <= close and close <= high and math.isfinite(high - low)
