@@ -220,10 +220,12 @@ def test_a_feature_of_bars_that_cannot_be_made_is_left_out_unless_it_was_named(p
     (tmp_path / "spy.csv").write_text("\n".join(lines) + "\n")
     assert pse("ingest", "--symbol", "SPY", "--path", "spy.csv", "--timeframe", "1d", "--tz", "UTC").code == 0
     done = pse("build-features", "--symbol", "SPY", "--timeframe", "1d", "--json").json
-    assert any("mqs reads 1h bars, which cannot be made from stored 1d bars" in said for said in done["warnings"]) and "mqs" in done["column_names"]
-    assert ask(tmp_path, "SELECT count(*), count(mqs), count(tr) FROM features") == [(12, 0, 12)]
-    refused = pse("build-features", "--symbol", "SPY", "--timeframe", "1d", "--features", "mqs")
-    assert refused.code == 2 and "mqs reads 1h bars" in refused.err
+    assert any("micro_gaps reads 1m bars, which cannot be made from stored 1d bars" in said for said in done["warnings"])
+    assert ask(tmp_path, "SELECT count(*), count(micro_gap_top), count(tr) FROM features") == [(12, 0, 12)]
+    refused = pse("build-features", "--symbol", "SPY", "--timeframe", "1d", "--features", "micro_gaps")
+    assert refused.code == 2 and "micro_gaps reads 1m bars" in refused.err
+    assert not any(one in said for said in done["warnings"] for one in ("tcc", "mcs", "mqs"))
+    assert pse("build-features", "--symbol", "SPY", "--timeframe", "1d", "--features", "trend_conviction,market_state,mqs").code == 0
 
 
 # --- beside the values -----------------------------------------------------------------------------------------------------------------------------

@@ -54,8 +54,8 @@ class Draw:
 def draw(seed: int, feature: Feature | None = None) -> Draw:
     """A market of up to about 350 bars on which the feature can be computed, with the symbols it reads (now and then without one)."""
     rng = np.random.default_rng(seed)
-    coarsest = min((timeframe_ns(frame) for frame in (feature.timeframes() if feature is not None else ())), default=DAY_NS)
-    frame = str(rng.choice([one for one in FRAMES if coarsest % timeframe_ns(one) == 0]))
+    reads = {one: feature.timeframes(one) if feature is not None else () for one in FRAMES}
+    frame = str(rng.choice([one for one in FRAMES if all(timeframe_ns(read) % timeframe_ns(one) == 0 for read in reads[one])]))
     kind = str(rng.choice([*KINDS]))
     tick = float(rng.choice(TICKS[kind]))
     bars = drawn_bars(rng, frame, kind, tick)

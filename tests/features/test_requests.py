@@ -120,7 +120,7 @@ def requests(given_draw):
             tree[one.path] = not one.default
         elif isinstance(one.default, int | float):
             low, high = (one.low if one.low is not None else 0), (one.high if one.high is not None else 1000)
-            value = given_draw(st.integers(int(np.ceil(low)), int(high)) if isinstance(one.default, int) else st.floats(low, high, width=16))
+            value = given_draw(st.integers(int(np.ceil(low)), int(high)) if isinstance(one.default, int) else st.floats(low, high))
             tree[one.path] = value
     try:
         made = KNOWN[name].model_validate(tree)

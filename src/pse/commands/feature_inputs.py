@@ -169,13 +169,14 @@ def can_be_made(timeframe: str, source: str) -> bool:
 def _own_source(stored: Sequence[str], symbol: str, timeframe: str, requests: Sequence[Request], strict: bool, left_out: dict[str, str]) -> str:
     """The stored timeframe of the table's own symbol; requests whose timeframes cannot be made from it go to `left_out`."""
     asked = {timeframe, *(one.timeframe for one in requests if one.timeframe is not None and one.symbol in (None, symbol))}
-    read = {frame for one in requests if one.feature is not None and one.symbol in (None, symbol) for frame in one.feature.timeframes()}
-    source = source_timeframe(stored, asked | read) or source_timeframe(stored, asked)
+    own = [one for one in requests if one.feature is not None and one.symbol in (None, symbol)]
+    read = {one.label: one.feature.timeframes(one.timeframe or timeframe) for one in own if one.feature is not None}
+    source = source_timeframe(stored, asked.union(*read.values())) or source_timeframe(stored, asked)
     if source is None:
         raise RequestError(f"{', '.join(sorted(asked, key=timeframe_ns))} bars of {symbol} cannot be made from what is stored of it ({', '.join(stored)}); "
                            f"choose another --timeframe, or ingest finer bars")
-    for one in requests:
-        lacking = [frame for frame in (one.feature.timeframes() if one.feature else ()) if one.symbol in (None, symbol) and not can_be_made(frame, source)]
+    for one in own:
+        lacking = [frame for frame in read[one.label] if not can_be_made(frame, source)]
         if lacking and strict:
             raise RequestError(f"{one.text} reads {', '.join(lacking)} bars, which cannot be made from the stored {source} bars of {symbol}; ingest finer "
                                f"bars, or leave {one.text} out")
@@ -201,7 +202,7 @@ def _other_timeframes(context: Context, symbol: str, timeframe: str, requests: S
                     left_out[f"{one.label}: {other}"] = "no bars of it are stored"
                 continue
             assert one.feature is not None
-            frames = one.feature.timeframes() or (one.timeframe or timeframe,)
+            frames = one.feature.timeframes(one.timeframe or timeframe) or (one.timeframe or timeframe,)
             if source_timeframe(stored[known.bars_of or other], {*wanted.get(other, ()), *frames}) is None:
                 left_out[f"{one.label}: {other}"] = f"{', '.join(frames)} bars of it cannot be made from what is stored"
                 continue

@@ -41,7 +41,7 @@ def run_list(context: Context) -> Answer:
 def _summary(name: str, feature: Feature) -> dict[str, Any]:
     return {"name": name, "room": feature.room, "title": feature.title, "measures": measures(feature), "columns": list(feature.columns),
             "warmup_bars": feature.warmup_bars(), "lag_bars": feature.lag_bars(), "symbols": list(feature.symbols()),
-            "timeframes": list(feature.timeframes())}
+            "timeframes": list(feature.timeframes("5m"))}
 
 
 def measures(feature: Feature) -> str:

@@ -123,7 +123,7 @@ class Subjects:
     def joins(self, history: History) -> Iterator[Join]:
         """Which bar of every other timeframe and symbol each decision bar sees."""
         known = self.known(history)
-        asked = sorted({*CONTEXT_TIMEFRAMES, *(one for feature in self.features.values() for one in feature.timeframes())})
+        asked = sorted({*CONTEXT_TIMEFRAMES, *(one for feature in self.features.values() for one in feature.timeframes(self.timeframe))})
         for timeframe in (one for one in asked if timeframe_ns(one) > timeframe_ns(self.timeframe)):
             yield _join(f"{self.timeframe} on {timeframe}", known, known.at(timeframe))
         for symbol in self.others:

@@ -8,7 +8,7 @@ from pydantic import Field
 from pse.domain.setups import GRADES, grades
 from pse.features import Columns
 from pse.features.fair_value_gaps import FairValueGaps
-from pse.features.feature import Column, Feature, Known, Objects
+from pse.features.feature import Column, Feature, Known, Objects, context_of
 from pse.features.liquidity import Liquidity
 from pse.features.market_structure import MarketStructure
 from pse.features.volume import RelativeVolume
@@ -16,7 +16,13 @@ from pse.kernels.quality import score_breaks
 
 
 class BreakQuality(Feature):
-    """Quality score (MQS) of a break of structure, 0 to 1: how forceful, how clean, and in what company the break came."""
+    """Quality score (MQS) of a break of structure, 0 to 1: how forceful, how clean, and in what company the break came.
+
+    Each part is cut to 0..1: disp (body - 0.5) / 1.5 and close (beyond the swing) / 0.5 and level (height) / 2, all in ATR of the bar before; fvg 1 or 0; sweep
+    its priority; volume its ratio - 1; htf 1, 0.5 or 0.  A gap beside the break may form one bar later: `mqs_revised` is then the score with the gap part
+    alone changed, and the one that the retest tactic reads; `mqs` and its grade stay as they were.  Bars of the context that would be shorter than the rows
+    tell no trend: it is unknown then.
+    """
 
     room, title = "structure", "quality of a break (MQS)"
     columns = {
@@ -41,13 +47,15 @@ class BreakQuality(Feature):
     liquidity: Liquidity = Liquidity()
     volume: RelativeVolume = RelativeVolume()
 
-    def timeframes(self) -> tuple[str, ...]:
-        return (self.context_timeframe,)
+    def timeframes(self, of: str) -> tuple[str, ...]:
+        return context_of(self.context_timeframe, of)
 
     def htf_trend(self, known: Known) -> np.ndarray:
-        """Trend of the last complete coarser bar, float64[n]; NaN before the first."""
-        there = known.at(self.context_timeframe)
-        return known.joined(self.structure.trend(there).astype(np.float64), there)
+        """Trend of the last complete coarser bar, float64[n]; NaN before the first, and where there are none."""
+        trend = np.full(len(known), np.nan)
+        for there in map(known.at, self.timeframes(known.timeframe)):
+            trend = known.joined(self.structure.trend(there).astype(np.float64), there)
+        return trend
 
     def objects(self, known: Known) -> Objects:
         """`breaks`: rows of BREAK_DTYPE with their scores."""

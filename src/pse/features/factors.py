@@ -79,7 +79,7 @@ class Beta(Feature):
     def symbols(self) -> tuple[str, ...]:
         return (self.benchmark,)
 
-    def timeframes(self) -> tuple[str, ...]:
+    def timeframes(self, of: str) -> tuple[str, ...]:
         return () if self.timeframe is None else (self.timeframe,)
 
     def compute(self, known: Known) -> Columns:

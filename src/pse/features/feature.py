@@ -71,8 +71,8 @@ class Feature(Frozen):
         """Other symbols that it reads."""
         return ()
 
-    def timeframes(self) -> tuple[str, ...]:
-        """Other timeframes that it reads."""
+    def timeframes(self, of: str) -> tuple[str, ...]:
+        """Other timeframes that it reads on rows of the timeframe `of`."""
         return ()
 
     def objects(self, known: Known) -> Objects:
@@ -180,6 +180,6 @@ class Known:
         return as_of(values, there.bars.ts_close, self.bars.ts_close)
 
 
-def is_coarser(timeframe: str, than: str) -> bool:
-    """Whether bars of `timeframe` are longer than bars of `than`."""
-    return timeframe_ns(timeframe) > timeframe_ns(than)
+def context_of(timeframe: str, of: str) -> tuple[str, ...]:
+    """The timeframe of a context, for rows of the timeframe `of`; none where its bars are shorter than the rows, for they tell of no larger trend."""
+    return (timeframe,) if timeframe_ns(timeframe) >= timeframe_ns(of) else ()

@@ -59,7 +59,7 @@ class MacroContext(Feature):
         shares, crypto = (self.shares, self.fear, self.dollar), (self.dominance, self.ether)
         return {"shares": shares, "crypto": crypto, "auto": (*shares, *crypto)}[self.variant]
 
-    def timeframes(self) -> tuple[str, ...]:
+    def timeframes(self, of: str) -> tuple[str, ...]:
         return ("1d",)
 
     def compute(self, known: Known) -> Columns:

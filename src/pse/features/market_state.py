@@ -111,9 +111,10 @@ class MarketState(Feature):
     """
 
     room, title = "regime", "condition of the market"
-    columns = {"mcs": Column("condition of the market, UNKNOWN before the warm-up of ADX, efficiency ratio and averages and at a bar without prices", "state", MARKET_STATES)}
-    formula = ("UNKNOWN: ADX, ER, averages or share of present bars missing; CLOSED: < 15 min to the session's end (bars of a day never); ILLIQUID; VOLATILE: highest quarter, a spike, "
-               "conviction below Medium; TREND: conviction from Medium on; RANGE: ER < .25 and ADX < 20; else TRANSITION; an unknown bucket or test holds nothing back")
+    columns = {"mcs": Column("condition of the market; UNKNOWN before the warm-up of ADX, efficiency ratio and averages, and at a bar without prices", "state",
+                             MARKET_STATES)}
+    formula = ("UNKNOWN: ADX, ER, averages or share of present bars missing; CLOSED: < 15 min to the session's end (bars of a day never); ILLIQUID; VOLATILE: "
+               "highest quarter, a spike, conviction below Medium; TREND: conviction from Medium on; RANGE: ER < .25 and ADX < 20; else TRANSITION")
     source = "own table of common measures"
 
     closed_before_min: float = Field(15.0, ge=0, le=1440, description="minutes before the session's end from which on it is closed")
@@ -126,8 +127,8 @@ class MarketState(Feature):
     def warmup_bars(self) -> int:
         return self.conviction.warmup_bars()
 
-    def timeframes(self) -> tuple[str, ...]:
-        return self.conviction.timeframes()
+    def timeframes(self, of: str) -> tuple[str, ...]:
+        return self.conviction.timeframes(of)
 
     def compute(self, known: Known) -> Columns:
         tcc, volatility = known.of(self.conviction), known.of(self.volatility)

@@ -39,8 +39,8 @@ class MicroGaps(Feature):
     timeframe: str = Field("1m", pattern=r"^[1-9][0-9]{0,2}(s|m|h|d)$", description="the finer bars")
     gaps: FairValueGaps = FairValueGaps(min_ticks=1, max_age=15)
 
-    def timeframes(self) -> tuple[str, ...]:
-        return (self.timeframe,)
+    def timeframes(self, of: str) -> tuple[str, ...]:
+        return (self.timeframe,) if timeframe_ns(self.timeframe) < timeframe_ns(of) else ()
 
     def is_told(self, known: Known) -> bool:
         """Whether there are finer bars to read."""

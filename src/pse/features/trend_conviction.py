@@ -7,8 +7,10 @@ from typing import Self
 import numpy as np
 from pydantic import Field, model_validator
 
+from pse.domain.bars import timeframe_ns
+from pse.domain.sessions import DAY_NS
 from pse.features import Columns
-from pse.features.feature import Column, Feature, Known
+from pse.features.feature import Column, Feature, Known, context_of
 from pse.features.market_structure import MarketStructure
 from pse.features.regime import VolatilityRegime, is_daily
 from pse.features.trend import Adx, EfficiencyRatio
@@ -22,7 +24,7 @@ class TrendConviction(Feature):
     """Trend conviction: the weighted share of six pieces of evidence that agree with a direction, and its class.
 
     Daily bars have neither a session VWAP nor a coarser trend; the other four weigh the more.  A bar before the warm-up of ADX, efficiency ratio and
-    averages is UNKNOWN; what else is missing counts nothing.
+    averages is UNKNOWN; what else is missing counts nothing, as the coarser averages do where their bars would be shorter than the rows.
     """
 
     room, title = "regime", "evidence for a trend"
@@ -74,8 +76,8 @@ class TrendConviction(Feature):
     def warmup_bars(self) -> int:
         return max(2 * self.adx_period - 1, self.er_period, self.ema_slow - 1)
 
-    def timeframes(self) -> tuple[str, ...]:
-        return (self.context_timeframe,)
+    def timeframes(self, of: str) -> tuple[str, ...]:
+        return () if timeframe_ns(of) >= DAY_NS else context_of(self.context_timeframe, of)
 
     def strength(self, known: Known) -> Columns:
         """adx, plus_di, minus_di."""
@@ -103,8 +105,9 @@ class TrendConviction(Feature):
         change[self.er_period:] = close[self.er_period:] - close[:-self.er_period]
         side = to = htf = np.full(n, np.nan)
         if not is_daily(known):
-            session, there = known.of(self.vwap), known.at(self.context_timeframe)
+            session = known.of(self.vwap)
             side, to = known.bars.close - session["vwap"], session["vwap_slope"]
+        for there in map(known.at, self.timeframes(known.timeframe)):
             htf = known.joined(ema(there.price("close"), self.ema_fast) - ema(there.price("close"), self.ema_slow), there)
         return Evidence(**self.strength(known), er=self.efficiency(known), change=change, ema_fast=fast, ema_slow=slow, slope=slope,
                         trend=self.structure.trend(known), vwap_side=side, vwap_slope=to, htf=htf, spike=known.of(self.volatility)["vol_spike"])
