@@ -46,7 +46,6 @@ if TYPE_CHECKING:
 
     from pse.reports.view import RunView
 
-YEAR_NS = 366 * 86_400_000_000_000
 DAY_NS = 86_400_000_000_000
 
 
