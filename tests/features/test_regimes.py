@@ -313,12 +313,13 @@ def test_each_series_votes_by_its_rule(shares, fear, dollar, expected):
 
 
 def test_a_series_that_is_missing_too_young_or_too_old_counts_nothing_and_is_named():
-    assert mood({})[-1] == ("UNKNOWN", 0.0, 7)
+    unknown = mood({})[-1]
+    assert unknown[::2] == ("UNKNOWN", 7) and math.isnan(unknown[1])                           # no vote is no score, not a sum of nought
     early = mood({"SPY": days("SPY", RISING), "VIX": days("VIX", FALLING)})
     assert early[-1] == ("RISK_ON", 2.0, 4) and early[199] == ("RISK_ON", 2.0, 4) and early[198] == ("NEUTRAL", 1.0, 5)
-    assert early[60] == ("NEUTRAL", 1.0, 5) and early[59] == ("UNKNOWN", 0.0, 7)
+    assert early[60] == ("NEUTRAL", 1.0, 5) and early[59][::2] == ("UNKNOWN", 7) and math.isnan(early[59][1])
     ended = mood({"SPY": days("SPY", RISING[:250])})
-    assert ended[253] == ("NEUTRAL", 1.0, 6) and ended[-1] == ("UNKNOWN", 0.0, 7)
+    assert ended[253] == ("NEUTRAL", 1.0, 6) and ended[-1][::2] == ("UNKNOWN", 7) and math.isnan(ended[-1][1])
 
 
 def test_a_day_votes_from_its_close_on():

@@ -33,7 +33,7 @@ class MacroContext(Feature):
     room, title = "regime", "mood of markets at large"
     columns = {
         "risk_mood": Column("RISK_ON from a sum of +2 on, RISK_OFF from -2 down, else NEUTRAL; UNKNOWN where every series is missing", "state", RISK_MOODS),
-        "risk_score": Column("sum of the votes", "score"),
+        "risk_score": Column("sum of the votes; NaN where every series is missing", "score"),
         "risk_missing": Column("missing series added up, in the order of the symbols: 1, 2, 4", "count"),
     }
     formula = ("shares: +1 close > SMA200, else -1; fear: +1 rank in 252 days < .50, -1 from .75 on; dollar: +1 change over 20 days <= 0, else -1.  Crypto: +1 "
@@ -73,7 +73,8 @@ class MacroContext(Feature):
         mood = np.full(len(known), MOOD_NEUTRAL)
         mood[score >= 2.0] = MOOD_RISK_ON
         mood[score <= -2.0] = MOOD_RISK_OFF
-        mood[missing == (1 << len(self.symbols())) - 1] = MOOD_UNKNOWN
+        silent = missing == (1 << len(self.symbols())) - 1
+        mood[silent], score[silent] = MOOD_UNKNOWN, np.nan
         return {"risk_mood": mood, "risk_score": score, "risk_missing": missing}
 
     def _votes(self, known: Known) -> Iterator[Vote | None]:
