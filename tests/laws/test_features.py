@@ -66,6 +66,16 @@ def test_a_feature_says_what_it_is(name):
 
 
 @every
+def test_a_parameter_has_the_type_of_its_values_by_default_as_when_it_is_given(name):
+    """A whole number in the place of a fraction makes kernels compile twice."""
+    feature = made(name)
+    for part in (feature, *(part for part in feature.__dict__.values() if isinstance(part, Feature))):
+        given = type(part).model_validate({field: getattr(part, field) for field in type(part).model_fields})
+        for field in type(part).model_fields:
+            assert type(getattr(part, field)) is type(getattr(given, field)), f"{type(part).__name__}.{field}"
+
+
+@every
 def test_a_column_says_what_it_means_and_a_state_its_words(name):
     for column, said in made(name).columns.items():
         assert re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", column), f"{column} is no plain lower case name"

@@ -35,7 +35,7 @@ class FairValueGaps(Feature):
 
     min_atr: float = Field(0.10, ge=0, le=10, description="smallest width of a valid gap, in ATR")
     max_atr: float = Field(2.0, gt=0, le=100, description="largest width of a valid gap, in ATR")
-    min_ticks: float = Field(2, ge=0, le=1000, description="smallest width of a valid gap, in ticks")
+    min_ticks: float = Field(2.0, ge=0, le=1000, description="smallest width of a valid gap, in ticks")
     max_age: int = Field(20, ge=1, le=5000, description="bars after which a gap is stale")
     mitigation: Literal["middle", "touch"] = Field("middle", description="what mitigates a gap: its middle is traded, or its near edge")
     one_session: bool = Field(False, description="whether three bars within the day must lie in one session; taken from the instrument (shares)")

@@ -48,7 +48,7 @@ class Liquidity(Feature):
     source = "the usual price-action vocabulary (Smart Money Concepts), told at the reclaiming close"
 
     equal_atr: float = Field(0.10, ge=0, le=5, description="pools and equal levels within this share of the range are one")
-    equal_ticks: float = Field(2, ge=0, le=1000, description="smallest such distance, in ticks")
+    equal_ticks: float = Field(2.0, ge=0, le=1000, description="smallest such distance, in ticks")
     equal_min_bars: int = Field(3, ge=1, le=1000, description="bars between two members of an equal level")
     max_age_days: int = Field(2, ge=0, le=250, description="trading days that a swing stays a pool")
     deep_atr: float = Field(1.5, gt=0, le=50, description="largest penetration of a sweep, in ATR")

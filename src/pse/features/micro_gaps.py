@@ -37,7 +37,7 @@ class MicroGaps(Feature):
     source = "the usual price-action vocabulary (Smart Money Concepts), told at the close of the decision bar"
 
     timeframe: str = Field("1m", pattern=r"^[1-9][0-9]{0,2}(s|m|h|d)$", description="the finer bars")
-    gaps: FairValueGaps = FairValueGaps(min_ticks=1, max_age=15)
+    gaps: FairValueGaps = FairValueGaps(min_ticks=1.0, max_age=15)
 
     def timeframes(self, of: str) -> tuple[str, ...]:
         return (self.timeframe,) if timeframe_ns(self.timeframe) < timeframe_ns(of) else ()
