@@ -33,10 +33,9 @@ seeds = st.integers(0, 2**32 - 1)
 drawn = {"deadline": None, "phases": (Phase.explicit, Phase.generate)}       # a smaller seed is no simpler market
 every = pytest.mark.parametrize("name", NAMED)
 
-# Warm-up counted in sessions or in days has one number of bars on one timeframe only; `warmup_bars` says on which.  A session's VWAP has no daily bars, and
-# the macro context waits for days of other symbols.
-RIGHT_ON: dict[str, tuple[str, ...]] = {"slot_volume": ("1d",), "opening_gap": ("1d",), "volatility_regime": ("5m",), "liquidity_filter": ("5m",),
-                                        "vwap": ("5m",), "macro_context": ()}
+# The slope of a session's VWAP has no daily bars, and the macro context waits for days of other symbols.
+RIGHT_ON: dict[str, tuple[str, ...]] = {"vwap": ("5m",), "macro_context": ()}
+A_SESSION = {"5m": 276, "1d": 1}
 SILENT_ON_CLEAN_BARS = ("volatility_regime",)                # its volatility never doubles
 KNOWN_WITHOUT_PRICES = {"present_share": "bars of which nothing is known are missing ones: 0", "htf_trend": "no break yet: 0"}
 
@@ -159,11 +158,12 @@ def first_whole_row(feature: Feature, known: Known) -> int:
 def test_warm_up_is_exact_on_clean_bars(name, frame):
     feature = made(name)
     if frame not in RIGHT_ON.get(name, ("5m", "1d")):
-        pytest.skip(f"the warm-up of {name} is counted in sessions")
+        pytest.skip(f"the warm-up of {name} is none of {frame} bars")
     if frame == "1d" and {*feature.timeframes("1d")} - {"1d"}:
         pytest.skip(f"{name} reads {feature.timeframes('1d')[0]} bars, which cannot be made from days")
-    first = first_whole_row(feature, clean(frame, feature.warmup_bars() + 60, feature).known)
-    assert first == feature.warmup_bars() or (all(one.sparse for one in feature.columns.values()) and not 0 <= first < feature.warmup_bars())
+    warmup = feature.warmup_on(A_SESSION[frame])
+    first = first_whole_row(feature, clean(frame, warmup + 60, feature).known)
+    assert first == warmup or (all(one.sparse for one in feature.columns.values()) and not 0 <= first < warmup)
 
 
 def spoken(values: np.ndarray) -> np.ndarray:
@@ -284,7 +284,7 @@ FLAWS = {
 @every
 def test_a_market_that_says_nothing_is_no_error_and_gives_no_infinity(name, flaw):
     feature = made(name)
-    n = min(feature.warmup_bars(), 600) + 40
+    n = min(feature.warmup_on(A_SESSION["5m"]), 600) + 40
     market = clean("5m", n, feature).market
     values = {column: np.full(n, value) for column, value in FLAWS[flaw].items()}
     flawed = Market(replace(market.bars, **values), market.instrument, others=market.others)

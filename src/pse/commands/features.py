@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 TAIL = 20
+A_SESSION = 276                                   # 5m bars in a trading day of 23 hours, where a warm-up is counted in sessions
 _LIST_WIDTH, _SOME_NAMES = 82, 20                 # of the list without names of columns; the fewest letters of names that tell something
 UNITS: Mapping[str, str] = {
     "price": "price as traded", "points": "points (a difference of prices)", "ATR": "ATR (average true ranges)", "flag": "true or false",
@@ -40,7 +41,7 @@ def run_list(context: Context) -> Answer:
 
 def _summary(name: str, feature: Feature) -> dict[str, Any]:
     return {"name": name, "room": feature.room, "title": feature.title, "measures": measures(feature), "columns": list(feature.columns),
-            "warmup_bars": feature.warmup_bars(), "lag_bars": feature.lag_bars(), "symbols": list(feature.symbols()),
+            "warmup_bars": feature.warmup_on(A_SESSION), "lag_bars": feature.lag_bars(), "symbols": list(feature.symbols()),
             "timeframes": list(feature.timeframes("5m"))}
 
 
@@ -70,7 +71,7 @@ def _show_list(console: Console, found: Sequence[Mapping[str, Any]]) -> None:
             names = names if len(names) <= spare else f"{names[:spare - 2].rpartition(' ')[0]} …"
             table.add_row(*map(Text, (*cells, names) if spare >= _SOME_NAMES else cells))
     console.print(table)
-    console.print(Text("warm-up and lag in bars; `pse features describe NAME` tells all of one", style="dim"))
+    console.print(Text("warm-up (on 5m bars of 23 hours a day) and lag in bars; `pse features describe NAME` tells all of one", style="dim"))
 
 
 # --- describe ------------------------------------------------------------------------------------------------------------------------------------
@@ -93,7 +94,7 @@ def _described(request: Request, feature: Feature, column: str | None) -> dict[s
         **_summary(request.name, feature), "text": text, "also_column_of": also, "formula": feature.formula, "source": feature.source, "asked_column": column,
         "parameters": [{"name": one.path, "default": one.default, "bounds": one.bounds, "meaning": one.meaning, "from_instrument": one.fixed}
                        for one in parameters(feature)],
-        "parts": _parts(feature),
+        "parts": _parts(feature), "warmup_days": feature.warmup_on(1),
         "described": [{"name": name, "meaning": one.meaning, "unit": one.unit, "words": list(one.words), "sparse": one.sparse, "speaks": one.speaks}
                       for name, one in feature.columns.items()],
         "example": _example(request, feature)}
@@ -150,7 +151,9 @@ def _warmup(data: Mapping[str, Any]) -> str:
         return "none to wait for: it speaks on events only"
     if "always" not in said:
         return "until the first event: nothing is told before"
-    return f"{data['warmup_bars']} bars before the first row with every value" + ("" if said == {"always"} else " that waits for no event")
+    days = data["warmup_days"]
+    bars = f"{days} bars" if days == data["warmup_bars"] else f"{data['warmup_bars']} 5m bars of a market open 23 hours a day, or {days} daily bars,"
+    return f"{bars} before the first row with every value" + ("" if said == {"always"} else " that waits for no event")
 
 
 def _column_rows(request: Request) -> list[tuple[str, ...]]:

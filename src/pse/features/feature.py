@@ -60,8 +60,12 @@ class Feature(Frozen):
         return self
 
     def warmup_bars(self) -> int:
-        """Index of the first row on which every column that is not sparse has a value, on bars without holes."""
+        """Index of the first row on which every column that is not sparse has a value, on bars without holes; of a day, where sessions are counted."""
         return 0
+
+    def warmup_on(self, bars_a_session: int) -> int:
+        """The same on bars of which a session has so many, 1 for bars of a day; another number where sessions are counted."""
+        return self.warmup_bars()
 
     def lag_bars(self) -> int:
         """Bars from what an event is about to the row that tells it; 0 for values of the bar itself."""

@@ -67,8 +67,11 @@ class LiquidityFilter(Feature):
     volume: SlotVolume = SlotVolume()
 
     def warmup_bars(self) -> int:
-        """On 5m bars of a market that trades 23 hours, where the fewest values are not given."""
-        return max(self.period, 14) + (self.min_obs or 276)
+        return self.warmup_on(1)
+
+    def warmup_on(self, bars_a_session: int) -> int:
+        """Of the spread's rank; the state speaks from the first bar on."""
+        return max(self.period, 14) + (self.min_obs or (self.sessions if bars_a_session == 1 else bars_a_session))
 
     def compute(self, known: Known) -> Columns:
         rank = self._spread_rank(known)

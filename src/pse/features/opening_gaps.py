@@ -26,8 +26,11 @@ class OpeningGap(Feature):
     source = "common practice; nothing at the first session, none over missing trading days or a change of contract"
 
     def warmup_bars(self) -> int:
-        """Right for daily bars; of shorter ones the first bar of the second session, where that comes later."""
-        return 15
+        return self.warmup_on(1)
+
+    def warmup_on(self, bars_a_session: int) -> int:
+        """First bar of the second session, or of the first one that has the range of fifteen bars before it."""
+        return bars_a_session * -(-15 // bars_a_session)
 
     def objects(self, known: Known) -> Objects:
         """`opening_gaps`: rows of OPENING_GAP_DTYPE; what its session did not fill may be filled in a later one."""

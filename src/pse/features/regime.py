@@ -60,8 +60,13 @@ class VolatilityRegime(Feature):
                                                    "no keeps the day's own shape in the rank: risk is what it is at that hour")
 
     def warmup_bars(self) -> int:
-        """On 5m bars of a market that trades 23 hours, where the fewest values are not given."""
-        return 14 + (self.min_obs or 276)
+        return self.warmup_on(1)
+
+    def warmup_on(self, bars_a_session: int) -> int:
+        daily = bars_a_session == 1
+        first = 20 if self.series == "yang_zhang" or (self.series == "auto" and daily) else 14
+        fewest = self.min_obs or (FEWEST_DAYS if daily else bars_a_session)
+        return first + FEWEST_SLOTS * bars_a_session * self.deseasonalise + fewest
 
     def compute(self, known: Known) -> Columns:
         values = self._values(known)

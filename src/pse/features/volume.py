@@ -59,8 +59,10 @@ class SlotVolume(Feature):
         return self
 
     def warmup_bars(self) -> int:
-        """As many bars as sessions are needed, which is right for daily bars; of shorter ones the first session after those."""
-        return self.at_least
+        return self.warmup_on(1)
+
+    def warmup_on(self, bars_a_session: int) -> int:
+        return self.at_least * bars_a_session
 
     def compute(self, known: Known) -> Columns:
         bars = known.bars
