@@ -353,7 +353,13 @@ def sql(
     query: Annotated[str | None, Argument(help="One SELECT; without it a prompt opens.", show_default=False)] = None,
     snapshot: Annotated[str | None, Option(help="Read the bars of this snapshot.", metavar="ID")] = None,
 ) -> Answer:
-    """Ask the stored bars, runs, trades and decisions in SQL; nothing can be changed."""
+    """Ask the stored bars, features, runs, trades and decisions in SQL; nothing can be changed.
+
+    Tables: bars, features, feature_tables (which feature table was built from what), runs, trades, decisions; `DESCRIBE bars` lists the columns of one.
+
+    bars holds every contract that was stored; `WHERE front` takes the one that features and backtests read. flags adds up: 1 outside the session, 2 zero
+    volume, 4 close only, 8 repaired, 16 not the front contract, 32 synthetic.
+    """
     return _module("sql").run(context, query=query, snapshot=snapshot)
 
 

@@ -107,3 +107,33 @@ def test_statements_from_stdin_as_json(pse: Callable, frame: pl.DataFrame, monke
 
 def test_an_empty_home_can_be_asked(pse: Callable):
     assert pse("sql", "SELECT count(*) FROM trades", "--json").json["rows"] == [[0]]
+
+
+def test_features_whose_bars_have_gone_on_are_said_with_the_command_that_mends_it(pse: Callable):
+    """The command that a warning names is one that works."""
+    def ingest(end: str) -> None:
+        assert pse("-q", "ingest", "--provider", "synthetic", "--symbol", "ES", "--start", "2024-01-02", "--end", end, "--seed", "11").code == 0
+
+    ingest("2024-01-05")
+    for features in ("sma, atr", "rsi:period=7@1h"):
+        assert pse("build-features", "--symbol", "ES", "--features", features).code == 0
+    query = ("sql", "SELECT count(*) FROM features", "--json")
+    assert pse(*query).json["warnings"] == []
+    ingest("2024-01-06")
+    said = pse(*query).json["warnings"]
+    assert len(said) == 1 and said[0].startswith("features of ES 5m end at 2024-01-0")
+    commands = re.findall(r"`pse ([^`]*)`", said[0])
+    assert sorted(one.split()[-1] for one in commands) == ["rsi:period=7@1h", "sma,atr"]
+    assert pse(*commands[0].split()).code == 0
+    half = pse(*query).json["warnings"]
+    assert len(half) == 1 and "lacks" in half[0] and commands[1] in half[0]
+    assert pse("sql", "SELECT count(*) FROM bars", "--json").json["warnings"] == []
+    assert pse(*commands[1].split()).code == 0 and pse(*query).json["warnings"] == []
+
+
+def test_the_help_names_the_tables_and_what_flags_mean(pse: Callable):
+    from pse.domain.bars import BarFlag
+
+    told = " ".join(pse("sql", "--help").out.split())
+    assert "feature_tables" in told and "16 not the front contract" in told
+    assert all(str(int(flag)) in told for flag in BarFlag)

@@ -32,6 +32,14 @@ def test_a_filter_on_symbol_and_time_finds_what_is_there(home: Home):
     assert Session(home).ask(query).rows == [(10,)]
 
 
+def test_bars_of_another_contract_than_the_front_one_are_marked(tmp_path):
+    home = Home(tmp_path)
+    both = [minutes("2024-03-12T15:00", 30), minutes("2024-03-12T15:00", 20, price=5100.0)]
+    store(home, pl.concat([frame.with_columns(contract=pl.lit(name)) for frame, name in zip(both, ("ESH24", "ESM24"), strict=True)]).sort("ts_open"))
+    found = Session(home).ask("SELECT contract, front, count(*), bool_and(front = (flags & 16 = 0)) FROM bars GROUP BY 1, 2 ORDER BY 1")
+    assert found.rows == [("ESH24", True, 30, True), ("ESM24", False, 20, True)]
+
+
 def test_a_pinned_version_answers_as_of_then(home: Home):
     assert Session(home, version=1).ask("SELECT DISTINCT symbol FROM bars").rows == [("ES",)]
 

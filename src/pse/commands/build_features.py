@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -41,7 +42,7 @@ def run(context: Context, *, symbol: str, timeframe: str | None = None, features
         timeframe_ns(one)
     known = catalogue()
     requests = every_feature(known) if features is None else parse_requests(features, known)
-    spec = table_spec(context, requests, start_ns, end_ns)
+    spec = table_spec(context, requests, start_ns, end_ns, ",".join(re.findall(r"[^,\s]+", features or "")))
     plans = [plan_table(context, one, frame, requests, start_ns, end_ns, strict=features is not None) for one in symbols for frame in timeframes]
     _warn(context, plans)
     snapshot = take_snapshot(context.home, [series.key for plan in plans for series in plan.series], context.clock)
@@ -58,13 +59,14 @@ def _listed(text: str, flag: str, example: str) -> list[str]:
     return found
 
 
-def table_spec(context: Context, requests: Sequence[Request], start_ns: int | None, end_ns: int | None) -> TableSpec:
-    """The table that holds these requests over this window."""
+def table_spec(context: Context, requests: Sequence[Request], start_ns: int | None, end_ns: int | None, asked: str = "") -> TableSpec:
+    """The table that holds these requests over this window; `asked`: the list as it was written."""
     declared = {name: column for one in requests for name, column in one.columns.items()}
     window = {"start": None if start_ns is None else iso(start_ns), "end": None if end_ns is None else iso(end_ns),
               "warmup_sessions": None if start_ns is None else context.settings.chosen.warmup_sessions}
     meanings = {name: {"meaning": column.meaning, "unit": column.unit} for name, column in declared.items()}
-    return TableSpec(tuple(one.identity() for one in requests), window, {name: kind_of_column(column) for name, column in declared.items()}, meanings)
+    return TableSpec(tuple(one.identity() for one in requests), window, {name: kind_of_column(column) for name, column in declared.items()}, meanings,
+                     asked)
 
 
 def build_series(context: Context, spec: TableSpec, plan: Plan, progress: Progress, task: TaskID) -> Written:

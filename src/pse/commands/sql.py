@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pse.commands.grids import show_records, show_table, width
@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 SHOWN_ROWS = 200                                 # of an answer on a terminal, and
 SHOWN_RECORDS = 20                               # of one that is too wide for a table; into a file or pipe and as JSON go all
 LEAVE = ("exit", "quit", "\\q", ".quit", ".exit", ".q")
-HELLO = ("Tables: bars features runs trades decisions; .tables names them, DESCRIBE bars lists columns. One SELECT a time, ended by ';'. Moments are UTC: "
-         "ts_* in ns, time* to read. help says this again, exit leaves.")
+TOLD = 3                                         # complaints about features that are said; the table feature_tables shows all
+HELLO = ("Tables: bars features feature_tables runs trades decisions; .tables names them, DESCRIBE bars lists columns. One SELECT a time, ended by ';'. "
+         "Moments are UTC: ts_* in ns, time* to read. bars holds every contract: `WHERE front` takes those the features are computed on. help says this again, "
+         "exit leaves.")
 
 
 def run(context: Context, *, query: str | None = None, snapshot: str | None = None) -> Answer:
@@ -28,8 +30,16 @@ def run(context: Context, *, query: str | None = None, snapshot: str | None = No
     session = Session(context.home, version)
     if query is None:
         return _converse(context, session)
+    _complain(context, session.complaints(query))
     result = session.ask(query, cap=_cap(context))
     return Answer(_data(result), lambda console: show(console, result))
+
+
+def _complain(context: Context, complaints: Sequence[str]) -> None:
+    for one in complaints[:TOLD]:
+        context.warn(one)
+    if len(complaints) > TOLD:
+        context.warn(f"{len(complaints) - TOLD} more such; `pse sql \"FROM feature_tables WHERE NOT current OR NOT in_features\"` lists the tables")
 
 
 def _cap(context: Context) -> int | None:
@@ -43,13 +53,16 @@ def _data(result: Result) -> dict[str, Any]:
 def _converse(context: Context, session: Session) -> Answer:
     """Statement after statement; a mistake is said and the next one is read.  With --json one array element a statement."""
     answers: list[dict[str, Any]] = []
-    failed = False
+    failed, told = False, False
     if sys.stdin.isatty():
         context.note(HELLO)
     for statement in _statements(sys.stdin.isatty()):
         if statement == "help":
             context.err.print(HELLO, markup=False, highlight=False)
             continue
+        if not told and (complaints := session.complaints(statement)):
+            told = True
+            _complain(context, complaints)
         try:
             result = session.ask(statement, cap=_cap(context))
         except PseError as error:

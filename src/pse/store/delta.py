@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from pse.clock import WallClock
 from pse.domain.errors import DiskFull
@@ -29,6 +30,7 @@ CONFIGURATION: dict[str, str | None] = {
     "delta.deletedFileRetentionDuration": "interval 36500 days",
     "delta.enableExpiredLogCleanup": "false",
 }
+ORPHAN_SECONDS = 3600.0                                      # a writer that still lives commits long before
 ROW_GROUP = 1 << 17                                          # about four months of minutes: a short range reads little
 _RISING = ("ts_open", "ts_close", "available_at", "session_date")
 _FULL = ("os error 28", "os error 27", "os error 122", "No space left", "File too large", "Disk quota")
@@ -70,6 +72,35 @@ def discard(root: Path, written: Iterable[AddAction]) -> None:
     """Delete files that no commit will name."""
     for action in written:
         (root / action.path).unlink(missing_ok=True)
+
+
+def sweep(root: Path, older_than_s: float = ORPHAN_SECONDS) -> list[str]:
+    """Delete data files that no version of the log names and that nobody is writing any more, and name them: what a killed writer left behind.
+
+    Files of earlier versions stay.  Nothing is deleted while a commit is missing from the log or cannot be read.
+    """
+    commits = sorted((root / "_delta_log").glob("[0-9]*.json"))
+    if [path.stem for path in commits] != [f"{version:020d}" for version in range(len(commits))]:
+        return []
+    try:
+        named = {unquote(path) for one in commits for path in _named(one)}
+    except (OSError, ValueError, KeyError):
+        return []
+    found = []
+    for place in root.glob("symbol=*/timeframe=*/year=*/*.parquet"):
+        path = place.relative_to(root).as_posix()
+        with contextlib.suppress(OSError):
+            if path not in named and _now_ms() / 1000 - place.stat().st_mtime > older_than_s:
+                place.unlink()
+                found.append(path)
+    return found
+
+
+def _named(commit: Path) -> Iterator[str]:
+    """Paths of the data files that one commit speaks of."""
+    for line in commit.read_text().splitlines():
+        record = json.loads(line)
+        yield from (record[kind]["path"] for kind in ("add", "remove") if kind in record)
 
 
 def commit(root: Path, table: DeltaTable, schema: pa.Schema, added: Sequence[AddAction], removed: Iterable[str] = (), same_values: bool = False) -> bool:

@@ -45,12 +45,16 @@ class PastChanged(PseError):
 
 @dataclass(frozen=True)
 class TableSpec:
-    """What a table holds.  `requests` and `window` decide the values and are plain JSON; `kinds` its columns; `meanings` what is said of each."""
+    """What a table holds.  `requests` and `window` decide the values and are plain JSON; `kinds` its columns; `meanings` what is said of each.
+
+    `asked`: the list of requests as it was written, for who builds the table again; empty for all features.
+    """
 
     requests: tuple[Mapping[str, Any], ...]
     window: Mapping[str, Any]
     kinds: Kinds
     meanings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    asked: str = ""
 
     @property
     def hash(self) -> str:
@@ -61,7 +65,8 @@ class TableSpec:
 
     def document(self) -> dict[str, Any]:
         columns = [{"name": name, "kind": kind.name, "words": list(kind.words), **self.meanings.get(name, {})} for name, kind in self.kinds.items()]
-        return {"shape": _SHAPE, "hash": self.hash, "requests": list(self.requests), "window": dict(self.window), "columns": columns}
+        return {"shape": _SHAPE, "hash": self.hash, "requests": list(self.requests), "window": dict(self.window), "asked": self.asked,
+                "columns": columns}
 
 
 @dataclass(frozen=True)
@@ -153,7 +158,7 @@ def _manifest(home: Home, spec_hash: str, table: DeltaTable, symbol: str, timefr
     path = _manifest_path(home, spec_hash, symbol, timeframe)
     if not files:
         return None
-    with contextlib.suppress(DamagedTable, KeyError, TypeError):
+    with contextlib.suppress(DamagedTable, KeyError, TypeError, AttributeError):
         found = read_json(path) if path.exists() else {}
         if found.get("shape") == _SHAPE and {one["path"] for one in found["years"].values()} == set(files):
             return Manifest(symbol, timeframe, found["basis"], found["years"], found["version"], found["created_ns"])
@@ -162,11 +167,22 @@ def _manifest(home: Home, spec_hash: str, table: DeltaTable, symbol: str, timefr
 
 
 def is_current(home: Home, spec: TableSpec, found: Manifest | None, basis: Basis) -> bool:
-    """Whether a series was computed from just these bars, calendars and this code, and its files are whole."""
-    if found is None or found.basis is None:
+    """Whether a series was computed from just these bars, calendars and this code, and its files and the table's spec are whole."""
+    if found is None or found.basis is None or not _has_spec(home, spec.hash):
         return False
     ours, theirs = ({key: value for key, value in document.items() if key not in ("snapshot", "bars_version")} for document in (basis.document(), found.basis))
     return ours == theirs and not damaged_files(home, spec.hash, found.symbol, found.timeframe)
+
+
+def _spec_path(home: Home, spec_hash: str) -> Path:
+    return table_root(home, spec_hash) / "_manifest" / "spec.json"
+
+
+def _has_spec(home: Home, spec_hash: str) -> bool:
+    """Whether the table's spec stands beside it and can be read."""
+    with contextlib.suppress(DamagedTable, OSError, AttributeError):
+        return bool(read_json(_spec_path(home, spec_hash)).get("hash") == spec_hash)
+    return False
 
 
 def damaged_files(home: Home, spec_hash: str, symbol: str | None = None, timeframe: str | None = None, read: bool = False) -> list[str]:
@@ -200,8 +216,8 @@ def _write_once(home: Home, spec: TableSpec, symbol: str, timeframe: str, basis:
     """One attempt; None when another program committed in between."""
     root = table_root(home, spec.hash)
     table = open_table(home, spec.hash) or delta.create(root, schema(spec.kinds), f"features {spec.hash}")
-    if not (root / "_manifest" / "spec.json").exists():
-        write_json(root / "_manifest" / "spec.json", spec.document())
+    if not _has_spec(home, spec.hash):
+        write_json(_spec_path(home, spec.hash), spec.document())
     old = _manifest(home, spec.hash, table, symbol, timeframe)
     change = _Change(home, spec, symbol, timeframe, old, safe_until(home, old.basis, basis) if old and old.basis else None)
     try:
@@ -220,6 +236,7 @@ def _write_once(home: Home, spec: TableSpec, symbol: str, timeframe: str, basis:
     made = {"shape": _SHAPE, "spec": spec.hash, "symbol": symbol, "timeframe": timeframe, "basis": basis.document(), "years": change.years,
             "rows": aside.rows, "columns": len(spec.kinds), "version": version, "created_ns": clock.now_ns()}
     write_json(_manifest_path(home, spec.hash, symbol, timeframe), made)
+    delta.sweep(root)
     status = "created" if old is None else "updated" if change.added or change.removed else "unchanged"
     return Written(status, aside.rows, tuple(change.written), version, basis.snapshot)
 
@@ -381,19 +398,40 @@ class FeatureTable:
         return max((one.created_ns for one in self.series), default=0)
 
 
-def list_tables(home: Home) -> list[FeatureTable]:
-    """All feature tables that hold a series, newest first."""
+def list_tables(home: Home, damaged: list[str] | None = None) -> list[FeatureTable]:
+    """All feature tables that hold a series, newest first.  One that cannot be read is told in `damaged` and left out; without such a list it raises."""
     found = []
-    for path in sorted(home.features.glob("*/_manifest/spec.json")) if home.features.is_dir() else ():
-        document = read_json(path)
-        table = open_table(home, document["hash"])
-        files = data_files(table) if table is not None else {}
-        names = sorted({(one.symbol, one.timeframe) for one in files.values()})
-        series = [_manifest(home, document["hash"], table, *name) for name in names] if table is not None else []
-        kinds = {one["name"]: ColumnKind(one["kind"], tuple(one["words"])) for one in document["columns"]}
-        if series:
-            found.append(FeatureTable(document["hash"], document, kinds, tuple(one for one in series if one is not None), files))
+    for root in sorted(path.parents[1] for path in home.features.glob("*/_manifest/spec.json")) if home.features.is_dir() else ():
+        try:
+            table = _read_table(home, root.name)
+        except DamagedTable as error:
+            if damaged is None:
+                raise
+            damaged.append(str(error))
+            continue
+        found += [table] if table is not None else []
     return sorted(found, key=lambda one: (one.created_ns, one.hash), reverse=True)
+
+
+def _read_table(home: Home, spec_hash: str) -> FeatureTable | None:
+    """A table with its series; None when it holds none.  Raises `DamagedTable`."""
+    path = _spec_path(home, spec_hash)
+    mend = f"run the `pse build-features` that made it again, which writes it anew, or delete the folder {table_root(home, spec_hash)}"
+    try:
+        document = read_json(path)
+        kinds = {one["name"]: ColumnKind(one["kind"], tuple(one["words"])) for one in document["columns"]}
+        window = dict(document["window"])
+        if document["hash"] != spec_hash:
+            raise DamagedTable(f"{path} is that of another table")
+    except DamagedTable as error:
+        raise DamagedTable(f"the feature table {spec_hash} cannot be read: {error}; {mend}") from error
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DamagedTable(f"the feature table {spec_hash} cannot be read: {path} is not as it was written; {mend}") from error
+    table = open_table(home, spec_hash)
+    files = data_files(table) if table is not None else {}
+    names = sorted({(one.symbol, one.timeframe) for one in files.values()})
+    series = [_manifest(home, spec_hash, table, *name) for name in names] if table is not None else []
+    return FeatureTable(spec_hash, {**document, "window": window}, kinds, tuple(one for one in series if one is not None), files) if series else None
 
 
 def table_dataset(home: Home, table: FeatureTable) -> ds.Dataset:

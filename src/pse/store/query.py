@@ -8,14 +8,16 @@ Arrow, so no time zone library is needed.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pse.domain.bars import BarFlag
 from pse.domain.errors import BadInput, DamagedTable
 from pse.store.datafiles import one_line
-from pse.store.feature_views import damaged_features, feature_views
+from pse.store.feature_views import complaints, damaged_features, feature_views
 from pse.store.journal import raw_lines
 from pse.store.layout import Home
 from pse.store.reading import bars_dataset, damaged_paths
@@ -27,10 +29,12 @@ if TYPE_CHECKING:
     import pyarrow.dataset as ds
 
 TIMES = {"bars": {"time": "ts_open"}, "trades": {"time_entry": "ts_entry", "time_exit": "ts_exit"}, "decisions": {"time": "ts"}}   # added to the tables
+MORE = {"bars": f", (flags & {int(BarFlag.BACK_MONTH)}) = 0 AS front"}     # and behind them: bars of the contract that the roll rule takes
 LOCKED = ("SET TimeZone='UTC'", "SET python_enable_replacements=false", "SET autoinstall_known_extensions=false",
           "SET autoload_known_extensions=false", "SET enable_external_access=false", "SET lock_configuration=true")
 BROKEN_OFF = ("stream registered", "reading the Arrow source")     # what DuckDB says when the rows of a table end in an error
 BATCH = 1 << 14                                  # rows taken from DuckDB at a time
+FEATURES = re.compile(r"\bfeatures?(\b|_)", re.IGNORECASE)
 READING = ("SELECT", "EXPLAIN")
 TRADE_FLOATS = ("quantity", "entry_price", "exit_price", "stop_initial", "target", "target2", "risk_points", "risk_usd", "gross_usd", "fees_usd",
                 "slippage_usd", "net_usd", "r_net", "mae_r", "mfe_r", "quality")
@@ -57,10 +61,16 @@ class Session:
         self._connection = duckdb.connect(":memory:")
         for name, data in tables(home, version).items():
             times = "".join(f"make_timestamp_ns({source}) AS {time}, " for time, source in TIMES.get(name, {}).items())
-            self._connection.from_arrow(data).project(f"{times}*").create_view(name)
-        feature_views(home, self._connection)
+            self._connection.from_arrow(data).project(f"{times}*{MORE.get(name, '')}").create_view(name)
+        self._features = feature_views(home, self._connection)
         for statement in LOCKED:
             self._connection.execute(statement)
+
+    def complaints(self, query: str) -> list[str]:
+        """What is amiss with the features that a query reads: damaged tables, tables of other bars that are left out, bars that have gone on."""
+        if not FEATURES.search(query):
+            return []
+        return complaints(self._features if self._version is None else replace(self._features, present={}))
 
     def ask(self, query: str, cap: int | None = None) -> Result:
         """Run one reading statement; moments in the answer are ISO texts in UTC.
