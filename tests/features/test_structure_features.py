@@ -1,5 +1,7 @@
 """Features of market structure: what their columns say by hand, how they read finer bars, and that objects carry ids and moments."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -204,6 +206,24 @@ def test_the_band_lies_between_the_shares_of_the_leg_that_is_given_back(known):
     assert found["ote_bottom"][t] == pytest.approx(leg["end"] - 0.79 * leg["length"] + offset)
     inside = (known.bars.close >= found["ote_bottom"]) & (known.bars.close <= found["ote_top"])
     assert (found["ote_inside"] == inside).all()
+
+
+def test_a_close_on_an_edge_of_the_band_lies_in_it_and_one_beyond_does_not():
+    known = Market(minutes(7, 5), future()).at("5m")
+    bars, found, tried = known.bars, known.of(PremiumDiscount()), 0
+    for t in np.flatnonzero(found["ote_dir"])[::7]:
+        for name, outward in (("ote_top", 1.0), ("ote_bottom", -1.0)):
+            edge = found[name][t]
+            if not bars.low[t] + 0.01 <= edge <= bars.high[t] - 0.01:
+                continue
+            for close, inside in ((edge, 1), (edge + outward * 1e-12, 1), (edge - outward * 0.01, 1), (edge + outward * 0.01, 0)):
+                column = bars.close[:t + 1].copy()
+                column[t] = close
+                other = Known.from_bars(replace(bars[:t + 1], close=column), future()).of(PremiumDiscount())
+                if other[name][t] == edge:                              # the band is of a leg that this close does not make
+                    assert other["ote_inside"][t] == inside, (t, name, close - edge)
+                    tried += 1
+    assert tried >= 40
 
 
 # --- ids and moments --------------------------------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from pse.features.market_structure import MarketStructure
 from pse.kernels.codes import RANGE_ZONES
 from pse.kernels.dealing_range import dealing_range
 from pse.kernels.impulse import last_legs
+from pse.kernels.rows import EPS
 from pse.kernels.swings import last_swing_prices
 
 
@@ -27,7 +28,7 @@ class PremiumDiscount(Feature):
         "ote_dir": Column("direction of the last impulse leg, 0 without one or once a bar traded beyond its start", "direction", sparse=True, holds="while"),
         "ote_top": Column("upper edge of the band of its retracements", "price", sparse=True, holds="while"),
         "ote_bottom": Column("lower edge of that band", "price", sparse=True, holds="while"),
-        "ote_inside": Column("whether the close lies in the band", "flag", sparse=True, holds="while"),
+        "ote_inside": Column("whether the close lies in the band, its edges included", "flag", sparse=True, holds="while"),
     }
     formula = "(C - low) / (high - low); premium > 0.55, discount < 0.45, else equilibrium; OTE: 0.62 to 0.79 of the last impulse given back"
     source = "the usual price-action vocabulary (Smart Money Concepts); the range is that of swings confirmed by now"
@@ -58,5 +59,5 @@ class PremiumDiscount(Feature):
         lower, upper = np.minimum(near, far), np.maximum(near, far)
         direction, inside, top, bottom = np.zeros(n, np.int64), np.zeros(n, np.int64), np.full(n, np.nan), np.full(n, np.nan)
         direction[here], top[here], bottom[here] = leg["dir"], upper + offset[here], lower + offset[here]
-        inside[here] = (close[here] >= lower) & (close[here] <= upper)
+        inside[here] = (close[here] >= lower - EPS) & (close[here] <= upper + EPS)
         return {"ote_dir": direction, "ote_top": top, "ote_bottom": bottom, "ote_inside": inside}
