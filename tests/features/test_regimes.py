@@ -322,6 +322,14 @@ def test_a_series_that_is_missing_too_young_or_too_old_counts_nothing_and_is_nam
     assert ended[253] == ("NEUTRAL", 1.0, 6) and ended[-1][::2] == ("UNKNOWN", 7) and math.isnan(ended[-1][1])
 
 
+def test_a_day_that_is_just_as_old_as_allowed_still_votes():
+    closes = days("QQQ", np.full(260, 100.0)).bars.ts_close
+    last = 220 + int(np.flatnonzero(np.diff(closes[220:]) == 24 * HOUR)[0])                    # the next day closes 24 hours later
+    spy = {"SPY": days("SPY", RISING[:last + 1])}
+    assert mood(spy, feature=MacroContext(max_age_days=1.0))[last + 1] == ("NEUTRAL", 1.0, 6)
+    assert mood(spy, feature=MacroContext(max_age_days=0.999))[last + 1][::2] == ("UNKNOWN", 7)
+
+
 def test_a_day_votes_from_its_close_on():
     fear = {"VIX": days("VIX", np.where(np.arange(260) < 100, 20.0, 90.0))}                    # on day 100 fear jumps
     own = minutes(1, 2, calendar="NYSE", tick=0.01, first=date(2021, 5, 24))

@@ -47,7 +47,7 @@ class MacroContext(Feature):
     dominance: str = Field("BTC.D", pattern=SYMBOL_PATTERN, description="symbol of bitcoin's share of all crypto")
     ether: str = Field("ETHBTC", pattern=SYMBOL_PATTERN, description="symbol of ether in bitcoin")
     change_days: int = Field(20, ge=1, le=500, description="days over which a change is taken")
-    max_age_days: float = Field(7.0, gt=0, le=400, description="days after its close at which a daily bar no longer votes")
+    max_age_days: float = Field(7.0, gt=0, le=400, description="days since its close after which a daily bar no longer votes")
 
     def of(self, instrument: Instrument) -> Self:
         if self.variant != "auto":
