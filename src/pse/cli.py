@@ -530,11 +530,11 @@ def audit_log(context: Context, target: Annotated[str, Argument(help="Run id or 
 @mount(audit, "lookahead")
 def audit_lookahead(
     context: Context,
-    symbol: opt.Symbol,
+    symbol: Annotated[str | None, Option(help="Stored symbol; without it the first of the desk's that is stored.", metavar="SYMBOL")] = None,
     timeframe: Annotated[str | None, Option(help="Bars on whose close things are said; without it the desk's decision bars.", metavar="TF")] = None,
     desk: opt.Desk = None,
-    features: Annotated[str | None, Option(help="Only these features, by name with commas, or all; without it the desk's tactics and briefings too.",
-                                           metavar="LIST|all")] = None,
+    features: Annotated[str | None, Option(help="Only these features (rsi:period=7,ema@1h,close@VIX/1d), or all; without it the desk's tactics and "
+                                           "briefings too.", metavar="LIST|all")] = None,
     tactics: Annotated[bool, Option("--tactics", help="Only the desk's tactics and briefings; with --features, those too.")] = False,
     start: opt.Start = None,
     end: opt.End = None,

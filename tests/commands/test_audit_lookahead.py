@@ -7,8 +7,8 @@ import pytest
 from pse import registry
 from tests.commands.stored import LAST, stored_synthetic
 
-CHECKED = {"subjects", "columns", "decision_bars", "cuts", "whole_history_cuts", "cuts_there", "cuts_left_out", "tries", "rows_compared", "asleep_in_windows",
-           "not_checked", "briefings", "setups", "joins", "lag", "warm_up", "fitted_objects", "survivorship"}
+CHECKED = {"subjects", "columns", "decision_bars", "cuts", "cuts_by", "whole_history_cuts", "cuts_there", "cuts_left_out", "tries", "rows_compared",
+           "asleep_in_windows", "not_checked", "briefings", "setups", "joins", "lag", "warm_up", "fitted_objects", "survivorship"}
 FEW = ("--start", "2023-03-14", "--end", LAST, "--cuts", "8", "--set", "desks.futures-smc.warmup_sessions=1")
 
 
@@ -37,7 +37,7 @@ def test_the_same_seed_gives_the_same_answer_and_people_get_a_table(pse, home):
     first, again = (lookahead(pse, home, "--features", "atr", "--seed", "3", "--json") for _ in range(2))
     assert first.out == again.out and first.json["checked"]["subjects"] == ["feature atr"]
     shown = lookahead(pse, home, "--features", "atr")
-    assert shown.code == 0 and "CLEAN" in shown.out and "1 features" in shown.out and "survivorship" in shown.out and "does not prove" in shown.out
+    assert shown.code == 0 and "CLEAN" in shown.out and "1 feature;" in shown.out and "survivorship" in shown.out and "does not prove" in shown.out
 
 
 def test_a_leak_is_named_with_its_bar_its_cut_and_both_values(pse, home, monkeypatch):

@@ -135,7 +135,10 @@ def test_cuts_are_drawn_by_seed_and_count_what_they_leave_out():
     rows, cuts = cut()
     np.testing.assert_array_equal(cuts.moments, cut()[1].moments)
     assert not np.array_equal(cuts.moments, cut(1)[1].moments)
-    assert cuts.left_out == {"events": cuts.there["events"] - EVENTS, "session edges": 0, "rolls": 0}
+    said_at = np.union1d(rows.ts_close[:-1:2], rows.ts_close[[301, 907]])
+    assert cuts.there["events"] == said_at.size and cuts.parts["events"] == EVENTS
+    assert cuts.left_out == {"events": np.setdiff1d(said_at, cuts.moments).size, "session edges": 0, "rolls": 0}
+    assert sum(cuts.parts.values()) == cuts.moments.size
     assert cuts.moments.size >= LEAST and (np.diff(cuts.moments) > 0).all() and cuts.moments[-1] < rows.ts_close[-1]
 
 
@@ -159,6 +162,16 @@ def test_some_cuts_fall_inside_a_decision_bar_that_is_still_forming():
 def test_an_exhaustive_audit_cuts_at_every_decision_bar_but_the_last():
     rows, cuts = cut(exhaustive=True)
     assert set(rows.ts_close[:-1].tolist()) <= set(cuts.moments.tolist()) and set(cuts.left_out.values()) == {0}
+    assert cuts.parts["every other bar"] > 0 and sum(cuts.parts.values()) == cuts.moments.size
+
+
+def test_cuts_lie_inside_the_window_whatever_was_said_before_it():
+    base = minutes(6, 8, roll_every=3)
+    rows = resample(base, "5m").bars
+    window = rows[1000:1300]
+    cuts = choose(window, base, {"often": rows.ts_close[::2]}, np.random.default_rng(0), exhaustive=True)
+    assert cuts.moments[0] >= window.ts_open[0] and cuts.moments[-1] < window.ts_close[-1] and cuts.whole[0] >= cuts.moments[0]
+    assert cuts.there["events"] == 150 and sum(cuts.parts.values()) == cuts.moments.size
 
 
 # --- windows -------------------------------------------------------------------------------------------------------------------------------------------

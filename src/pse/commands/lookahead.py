@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from pse.clock import iso
-from pse.commands.running import gather, said_compiling
+from pse.commands.feature_inputs import Plan, can_be_made, catalogue, load_source, plan_table, stored_timeframes
+from pse.commands.running import said_compiling
 from pse.commands.wiring import Answer, Context
-from pse.domain.bars import Bars, timeframe_ns
+from pse.domain.bars import timeframe_ns
 from pse.domain.errors import NoBars, RequestError
-from pse.domain.instruments import Instrument
-from pse.engine.desk import DeskPlan
+from pse.engine.desk import DeskPlan, desk_plan
 from pse.engine.lookahead import Asked, Audited, Lag, audit
 from pse.engine.subjects import Subjects
-from pse.features.feature import Feature
-from pse.registry import FEATURES, resolve
+from pse.features.requests import Request, every_feature, parse_requests
 from pse.research.lookahead.report import MEANING, Finding
 from pse.research.lookahead.said import History
 from pse.research.lookahead.warmup import RELATIVE, TICKS, WarmUp
+from pse.store.layout import symbol_name
+from pse.store.load import stored_span
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,21 +30,24 @@ SURVIVORSHIP = "unknown: nobody declared where the list of symbols comes from, n
 FITTED = "none: nothing that is registered is fitted to data"
 LIMIT = ("No finding does not prove that there is no leak: code that leaks at bars which were not cut, constants chosen with later bars in view and bars "
          "that were revised after the fact do not show themselves here.")
+TRIED = {"prefix": "times without the later bars", "reversed": "times with the later bars in reverse order", "poisoned": "times with NaN as later bars",
+         "repeat": "times computed once more"}
+CUT_AT = {"events": "where something was said", "session edges": "at session edges", "rolls": "at rolls", "first bars": "at the first bars",
+          "random": "drawn at random", "every other bar": "at every other decision bar"}
+DESK = "tactics, context and briefings"
 
 
-def run_lookahead(context: Context, symbol: str, timeframe: str | None = None, features: str | None = None, tactics: bool = False,
+def run_lookahead(context: Context, symbol: str | None = None, timeframe: str | None = None, features: str | None = None, tactics: bool = False,
                   start_ns: int | None = None, end_ns: int | None = None, cuts: int = 64, exhaustive: bool = False) -> Answer:
     """Tries everything that the desk says of the symbol's stored bars at many cuts; exit code 1 with findings."""
-    inputs = gather(context, context.settings, (symbol,), start_ns, end_ns)
-    plan = inputs.plan
-    chosen = chosen_features(features if features is not None or tactics else "all")
-    others, instruments = _others(context, plan, chosen, start_ns, end_ns)
-    own = timeframe or plan.decision_timeframe
-    timeframe_ns(own)                                    # says what is wrong with it
-    desk = (tactics or features is None) and own == plan.decision_timeframe
-    if tactics and not desk:
-        raise RequestError(f"--tactics with --timeframe {own}: the desk {plan.name} decides on {plan.decision_timeframe}; leave --timeframe out, or --tactics")
-    subjects = Subjects(plan, own, chosen, desk=desk, others=instruments)
+    scope = scope_of(context, symbol, timeframe, features, tactics)
+    plan, requests = _planned(context, scope, start_ns, end_ns)
+    source = load_source(context, plan)
+    for note in source.notes:
+        context.note(f"note: {note}")
+    instruments = {name: plan.others[name].instrument for name in source.others}
+    subjects = Subjects(scope.desk_plan, scope.timeframe, {one.text: one for one in requests}, desk=scope.desk, others=instruments)
+    history = History.of(source.bars, source.others, start_ns)
     said_compiling(context)
     with context.progress() as progress:
         bars = {}
@@ -52,40 +57,132 @@ def run_lookahead(context: Context, symbol: str, timeframe: str | None = None, f
                 bars[what] = progress.add_task(what, total=total or None)
             progress.update(bars[what], completed=done, total=total or None)
 
-        found = audit(subjects, History.of(inputs.bars[0], others), Asked(cuts, exhaustive, context.settings.seed), tell)
+        found = audit(subjects, history, Asked(cuts, exhaustive, context.settings.seed), tell)
     for name, why in found.not_checked.items():
         context.warn(f"{name} was not checked: {why}")
-    shape = {"desk": plan.name, "symbol": symbol, "timeframe": own, "from": iso(int(inputs.bars[0].ts_open[0])), "to": iso(inputs.end_ns),
-             "snapshot": inputs.snapshot.id, "seed": context.settings.seed}
-    data = {**shape, "findings": [one.data for one in found.findings], "checked": checked(found, subjects), "limit": LIMIT}
+    shape = {"desk": scope.desk_plan.name, "symbol": plan.symbol, "timeframe": scope.timeframe, "from": iso(int(found.window.ts_open[0])),
+             "to": iso(int(found.window.ts_close[-1])), "computed_from": iso(int(source.bars.ts_open[0])), "stored_bars": plan.own.timeframe,
+             "snapshot": plan.snapshot.id, "seed": context.settings.seed}
+    data = {**shape, "findings": [one.data for one in found.findings], "left_out": dict(scope.left_out), "checked": checked(found, subjects), "limit": LIMIT}
     return Answer(data, lambda console: show(console, shape, found), exit_code=1 if found.findings else 0)
 
 
-def chosen_features(names: str | None) -> dict[str, Feature]:
-    """The features of a list, or all registered ones, with their ordinary parameters."""
-    if names is None:
-        return {}
-    asked = list(FEATURES) if names == "all" else [name.strip() for name in names.split(",") if name.strip()]
-    return {name: resolve("feature", name)() for name in asked}
+# --- what is audited -------------------------------------------------------------------------------------------------------------------------------
 
 
-def _others(context: Context, plan: DeskPlan, features: Mapping[str, Feature], start_ns: int | None,
-            end_ns: int | None) -> tuple[dict[str, Bars], dict[str, Instrument]]:
-    """Bars of other symbols that the features read, as far as they are stored."""
-    bars: dict[str, Bars] = {}
-    for name in sorted({symbol for feature in features.values() for symbol in feature.symbols()} - set(plan.symbols)):
-        try:
-            bars[name] = gather(context, context.settings, (name,), start_ns, end_ns).bars[0]
-        except (NoBars, RequestError):
-            context.detail(f"{name} is not stored; what reads it is checked without it")
-    return bars, {name: context.settings.instrument(name) for name in bars}
+@dataclass(frozen=True)
+class Scope:
+    """What is audited: the requests, and with `desk` what the desk says.  `named`: the requests were written, and none may fall away.
+
+    `left_out`: what was not asked, with the reason and what would include it.
+    """
+
+    symbol: str
+    timeframe: str
+    requests: tuple[Request, ...]
+    named: bool
+    desk: bool
+    desk_plan: DeskPlan
+    left_out: dict[str, str] = field(default_factory=dict)
+
+
+def scope_of(context: Context, symbol: str | None, timeframe: str | None, features: str | None, tactics: bool) -> Scope:
+    """Reads what was asked; the desk is left out with a word where it cannot speak, and refused where it was asked for by name."""
+    requests = chosen_features(features if features is not None or tactics else "all")
+    settings, stored = context.settings, stored_timeframes(context)
+    chosen = symbol_name(symbol) if symbol is not None else _first_stored(context, stored)
+    instrument, desk = settings.instrument(chosen), settings.chosen
+    own = timeframe or desk.decision_timeframe
+    timeframe_ns(own)                                    # says what is wrong with it
+    left_out: dict[str, str] = {}
+    if tactics or features is None:
+        foreign = instrument.currency != settings.account.currency
+        if own != desk.decision_timeframe:
+            why = f"the desk {settings.desk} decides on {desk.decision_timeframe}; leave --timeframe {own} out to have them"
+        elif desk.base_timeframe not in (have := stored.get(instrument.bars_of or chosen, [])):
+            why = (f"the desk {settings.desk} is computed from {desk.base_timeframe} bars, and of {chosen} there are {', '.join(have) or 'none'}; "
+                   f"`pse ingest --symbol {chosen} ...` brings them")
+        elif foreign:
+            why = (f"{chosen} is quoted in {instrument.currency} and the account is kept in {settings.account.currency}; "
+                   f"--set account.currency={instrument.currency} includes them")
+        else:
+            return Scope(chosen, own, requests, _is_named(features), True, desk_plan(settings, (chosen,)))
+        if tactics and chosen in stored:
+            raise RequestError(f"--tactics asks for the {DESK}: {why}; or leave --tactics out")
+        left_out[DESK] = why
+        if chosen in stored:
+            context.note(f"note: {DESK} are left out: {why}")
+    account = settings.account.model_copy(update={"currency": instrument.currency})             # features have none: any will do
+    return Scope(chosen, own, requests, _is_named(features), False, desk_plan(settings.model_copy(update={"account": account}), (chosen,)), left_out)
+
+
+def chosen_features(text: str | None) -> tuple[Request, ...]:
+    """The requests of a list, or all registered features with their ordinary parameters."""
+    if text is None:
+        return ()
+    known = catalogue()
+    return every_feature(known) if text.strip() == "all" else parse_requests(text, known)
+
+
+def _is_named(features: str | None) -> bool:
+    return features is not None and features.strip() != "all"
+
+
+def _first_stored(context: Context, stored: Mapping[str, Sequence[str]]) -> str:
+    """The first symbol of the desk that is stored."""
+    settings = context.settings
+    have = [one for one in settings.chosen.symbols if (settings.instrument(one).bars_of or one) in stored]
+    if not have:
+        raise NoBars(f"no bars of a symbol of the desk {settings.desk} are stored ({', '.join(settings.chosen.symbols)}); "
+                     f"stored: {', '.join(stored) or 'none'}. Give --symbol, or run `pse ingest --symbol {settings.chosen.symbols[0]} ...` first")
+    others = f"; --symbol takes another ({', '.join(one for one in stored if one != have[0])})" if len(stored) > 1 else ""
+    context.note(f"note: {have[0]} is audited, the first stored symbol of the desk {settings.desk}{others}")
+    return have[0]
+
+
+def _planned(context: Context, scope: Scope, start_ns: int | None, end_ns: int | None) -> tuple[Plan, tuple[Request, ...]]:
+    """The plan of the bars, and those of the requests that can be computed from them."""
+    def planned(requests: Sequence[Request]) -> Plan:
+        return plan_table(context, scope.symbol, scope.timeframe, (*requests, *base), start_ns, end_ns, strict=scope.named)
+
+    base = parse_requests(f"close@{context.settings.chosen.base_timeframe}", {}) if scope.desk else ()     # the desk is computed from these bars
+    requests = scope.requests if scope.named or scope.desk else _on_stored_bars(context, scope)
+    plan = planned(requests)
+    for what, why in plan.left_out.items():
+        scope.left_out[what] = why
+        if ": " in what:                                 # one symbol of several that a feature reads
+            context.detail(f"{what}: {why}; the feature is checked without it")
+    requests = tuple(one for one in requests if one.label not in scope.left_out)
+    for one in (one for one in scope.requests if one not in requests):
+        context.note(f"note: {one.text} is left out: {scope.left_out[one.label]}")
+    return replace(plan, requests=requests), requests
+
+
+def _on_stored_bars(context: Context, scope: Scope) -> tuple[Request, ...]:
+    """All features; where bars of the very timeframe are stored over a longer time than finer ones, those that need no finer ones."""
+    bars_of = context.settings.instrument(scope.symbol).bars_of or scope.symbol
+    have = stored_timeframes(context).get(bars_of, [])
+    spans = [stored_span(context.home, bars_of, one) for one in (scope.timeframe, *have[:1])]
+    if scope.timeframe not in have or _length(spans[0]) <= _length(spans[1]):
+        return scope.requests
+    for one in scope.requests:
+        finer = [frame for frame in (one.feature.timeframes(scope.timeframe) if one.feature else ()) if not can_be_made(frame, scope.timeframe)]
+        if finer:
+            scope.left_out[one.label] = (f"it reads {', '.join(finer)} bars, and the stored {scope.timeframe} bars reach further; --features {one.text} audits "
+                                         f"it where there are both")
+    return tuple(one for one in scope.requests if one.label not in scope.left_out)
+
+
+def _length(span: tuple[int, int] | None) -> int:
+    return 0 if span is None else span[1] - span[0]
 
 
 def checked(found: Audited, subjects: Subjects) -> dict[str, Any]:
     """What was looked at, as JSON."""
     lag = None if found.lag is None else {name: vars(one) for name, one in zip(("as_told", "one_bar_later"), found.lag, strict=True)}
     return {
-        "subjects": list(subjects.names), "columns": dict(found.columns), "decision_bars": found.bars, "cuts": int(found.cuts.moments.size),
+        "subjects": list(subjects.names), "columns": dict(found.columns), "decision_bars": len(found.window), "cuts": int(found.cuts.moments.size),
+        "cuts_by": dict(found.cuts.parts),
         "whole_history_cuts": int(found.cuts.whole.size), "cuts_there": dict(found.cuts.there), "cuts_left_out": dict(found.cuts.left_out),
         "tries": dict(found.tries), "rows_compared": found.rows_compared, "asleep_in_windows": list(found.asleep), "not_checked": dict(found.not_checked),
         "briefings": found.shown, "setups": dict(found.setups), "joins": found.joins, "lag": lag, "warm_up": _warm_up(found.warm_up),
@@ -125,17 +222,19 @@ def show(console: Console, shape: Mapping[str, Any], found: Audited) -> None:
 
 
 def _lines(shape: Mapping[str, Any], found: Audited) -> list[tuple[str, str]]:
-    cuts, features = found.cuts, [name for name in found.columns if name.startswith("feature ")]
-    whom = [f"{len(features)} features"] if features else []
+    features = [name for name in found.columns if name.startswith("feature ")]
+    whom = [f"{len(features)} feature{'s' * (len(features) != 1)}"] if features else []
     whom += [f"{name} ({found.setups.get(name, 0)} setups)" for name in found.columns if name.startswith("tactic ")]
     whom += ["context"] if "context" in found.columns else []
     whom += [f"{found.shown} briefings"] if "briefing" in found.columns else []
-    sorts = [f"{cuts.there[name] - cuts.left_out.get(name, 0)} of {cuts.there[name]} {name}" for name in ("events", "session edges", "rolls")]
+    tried = ", ".join(f"{count:,} {TRIED[name]}" for name, count in found.tries.items())
+    made = f" made of stored {shape['stored_bars']} bars" if shape["stored_bars"] != shape["timeframe"] else ""
+    earlier = f"computed from {shape['computed_from']} on, so that values are warm" if shape["computed_from"] < shape["from"] else "the first of them warm up"
     lines = [
-        ("bars", f"{found.bars:,} decision bars, {shape['from']} to {shape['to']}"),
+        ("bars", f"{len(found.window):,} decision bars{made}, {shape['from']} to {shape['to']}; {earlier}"),
         ("who", ", ".join(whom) + f"; {sum(found.columns.values())} columns and tables"),
-        ("cuts", f"{cuts.moments.size:,}: {', '.join(sorts)}, {cuts.there['random']} random; {cuts.whole.size} of them on the whole history"),
-        ("tries", ", ".join(f"{count:,} {name}" for name, count in found.tries.items()) + f"; {found.rows_compared:,} rows compared"),
+        *_cut_lines(found),
+        ("compared", f"{found.rows_compared:,} rows: {tried}"),
         ("joins", f"{found.joins} of other timeframes and symbols: each row sees the last bar that had closed" if found.joins else "none"),
     ]
     lines += [("slept", f"{', '.join(found.asleep)}: silent in every window, tried on the whole history")] if found.asleep else []
@@ -144,18 +243,29 @@ def _lines(shape: Mapping[str, Any], found: Audited) -> list[tuple[str, str]]:
     return [*lines, ("fitted", FITTED), ("survivorship", SURVIVORSHIP)]
 
 
+def _cut_lines(found: Audited) -> list[tuple[str, str]]:
+    """How many cuts there are and where; the parts add up."""
+    cuts = found.cuts
+    parts = ", ".join(f"{count:,} {CUT_AT[name]}" for name, count in cuts.parts.items() if count)
+    left = ", ".join(f"{count:,} of {cuts.there[name]:,} {name}" for name, count in cuts.left_out.items() if count)
+    lines = [("cuts", f"{cuts.moments.size:,} moments, each counted once: {parts}; {cuts.whole.size} of them on the whole history, the others in parts of it")]
+    return [*lines, ("  not cut", f"{left}; --exhaustive cuts at every decision bar")] if left else lines
+
+
 def _warm_lines(found: WarmUp) -> list[tuple[str, str]]:
-    """What the lengths of history did to the last row."""
+    """What the lengths of history did to the last row: a line a length, those that do the same together."""
     if not found.lengths:
         return [("warm-up", "not tried: the history is one session")]
-    settled = list(found.settled().values())
-    by_length = [f"{settled.count(length)} from {length}" for length in found.lengths if length in settled]
-    unjudged = "the desk's own length is not judged: the history is shorter, or the desk decides on other bars"
-    own = f"the desk's {found.own} sessions" if found.own is not None else unjudged
-    lines = [("warm-up", f"columns settled within {TICKS} tick or {RELATIVE:.0%}: {', '.join(by_length)} sessions; {settled.count(None)} not yet; {own}")]
-    off = {length: len(found.beyond(length)) for length in found.lengths}
-    table = ", ".join(f"{length}: {off[length]} columns, {found.setups[length]} setups" for length in found.lengths if off[length] or found.setups[length])
-    return [*lines, ("  off by length", table or "none at any length")]
+    lines = [("warm-up", f"columns whose values change when history begins so many sessions before (by more than {TICKS} tick or {RELATIVE:.0%}):")]
+    columns = len({one.key for one in found.drifts})
+    for length in found.lengths:
+        off, unknown = len(found.beyond(length)), sum(one.sessions == length and not one.known for one in found.drifts)
+        said = [f"{off} of {columns} columns {'changes' if off == 1 else 'change'}"] if off else [f"none of {columns} columns changes"]
+        said += [f"{unknown} {'has' if unknown == 1 else 'have'} no value yet"] if unknown else []
+        said += [f"{found.setups[length]} setup{' is another' if found.setups[length] == 1 else 's are others'}"] if found.setups[length] else []
+        mine = " (the desk's own warm-up)" if length == found.own else ""
+        lines.append((f"  {length} session{'s' * (length > 1)}", ", ".join(said) + mine))
+    return lines if found.own is not None else [*lines, ("  the desk's", "not judged: the history is shorter, or the desk decides on other bars")]
 
 
 def _lag_line(now: Lag, late: Lag) -> str:
@@ -163,7 +273,7 @@ def _lag_line(now: Lag, late: Lag) -> str:
         mean = "no mean R" if lag.mean_r is None else f"mean {lag.mean_r:+.3f} R"
         return f"{lag.trades} trades, {mean}, Sharpe {'none' if lag.sharpe is None else f'{lag.sharpe:+.2f}'}"
 
-    return f"{one(now)}; with setups told a bar later {one(late)}"
+    return f"{one(now)}; if setups were told one bar later: {one(late)}"
 
 
 def _told(one: Finding) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from pse.domain.bars import Bars
 from pse.domain.errors import RequestError
 from pse.engine.briefing import delayed, outcome
 from pse.engine.desk import Mode
@@ -56,7 +57,7 @@ class Audited:
     """Findings, and what was looked at to come to them."""
 
     findings: tuple[Finding, ...]
-    bars: int
+    window: Bars                                   # decision bars among which was cut
     cuts: cutting.Cuts
     tries: Mapping[str, int]
     rows_compared: int
@@ -71,16 +72,20 @@ class Audited:
 
 
 def audit(subjects: Subjects, history: History, asked: Asked = Asked(), progress: Progress | None = None) -> Audited:  # noqa: B008
-    """All checks over the history.  Raises RequestError when it holds too few decision bars to cut."""
+    """All checks: values from the whole history, cuts where it trades (from its `begin_ns` on).  Raises RequestError when there are too few decision bars."""
     tell = progress or (lambda *_: None)
     tell("reading the whole history", 0, 0)
     whole = subjects(history)
     rows = subjects.known(history).bars
     if len(rows) < LEAST_BARS:
-        raise RequestError(f"{history.symbol} has {len(rows)} decision bars of {subjects.timeframe} there; an audit needs {LEAST_BARS}: give a wider --start "
-                           f"and --end, or a smaller --timeframe")
+        raise RequestError(f"{history.symbol} has {len(rows)} decision bars of {subjects.timeframe} there, warm-up included; an audit needs {LEAST_BARS}: give "
+                           f"a wider --start and --end, or a smaller --timeframe")
+    window = rows[int(np.searchsorted(rows.ts_open, history.begin_ns)):]
+    if len(window) < 2:
+        raise RequestError(f"{history.symbol} has {len(window)} decision bars of {subjects.timeframe} from --start to --end; a cut needs one bar before it and "
+                           f"one after it: give a wider --start and --end, or a smaller --timeframe")
     rng = np.random.default_rng(asked.seed)
-    cuts = cutting.choose(rows, history.own, subjects.events(whole), rng, asked.random, asked.exhaustive)
+    cuts = cutting.choose(window, history.own, subjects.events(whole), rng, asked.random, asked.exhaustive)
     bench = Bench(subjects, as_known, history, whole)
     tasks = [*whole_tasks(cuts.whole.tolist()), *window_tasks(rows, cuts.moments, DENSE if asked.exhaustive else DEFAULT, rng)]
     tried, sleeping = _try_all(bench, tasks, cuts, rng, asked, tell)
@@ -90,7 +95,7 @@ def audit(subjects: Subjects, history: History, asked: Asked = Asked(), progress
     found = [*findings(tried, rows.ts_close), *of_moments(wrong), *(of_warm_up(warm) if warm else ())]
     columns = {name: sum(key.subject == name for key in (*whole.series, *whole.objects)) for name in subjects.names}
     return Audited(
-        findings=tuple(found), bars=len(rows), cuts=cuts, tries=tried.tries, rows_compared=tried.rows, columns=columns, asleep=tuple(sleeping),
+        findings=tuple(found), window=window, cuts=cuts, tries=tried.tries, rows_compared=tried.rows, columns=columns, asleep=tuple(sleeping),
         not_checked={**whole.failed, **{f"objects {name}": "no moments are written down for them" for name in _untold(subjects, history)}},
         warm_up=warm, lag=lag, joins=joins, shown=sum(len(one.values) for key, one in whole.series.items() if key.subject in subjects.shown),
         setups={key.subject: len(one.values) for key, one in whole.series.items() if key.column == "setups"})

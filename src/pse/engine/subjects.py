@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
 import numpy as np
 
@@ -17,8 +18,11 @@ from pse.domain.instruments import Instrument
 from pse.engine.briefing import asking_often, briefings
 from pse.engine.desk import DeskPlan, Mode
 from pse.engine.prepare import Prepared, prepare
-from pse.features.feature import Feature, Known, Market
+from pse.features import Columns
+from pse.features.feature import Column, Feature, Known, Market
+from pse.features.joined import request_columns
 from pse.features.objects import KINDS, NAMES, kind_of
+from pse.features.requests import Request
 from pse.kernels.contract import CONTEXT_COLUMNS, REFUSED
 from pse.research.lookahead.lint import Join
 from pse.research.lookahead.said import History, Key, Said, Series
@@ -35,12 +39,13 @@ Show = Callable[[Prepared], list[tuple[int, str]]]
 class Subjects:
     """Who is asked: `features` by name on `timeframe`; with `desk` its context and tactics, and what its judge is shown, a text for each way of showing it.
 
-    `plan` is the desk narrowed to one symbol; `others`: instruments whose bars are at hand beside it.
+    A feature may be a request: its columns are named as in a table, and joined where it is computed on another timeframe or symbol.  `plan` is the desk
+    narrowed to one symbol; `others`: instruments whose bars are at hand beside it.
     """
 
     plan: DeskPlan
     timeframe: str
-    features: Mapping[str, Feature] = field(default_factory=dict)
+    features: Mapping[str, Feature | Request] = field(default_factory=dict)
     desk: bool = True
     shown: Mapping[str, Show] = field(default_factory=lambda: {BRIEFING: briefings})
     others: Mapping[str, Instrument] = field(default_factory=dict)
@@ -61,14 +66,15 @@ class Subjects:
         failed: dict[str, str] = {}
         series: dict[Key, Series] = {}
         objects: dict[Key, np.ndarray] = {}
+        bars: dict[str, np.ndarray] = {}
         with np.errstate(all="ignore"):
             desk = [name for name in wanted if not name.startswith("feature ")]
             shared = self._ask_desk(history, desk, series, failed) if desk else None
             known = self.known(history) if shared is None else shared
             for name in wanted:
                 if name.startswith("feature "):
-                    _ask_feature(name, self.features[name.removeprefix("feature ")], known, series, objects, failed)
-        return Said(known.bars.ts_close, series, objects, failed)
+                    _ask_feature(name, self.features[name.removeprefix("feature ")], known, series, objects, failed, bars)
+        return Said(known.bars.ts_close, series, objects, failed, bars)
 
     def known(self, history: History) -> Known:
         """The decision bars of the history and what can be computed from them."""
@@ -106,26 +112,30 @@ class Subjects:
             elif key.column in ("setups", "refused"):
                 found[f"{key.subject} {key.column}"] = one.ts[np.isin(one.ts, said.ts)]
         for key, rows in said.objects.items():
-            at = rows[kind_of(key.column).known]
-            found[f"{key.subject} {key.column}"] = said.ts[np.unique(at[(at >= 0) & (at < said.ts.size)])]
+            at, closes = rows[kind_of(key.column).known], said.closes(key)
+            found[f"{key.subject} {key.column}"] = closes[np.unique(at[(at >= 0) & (at < closes.size)])]
         return found
 
     def _is_sparse(self, key: Key) -> bool:
         kind, _, name = key.subject.partition(" ")
-        column = self.features[name].columns.get(key.column) if kind == "feature" else None
+        column: Column | None = self.features[name].columns.get(key.column) if kind == "feature" else None
         return column is not None and column.sparse
 
     def ticks(self, said: Said) -> dict[Key, float]:
         """The price step of every column that is a price or a difference of prices."""
-        units = {Key(f"feature {name}", column): one.unit for name, feature in self.features.items() for column, one in feature.columns.items()}
-        return {key: self.instrument.tick for key in said.series if units.get(key) in IN_TICKS}
+        found: dict[Key, float] = {}
+        for name, asked in self.features.items():
+            instrument = self.others.get(asked.symbol or "", self.instrument) if isinstance(asked, Request) else self.instrument
+            found |= {Key(f"feature {name}", column): instrument.tick for column, one in asked.columns.items() if one.unit in IN_TICKS}
+        return {key: tick for key, tick in found.items() if key in said.series}
 
     def joins(self, history: History) -> Iterator[Join]:
         """Which bar of every other timeframe and symbol each decision bar sees."""
         known = self.known(history)
-        asked = sorted({*CONTEXT_TIMEFRAMES, *(one for feature in self.features.values() for one in feature.timeframes(self.timeframe))})
+        asked = sorted({*CONTEXT_TIMEFRAMES, *(one for feature in self.features.values() for one in _made_of(feature).timeframes(self.timeframe))})
         for timeframe in (one for one in asked if timeframe_ns(one) > timeframe_ns(self.timeframe)):
-            yield _join(f"{self.timeframe} on {timeframe}", known, known.at(timeframe))
+            with contextlib.suppress(RequestError):      # cannot be made from these bars
+                yield _join(f"{self.timeframe} on {timeframe}", known, known.at(timeframe))
         for symbol in self.others:
             for timeframe in dict.fromkeys((self.timeframe, "1d")):
                 try:
@@ -134,20 +144,26 @@ class Subjects:
                     continue
                 if there is not None:
                     yield _join(f"{self.timeframe} on {symbol} {timeframe}", known, there)
+        for place in dict.fromkeys((one.symbol, one.timeframe) for one in self.features.values() if isinstance(one, Request) and one.timeframe):
+            with contextlib.suppress(RequestError):
+                yield _requested_join(self.timeframe, place[0], str(place[1]), known)
 
 
-def unknown_tables(known: Known, features: Iterable[Feature]) -> list[str]:
+def unknown_tables(known: Known, features: Iterable[Feature | Request]) -> list[str]:
     """Object tables whose moments nobody has written down, so that they cannot be set back."""
     found: set[str] = set()
     for feature in features:
         with contextlib.suppress(*RAISED):
-            found |= {table for table in known.objects(feature) if NAMES.get(table, table) not in KINDS}
+            found |= {table for table in _there(feature, known).objects(_made_of(feature)) if NAMES.get(table, table) not in KINDS}
     return sorted(found)
 
 
-def _ask_feature(name: str, feature: Feature, known: Known, series: dict[Key, Series], objects: dict[Key, np.ndarray], failed: dict[str, str]) -> None:
+def _ask_feature(name: str, asked: Feature | Request, known: Known, series: dict[Key, Series], objects: dict[Key, np.ndarray], failed: dict[str, str],
+                 bars: dict[str, np.ndarray]) -> None:
     try:
-        columns, tables = known.of(feature), known.objects(feature)
+        there = _there(asked, known)
+        columns: Columns = request_columns(asked, known) if isinstance(asked, Request) else known.of(asked)
+        tables = there.objects(_made_of(asked))
     except RAISED as error:
         failed[name] = _said(error)
         return
@@ -158,6 +174,30 @@ def _ask_feature(name: str, feature: Feature, known: Known, series: dict[Key, Se
             return
         series[Key(name, column)] = Series(ts, values)
     objects.update({Key(name, table): rows for table, rows in tables.items() if NAMES.get(table, table) in KINDS})
+    if there is not known:
+        bars[name] = there.bars.ts_close
+
+
+def _made_of(asked: Feature | Request) -> Feature:
+    """The feature behind a request; a request for columns of the bars has one without columns or objects."""
+    return asked if isinstance(asked, Feature) else asked.feature or _Rows()
+
+
+def _there(asked: Feature | Request, known: Known) -> Known:
+    """The bars on which it is computed."""
+    if isinstance(asked, Feature) or asked.timeframe is None:
+        return known
+    there = known.at(asked.timeframe) if asked.symbol is None else known.other(asked.symbol, asked.timeframe)
+    return known if there is None else there
+
+
+class _Rows(Feature):
+    """The number of each bar: joined like any feature it says which bar a row sees."""
+
+    columns: ClassVar = {"row": Column("number of the bar", "bars")}
+
+    def compute(self, known: Known) -> Columns:
+        return {"row": np.arange(len(known), dtype=np.float64)}
 
 
 def _said(error: BaseException) -> str:
@@ -185,3 +225,11 @@ def _told_by(name: str, prepared: Prepared) -> dict[Key, Series]:
 def _join(name: str, known: Known, there: Known) -> Join:
     at = known.joined(np.arange(len(there), dtype=np.float64), there)
     return Join(name, known.bars.ts_close, there.bars.ts_close, np.where(np.isnan(at), -1, at).astype(np.int64))
+
+
+def _requested_join(timeframe: str, symbol: str | None, other: str, known: Known) -> Join:
+    """What a request for another timeframe or symbol sees, by the way of requests."""
+    request = Request("row", _Rows(), ("row",), symbol, other)
+    at = next(iter(request_columns(request, known).values()))
+    name = f"{timeframe} on requested {other if symbol is None else f'{symbol} {other}'}"
+    return Join(name, known.bars.ts_close, _there(request, known).bars.ts_close, np.where(np.isnan(at), -1, at).astype(np.int64))

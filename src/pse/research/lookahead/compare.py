@@ -42,7 +42,7 @@ def differences(later: Said, then: Said, moment_ns: int, as_known: AsKnown) -> t
         found += [one] if one else []
         rows += count
     for key in (key for key in later.objects if key.subject not in broken):
-        one, count = _of_objects(key, later, then, n, as_known)
+        one, count = _of_objects(key, later, then, int(np.searchsorted(later.closes(key), moment_ns, side="right")), as_known)
         found += [one] if one else []
         rows += count
     return found, rows

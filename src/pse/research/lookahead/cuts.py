@@ -15,33 +15,51 @@ FIRST_ROWS = (0, 1, 16)
 
 @dataclass(frozen=True, eq=False)
 class Cuts:
-    """`moments` int64 ns, rising, each once; `whole`: those tried on the whole history too.  `there`, `left_out`: how many of each sort there are, and how many
-    of them are no cut."""
+    """`moments` int64 ns, rising, each once; `whole`: those tried on the whole history too.
+
+    `parts`: how many of the moments each sort brought that no sort before it had; they add up.  `there`, `left_out`: how many events, session edges and
+    rolls lie in the window, and at how many of them nothing is cut.
+    """
 
     moments: np.ndarray
     whole: np.ndarray
+    parts: Mapping[str, int]
     there: Mapping[str, int]
     left_out: Mapping[str, int]
 
 
 def choose(rows: Bars, base: Bars, events: Mapping[str, np.ndarray], rng: np.random.Generator, random: int = 64, exhaustive: bool = False) -> Cuts:
-    """Cuts for decision bars `rows` made of `base`.  `events`: moments at which something was said, by who said it."""
-    closes = rows.ts_close
-    sorts = {"events": _fairly(events, EVENTS, rng), "session edges": _some(_edges(rows), EDGES, rng), "rolls": _some(_rolls(rows), ROLLS, rng)}
-    there = {"events": int(np.unique(_all(list(events.values()))).size), "session edges": _edges(rows).size, "rolls": _rolls(rows).size}
+    """Cuts inside the window of decision bars `rows` made of `base`.  `events`: moments at which something was said, by who said it."""
+    closes, last = rows.ts_close, rows.ts_close[-1]
+    base_closes = base.ts_close[np.searchsorted(base.ts_open, rows.ts_open[0]):]
+    said = {name: moments[(moments >= base_closes[0]) & (moments < last)] for name, moments in events.items()}
+    there = {"events": np.unique(_all(list(said.values()))), "session edges": _edges(rows), "rolls": _rolls(rows)}
     # half of the random ones on any close of a base bar: a bar that is still forming must not be seen
     drawn = np.unique(np.concatenate([rng.choice(closes, min(random - random // 2, closes.size), replace=False),
-                                      rng.choice(base.ts_close, min(random // 2, len(base)), replace=False)]))
-    moments = np.unique(np.concatenate([*sorts.values(), drawn, closes[[row for row in FIRST_ROWS if row < closes.size]]]))
-    moments = moments[moments < closes[-1]]
+                                      rng.choice(base_closes, min(random // 2, base_closes.size), replace=False)]))
+    sorts = {"events": _fairly(said, EVENTS, rng), "session edges": _some(there["session edges"], EDGES, rng), "rolls": _some(there["rolls"], ROLLS, rng),
+             "first bars": closes[[row for row in FIRST_ROWS if row < closes.size]], "random": drawn}
+    moments, parts = _apart(sorts, last)
     # a leak on one bar in a hundred shows itself at one cut in a hundred: 800 cuts miss it once in 3,000 times
-    more = np.setdiff1d(closes[:-1], moments)
-    filled = _some(more, max(0, LEAST - moments.size), rng)
-    moments = np.union1d(moments, filled)
+    filled = _some(np.setdiff1d(closes[:-1], moments), max(0, LEAST - moments.size), rng)
+    moments, parts["random"] = np.union1d(moments, filled), parts["random"] + filled.size
     whole = np.sort(rng.choice(moments, min(WHOLE, moments.size), replace=False)) if moments.size else moments
-    moments = np.union1d(moments, closes[:-1]) if exhaustive else moments
-    left = {name: 0 if exhaustive else there[name] - sorts[name].size for name in there}
-    return Cuts(moments, np.union1d(whole, closes[:1]), {**there, "random": int(drawn.size + filled.size), "decision bars": closes.size}, left)
+    if exhaustive:
+        every = np.union1d(moments, closes[:-1])
+        parts["every other bar"] = every.size - moments.size
+        moments = every
+    known = {name: one[one < last] for name, one in there.items()}
+    left = {name: int(np.setdiff1d(one, moments).size) for name, one in known.items()}
+    return Cuts(moments, np.union1d(whole, closes[:-1][:1]), parts, {name: one.size for name, one in known.items()}, left)
+
+
+def _apart(sorts: Mapping[str, np.ndarray], last: int) -> tuple[np.ndarray, dict[str, int]]:
+    """All moments before the last, and how many each sort adds to those before it."""
+    moments, parts = np.zeros(0, np.int64), {}
+    for name, one in sorts.items():
+        more = np.union1d(moments, one[one < last])
+        parts[name], moments = more.size - moments.size, more
+    return moments, parts
 
 
 def asleep(cuts: Cuts, spoken: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -29,10 +29,11 @@ class History:
     until_ns: int
 
     @classmethod
-    def of(cls, bars: Bars, others: Mapping[str, Bars] | None = None) -> History:
-        """All of these bars."""
+    def of(cls, bars: Bars, others: Mapping[str, Bars] | None = None, begin_ns: int | None = None) -> History:
+        """All of these bars, and of other symbols what had closed by the end of the last; trading begins at `begin_ns`, or at the first bar."""
         last = int(bars.ts_close[-1])
-        return cls({bars.symbol: bars, **(others or {})}, bars.symbol, int(bars.ts_open[0]), last + 1, last)
+        begin = int(bars.ts_open[0])
+        return cls({bars.symbol: bars, **(others or {})}, bars.symbol, begin if begin_ns is None else max(begin, begin_ns), last + 1, last).until(last)
 
     @property
     def own(self) -> Bars:
@@ -65,13 +66,19 @@ class Said:
     """Everything that was said of a history.
 
     `ts` int64[n]: closes of its decision bars.  `series` by key.  `objects`: tables whose rows carry decision-bar indices and get a later life; `as_known`
-    sets them back.  `failed`: who raised instead of answering, and what.
+    sets them back.  `failed`: who raised instead of answering, and what.  `bars`: closes of the bars that a subject's objects count, where those are not
+    the decision bars.
     """
 
     ts: np.ndarray
     series: Mapping[Key, Series] = field(default_factory=dict)
     objects: Mapping[Key, np.ndarray] = field(default_factory=dict)
     failed: Mapping[str, str] = field(default_factory=dict)
+    bars: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    def closes(self, key: Key) -> np.ndarray:
+        """Closes of the bars that an object table counts, int64[n]."""
+        return self.bars.get(key.subject, self.ts)
 
 
 Say = Callable[[History, frozenset[str]], Said]                  # the subjects that are wanted; empty: all

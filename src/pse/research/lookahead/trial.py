@@ -88,7 +88,7 @@ def only(said: Said, subjects: frozenset[str]) -> Said:
     """What these subjects said."""
     return Said(said.ts, {key: one for key, one in said.series.items() if key.subject in subjects},
                 {key: one for key, one in said.objects.items() if key.subject in subjects},
-                {name: why for name, why in said.failed.items() if name in subjects})
+                {name: why for name, why in said.failed.items() if name in subjects}, said.bars)
 
 
 def speaking(said: Said) -> set[Key]:

@@ -77,7 +77,7 @@ def warm_up(say: Callable[[History], Said], history: History, whole: Said, rows:
     sessions = np.unique(rows.session)
     own = {desk_sessions} if desk_sessions is not None else set()
     lengths = tuple(sorted(length for length in {*LENGTHS, *own} if 0 < length < sessions.size))
-    ends = _ends(rows, lengths, rng)
+    ends = _ends(rows, lengths, history.begin_ns, rng)
     drifts: dict[tuple[Key, int], Drift] = {}
     setups = dict.fromkeys(lengths, 0)
     for done, (end, length) in enumerate(((end, length) for end in ends for length in lengths), 1):
@@ -86,16 +86,17 @@ def warm_up(say: Callable[[History], Said], history: History, whole: Said, rows:
         for one in _drifts(whole, short, end, length, ticks):
             before = drifts.get((one.key, length))
             drifts[one.key, length] = one if before is None else max(before, one, key=lambda each: (each.beyond, not each.known, each.amount))
-        setups[length] += _other_setups(whole, short, end, rows)
+        setups[length] += _other_setups(whole, short, end, rows, history.begin_ns)
         yield done, len(ends) * len(lengths)
     yield WarmUp(lengths, desk_sessions if desk_sessions in lengths else None, tuple(ends), tuple(drifts.values()), setups)
 
 
-def _ends(rows: Bars, lengths: Sequence[int], rng: np.random.Generator) -> list[int]:
-    """The last decision close, and some at random that all lengths lie before."""
+def _ends(rows: Bars, lengths: Sequence[int], begin_ns: int, rng: np.random.Generator) -> list[int]:
+    """The last decision close, and some at random of the window that all lengths lie before."""
     if not lengths:
         return []
-    first = int(np.searchsorted(rows.session, np.unique(rows.session)[max(lengths)]))
+    first = max(int(np.searchsorted(rows.session, np.unique(rows.session)[max(lengths)])), int(np.searchsorted(rows.ts_open, begin_ns)))
+    first = min(first, len(rows) - 1)
     drawn = rng.integers(first, len(rows), ENDS - 1)
     return sorted({int(rows.ts_close[-1]), *rows.ts_close[drawn].tolist()})
 
@@ -127,9 +128,9 @@ def _at(series: Series, end: int) -> float | None:
     return float(series.values[row]) if row < series.ts.size and series.ts[row] == end else None
 
 
-def _other_setups(whole: Said, short: Said, end: int, rows: Bars) -> int:
-    """Setups of the moment's session that one of the two histories does not have."""
-    since = int(rows.sessions.open_ns[rows.session[np.searchsorted(rows.ts_close, end)]])
+def _other_setups(whole: Said, short: Said, end: int, rows: Bars, begin_ns: int) -> int:
+    """Setups of the moment's session, from the begin of trading on, that one of the two histories does not have."""
+    since = max(begin_ns, int(rows.sessions.open_ns[rows.session[np.searchsorted(rows.ts_close, end)]]))
     return len(_setups(whole, since, end) ^ _setups(short, since, end))
 
 
