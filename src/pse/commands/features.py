@@ -129,6 +129,8 @@ def _show_described(console: Console, request: Request, data: Mapping[str, Any])
     reads = [f"{one} bars" for one in data["timeframes"]] + list(data["symbols"])
     if reads:
         facts.add_row("also reads", Text(", ".join(reads) + " (of another symbol or timeframe only bars that have closed)"))
+    if type(request.feature).objects is not Feature.objects:
+        facts.add_row("events", Text(f"pse features show {data['name']} --symbol ES --objects lists what it found"))
     console.print(facts)
     for title, headings, rows in (("columns", ("column", "meaning", "unit"), _column_rows(request)),
                                   ("parameters", ("parameter", "default", "allowed", "meaning"), _parameter_rows(data)),

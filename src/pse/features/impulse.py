@@ -56,7 +56,10 @@ class Thrust(Feature):
 
 
 class Impulse(Feature):
-    """The impulse leg that stands on each bar, and the bars on which a close breaks out of a rhythmic pullback from it."""
+    """The impulse leg that stands on each bar, and the bars on which a close breaks out of a rhythmic pullback from it.
+
+    Events: `legs`, all valid ones of both directions, and `pullbacks`, each with the leg that it belongs to.
+    """
 
     room, title = "structure", "impulse legs and pullbacks"
     columns = {

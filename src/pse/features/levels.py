@@ -20,7 +20,11 @@ OPENING_MINUTES = 30                               # the opening range is no lev
 
 
 class Levels(Feature):
-    """Support and resistance: clusters of the major swings of the recent bars, and the extremes of the day before and of the night."""
+    """Support and resistance: clusters of the major swings of the recent bars, and the extremes of the day before and of the night.
+
+    Events: `levels`, each with its price, touches, priority and the bars from which and to which it stands.  Priority of a cluster: 0.60 for two swings, 0.05
+    more for each further one, at most 0.75; of a single extreme that of its pool (describe liquidity).
+    """
 
     room, title = "gaps and levels", "support and resistance"
     columns = {

@@ -33,7 +33,12 @@ OVERNIGHT, ASIA, LONDON, OPENING = range(4)       # columns of the window arrays
 
 
 class Liquidity(Feature):
-    """Sweeps of liquidity: a bar trades beyond an extreme where orders rest, and closes back inside."""
+    """Sweeps of liquidity: a bar trades beyond an extreme where orders rest, and closes back inside.
+
+    Priority of a pool: week before 1.00, day before 0.90, night, Asia and London 0.75, equal levels 0.70 (0.05 more for each swing beyond two, at most 0.85),
+    opening range 0.65, major swing 0.60, other swing 0.40.  Of a sweep: that of the pool, 0.05 more where half of the bar or more lies beyond it, 0.05 more
+    where the volume of the piercing bar is 1.5 times the usual or more, at most 1.  Events: `pools` with what became of each, and `sweeps`.
+    """
 
     room, title = "gaps and levels", "sweeps of liquidity"
     columns = {
