@@ -9,6 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from pse.domain.bars import Bars
+from pse.features.break_quality import BreakQuality
 from pse.features.build import FeatureSpec, build
 from pse.features.feature import Known, Market
 from pse.features.macro import MacroContext
@@ -138,6 +139,27 @@ def test_a_straight_way_is_all_but_the_structure_that_it_never_makes():
     long = Known.from_bars(straight(1.0, 700), future()).of(TrendConviction())
     assert long["tcc_score_long"][690] == pytest.approx(0.8) and long["tcc"][690] == TCC_CLASSES.index("High")
     assert long["tcc_score_long"][100] == pytest.approx(0.7) and long["tcc"][100] == TCC_CLASSES.index("Medium")    # no hour's averages yet
+
+
+def test_days_that_are_stored_say_what_days_made_of_minutes_say():
+    bars = minutes(5, 120, missing=0.7, roll_every=40)
+    made = Market(bars, future()).at("1d")
+    stored = Known.from_bars(made.bars, future())
+    for feature in (TrendConviction(), MarketState(), BreakQuality()):
+        for column, values in made.of(feature).items():
+            np.testing.assert_array_equal(values, stored.of(feature)[column], err_msg=column)
+    quality = stored.of(BreakQuality())
+    assert np.isnan(quality["htf_trend"]).all() and set(quality["mqs_htf"][~np.isnan(quality["mqs_htf"])]) == {0.5}
+
+
+def test_a_context_of_shorter_bars_than_the_rows_is_none():
+    assert [TrendConviction().timeframes(of) for of in ("5m", "1h", "4h", "1d")] == [("1h",), ("1h",), (), ()]
+    assert [BreakQuality().timeframes(of) for of in ("5m", "1h", "4h", "1d")] == [("1h",), ("1h",), (), ()]
+    assert TrendConviction(context_timeframe="1d").timeframes("1d") == () and BreakQuality(context_timeframe="1d").timeframes("1d") == ("1d",)
+    four = Market(minutes(3, 60, missing=0.5), future()).at("4h")
+    for feature in (TrendConviction(), BreakQuality()):
+        for column, values in Known.from_bars(four.bars, future()).of(feature).items():                # where nothing finer is stored
+            np.testing.assert_array_equal(values, four.of(feature)[column], err_msg=column)
 
 
 def test_thresholds_of_conviction_must_rise():
