@@ -71,7 +71,7 @@ def _show_list(console: Console, found: Sequence[Mapping[str, Any]]) -> None:
             names = names if len(names) <= spare else f"{names[:spare - 2].rpartition(' ')[0]} …"
             table.add_row(*map(Text, (*cells, names) if spare >= _SOME_NAMES else cells))
     console.print(table)
-    console.print(Text("warm-up (on 5m bars of 23 hours a day) and lag in bars; `pse features describe NAME` tells all of one", style="dim"))
+    console.print(Text("bars of warm-up (5m, 23 hours a day) and of lag; `pse features describe NAME`", style="dim"))
 
 
 # --- describe ------------------------------------------------------------------------------------------------------------------------------------
@@ -129,7 +129,7 @@ def _show_described(console: Console, request: Request, data: Mapping[str, Any])
     reads = [f"{one} bars" for one in data["timeframes"]] + list(data["symbols"])
     if reads:
         facts.add_row("also reads", Text(", ".join(reads) + " (of another symbol or timeframe only bars that have closed)"))
-    if type(request.feature).objects is not Feature.objects:
+    if request.feature is not None and type(request.feature).objects is not Feature.objects:
         facts.add_row("events", Text(f"pse features show {data['name']} --symbol ES --objects lists what it found"))
     console.print(facts)
     for title, headings, rows in (("columns", ("column", "meaning", "unit"), _column_rows(request)),
