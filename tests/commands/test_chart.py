@@ -5,6 +5,7 @@ import json
 import re
 import zlib
 
+import numpy as np
 import pytest
 
 from tests.commands.stored import stored_real, stored_synthetic
@@ -78,12 +79,32 @@ def test_unknown_names_are_told_the_nearest(pse, home):
 
 def test_windows_without_bars_say_what_is_stored(pse, home):
     assert "stored: ES 1m" in refused(pse, "--symbol", "NQ")
-    assert "choose another" in refused(pse, "--symbol", "ES", "--start", "2024-01-01")
+    assert "2023-03-16T23:59:00Z. Choose another" in refused(pse, "--symbol", "ES", "--start", "2024-01-01")
     assert "2023-02-20T00:00:00Z" in refused(pse, "--symbol", "ES", "--end", "2020-01-01")
     assert "not after --start" in refused(pse, "--symbol", "ES", "--start", "2023-03-15", "--at", "2023-03-14")
     assert "not a number" in refused(pse, "--symbol", "ES", "--timeframe", "5x")
     assert "cannot be made" in refused(pse, "--symbol", "ES", "--timeframe", "30s")
     assert refused(pse, "--symbol", "ES", "--bars", "0")
+
+
+def test_bars_of_a_day_are_the_stored_ones_where_minutes_are_stored_too(pse, home):
+    """Six weeks of days beside three weeks of minutes: a chart of days shows all of them, one of hours is made from the minutes."""
+    days = [f"{one},ES,100,101,99,100.5,1000" for one in np.arange("2023-02-01", "2023-03-17", dtype="M8[D]") if np.is_busday(one)]
+    (home / "days.csv").write_text("date,symbol,open,high,low,close,volume\n" + "\n".join(days) + "\n")
+    made = pse("ingest", "--provider", "csv", "--path", home / "days.csv", "--symbol", "ES", "--timeframe", "1d")
+    assert made.code == 0, made.err
+    ran = pse("chart", "--symbol", "ES", "--timeframe", "1d", "--json")
+    assert ran.code == 0 and ran.json["stored"] == "ES 1d" and ran.json["bars"] > 25, ran.err
+    assert pse("chart", "--symbol", "ES", "--timeframe", "1h", "--bars", 5, "--json").json["stored"] == "ES 1m"
+
+
+def test_a_window_in_a_hole_is_told_where_the_hole_is(pse, home):
+    assert pse("ingest", "--provider", "synthetic", "--symbol", "ES", "--start", "2023-05-01", "--end", "2023-05-03", "--seed", "11").code == 0
+    said = refused(pse, "--symbol", "ES", "--start", "2023-04-03", "--end", "2023-04-05")
+    assert "run from 2023-02-20T00:00:00Z to 2023-05-02T23:59:00Z" in said
+    assert "a hole from 2023-03-17T00:00:00Z to 2023-05-01T00:00:00Z, and the window lies in it" in said
+    ran = pse("chart", "--symbol", "ES", "--start", "2023-03-16")                    # 20 March to 28 April are six weeks; Good Friday had a short session
+    assert "Not stored: 30 sessions before 1 May 2023" in ran.out, ran.out
 
 
 def test_too_many_bars_are_refused_with_what_helps(pse, home, tmp_path):

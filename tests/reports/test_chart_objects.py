@@ -12,7 +12,7 @@ from pse.features.vwap import SessionVwap
 from pse.kernels.contract import NEVER
 from pse.reports.chart_columns import chosen, regimes, state_colour, vwap_lines
 from pse.reports.chart_objects import MAKERS, Window, left_out, pool_word, shapes_of, swing_word
-from pse.reports.chart_view import LAYERS, chart_view, layer_names, wall_seconds
+from pse.reports.chart_view import LAYERS, chart_view, holes, holes_words, layer_names, wall_seconds
 from tests.features.made import MINUTE, future, minutes
 
 SPEC = FeatureSpec().together()
@@ -70,6 +70,34 @@ def test_what_is_drawn_at_a_bar_is_what_the_bars_until_then_tell(layer):
         now, then = (shapes_of(Window(known, 30, past), SPEC, (layer,)) for known in (early, whole))
         assert now == then and all(one.known < past and (one.last >= NEVER or one.last < past) for one in now)
         assert all(at < past for one in now for _, at in one.later)
+
+
+def test_only_the_newest_standing_extremes_of_days_and_weeks_are_drawn_and_older_ones_are_dated():
+    bars = minutes(5, 12)
+    known = five(bars)
+    shapes = [one for one in shapes_of(Window(known, 0, len(known)), SPEC, ("pools",)) if one.label[:3] in ("PDH", "PDL", "PWH", "PWL")]
+    standing = [one for one in shapes if one.last >= NEVER]
+    seen = [one.label[:3] for one in standing if not one.minor]
+    assert len(seen) == len(set(seen)) and any(one.minor for one in standing)
+    for one in standing:
+        newer = [other for other in standing if other.label[:3] == one.label[:3] and other.event > one.event]
+        assert one.minor or not newer
+        age = int(known.bars.session[-1] - known.bars.session[one.event])
+        if one.label[:2] == "PD":
+            date = str(known.bars.session_date[one.event])
+            assert one.label[3:] == ("" if age <= 1 else f" {int(date[6:])} {'JanFebMarAprMay'[3 * int(date[4:6]) - 3:][:3]}")
+
+
+def test_what_stands_before_missing_days_is_not_the_day_before():
+    """Days 2 to 9 are missing: the first day behind the hole knows no PDH or PWH, the next one does."""
+    bars = minutes(5, 12)
+    kept = five(bars[:int(np.searchsorted(bars.session, 2))])
+    holed = five(bars[np.flatnonzero((bars.session < 2) | (bars.session > 9))])
+    first, second = (int(np.searchsorted(holed.bars.session, day)) for day in (10, 11))
+    known = [one.known for one in shapes_of(Window(holed, 0, len(holed)), SPEC, ("pools",)) if one.label[:3] in ("PDH", "PDL", "PWH", "PWL")]
+    assert first == len(kept) and first not in known and second in known
+    assert holes(holed.bars) == [(first, 8)] and holes_words(holed.bars).startswith("Not stored: 8 sessions before 18 Mar 2021.")
+    assert holes(kept.bars) == [] and holes_words(kept.bars) == ""
 
 
 def test_what_is_left_out_is_counted():

@@ -126,6 +126,17 @@ def test_trades_stand_at_their_bars_and_open_ones_tell_no_exit(view):
     assert draw(with_trades) != draw(view)
 
 
+def test_missing_sessions_are_marked_and_said_and_names_have_a_key():
+    bars = minutes(11, 6)
+    view = view_of(bars[np.flatnonzero((bars.session == 0) | (bars.session == 5))], stored="ES 1m")
+    text = render_chart(view)
+    assert packed(text)["holes"] == [[276, 4]] and "Not stored: 4 sessions before 11 Mar 2021." in text and "from stored ES 1m bars" in text
+    assert "priority, 1.00 highest" in text and "grade of the break" in text
+    whole = render_chart(view_of(minutes(11, 2)))
+    assert packed(whole)["holes"] == [] and "Not stored" not in whole
+    assert draw(view) != draw(dataclasses.replace(view, bars=dataclasses.replace(view.bars, session=np.minimum(view.bars.session, 1))))
+
+
 def test_what_is_not_drawn_at_first_sight_is_in_the_page_and_said(view):
     text = render_chart(view)
     minor = [shape for shape in packed(text)["shapes"] if shape[13]]

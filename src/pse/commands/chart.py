@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ import numpy as np
 
 from pse.clock import iso
 from pse.commands.compiling import telling_of_compiling
+from pse.commands.feature_inputs import can_be_made, source_timeframe, stored_timeframes
 from pse.commands.report import GENERATOR, HEAD_BYTES, SUFFIXES
 from pse.commands.wiring import Answer, Context
 from pse.domain.bars import Bars, timeframe_ns
@@ -78,10 +80,10 @@ def run(context: Context, asked: Asked) -> Answer:
         raise RequestError("the layer trades needs the run that made them: add --run RUN_ID (`pse runs list` shows them)")
     source = _source(context, asked)
     with telling_of_compiling(context):
-        known, first, spec = _known(context, source, asked)
+        known, first, spec, stored = _known(context, source, asked)
         picture = any(out.suffix.lower() == PICTURE for out in asked.out)
         _refuse_too_many(len(known) - first, known.timeframe, picture)
-        view = chart_view(known, first, spec, layers, on, asked.features, source.trades, source.run_id, asked.at_ns)
+        view = chart_view(known, first, spec, layers, on, asked.features, source.trades, source.run_id, asked.at_ns, stored)
     outs = asked.out or (context.home.reports / usual_name(view),)
     for out in outs:
         if not asked.out:
@@ -142,12 +144,11 @@ def _stored_words(context: Context) -> str:
 # --- which bars ------------------------------------------------------------------------------------------------------------------------------------
 
 
-def _known(context: Context, source: Source, asked: Asked) -> tuple[Known, int, FeatureSpec]:
-    """What is known at the end of the window, the first bar that is shown, and the parameters that everything was computed with."""
+def _known(context: Context, source: Source, asked: Asked) -> tuple[Known, int, FeatureSpec, str]:
+    """What is known at the end of the window, the first bar that is shown, the parameters that everything was computed with, and which series was read."""
     instrument = source.settings.instrument(source.symbol)
     base, timeframe = _timeframes(context, source, instrument, asked)
-    spec = _spec(source.settings, timeframe)
-    end = _end(source, asked)
+    spec, end = _spec(source.settings, timeframe), _end(source, asked)
     load = _loader(context, source, instrument, base)
     start = asked.start_ns
     if start is None:
@@ -156,26 +157,62 @@ def _known(context: Context, source: Source, asked: Asked) -> tuple[Known, int, 
             raise NoBars(f"no {timeframe} bar of {source.symbol} has closed by {iso(asked.at_ns or 0)}; choose a later --at or a shorter --timeframe")
         start = int(recent.ts_open[_first_shown(recent, asked.bars)])
     anchor = _anchor(context, source, instrument, base, start)
-    known = Market(load(anchor, end), instrument, asked.at_ns, _others(context, source, asked, spec, anchor, end)).at(timeframe)
+    try:
+        bars = load(anchor, end)
+    except NoBars:
+        raise NoBars(_hole_words(context, source, instrument, base, start, end)) from None
+    known = Market(bars, instrument, asked.at_ns, _others(context, source, asked, spec, anchor, end)).at(timeframe)
     first = int(np.searchsorted(known.bars.ts_open, start))
     if first >= len(known):
-        raise NoBars(f"no {timeframe} bar of {source.symbol} from {iso(start)} has closed by "
-                     f"{iso(int(known.bars.ts_close[-1]) if asked.at_ns is None and len(known) else asked.at_ns or end or start)}; choose another window")
-    return known, max(first, len(known) - asked.bars) if asked.bars is not None else first, spec
+        if bars.ts_close[-1] <= start:
+            raise NoBars(_hole_words(context, source, instrument, base, start, end))
+        raise NoBars(f"no {timeframe} bar of {source.symbol} from {iso(start)} has closed by {iso(asked.at_ns or end or int(bars.ts_close[-1]))}; "
+                     f"choose another window")
+    shown = max(first, len(known) - asked.bars) if asked.bars is not None else first
+    return known, shown, spec, f"{instrument.bars_of or instrument.symbol} {base}"
+
+
+def _hole_words(context: Context, source: Source, instrument: Instrument, base: str, start: int, end: int | None) -> str:
+    """Why a window is empty: it lies outside the stored bars, or in a hole of them."""
+    span, load = stored_span(context.home, instrument.bars_of or instrument.symbol, base, source.version), _loader(context, source, instrument, base)
+    assert span is not None
+    window = f"from {iso(start)}" + ("" if end is None else f" to {iso(end)}")
+    hole = ""
+    if end is not None and span[0] < start and end <= span[1]:
+        before = next(int(found.ts_close[-1]) for found in _wider(load, start, -1))
+        after = next(int(found.ts_open[0]) for found in _wider(load, end, 1))
+        hole = f", but with a hole from {iso(before)} to {iso(after)}, and the window lies in it"
+    return (f"no bar of {source.symbol} is stored {window}; its stored {base} bars run from {iso(span[0])} to {iso(span[1])}{hole}. Choose another window, or "
+            f"ingest that range")
+
+
+def _wider(load: Callable[[int | None, int | None], Bars], moment: int, way: int) -> Iterator[Bars]:
+    """Bars on one side of a moment (`way` 1: after it), over ever longer ranges until there are some."""
+    length = LOOK_BACK_NS
+    while True:
+        with contextlib.suppress(NoBars):
+            yield load(moment, moment + length) if way > 0 else load(moment - length, moment)
+        length *= 4
 
 
 def _others(context: Context, source: Source, asked: Asked, spec: FeatureSpec, anchor: int, end: int | None) -> dict[str, Market]:
-    """Bars of the other symbols that the chosen features read, of the finest stored kind; one that is not stored leaves them empty, and that is said."""
+    """Bars of the other symbols that the chosen features read; one that is not stored leaves them empty, and that is said."""
     from pse.reports.chart_columns import chosen
 
-    found, table = {}, open_bars(context.home, source.version)
-    for symbol in dict.fromkeys(name for feature, _ in chosen(asked.features, spec).values() for name in feature.symbols()):
-        stored = sorted((frame for name, frame in (series_names(table) if table is not None else ()) if name == symbol), key=timeframe_ns)
+    wanted: dict[str, set[str]] = {}
+    for feature, _ in chosen(asked.features, spec).values():
+        for symbol in feature.symbols():
+            wanted.setdefault(symbol, set()).update(feature.timeframes(spec.decision_timeframe) or (spec.decision_timeframe,))
+    found, stored = {}, stored_timeframes(context, source.version)
+    for symbol in wanted.keys() - {source.symbol}:
         try:
             instrument = source.settings.instrument(symbol)
-            found[symbol] = Market(_loader(context, source, instrument, stored[0])(anchor, end), instrument, asked.at_ns)
-        except (IndexError, NoBars, UnknownName):
-            context.warn(f"bars of {symbol} are not stored in this window; what is computed from them is empty")
+            base = source_timeframe(stored.get(instrument.bars_of or symbol, ()), wanted[symbol])
+            if base is None:
+                raise NoBars(symbol)
+            found[symbol] = Market(_loader(context, source, instrument, base)(anchor, end), instrument, asked.at_ns)
+        except (NoBars, UnknownName):
+            context.warn(f"bars of {symbol} are not stored in this window, or not of a length that serves; what is computed from them is empty")
     return found
 
 
@@ -190,21 +227,32 @@ def _end(source: Source, asked: Asked) -> int | None:
 
 
 def _timeframes(context: Context, source: Source, instrument: Instrument, asked: Asked) -> tuple[str, str]:
-    """The stored bars to read, and the bars to show: the finest stored that the wanted ones can be made from."""
-    symbol, table = instrument.bars_of or instrument.symbol, open_bars(context.home, source.version)
-    stored = sorted((frame for name, frame in (series_names(table) if table is not None else ()) if name == symbol), key=timeframe_ns)
-    if not stored:
+    """The stored bars to read and the bars to show, chosen as a table of features chooses them, among the series that reach into the window."""
+    from pse.reports.chart_columns import chosen
+
+    symbol, every = instrument.bars_of or instrument.symbol, stored_timeframes(context, source.version)
+    if symbol not in every:
         raise NoBars(f"there are no stored bars of {symbol}; stored: {_stored_words(context)}. Run `pse ingest --symbol {symbol} ...` first")
+    stored = every[symbol]
     wanted = asked.timeframe or (TIMEFRAME if timeframe_ns(stored[0]) <= timeframe_ns(TIMEFRAME) else stored[0])
-    length = timeframe_ns(wanted)
-    fitting = [frame for frame in stored if timeframe_ns(frame) <= length and (length == DAY_NS or length % timeframe_ns(frame) == 0)]
-    if not fitting or length > DAY_NS:
+    if not any(can_be_made(wanted, frame) for frame in stored):
         raise RequestError(f"{wanted} bars of {symbol} cannot be made from what is stored ({', '.join(stored)}); choose a multiple of {stored[0]} up to 1d, or "
                            f"ingest finer bars")
-    spans = {frame: stored_span(context.home, symbol, frame, source.version) for frame in fitting}
-    inside = [frame for frame in fitting if (span := spans[frame]) and (asked.start_ns is None or span[1] >= asked.start_ns)
-              and (asked.end_ns is None or span[0] < asked.end_ns)]
-    return (inside or fitting)[0], wanted
+    spec = _spec(source.settings, wanted)
+    features = chosen(asked.features, spec)
+    read = {frame for feature, _ in features.values() for frame in feature.timeframes(wanted)}
+    inside = [frame for frame in stored if _reaches(stored_span(context.home, symbol, frame, source.version), asked) and can_be_made(wanted, frame)] or stored
+    base = source_timeframe(inside, {wanted, spec.context_timeframe, *read}) or source_timeframe(inside, {wanted})
+    assert base is not None
+    for name, (feature, _) in features.items():
+        if lacking := [frame for frame in feature.timeframes(wanted) if not can_be_made(frame, base)]:
+            raise RequestError(f"{name} reads {', '.join(lacking)} bars, which cannot be made from the stored {base} bars of {symbol}; ingest finer bars, or "
+                               f"leave {name} out")
+    return base, wanted
+
+
+def _reaches(span: tuple[int, int] | None, asked: Asked) -> bool:
+    return span is not None and (asked.start_ns is None or span[1] >= asked.start_ns) and (asked.end_ns is None or span[0] < asked.end_ns)
 
 
 def _spec(settings: Settings, timeframe: str) -> FeatureSpec:
@@ -287,9 +335,12 @@ def _write(view: ChartView, out: Path, theme: str | None) -> None:
 
 
 def _data(view: ChartView, outs: Iterable[Path]) -> dict[str, Any]:
+    from pse.reports.chart_view import holes
+
     drawn = {layer: sum(not one.minor for one in view.shapes if one.layer == layer) for layer in dict.fromkeys(one.layer for one in view.shapes)}
     return {"charts": [str(out) for out in outs], "symbol": view.symbol, "timeframe": view.bars.timeframe, "bars": len(view.bars),
             "start": iso(int(view.bars.ts_open[0])), "end": iso(int(view.bars.ts_close[-1])), "at": iso(view.at_ns) if view.at_ns is not None else None,
+            "stored": view.stored, "missing_sessions": sum(count for _, count in holes(view.bars)),
             "layers": list(view.layers), "drawn": drawn, "trades": len(view.trades), "left_out": list(view.notes), "synthetic": view.synthetic,
             "run_id": view.run_id or None}
 
@@ -298,9 +349,13 @@ def _show(console: Console, view: ChartView, data: dict[str, Any]) -> None:
     from rich.text import Text
 
     from pse.commands.running import shown_path
+    from pse.reports.chart_view import holes_words
 
     known = f", as known at {data['at']}" if data["at"] else ""
-    console.print(Text(f"{view.symbol} {view.bars.timeframe}: {len(view.bars):,} bars from {data['start']} to {data['end']}{known}"), soft_wrap=True)
+    console.print(Text(f"{view.symbol} {view.bars.timeframe}: {len(view.bars):,} bars from {data['start']} to {data['end']}{known}, from stored {view.stored} "
+                       f"bars"), soft_wrap=True)
+    if missing := holes_words(view.bars):
+        console.print(Text(missing), soft_wrap=True)
     for note in view.notes:
         console.print(Text(f"not drawn at first sight: {note}", style="dim"), soft_wrap=True)
     for path in data["charts"]:

@@ -145,10 +145,10 @@ def plan_table(context: Context, symbol: str, timeframe: str, requests: Sequence
     return Plan(timeframe, tuple(requests), own, series, start_ns, end_ns, anchor, calendars, snapshot, left_out)
 
 
-def stored_timeframes(context: Context) -> dict[str, list[str]]:
-    """Stored symbol to its stored timeframes, finest first."""
+def stored_timeframes(context: Context, version: int | None = None) -> dict[str, list[str]]:
+    """Stored symbol to its stored timeframes, finest first; `version` is of the bars table."""
     found: dict[str, list[str]] = {}
-    for symbol, timeframe in series_names(need_bars(context.home)):
+    for symbol, timeframe in series_names(need_bars(context.home, version)):
         found.setdefault(symbol, []).append(timeframe)
     return {symbol: sorted(timeframes, key=timeframe_ns) for symbol, timeframes in found.items()}
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -16,14 +17,16 @@ from pse.domain.sessions import DAY_NS
 from pse.domain.setups import GRADES, grades
 from pse.features.build import FeatureSpec
 from pse.features.feature import Known
+from pse.features.liquidity import weeks
 from pse.kernels.contract import ALIVE, BREAK_CHOCH, BROKEN, BROKEN_DEEP, EQUAL, EXPIRED, HIGHER, LOWER, NEVER, POOL_KINDS, REPLACED, SWEPT
 
 BOX, LINE, WICK, POINT = "box", "line", "wick", "point"
 STRONG_POOL, STRONG_SWEEP = 0.65, 0.60               # priorities from which pools and sweeps are drawn at first sight
 BLOCKS_A_SIDE, POOLS_A_SIDE, LEVELS_SHOWN = 2, 6, 6
 HOUR_NS = 3_600_000_000_000
-_OF_DAY, _OF_SESSION_PARTS = 1, (2, 3, 4, 6)           # pairs of POOL_KINDS: PDH; ONH, ASIA_H, LONDON_H, ORH
+_OF_WEEK, _OF_DAY, _OF_SESSION_PARTS = 0, 1, (2, 3, 4, 6)         # pairs of POOL_KINDS: PWH; PDH; ONH, ASIA_H, LONDON_H, ORH
 _SWING_WORDS = {1: {HIGHER: "HH", LOWER: "LH", EQUAL: "EQH"}, -1: {HIGHER: "HL", LOWER: "LL", EQUAL: "EQL"}}
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _POOL_ENDS = {SWEPT: "swept", BROKEN: "broken", BROKEN_DEEP: "broken deep", EXPIRED: "too old", REPLACED: "merged into another"}
 
 
@@ -68,6 +71,11 @@ class Window:
         """Close of the last bar, forward adjusted; NaN bars are passed over."""
         closes = self.known.price("close")[self.first:self.past]
         return float(closes[np.isfinite(closes)][-1]) if np.isfinite(closes).any() else float("nan")
+
+    @cached_property
+    def weeks(self) -> np.ndarray:
+        """Number of each bar's week, int64."""
+        return weeks(self.known.bars.session_date)
 
 
 def swing_shapes(window: Window, spec: FeatureSpec) -> Iterator[Shape]:
@@ -127,24 +135,41 @@ def block_shapes(window: Window, spec: FeatureSpec) -> Iterator[Shape]:
 
 
 def pool_shapes(window: Window, spec: FeatureSpec) -> Iterator[Shape]:
-    """Drawn at first sight: strong ones; of those that stand, the `POOLS_A_SIDE` nearest above and below the last close."""
+    """Drawn at first sight: strong ones; of those that stand the newest extreme of a day or week, and the `POOLS_A_SIDE` nearest above and below the close."""
     rows, close = window.known.objects(spec.liquidity)["pools"], window.close
     kept = np.array([_is_strong(window, int(row["kind"]), float(row["priority"]), STRONG_POOL) for row in rows], bool)
     standing = kept & (rows["ended_at"] >= window.past) & (rows["known_at"] < window.past)
+    for kind in range(2 * _OF_DAY + 2):                          # PWH, PWL, PDH, PDL
+        mine = np.flatnonzero(standing & (rows["kind"] == kind))
+        older = mine[np.argsort(rows["origin"][mine], kind="stable")[:-1]]
+        kept[older] = standing[older] = False
     for side in (rows["level"] >= close, rows["level"] < close):
         mine = np.flatnonzero(standing & side)
         kept[mine[np.argsort(np.abs(rows["level"][mine] - close), kind="stable")[POOLS_A_SIDE:]]] = False
     for i, row in enumerate(rows):
         ended = int(row["ended_at"])
         later = ((_POOL_ENDS.get(int(row["end"]), "ended"), ended),) if row["end"] != ALIVE else ()
-        yield Shape("pools", LINE, "pool", int(row["side"]), int(row["known_at"]), ended, float(row["level"]), float(row["level"]), pool_word(int(row["kind"])),
-                    int(row["origin"]), int(row["known_at"]), later, f"priority {row['priority']:.2f}", minor=not kept[i])
+        level = float(row["level"])
+        yield Shape("pools", LINE, "pool", int(row["side"]), int(row["known_at"]), ended, level, level, pool_name(window, row, ended), int(row["origin"]),
+                    int(row["known_at"]), later, f"priority {row['priority']:.2f}", minor=not kept[i])
 
 
 def _is_strong(window: Window, kind: int, priority: float, least: float) -> bool:
     """Whether a pool matters on bars of this length: a part of a session is no news on bars of an hour, nor is a day on bars of a day."""
     length, pair = timeframe_ns(window.known.timeframe), kind // 2
     return priority >= least - 1e-9 and not (length >= HOUR_NS and pair in _OF_SESSION_PARTS) and not (length >= DAY_NS and pair == _OF_DAY)
+
+
+def pool_name(window: Window, pool: np.void, at: int) -> str:
+    """What a pool is called at a bar: the extreme of an older day or week than the one before has its date, PDL 8 Apr.
+
+    One that took in a newer extreme beside it stays as it is called.
+    """
+    word, pair, origin = pool_word(int(pool["kind"])), int(pool["kind"]) // 2, int(pool["origin"])
+    if pair not in (_OF_WEEK, _OF_DAY):
+        return word
+    number, date = window.weeks if pair == _OF_WEEK else window.known.bars.session, int(window.known.bars.session_date[origin])
+    return word if number[origin] >= number[min(at, window.past - 1)] - 1 else f"{word} {date % 100} {MONTHS[date // 100 % 100 - 1]}"
 
 
 def pool_word(kind: int) -> str:
@@ -159,7 +184,7 @@ def sweep_shapes(window: Window, spec: FeatureSpec) -> Iterator[Shape]:
     for row in found["sweeps"][found["sweeps"]["result"] == SWEPT]:
         pool, low, high = found["pools"][row["pool"]], *sorted((float(row["level"]), float(row["extreme"])))
         yield Shape("sweeps", WICK, "sweep", int(row["dir"]), int(row["pierced_at"]), int(row["pierced_at"]), low, high,
-                    f"sweep {pool_word(int(pool['kind']))}", int(row["pierced_at"]), int(row["confirmed_at"]),
+                    f"sweep {pool_name(window, pool, int(row['pierced_at']))}", int(row["pierced_at"]), int(row["confirmed_at"]),
                     note=f"{row['penetration']:.2f} ATR beyond; priority {row['priority']:.2f}",
                     minor=not _is_strong(window, int(pool["kind"]), float(row["priority"]), STRONG_SWEEP))
 
@@ -196,7 +221,8 @@ MAKERS: dict[str, Callable[[Window, FeatureSpec], Iterator[Shape]]] = {
 _LEFT_OUT = {
     "gaps": "gaps outside the bounds of a valid one, and inverse ones that price never came back to",
     "blocks": f"order blocks other than the {BLOCKS_A_SIDE} standing ones of each direction nearest to the last close",
-    "pools": f"liquidity pools of priority under {STRONG_POOL} (single swings), or farther off than {POOLS_A_SIDE} standing ones, or too short for these bars",
+    "pools": f"liquidity pools of priority under {STRONG_POOL} (single swings), or farther off than {POOLS_A_SIDE} standing ones, or too short for these bars, "
+             "and standing extremes of days and weeks of which newer ones stand",
     "sweeps": f"sweeps of priority under {STRONG_SWEEP}, or of pools too short for these bars",
     "levels": f"support and resistance other than the {LEVELS_SHOWN} strongest standing levels",
 }

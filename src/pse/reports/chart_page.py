@@ -14,7 +14,7 @@ from pse.kernels.contract import NEVER
 from pse.reports.candles import tick_of
 from pse.reports.chart_columns import Line, Ribbon, state_colour
 from pse.reports.chart_objects import Shape
-from pse.reports.chart_view import LAYERS, ChartView, day_starts, regular, wall_seconds
+from pse.reports.chart_view import LAYERS, ChartView, day_starts, holes, holes_words, key_words, regular, wall_seconds
 from pse.reports.page import frame, packed, template
 
 _TABLED = 400                                     # objects that are listed one by one
@@ -23,7 +23,7 @@ _TABLED = 400                                     # objects that are listed one 
 def render_chart(view: ChartView, theme: str = "") -> str:
     """The page as text; equal views give equal text.  `theme`: light, dark, or empty for the reader's own."""
     return template("chart").render(**frame("chart"), view=view, theme=theme, data=packed(_payload(view)), heading=heading(view), span=span_words(view),
-                                    notes=view.notes, at=None if view.at_ns is None else iso(view.at_ns))
+                                    notes=view.notes, missing=holes_words(view.bars), key=key_words(view), at=None if view.at_ns is None else iso(view.at_ns))
 
 
 def heading(view: ChartView) -> str:
@@ -32,10 +32,11 @@ def heading(view: ChartView) -> str:
 
 
 def span_words(view: ChartView) -> str:
-    """How many bars, of which contracts, from when to when in UTC."""
+    """How many bars, of which contracts, from when to when in UTC, and what they were made from."""
     names = [view.bars.contracts[code] for code in dict.fromkeys(view.bars.contract.tolist())]
     contracts = f" of {', '.join(name for name in names if name)}" if any(names) and names != [view.symbol] else ""
-    return f"{len(view.bars):,} bars{contracts} from {iso(int(view.bars.ts_open[0]))} to {iso(int(view.bars.ts_close[-1]))}"
+    made = f", from stored {view.stored} bars" if view.stored else ""
+    return f"{len(view.bars):,} bars{contracts} from {iso(int(view.bars.ts_open[0]))} to {iso(int(view.bars.ts_close[-1]))}{made}"
 
 
 def _payload(view: ChartView) -> dict[str, Any]:
@@ -49,6 +50,7 @@ def _payload(view: ChartView) -> dict[str, Any]:
         "volume": _numbers(view.bars.volume, 8) if "volume" in view.layers and np.isfinite(view.bars.volume).any() else None,
         "earlier": _earlier(view),
         "days": [] if view.daily else [[int(i), int(dates[i])] for i in day_starts(view.bars)],
+        "holes": [list(one) for one in holes(view.bars)],
         "overnight": _runs(~regular(view.bars)) if "sessions" in view.layers and not view.daily else [],
         "layers": [[name, LAYERS[name], name in view.on] for name in view.layers],
         "shapes": [_shape(one, view.base, unit) for one in view.shapes],

@@ -15,9 +15,9 @@ from pse.kernels.contract import NEVER
 from pse.reports.chart_columns import Line, Ribbon, state_colour
 from pse.reports.chart_objects import BOX, LINE, POINT, WICK, Shape
 from pse.reports.chart_page import heading, span_words
-from pse.reports.chart_view import ChartView, TradeMark, day_starts, regular
+from pse.reports.chart_view import ChartView, TradeMark, day_starts, holes, holes_words, key_words, regular
 
-MARGINS = 1.5                                    # inches above and below the panes
+MARGINS = 1.66                                   # inches above and below the panes
 DOTS_AN_INCH, BAR_INCHES, NARROWEST, WIDEST, LEFT = 110, 0.062, 11.0, 22.0, 0.85
 LABELLED_BARS = 500                               # with more bars only the major swings are labelled
 LOOKS: dict[str, dict[str, str]] = {
@@ -46,7 +46,7 @@ def draw(view: ChartView, theme: str = "light") -> bytes:
         figure = Figure(figsize=(width, sum(heights) + MARGINS), dpi=DOTS_AN_INCH, facecolor=LOOKS[theme]["paper"])
         canvas = FigureCanvasAgg(figure)
         grid = figure.add_gridspec(len(heights), 1, height_ratios=heights, left=LEFT / width, right=1 - 1.0 / width, top=1 - 0.55 / (sum(heights) + MARGINS),
-                                   bottom=0.95 / (sum(heights) + MARGINS), hspace=0.04)
+                                   bottom=1.11 / (sum(heights) + MARGINS), hspace=0.04)
         axes = [figure.add_subplot(grid[i]) for i in range(len(heights))]
         _Picture(view, LOOKS[theme], figure, canvas, axes, panes).draw()
         out = io.BytesIO()
@@ -68,6 +68,7 @@ class _Picture:
             self._frame(axes)
         self._limits()
         self._sessions()
+        self._holes()
         self._candles()
         self._volume()
         self._lines()
@@ -123,6 +124,15 @@ class _Picture:
             self.top.axvspan(begin - 0.5, past - 0.5, color=self.look["night"], linewidth=0, zorder=0)
         for start in day_starts(self.view.bars)[1:]:
             self.top.axvline(start - 0.5, color=self.look["dim"], linewidth=0.7, dashes=(2, 3), zorder=0.5)
+
+    def _holes(self) -> None:
+        """A hatched band, of the same breadth on paper whatever a bar's, where trading days are missing."""
+        half = 0.035 * self.count / (self.figure.get_figwidth() - 1.8)
+        for bar, count in holes(self.view.bars):
+            self.top.axvspan(bar - 0.5 - half, bar - 0.5 + half, facecolor=self.look["paper"], edgecolor=self.look["dim"], hatch="//////", linewidth=0.4,
+                             zorder=0.6)
+            low, high = self.top.get_ylim()
+            self._put(f"{count} session{'s' * (count > 1)} missing", bar + half, high - 0.045 * (high - low), self.look["ink"], ha="left", bold=True)
 
     def _candles(self) -> None:
         from matplotlib.collections import LineCollection, PolyCollection
@@ -268,11 +278,13 @@ class _Picture:
 
     def _words(self) -> None:
         if "sessions" in self.view.on and not self.view.daily:
-            dates, starts = self.view.bars.session_date, day_starts(self.view.bars)
+            dates, starts, year = self.view.bars.session_date, day_starts(self.view.bars), ""
             for start, past in zip(starts, [*starts[1:], self.count], strict=True):
                 date = str(dates[start])
                 if past - start > 12:
-                    self.top.annotate(datetime(int(date[:4]), int(date[4:6]), int(date[6:]), tzinfo=UTC).strftime("%a %-d %b"), (start, 1.0), (3, -9),
+                    form = "%a %-d %b" if date[:4] == year else "%a %-d %b %Y"
+                    year = date[:4]
+                    self.top.annotate(datetime(int(date[:4]), int(date[4:6]), int(date[6:]), tzinfo=UTC).strftime(form), (start, 1.0), (3, -9),
                                       xycoords=("data", "axes fraction"), textcoords="offset points", color=self.look["dim"], fontsize=8, fontweight="bold")
 
     def _ribbons(self, axes: Any, ribbons: list[Ribbon]) -> None:
@@ -330,10 +342,12 @@ class _Picture:
         left = 0.12 / self.figure.get_figwidth()
         self.figure.text(left, 1 - 0.22 / height, " · ".join([heading(view), *marks]), fontsize=11, fontweight="bold", color=self.look["ink"], va="center")
         self.figure.text(left, 1 - 0.42 / height, span_words(view), fontsize=8, color=self.look["dim"], va="center")
-        self._key(left, 0.4 / height)
-        words = f"Not drawn: {'; '.join(view.notes)}." if view.notes else ""
+        self._key(left, 0.56 / height)
+        self.figure.text(left, 0.4 / height, _folded(key_words(view), int(self.figure.get_figwidth() * 17.5), 1), fontsize=7, color=self.look["dim"],
+                         va="center")
+        notes = f"Not drawn: {'; '.join(view.notes)}." if view.notes else ""
+        words = " ".join(one for one in (holes_words(view.bars), notes) if one)
         self.figure.text(left, 0.17 / height, _folded(words, int(self.figure.get_figwidth() * 17.5)), fontsize=7, color=self.look["dim"], va="center")
-
 
     def _key(self, left: float, y: float) -> None:
         """The colours of the states that occur, in one line."""
@@ -351,10 +365,10 @@ class _Picture:
             x += 10 / width
 
 
-def _folded(text: str, width: int) -> str:
+def _folded(text: str, width: int, lines: int = 2) -> str:
     import textwrap
 
-    return "\n".join(textwrap.wrap(text, width)[:2])
+    return "\n".join(textwrap.wrap(text, width)[:lines])
 
 
 def _with_alpha(colour: str, alpha: float) -> tuple[float, float, float, float]:

@@ -20,7 +20,7 @@ from pse.domain.sessions import DAY_NS
 from pse.features.build import FeatureSpec
 from pse.features.feature import Known
 from pse.reports.chart_columns import Line, Ribbon, chosen, feature_lines, regimes, vwap_lines
-from pse.reports.chart_objects import Shape, Window, left_out, shapes_of
+from pse.reports.chart_objects import MONTHS, Shape, Window, left_out, shapes_of
 
 LAYERS = {
     "sessions": "overnight hours shaded, trading days parted", "structure": "breaks of structure: BOS, CHoCH, MSS", "swings": "swing points",
@@ -28,6 +28,7 @@ LAYERS = {
     "vwap": "VWAP of the session", "bands": "its bands of one and two deviations", "volume": "volume", "regime": "states of the market",
     "trades": "trades of a run",
 }
+_HOLES_TOLD = 4                                  # the newest ones, in words
 QUIET = ("blocks", "levels", "bands")            # in the page, and not drawn until asked for
 
 
@@ -53,6 +54,7 @@ class ChartView:
   `earlier`: the bars before it, where objects may begin.
 
     `base`: added to forward-adjusted prices gives the scale of the chart.  `layers`: those in the chart; `on`: those drawn at first sight.
+    `stored`: the series that the bars were made from, as it is named.
     """
 
     instrument: Instrument
@@ -70,6 +72,7 @@ class ChartView:
     trades: list[TradeMark]
     run_id: str
     notes: tuple[str, ...]
+    stored: str = ""
 
     @property
     def symbol(self) -> str:
@@ -102,7 +105,7 @@ def layer_names(asked: Iterable[str] | None, has_run: bool) -> tuple[tuple[str, 
 
 
 def chart_view(known: Known, first: int, spec: FeatureSpec, layers: tuple[str, ...], on: tuple[str, ...], features: Iterable[str] = (),
-               trades: pl.DataFrame | None = None, run_id: str = "", at_ns: int | None = None) -> ChartView:
+               trades: pl.DataFrame | None = None, run_id: str = "", at_ns: int | None = None, stored: str = "") -> ChartView:
     """The view of the bars from `first` to the last of `known`, which ends where nothing later may be seen.
 
     trades: rows of a run's table on this symbol's prices, whichever of them fall into the window.
@@ -121,7 +124,7 @@ def chart_view(known: Known, first: int, spec: FeatureSpec, layers: tuple[str, .
     return ChartView(
         instrument=known.instrument, bars=bars, earlier=known.bars[:first], prices=prices, base=base, wall=wall_seconds(bars), at_ns=at_ns, layers=layers,
         on=on, shapes=shapes, lines=[_cut_line(line, first, base) for line in lines], ribbons=_distinct(ribbons, first),
-        trades=_marks(trades, known.bars, first, base) if trades is not None and "trades" in layers else [], run_id=run_id, notes=tuple(notes))
+        trades=_marks(trades, known.bars, first, base) if trades is not None and "trades" in layers else [], run_id=run_id, notes=tuple(notes), stored=stored)
 
 
 def _moved(shape: Shape, first: int) -> Shape:
@@ -167,6 +170,40 @@ def regular(bars: Bars) -> np.ndarray:
 def day_starts(bars: Bars) -> np.ndarray:
     """First bar of each trading day, int64."""
     return np.flatnonzero(np.append(True, np.diff(bars.session) != 0))
+
+
+def holes(bars: Bars) -> list[tuple[int, int]]:
+    """Each bar before which whole trading days of the calendar have no bar, and how many."""
+    missing = np.diff(bars.session, prepend=bars.session[:1]) - 1
+    return [(int(i), int(missing[i])) for i in np.flatnonzero(missing > 0)]
+
+
+def holes_words(bars: Bars) -> str:
+    """Not stored: 9 sessions before 2 Dec 2013."""
+    found = holes(bars)
+    told = [f"{_sessions(count)} before {date_words(int(bars.session_date[i]))}" for i, count in found[-_HOLES_TOLD:]]
+    more = f", and {len(found) - len(told)} earlier holes" if len(told) < len(found) else ""
+    return f"Not stored: {'; '.join(told)}{more}. A hatched band parts the bars there." if found else ""
+
+
+def _sessions(count: int) -> str:
+    return f"{count} session{'s' * (count > 1)}"
+
+
+def date_words(date: int) -> str:
+    """2 Dec 2013, of yyyymmdd."""
+    return f"{date % 100} {MONTHS[date // 100 % 100 - 1]} {date // 10000}"
+
+
+def key_words(view: ChartView) -> str:
+    """What the letters and numbers beside the names on the chart mean; empty where there are none."""
+    kinds = {one.kind for one in view.shapes if one.layer in view.on}
+    told = ["BOS, CHoCH, MSS: break of structure, change of character, market structure shift"] if kinds & {"bos", "choch", "mss"} else []
+    told += ["the letter after MSS: grade of the break, A+ best, C least"] if "mss" in kinds else []
+    told += ["PD, PW: high and low of the day and week before, with its date when older"] if "pool" in kinds else []
+    told += ["a number after a pool or level: its priority, 1.00 highest"] if kinds & {"pool", "level"} else []
+    told += ["sw: sweep"] if "sweep" in kinds else []
+    return "; ".join(told)
 
 
 def _marks(trades: pl.DataFrame, bars: Bars, first: int, base: float) -> list[TradeMark]:

@@ -2,6 +2,7 @@ const DAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"], MONTHS = ["Jan",
 const FIELDS = ["layer", "form", "kind", "way", "first", "last", "low", "high", "label", "event", "known", "later", "note", "minor"];
 const NAMES = { bos: "Break of structure", choch: "Change of character", mss: "Market structure shift", gap: "Fair value gap", weak: "Gap, not valid", inverse: "Inverse gap",
   block: "Order block", pool: "Pool", sweep: "Sweep", level: "Support or resistance", swing: "Swing", major: "Major swing" };
+const HOLE = 7;                                    // pixels of the band where sessions are missing
 const SPOKEN = { 1: "up", "-1": "down", 0: "" };
 
 // --- the bars, unpacked -------------------------------------------------------------------------------------------
@@ -64,6 +65,12 @@ class Drawing {
       for (const [i] of this.bars.days.slice(1)) if (i >= at.from && i <= at.to) stroke(c, [[Math.round(at.x(i) - at.half) + 0.5, 0], [Math.round(at.x(i) - at.half) + 0.5, size.height]]);
       c.setLineDash([]);
     }
+    for (const [i] of this.bars.holes) if (i >= at.from - 1 && i <= at.to + 1) {
+      const left = Math.round(at.x(i) - at.half - HOLE / 2);
+      c.fillStyle = colour("card");
+      c.fillRect(left, 0, HOLE, size.height);
+      hatch(c, left, 0, HOLE, size.height, hex("dim", 0.8));
+    }
     for (const trade of this.state.on.has("trades") ? this.bars.trades : []) this.bracket(c, at, trade);
     for (const one of this.seen(at)) if (one.form === "box") this.box(c, at, one, size.width);
     c.strokeStyle = line;
@@ -99,6 +106,7 @@ class Drawing {
 
   over(c, size) {
     const at = this.measure(), words = new Labels(c, size, getComputedStyle(document.body).fontFamily);
+    for (const [i, count] of this.bars.holes) if (i >= at.from - 1 && i <= at.to + 1) words.put(`${count} session${count > 1 ? "s" : ""} missing`, at.x(i) - at.half + HOLE, 24, { colour: colour("ink"), align: "left", plain: true });
     if (this.state.on.has("sessions")) this.dayNames(at, words);
     for (const trade of this.state.on.has("trades") ? this.bars.trades : []) this.trade(c, at, trade, words);
     for (const one of this.seen(at)) {
