@@ -17,8 +17,12 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from pse.features.feature import Feature, Known, Market, Room
+from pse.features.market_state import LiquidityFilter
 from pse.features.objects import KINDS, NAMES, word_of
+from pse.features.opening_gaps import OpeningGap
+from pse.features.regime import VolatilityRegime
 from pse.features.requests import BAR_COLUMNS, KEYS, parameters
+from pse.features.volume import SlotVolume
 from pse.registry import FEATURES, resolve
 from tests.features.drawn import clean, draw, rewritten, until
 from tests.features.made import future, minutes
@@ -164,6 +168,20 @@ def test_warm_up_is_exact_on_clean_bars(name, frame):
     warmup = feature.warmup_on(A_SESSION[frame])
     first = first_whole_row(feature, clean(frame, warmup + 60, feature).known)
     assert first == warmup or (all(one.sparse for one in feature.columns.values()) and not 0 <= first < warmup)
+
+
+@pytest.mark.parametrize(("feature", "frame", "first"), [
+    (SlotVolume(at_least=2), "5m", 552), (SlotVolume(at_least=2), "1d", 2), (VolatilityRegime(min_obs=30), "5m", 44),
+    (VolatilityRegime(series="yang_zhang", min_obs=30), "5m", 50), (VolatilityRegime(series="atr_pct"), "1d", 74),
+    (VolatilityRegime(deseasonalise=True, min_obs=30), "5m", 5 * 276 + 44), (VolatilityRegime(deseasonalise=True), "1d", 85),
+    (LiquidityFilter(period=40, min_obs=7), "5m", 47), (LiquidityFilter(sessions=5), "1d", 25)])
+def test_warm_up_is_exact_for_other_parameters(feature, frame, first):
+    assert feature.warmup_on(A_SESSION[frame]) == first
+    assert first_whole_row(feature, clean(frame, first + 60, feature).known) == first
+
+
+def test_a_gap_at_the_open_is_measured_in_the_first_session_that_has_fifteen_bars_before_it():
+    assert [OpeningGap().warmup_on(bars) for bars in (1, 7, 15, 16, 276)] == [15, 21, 15, 16, 276]
 
 
 def spoken(values: np.ndarray) -> np.ndarray:
