@@ -192,10 +192,57 @@ def test_a_micro_contract_has_the_features_of_the_bars_it_trades_on(pse: Callabl
     assert ask(two, f"SELECT count(*) {both} AND a.rsi IS NOT DISTINCT FROM b.rsi") == [(done["tables"][0]["rows"],)]
 
 
+@pytest.fixture
+def five(pse: Callable, two: Path) -> Path:
+    """The same, where SPY is stored in bars of 1 and of 5 minutes."""
+    bars = ask(two, "SELECT ts_open // 300000000000 * 300, first(open ORDER BY ts_open), max(high), min(low), last(close ORDER BY ts_open), sum(volume) "
+                    "FROM bars WHERE symbol = 'SPY' GROUP BY 1 ORDER BY 1")
+    (two / "five.csv").write_text("time,open,high,low,close,volume\n" + "".join(",".join(map(str, row)) + "\n" for row in bars))
+    assert pse("ingest", "--symbol", "SPY", "--path", two / "five.csv", "--timeframe", "5m", "--time-format", "s", "--stamp", "open").code == 0
+    assert ask(two, "SELECT DISTINCT symbol, timeframe FROM bars ORDER BY ALL") == [("ES", "1m"), ("SPY", "1m"), ("SPY", "5m")]
+    return two
+
+
+def test_a_feature_on_another_symbol_reads_that_symbols_other_timeframes(pse: Callable, five: Path):
+    """Gaps of SPY's minutes on SPY's 5 minutes need the minutes, though bars of 5 minutes are stored too."""
+    assert pse("build-features", "--symbol", "ES", "--features", "micro_gaps@SPY/5m,mqs@SPY/5m,close@SPY/1h").code == 0
+    assert pse("build-features", "--symbol", "SPY", "--features", "micro_gaps,mqs").code == 0
+    there, here = (next(iter(ask(five, f"SELECT count({a}), count(DISTINCT {a}), count({b}) FROM features WHERE symbol = '{symbol}'")))
+                   for symbol, a, b in (("ES", "micro_gap_top__spy_5m", "mqs__spy_5m"), ("SPY", "micro_gap_top", "mqs")))
+    assert here[0] > 0 and here[2] > 0 and there[0] > 0 and there[1] >= here[1] > 1 and there[2] > 0
+
+
+def test_a_feature_on_another_symbol_reads_third_symbols_and_the_tables_own(pse: Callable, two: Path):
+    """The beta of SPY to ES is one number, whichever of the two the table is of."""
+    request = "beta:benchmark=ES,period=5,timeframe=1h"
+    assert pse("build-features", "--symbol", "ES", "--timeframe", "1h", "--features", f"{request}@SPY/1h").code == 0
+    assert pse("build-features", "--symbol", "SPY", "--timeframe", "1h", "--features", request).code == 0
+    assert pse("build-features", "--symbol", "MES", "--timeframe", "1h", "--features", "beta:period=5,benchmark=ES@SPY/1h").code == 0
+    name = "beta_benchmark_es_period5_timeframe1h"
+    found = ask(two, f"SELECT count(*), count(*) FILTER (a.{name}__spy_1h = b.{name}) FROM features a JOIN features b USING (ts_close) "
+                     f"WHERE a.symbol = 'ES' AND b.symbol = 'SPY' AND b.{name} IS NOT NULL")
+    assert found[0][0] > 10 and found[0][0] == found[0][1]
+    assert ask(two, "SELECT count(beta_benchmark_es_period5__spy_1h) > 10 FROM features WHERE symbol = 'MES'") == [(True,)]
+
+
+def test_a_benchmark_of_which_only_days_are_stored_says_what_works(pse: Callable, home: Path):
+    days = "".join(f"2023-03-{day:02d},10{day},11{day},9{day},10{day},1000\n" for day in (6, 7, 8))
+    (home / "spy.csv").write_text(f"time,open,high,low,close,volume\n{days}")
+    assert pse("ingest", "--symbol", "SPY", "--path", "spy.csv", "--timeframe", "1d", "--tz", "UTC").code == 0
+    said = pse("build-features", "--symbol", "ES", "--features", "beta", "--json").json["warnings"]
+    assert len(said) == 1 and "5m bars of it cannot be made from what is stored (1d), beta:timeframe=1d does with those" in said[0]
+    assert pse("build-features", "--symbol", "ES", "--features", "beta:timeframe=1d", "--json").json["warnings"] == []
+
+
 @pytest.mark.parametrize(("words", "said"), [
     (["--features", "close@SPX/1d"], "close@SPX/1d asks for SPX, but no bars of it are stored; there are: ES, SPY. Did you mean SPY"),
     (["--features", "close@SPZ/1d"], "no instrument named 'SPZ'.*Did you mean SP"),
-    (["--features", "close@30s"], "30s, 5m bars of ES cannot be made from what is stored of it .1m."),
+    (["--features", "close@30s"], "30s bars of ES cannot be made from what is stored of it .1m.: 30s is finer than 1m"),
+    (["--features", "rsi,ema@2d"], ": 2d bars of ES cannot be made from what is stored of it .1m.: 2d is longer than a trading day; the longest .* is 1d"),
+    (["--features", "close@90s"], "90s is no multiple of 1m"),
+    (["--features", "close@7m"], "7m does not divide a day; the nearest that do are 6m and 8m"),
+    (["--timeframe", "7m"], "7m does not divide a day"),
+    (["--features", "ema@SPY/2d"], "2d bars of SPY cannot be made .*longer than a trading day"),
     (["--features", "rsj"], "Did you mean rsi"),
     (["--timeframe", "7x"], "7x"),
     (["--timeframe", ","], "names nothing"),

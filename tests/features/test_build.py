@@ -11,7 +11,7 @@ from pse.domain.errors import RequestError
 from pse.features.build import FeatureSpec, build
 from pse.features.context import context_rows
 from pse.features.feature import Known
-from pse.features.resampled import resample
+from pse.features.resampled import resample, why_not
 from pse.kernels.contract import PENDING
 from pse.registry import FEATURES, resolve
 from tests.features.known import assert_same_past
@@ -144,6 +144,20 @@ def test_a_context_that_does_not_hold_whole_decision_bars_is_refused():
         FeatureSpec(decision_timeframe="5m", context_timeframe="12m")
     with pytest.raises(RequestError, match="cannot be made from 1m"):
         resample(minutes(1, 1), "30s")
+
+
+@pytest.mark.parametrize(("timeframe", "nearest"), [
+    ("7m", "6m and 8m"), ("25m", "24m and 30m"), ("5h", "4h and 6h"), ("13h", "12h and 1d"), ("50m", "48m and 60m")])
+def test_bars_that_would_begin_at_another_time_each_day_are_refused_with_the_nearest_that_do_not(timeframe, nearest):
+    """The divisors of 1440 minutes: ... 6, 8, ... 24, 30, ... 48, 60, ... 240, 360, ... 720, 1440."""
+    with pytest.raises(RequestError, match=f"{timeframe} does not divide a day; the nearest that do are {nearest}$"):
+        resample(minutes(1, 1), timeframe)
+
+
+def test_bars_are_made_from_bars_whose_length_they_are_a_multiple_of():
+    assert [why_not(*pair) is None for pair in (("1d", "1d"), ("1d", "5m"), ("15m", "5m"), ("7m", "7m"), ("15m", "10m"), ("2d", "1d"), ("1m", "5m"))] == [
+        True, True, True, True, False, False, False]
+    assert why_not("15m", "10m") == "15m is no multiple of 10m; choose one, or ingest finer bars"
 
 
 def test_a_daily_desk_decides_on_completed_days_from_minutes_or_from_daily_bars():

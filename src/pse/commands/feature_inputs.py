@@ -6,8 +6,8 @@ import difflib
 import gc
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,11 @@ from pse.commands.wiring import Context
 from pse.domain.bars import Bars, timeframe_ns
 from pse.domain.errors import NoBars, RequestError
 from pse.domain.instruments import Instrument
-from pse.domain.sessions import DAY_NS, Sessions
+from pse.domain.sessions import Sessions
 from pse.features.feature import Column, Feature, Market
 from pse.features.joined import blank, request_columns
 from pse.features.requests import Request
+from pse.features.resampled import why_not
 from pse.kernels import sources_digest
 from pse.registry import FEATURES, resolve
 from pse.store.feature_columns import ColumnKind
@@ -130,8 +131,7 @@ def plan_table(context: Context, symbol: str, timeframe: str, requests: Sequence
         theirs = context.settings.instrument(other)
         chosen = source_timeframe(stored[theirs.bars_of or other], timeframes)
         if chosen is None:
-            raise RequestError(f"{', '.join(sorted(timeframes))} bars of {other} cannot be made from what is stored of it "
-                               f"({', '.join(stored[theirs.bars_of or other])}); ask for another timeframe, or ingest finer bars")
+            raise RequestError(_cannot_be_made(timeframes, other, stored[theirs.bars_of or other]))
         found[other] = (theirs, needed.setdefault(theirs.bars_of or other, chosen))
     snapshot = take_snapshot(home, list(needed.items()), context.clock)
     spans = {(one.symbol, one.timeframe): (one.first, one.last) for one in snapshot.series}
@@ -162,19 +162,17 @@ def source_timeframe(stored: Sequence[str], wanted: set[str]) -> str | None:
 
 def can_be_made(timeframe: str, source: str) -> bool:
     """Whether bars of `timeframe` can be made from bars of `source`."""
-    length, finer = timeframe_ns(timeframe), timeframe_ns(source)
-    return finer <= length <= DAY_NS and (length == DAY_NS or length % finer == 0)
+    return why_not(timeframe, source) is None
 
 
 def _own_source(stored: Sequence[str], symbol: str, timeframe: str, requests: Sequence[Request], strict: bool, left_out: dict[str, str]) -> str:
     """The stored timeframe of the table's own symbol; requests whose timeframes cannot be made from it go to `left_out`."""
     asked = {timeframe, *(one.timeframe for one in requests if one.timeframe is not None and one.symbol in (None, symbol))}
-    own = [one for one in requests if one.feature is not None and one.symbol in (None, symbol)]
+    own = [one for one in requests if one.feature is not None and (one.symbol in (None, symbol) or symbol in one.feature.symbols())]
     read = {one.label: one.feature.timeframes(one.timeframe or timeframe) for one in own if one.feature is not None}
     source = source_timeframe(stored, asked.union(*read.values())) or source_timeframe(stored, asked)
     if source is None:
-        raise RequestError(f"{', '.join(sorted(asked, key=timeframe_ns))} bars of {symbol} cannot be made from what is stored of it ({', '.join(stored)}); "
-                           f"choose another --timeframe, or ingest finer bars")
+        raise RequestError(_cannot_be_made(asked, symbol, stored))
     for one in own:
         lacking = [frame for frame in read[one.label] if not can_be_made(frame, source)]
         if lacking and strict:
@@ -194,7 +192,12 @@ def _other_timeframes(context: Context, symbol: str, timeframe: str, requests: S
             bars_of = context.settings.instrument(one.symbol).bars_of or one.symbol
             if bars_of not in stored:
                 raise NoBars(_asked_for(one, bars_of, stored))
-            wanted.setdefault(one.symbol, set()).add(str(one.timeframe))
+            frame = str(one.timeframe)
+            read = one.feature.timeframes(frame) if one.feature is not None else ()
+            lacking = {other for other in read if source_timeframe(stored[bars_of], {frame, other}) is None}
+            if lacking:
+                raise RequestError(f"{one.text} reads {', '.join(read)} bars of {one.symbol}: {_cannot_be_made(lacking, one.symbol, stored[bars_of])}")
+            wanted.setdefault(one.symbol, set()).update((frame, *read))
     for one in requests:
         for other in one.feature.symbols() if one.feature is not None and one.label not in left_out else ():
             if other == symbol or (known := context.settings.instruments.get(other)) is None or (known.bars_of or other) not in stored:
@@ -204,10 +207,28 @@ def _other_timeframes(context: Context, symbol: str, timeframe: str, requests: S
             assert one.feature is not None
             frames = one.feature.timeframes(one.timeframe or timeframe) or (one.timeframe or timeframe,)
             if source_timeframe(stored[known.bars_of or other], {*wanted.get(other, ()), *frames}) is None:
-                left_out[f"{one.label}: {other}"] = f"{', '.join(frames)} bars of it cannot be made from what is stored"
+                left_out[f"{one.label}: {other}"] = _what_works(one, frames, stored[known.bars_of or other])
                 continue
             wanted.setdefault(other, set()).update(frames)
     return wanted
+
+
+def _cannot_be_made(timeframes: Iterable[str], symbol: str, stored: Sequence[str]) -> str:
+    """Which of the timeframes cannot be made from what is stored of a symbol, and why."""
+    never = [one for one in sorted(timeframes, key=timeframe_ns) if not any(can_be_made(one, source) for source in stored)]
+    if not never:
+        return (f"{', '.join(sorted(timeframes, key=timeframe_ns))} bars of {symbol} cannot all be made from one of those that are stored of it "
+                f"({', '.join(stored)}); ask for them apart, or ingest finer bars")
+    return (f"{never[0]} bars of {symbol} cannot be made from what is stored of it ({', '.join(stored)}): {why_not(never[0], stored[0])}")
+
+
+def _what_works(request: Request, frames: Sequence[str], stored: Sequence[str]) -> str:
+    """Why another symbol's bars do not serve a feature, and the timeframe on which they do where it has that parameter."""
+    said = f"{', '.join(frames)} bars of it cannot be made from what is stored ({', '.join(stored)})"
+    if request.feature is None or "timeframe" not in type(request.feature).model_fields:
+        return said
+    works = replace(request, feature=request.feature.model_copy(update={"timeframe": stored[0]}))
+    return f"{said}, {works.text} does with those"
 
 
 def _asked_for(request: Request, symbol: str, stored: Mapping[str, Sequence[str]]) -> str:
@@ -256,8 +277,11 @@ class Source:
     def market(self) -> Market:
         until = int(self.bars.ts_close[-1])
         series = self.plan.others
+        own = Market(self.bars, self.plan.own.instrument, until)
         others = {name: Market(bars, series[name].instrument, max(until, int(bars.ts_close[-1]))) for name, bars in self.others.items()}
-        return Market(self.bars, self.plan.own.instrument, until, others)
+        for one in (own, *others.values()):                  # a feature that is computed on another symbol's bars reads the same others
+            one.others = {**others, self.plan.symbol: own}
+        return own
 
 
 def load_source(context: Context, plan: Plan) -> Source:

@@ -11,6 +11,8 @@ from pse.domain.errors import RequestError
 from pse.domain.sessions import DAY_NS
 from pse.kernels.resample import BY_SESSION, aggregate, asof_rows, expected_bars
 
+_SECOND = DAY_NS // 86_400
+
 
 @dataclass(frozen=True, eq=False)
 class Resampled:
@@ -21,18 +23,40 @@ class Resampled:
     coverage: np.ndarray
 
 
+def why_not(timeframe: str, source: str) -> str | None:
+    """Why bars of `timeframe` cannot be made from bars of `source`; None when they can.
+
+    A length that does not divide a day would begin at another time of the day each day.
+    """
+    length, finer = timeframe_ns(timeframe), timeframe_ns(source)
+    if length > DAY_NS:
+        return f"{timeframe} is longer than a trading day; the longest that is made is 1d"
+    if length < finer:
+        return f"{timeframe} is finer than {source}; ask for {source} or longer, or ingest finer bars"
+    if length in (finer, DAY_NS):
+        return None
+    if DAY_NS % length:
+        return f"{timeframe} does not divide a day; the nearest that do are {_dividing(length, finer)}"
+    return f"{timeframe} is no multiple of {source}; choose one, or ingest finer bars" if length % finer else None
+
+
+def _dividing(length: int, source: int) -> str:
+    """The nearest shorter and longer timeframes, in whole hours where that is asked in hours, that divide a day and can be made from `source`."""
+    unit, sign = next((unit * _SECOND, sign) for unit, sign in ((3600, "h"), (60, "m"), (1, "s")) if length % (unit * _SECOND) == 0)
+    found = {size: f"{size // unit}{sign}" for size in range(unit, min(1000 * unit, DAY_NS), unit) if DAY_NS % size == 0 and size % source == 0} | {DAY_NS: "1d"}
+    shorter, longer = max((one for one in found if one < length), default=None), min(one for one in found if one > length)
+    return f"{found[shorter]} and {found[longer]}" if shorter else found[longer]
+
+
 def resample(bars: Bars, timeframe: str, until_ns: int | None = None) -> Resampled:
     """Bars of `timeframe`, one for each bucket that holds a bar and has ended by `until_ns` (default: the close of the last source bar).
 
     Buckets are `[k*length, (k+1)*length)` UTC, cut at the session's open and close; `1d` is one bucket a session.  They keep raw prices: a bucket never
-    spans two contracts.  Raises RequestError when the timeframe is finer than the source.
+    spans two contracts.  Raises RequestError for a timeframe that `why_not` has something against.
     """
+    if (why := why_not(timeframe, bars.timeframe)) is not None:
+        raise RequestError(f"{bars.symbol}: {timeframe} bars cannot be made from {bars.timeframe} bars: {why}")
     length, source = timeframe_ns(timeframe), timeframe_ns(bars.timeframe)
-    if length < source or (length < DAY_NS and length % source):
-        raise RequestError(f"{bars.symbol}: {timeframe} bars cannot be made from {bars.timeframe} bars; choose a multiple of {bars.timeframe}, "
-                           "or ingest finer bars")
-    if length > DAY_NS:
-        raise RequestError(f"{bars.symbol}: {timeframe} is longer than a trading day; the longest bar made from {bars.timeframe} bars is 1d")
     calendar = bars.sessions
     starts, ends, opens, highs, lows, closes, volumes, first, n_src = aggregate(
         bars.ts_open, bars.open, bars.high, bars.low, bars.close, bars.volume, bars.session, bars.contract, calendar.open_ns, calendar.close_ns,
