@@ -1,15 +1,18 @@
 """`pse audit lookahead` over a stored series: what it says, its exit codes, and that a leak in a registered feature is named."""
 
 import json
+from datetime import date, timedelta
 
+import numpy as np
 import pytest
 
 from pse import registry
+from pse.features import joined
 from tests.commands.stored import LAST, stored_synthetic
 
 CHECKED = {"subjects", "columns", "decision_bars", "cuts", "cuts_by", "whole_history_cuts", "cuts_there", "cuts_left_out", "tries", "rows_compared",
            "asleep_in_windows", "not_checked", "briefings", "setups", "joins", "lag", "warm_up", "fitted_objects", "survivorship"}
-FEW = ("--start", "2023-03-14", "--end", LAST, "--cuts", "8", "--set", "desks.futures-smc.warmup_sessions=1")
+FEW = ("--start", "2023-03-16", "--end", LAST, "--cuts", "8", "--set", "desks.futures-smc.warmup_sessions=1")
 
 
 @pytest.fixture
@@ -19,6 +22,17 @@ def home(tmp_path):
 
 def lookahead(pse, home, *words):
     return pse("--home", home, "audit", "lookahead", "--symbol", "ES", *FEW, *words)
+
+
+def with_days(pse, home, symbol, first=date(2021, 1, 4), days=800):
+    """Stores a close for every weekday from `first` on."""
+    every = [first + timedelta(days=n) for n in range(days)]
+    rows = [f"{day},{100 + n % 7},{104 + n % 5},{97 + n % 3},{101 + n % 4},{1000 + n}" for n, day in enumerate(every) if day.weekday() < 5]
+    path = home.parent / f"{symbol}.csv"
+    path.write_text("\n".join(["date,open,high,low,close,volume", *rows]) + "\n")
+    done = pse("--home", home, "-q", "ingest", "--symbol", symbol, "--path", path, "--timeframe", "1d")
+    assert done.code == 0, done.err
+    return home
 
 
 def test_a_clean_desk_is_told_what_was_checked_and_what_that_does_not_prove(pse, home):
@@ -38,6 +52,8 @@ def test_the_same_seed_gives_the_same_answer_and_people_get_a_table(pse, home):
     assert first.out == again.out and first.json["checked"]["subjects"] == ["feature atr"]
     shown = lookahead(pse, home, "--features", "atr")
     assert shown.code == 0 and "CLEAN" in shown.out and "1 feature;" in shown.out and "survivorship" in shown.out and "does not prove" in shown.out
+    told = " ".join(shown.out.split())
+    assert "moments, each counted once: " in told and "times without the later bars" in told and "columns whose values change when history begins" in told
 
 
 def test_a_leak_is_named_with_its_bar_its_cut_and_both_values(pse, home, monkeypatch):
@@ -70,8 +86,71 @@ def test_a_request_that_cannot_be_answered_says_why(pse, home, words, why):
     assert ran.code == 2 and why in ran.err
 
 
-def test_every_decision_bar_can_be_cut(pse, home):
+def test_every_decision_bar_of_the_window_is_cut_and_the_parts_of_the_count_add_up(pse, home):
     ran = lookahead(pse, home, "--features", "atr", "--exhaustive", "--json")
     checked = ran.json["checked"]
-    assert ran.code == 0 and checked["cuts"] >= checked["decision_bars"] - 1 and set(checked["cuts_left_out"].values()) == {0}
-    assert json.loads(ran.out)["command"] == "audit lookahead"
+    assert ran.code == 0 and json.loads(ran.out)["command"] == "audit lookahead"
+    assert ran.json["computed_from"] < ran.json["from"] == "2023-03-16T00:00:00Z" and checked["decision_bars"] == 276
+    assert checked["cuts"] >= 275 and set(checked["cuts_left_out"].values()) == {0} and sum(checked["cuts_by"].values()) == checked["cuts"]
+
+
+def test_findings_lie_inside_the_asked_window(pse, home, monkeypatch):
+    from tests.research import leaks
+
+    monkeypatch.setattr(leaks, "Planted", type(leaks.FEATURES["shift_back"]), raising=False)
+    monkeypatch.setitem(registry.FEATURES, "planted", "tests.research.leaks:Planted")
+    ran = lookahead(pse, home, "--features", "planted", "--json")
+    assert ran.json["findings"] and min(one["cut"] for one in ran.json["findings"]) >= "2023-03-16T00:00:00Z"
+
+
+def test_requests_are_audited_with_their_joins_and_named_as_in_tables(pse, home):
+    with_days(pse, home, "VIX")
+    ran = lookahead(pse, home, "--features", "rsi:period=7,ema:period=30@1h,mqs@1h,close@VIX/1d", "--json")
+    assert ran.code == 0, ran.err + ran.out
+    checked = ran.json["checked"]
+    assert checked["subjects"] == ["feature rsi:period=7", "feature ema:period=30@1h", "feature mqs@1h", "feature close@VIX/1d"]
+    assert checked["columns"]["feature close@VIX/1d"] == 3 and checked["joins"] >= 4 and not checked["not_checked"]
+    settled = {one["column"] for one in checked["warm_up"]["settled_after"]}
+    assert settled >= {"rsi_period7", "ema_period30__1h", "close__vix_1d", "close__vix_1d__age_s"}
+
+
+@pytest.mark.parametrize("wrong", ["by the open of the bar", "the bar before"])
+def test_a_wrong_join_of_requests_is_found(pse, home, monkeypatch, wrong):
+    def asof(there_ns, rows_ns):
+        if wrong == "the bar before":
+            return np.maximum(np.searchsorted(there_ns, rows_ns, side="right") - 2, -1)
+        return np.minimum(np.searchsorted(there_ns, rows_ns, side="left"), there_ns.size - 1)
+
+    monkeypatch.setattr(joined, "asof_rows", asof)
+    ran = lookahead(pse, home, "--features", "close@1h", "--json")
+    found = {(one["check"], one["subject"]) for one in ran.json["findings"]}
+    assert ran.code == 1 and ("moments", "5m on requested 1h") in found
+    assert (("prefix", "feature close@1h") in found) == (wrong == "by the open of the bar")
+
+
+def test_a_stored_daily_series_is_audited_though_there_are_minutes_of_some_days(pse, home):
+    with_days(pse, home, "ES")
+    ran = pse("--home", home, "audit", "lookahead", "--symbol", "ES", "--timeframe", "1d", "--features", "atr,close@ES/1d", "--cuts", "4", "--json")
+    assert ran.code == 0, ran.err
+    assert ran.json["stored_bars"] == "1d" and ran.json["checked"]["decision_bars"] > 500
+
+
+def test_features_need_no_account_and_no_symbol_must_be_given(pse, home):
+    made = ("--home", home, "-q", "ingest", "--provider", "synthetic", "--symbol", "BTCUSDT", "--start", "2023-03-06", "--end", "2023-03-07")
+    assert pse(*made).code == 0
+    ran = pse("--home", home, "audit", "lookahead", "--symbol", "BTCUSDT", "--features", "rsi", "--cuts", "4", "--json")
+    assert ran.code == 0 and ran.json["symbol"] == "BTCUSDT" and ran.json["left_out"] == {}, ran.err
+    refused = pse("--home", home, "audit", "lookahead", "--symbol", "BTCUSDT", "--tactics")
+    assert refused.code == 2 and "--set account.currency=USDT" in refused.err
+    ran = pse("--home", home, "audit", "lookahead", "--features", "rsi", *FEW)
+    assert ran.code == 0 and "ES is audited, the first stored symbol of the desk" in ran.err
+
+
+def test_what_the_desk_cannot_say_is_left_out_with_a_word(pse, home, monkeypatch):
+    monkeypatch.setattr(registry, "FEATURES", {"atr": registry.FEATURES["atr"]})
+    monkeypatch.setattr("pse.commands.feature_inputs.FEATURES", registry.FEATURES)
+    ran = lookahead(pse, home, "--timeframe", "15m", "--json")
+    assert ran.code == 0 and ran.json["checked"]["subjects"] == ["feature atr"], ran.err
+    assert "decides on 5m" in ran.json["left_out"]["tactics, context and briefings"] and "are left out" in ran.err
+    dollar = lookahead(pse, home, "--set", "account.currency=EUR", "--json")
+    assert dollar.code == 0 and "--set account.currency=USD includes them" in dollar.json["left_out"]["tactics, context and briefings"]

@@ -74,6 +74,7 @@ def test_there_are_two_hundred_clean_runs_of_a_feature_on_a_history():
     assert len(FEATURES) * len(KINDS) >= 200
 
 
+@pytest.mark.slow
 def test_nothing_shipped_is_accused_on_a_few_days():
     found = audited(minutes(39, 3, missing=0.02, roll_every=2), future(), "5m")
     assert told(found) == [] and set(found.columns) >= {f"feature {name}" for name in FEATURES} | {"tactic mss_fvg_retest", "context", "briefing"}

@@ -20,17 +20,23 @@ BY_LENGTH = {"bars_left", "nothing_on_the_last_row", "noise_by_length", "narrow_
 BY_OFFSET = {"back_adjusted", "back_adjusted_return"}            # NaN prices leave the roll differences as they are
 
 
+# One of every kind, tried on fewer bars at every change; all of them, on all of it, are slow.
+SOME = ("shift_back", "savgol", "global_z", "high_of_the_day", "bars_left", "left_labelled_hour", "back_adjusted", "unconfirmed_swing",
+        "other_symbol_by_open")
+
+
 @cache
 def bars():
     return minutes(21, 12, missing=0.03, roll_every=5)
 
 
 @cache
-def found_in_features():
-    others = leaks.others(bars())
+def found_in_features(names=tuple(leaks.FEATURES), days=12):
+    own = bars()[:days * 1380]
+    others = leaks.others(own)
     instruments = {name: future().model_copy(update={"symbol": name}) for name in others}
-    clean = {"clean": Atr()}
-    return found(Subjects(desk(("ES",)), "5m", {**leaks.FEATURES, **clean}, desk=False, others=instruments), History.of(bars(), others))
+    asked = {**{name: leaks.FEATURES[name] for name in names}, "clean": Atr()}
+    return found(Subjects(desk(("ES",)), "5m", asked, desk=False, others=instruments), History.of(own, others))
 
 
 @cache
@@ -56,35 +62,50 @@ def test_at_least_forty_leaks_are_planted():
     assert len(leaks.FEATURES) + len(leaks.TACTICS) + len(leaks.BRIEFINGS) >= 75
 
 
+def expected(name):
+    return {"prefix"} if name in BY_LENGTH else {"prefix", "reversed"} if name in BY_OFFSET else {"prefix", "reversed", "poisoned"}
+
+
+@pytest.mark.parametrize("name", SOME)
+def test_some_leaking_features_are_found_on_a_few_days(name):
+    checks = found_in_features(SOME, 6)
+    assert expected(name) <= checks.get(f"feature {name}", set()) and "feature clean" not in checks
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", leaks.FEATURES)
 def test_a_leaking_feature_is_found_by_cutting_and_by_other_futures(name):
-    checks = found_in_features().get(f"feature {name}", set())
-    expected = {"prefix"} if name in BY_LENGTH else {"prefix", "reversed"} if name in BY_OFFSET else {"prefix", "reversed", "poisoned"}
-    assert expected <= checks
+    assert expected(name) <= found_in_features().get(f"feature {name}", set())
 
 
+@pytest.mark.slow
 def test_what_differs_at_each_call_is_found_by_asking_twice_and_nothing_else_is():
     assert {name for name, checks in found_in_features().items() if "repeat" in checks} == {"feature not_the_same_twice"}
 
 
+@pytest.mark.slow
 def test_a_clean_feature_among_leaking_ones_is_not_accused():
     assert "feature clean" not in found_in_features()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", leaks.TACTICS)
 def test_a_leaking_tactic_is_found_by_cutting(name):
     assert "prefix" in found_in_tactics().get(f"tactic {name}", set())
 
 
+@pytest.mark.slow
 def test_a_clean_tactic_among_leaking_ones_is_not_accused():
     assert "tactic mss_fvg_retest" not in found_in_tactics()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", leaks.BRIEFINGS)
 def test_a_leaking_briefing_is_found_by_cutting_and_by_other_futures(name):
     assert {"prefix", "poisoned"} <= found_in_briefings().get(name, set())
 
 
+@pytest.mark.slow
 def test_a_clean_briefing_and_the_desk_beside_leaking_ones_are_not_accused():
     assert set(found_in_briefings()) == set(leaks.BRIEFINGS)
 

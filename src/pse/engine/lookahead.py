@@ -31,6 +31,7 @@ from pse.research.returns import sharpe
 
 Progress = Callable[[str, int, int], None]
 LEAST_BARS = 50
+STALE = "__stale"                                  # of a joined column: it rests on the bar that speaks alone, and says yes where there is none yet
 
 
 @dataclass(frozen=True)
@@ -175,7 +176,7 @@ def _warm_up(subjects: Subjects, history: History, whole: Said, rng: np.random.G
     if not wanted:
         return None
     found, own = None, subjects.plan.warmup_sessions if subjects.timeframe == subjects.plan.decision_timeframe else None
-    part = replace(whole, series={key: one for key, one in whole.series.items() if key.subject in wanted})
+    part = replace(whole, series={key: one for key, one in whole.series.items() if key.subject in wanted and not key.column.endswith(STALE)})
     for step in warm_up(lambda shorter: subjects(shorter, wanted), history, part, subjects.known(history).bars, own, rng, subjects.ticks(part)):
         if isinstance(step, WarmUp):
             found = step
