@@ -184,7 +184,8 @@ def until(market: Market, moment: int) -> Market:
 
 
 def rewritten(market: Market, moment: int, rng: np.random.Generator, poison: bool) -> Market:
-    """The same moments, but other prices and volumes in every bar that closes after `moment`: NaN, or a hundred times as far."""
+    """The same moments, but other prices, volumes and quotes in every bar that closes after `moment`: NaN, or a hundred times as far; quotes also where none
+    were known before."""
 
     def changed(bars: Bars) -> Bars:
         late = bars.ts_close > moment
@@ -193,8 +194,9 @@ def rewritten(market: Market, moment: int, rng: np.random.Generator, poison: boo
             column = getattr(bars, name).copy()
             column[late] = np.nan if poison else np.abs(column[late]) * rng.uniform(0.01, 100, int(late.sum()))
             columns[name] = column
-        if bars.spread is not None:
-            columns["spread"] = np.where(late, np.nan, bars.spread)
+        if bars.spread is not None or not poison:
+            before = np.full(len(bars), np.nan) if bars.spread is None else bars.spread
+            columns["spread"] = np.where(late, np.nan if poison else rng.integers(0, 4, len(bars)) * 0.25, before)
         return replace(bars, **columns)
 
     others = {symbol: Market(changed(there.bars), there.instrument, there.until_ns) for symbol, there in market.others.items()}
