@@ -73,7 +73,7 @@ def test_what_is_drawn_at_a_bar_is_what_the_bars_until_then_tell(layer):
 
 
 def test_only_the_newest_standing_extremes_of_days_and_weeks_are_drawn_and_older_ones_are_dated():
-    bars = minutes(5, 12)
+    bars = minutes(2, 12)
     known = five(bars)
     shapes = [one for one in shapes_of(Window(known, 0, len(known)), SPEC, ("pools",)) if one.label[:3] in ("PDH", "PDL", "PWH", "PWL")]
     standing = [one for one in shapes if one.last >= NEVER]
