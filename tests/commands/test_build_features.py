@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from pse.commands import feature_inputs
+from pse.commands.build_features import year_ranges
 from pse.features.feature import Market
 from pse.features.requests import parse_requests
 from pse.store.layout import Home
@@ -43,6 +44,21 @@ def test_a_table_is_created_then_unchanged(pse: Callable, home: Path):
     assert [one["years_written"] for one in again["tables"]] == [[], []]
     human = pse("build-features", "--symbol", "ES", "--timeframe", "5m", "--features", SOME)
     assert human.code == 0 and "unchanged" in human.out and "FROM features" in human.out
+
+
+def test_the_command_that_is_shown_answers_with_the_newest_rows_of_a_telling_column(pse: Callable, home: Path):
+    said = pse("build-features", "--symbol", "ES", "--features", "atr,rsi").out
+    query = re.search('ask it: pse sql "([^"]*)"', said)
+    assert query is not None and "feature_tables" in said and "6 columns in" in said, said
+    rows = ask(home, query[1])
+    assert len(rows) == 10 and all(row[1] is not None for row in rows) and "atr" in query[1].split()
+    assert rows[0][0] == ask(home, "SELECT max(time_close) FROM features")[0][0]
+    assert "1 column in" in pse("build-features", "--symbol", "ES", "--features", "close").out
+
+
+def test_many_years_are_told_as_ranges():
+    assert year_ranges([str(year) for year in range(2001, 2024)]) == "2001-2023" and year_ranges([]) == ""
+    assert year_ranges(["2001", "2003", "2004", "2007"]) == "2001 2003-2004 2007"
 
 
 def test_a_table_that_is_there_is_neither_read_nor_computed_again(pse: Callable, home: Path, monkeypatch: pytest.MonkeyPatch):

@@ -58,6 +58,13 @@ def test_a_description_says_all_that_an_analyst_asks(pse: Callable):
         assert part in rsi, part
 
 
+def test_a_request_for_other_bars_is_described_with_whose_they_are(pse: Callable):
+    said = " ".join(pse("features", "describe", "rsi:period=7@SPY/1d").out.split())
+    assert "is computed on 1d bars of SPY" in said and "rsi_period7__spy_1d__age_s" in said and "pse features show rsi:period=7@SPY/1d --symbol" in said
+    assert pse("features", "describe", "rsi@1h", "--json").json["computed_on"] == {"symbol": None, "timeframe": "1h"}
+    assert "is computed on" not in pse("features", "describe", "rsi").out
+
+
 @pytest.mark.parametrize("name", sorted(catalogue()))
 def test_every_feature_can_be_described(pse: Callable, name: str):
     found = pse("features", "describe", name, "--json").json

@@ -15,6 +15,7 @@ from pse.commands.wiring import Answer, Context
 from pse.domain.bars import timeframe_ns
 from pse.domain.errors import RequestError
 from pse.features.requests import Request, every_feature, parse_requests
+from pse.reports.words import counted
 from pse.store.feature_columns import Aside
 from pse.store.feature_tables import TableSpec, Written, is_current, read_manifest, table_root, write_series
 from pse.store.layout import symbol_name
@@ -141,10 +142,29 @@ def _show(console: Console, context: Context, spec: TableSpec, built: Sequence[B
     for title in ("series", "status", "rows", "written", "anchor", "snapshot"):
         table.add_column(title, justify="right" if title == "rows" else "left")
     for one in built:
-        table.add_row(f"{one.plan.symbol} {one.plan.timeframe}", one.written.status, f"{one.written.rows:,}", " ".join(one.written.years) or "-",
+        table.add_row(f"{one.plan.symbol} {one.plan.timeframe}", one.written.status, f"{one.written.rows:,}", year_ranges(one.written.years) or "-",
                       iso(one.plan.anchor_ns), one.written.snapshot)
     console.print(table)
-    console.print(Text(f"{len(spec.kinds)} columns in {table_root(context.home, spec.hash)}"), soft_wrap=True)
-    first, name = built[0].plan, next(iter(spec.kinds))
-    console.print(Text(f"ask it: pse sql \"SELECT time, {name} FROM features WHERE symbol = '{first.symbol}' AND timeframe = '{first.timeframe}' LIMIT 10\"",
-                       style="dim"), soft_wrap=True)
+    console.print(Text(f"{counted(len(spec.kinds), 'column')} in {table_root(context.home, spec.hash)}; pse sql \"FROM feature_tables\" lists all tables"),
+                  soft_wrap=True)
+    first = built[0].plan
+    console.print(Text(f"ask it: pse sql \"SELECT time_close, {telling_column(first.requests)} FROM features WHERE symbol = '{first.symbol}' AND timeframe = "
+                       f"'{first.timeframe}' ORDER BY time_close DESC LIMIT 10\"", style="dim"), soft_wrap=True)
+
+
+def year_ranges(years: Sequence[str]) -> str:
+    """`2001-2023 2025` of years in order."""
+    runs: list[list[str]] = []
+    for year in years:
+        if runs and int(year) == int(runs[-1][-1]) + 1:
+            runs[-1].append(year)
+        else:
+            runs.append([year])
+    return " ".join(run[0] if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
+
+
+def telling_column(requests: Sequence[Request]) -> str:
+    """A column worth looking at first: one that bears the feature's name, else one with a value on every bar."""
+    names = [(one, own, name) for one in requests for own, name in zip(one.own, one.columns, strict=False)]
+    named = next((name for one, own, name in names if own == one.name), None)
+    return named or next((name for one, own, name in names if one.declared[own].speaks == "always"), names[0][2])

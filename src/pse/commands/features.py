@@ -14,6 +14,7 @@ from pse.commands.wiring import Answer, Context
 from pse.domain.errors import NoBars, RequestError, UnknownName
 from pse.features.feature import Column, Feature, Room, Speaks
 from pse.features.requests import BAR_COLUMNS, FROM_INSTRUMENT, Request, parameters, parse_request, parse_requests, value_at
+from pse.reports.words import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -94,7 +95,7 @@ def _described(request: Request, feature: Feature, column: str | None) -> dict[s
         **_summary(request.name, feature), "text": text, "also_column_of": also, "formula": feature.formula, "source": feature.source, "asked_column": column,
         "parameters": [{"name": one.path, "default": one.default, "bounds": one.bounds, "meaning": one.meaning, "from_instrument": one.fixed}
                        for one in parameters(feature)],
-        "parts": _parts(feature), "warmup_days": feature.warmup_on(1),
+        "parts": _parts(feature), "warmup_days": feature.warmup_on(1), "computed_on": {"symbol": request.symbol, "timeframe": request.timeframe},
         "described": [{"name": name, "meaning": one.meaning, "unit": one.unit, "words": list(one.words), "sparse": one.sparse, "speaks": one.speaks}
                       for name, one in feature.columns.items()],
         "example": _example(request, feature)}
@@ -105,7 +106,8 @@ def _example(request: Request, feature: Feature) -> str:
     own = [one for one in parameters(feature) if "." not in one.path and not one.fixed]
     number = next((one for one in own if isinstance(one.default, int) and not isinstance(one.default, bool)), None)
     given = "" if number is None or request.given else f":{number.path}={number.nearest(number.default * 2)}"
-    return f"pse features show {request.text.partition('@')[0]}{given} --symbol ES --timeframe 5m --tail 10"
+    what, at, where = request.text.partition("@")
+    return f"pse features show {what}{given}{at}{where} --symbol ES --timeframe 5m --tail 10"
 
 
 def _show_described(console: Console, request: Request, data: Mapping[str, Any]) -> None:
@@ -118,6 +120,9 @@ def _show_described(console: Console, request: Request, data: Mapping[str, Any])
     if data["also_column_of"]:
         console.print(Text(f"(a column of {data['also_column_of']} has the same name; pse features describe {data['also_column_of']} tells of it)"))
     console.print(Text(data["text"]))
+    if request.timeframe is not None:
+        console.print(Text(f"({request.text} is computed on {request.timeframe} bars of {request.symbol or 'the same symbol'}; a row sees the last that had "
+                           f"closed; its columns: {', '.join(request.columns)})"))
     facts = Table.grid(padding=(0, 2))
     facts.add_column(no_wrap=True)
     facts.add_column(overflow="fold")
@@ -154,7 +159,7 @@ def _warmup(data: Mapping[str, Any]) -> str:
     if "always" not in said:
         return "until the first event: nothing is told before"
     days = data["warmup_days"]
-    bars = f"{days} bars" if days == data["warmup_bars"] else f"{data['warmup_bars']} 5m bars of a market open 23 hours a day, or {days} daily bars,"
+    bars = counted(days, "bar") if days == data["warmup_bars"] else f"{data['warmup_bars']} 5m bars of a market open 23 hours a day, or {days} daily bars,"
     return f"{bars} before the first row with every value" + ("" if said == {"always"} else " that waits for no event")
 
 

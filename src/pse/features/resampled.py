@@ -43,7 +43,8 @@ def why_not(timeframe: str, source: str) -> str | None:
 def _dividing(length: int, source: int) -> str:
     """The nearest shorter and longer timeframes, in whole hours where that is asked in hours, that divide a day and can be made from `source`."""
     unit, sign = next((unit * _SECOND, sign) for unit, sign in ((3600, "h"), (60, "m"), (1, "s")) if length % (unit * _SECOND) == 0)
-    found = {size: f"{size // unit}{sign}" for size in range(unit, min(1000 * unit, DAY_NS), unit) if DAY_NS % size == 0 and size % source == 0} | {DAY_NS: "1d"}
+    found = {DAY_NS: "1d"}
+    found |= {size: f"{size // unit}{sign}" for size in range(unit, min(1000 * unit, DAY_NS), unit) if DAY_NS % size == 0 and size % source == 0}
     shorter, longer = max((one for one in found if one < length), default=None), min(one for one in found if one > length)
     return f"{found[shorter]} and {found[longer]}" if shorter else found[longer]
 
