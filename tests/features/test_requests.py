@@ -221,6 +221,16 @@ def test_a_bar_is_stale_when_its_market_was_open_for_two_bars_and_a_minute_since
     assert columns("close@SPY/1d", known, StaleRule(max_bars=0.5))["close__spy_1d__stale"].sum() > stale.sum()
 
 
+def test_a_bar_may_come_a_minute_late_and_not_two():
+    """SPY's last bar of 5 minutes is the last of a session: of the next one ten minutes and the tolerance may pass."""
+    market = two_markets(last_day=4)
+    known, opens = market.at("1m"), int(market.others["SPY"].bars.sessions.open_ns[4])
+    for tolerance, minute in ((None, 11), (StaleRule(tolerance_s=0), 10), (StaleRule(tolerance_s=59), 10), (StaleRule(tolerance_s=120), 12)):
+        stale = columns("close@SPY/5m", known, tolerance)["close__spy_5m__stale"]
+        row = int(np.searchsorted(known.bars.ts_close, opens + minute * MINUTE))
+        assert known.bars.ts_close[row] == opens + minute * MINUTE and stale[row] == 0 and stale[row + 1] == 1, tolerance
+
+
 def test_the_own_symbol_by_its_name_is_its_own_bars():
     market = Market(minutes(4, 2), future())
     by_name, plain = columns("close@ES/1h", market.at("5m")), columns("close@1h", market.at("5m"))

@@ -179,6 +179,18 @@ def test_how_far_the_past_may_not_change_is_told_by_the_first_other_bar(made: Ma
     assert safe_until(made.home, old.basis, replace(made.basis, anchor_ns=0)) is None
 
 
+def test_nothing_is_safe_when_the_calendar_was_another_one_within_the_bars(made: Made):
+    made.write()
+    old = read_manifest(made.home, SPEC.hash, "ES", "1m")
+    assert old is not None and old.basis is not None
+    name, sessions = next(iter(made.basis.calendars.items()))
+    for moment, safe in ((made.ts[-1], None), (sessions.open_ns[-1], FOREVER)):
+        close = sessions.close_ns.copy()
+        close[np.searchsorted(sessions.open_ns, moment, side="right") - 1] -= 60_000_000_000
+        assert safe_until(made.home, old.basis, replace(made.basis, calendars={name: replace(sessions, close_ns=close)})) == safe
+    assert sessions.open_ns[-1] > made.ts[-1], "a session after the bars, which do not wait for it"
+
+
 def test_a_corrected_bar_moves_it_back_to_that_bar(made: Made):
     made.write()
     old = read_manifest(made.home, SPEC.hash, "ES", "1m")
