@@ -65,6 +65,7 @@ class Source:
     version: int | None
     run_id: str = ""
     trades: pl.DataFrame | None = None
+    anchor_ns: int | None = None
 
 
 def run(context: Context, asked: Asked) -> Answer:
@@ -133,7 +134,8 @@ def _source(context: Context, asked: Asked) -> Source:
     if trades is None:
         raise RequestError(f"run {found.run_id} is {found.status} and has no table of trades; a chart of its trades needs a finished run")
     same = [one.symbol for one in settings.instruments.values() if symbol in (one.symbol, one.bars_of)]
-    return Source(settings, symbol, found.manifest.tables.get("bars"), found.run_id, trades.filter(trades["symbol"].is_in(same)))
+    return Source(settings, symbol, found.manifest.tables.get("bars"), found.run_id, trades.filter(trades["symbol"].is_in(same)),
+                  found.manifest.anchor_ns)
 
 
 def _stored_words(context: Context) -> str:
@@ -294,7 +296,9 @@ def _first_shown(recent: Bars, count: int | None) -> int:
 
 
 def _anchor(context: Context, source: Source, instrument: Instrument, base: str, start: int) -> int:
-    """Where features begin: the open of the session that lies the desk's `warmup_sessions` before `start`, as in a backtest of that window."""
+    """Where features begin: with the run's, or at the open of the session that lies the desk's `warmup_sessions` before `start`, as in a backtest."""
+    if source.anchor_ns is not None and source.anchor_ns <= start:
+        return source.anchor_ns
     span = stored_span(context.home, instrument.bars_of or instrument.symbol, base, source.version)
     assert span is not None
     if timeframe_ns(base) >= DAY_NS:
