@@ -73,12 +73,12 @@ def _present(home: Home, names: set[str]) -> Present:
     """What is stored now of the series that tables were computed from; those that cannot be read are not there."""
     found: dict[str, tuple[str, int]] = {}
     with contextlib.suppress(DamagedTable):
-        table = open_bars(home)
-        for name in sorted(names) if table is not None else ():
-            symbol, _, timeframe = name.rpartition(" ")
-            with contextlib.suppress(DamagedTable):
-                index = series_index(home, table, symbol, timeframe)
-                found |= {name: (index.hash, index.last)} if index.months else {}
+        if names and (table := open_bars(home)) is not None:
+            for name in sorted(names):
+                symbol, _, timeframe = name.rpartition(" ")
+                with contextlib.suppress(DamagedTable):
+                    index = series_index(home, table, symbol, timeframe)
+                    found |= {name: (index.hash, index.last)} if index.months else {}
     return found
 
 
