@@ -563,6 +563,18 @@ def survivors(known):
     return out / max(count, 1)
 
 
+@planted
+def sessions_left(known):
+    """how many sessions the calendar at hand still holds"""
+    return (known.bars.sessions.open_ns.size - known.bars.session).astype(np.float64)
+
+
+@planted
+def contracts_to_come(known):
+    """how many later contracts there will be"""
+    return (len(known.bars.contracts) - known.bars.contract).astype(np.float64)
+
+
 def others(bars: Bars) -> dict[str, Bars]:
     """Series beside the audited bars: hours of three symbols, one of which ends half way, and figures about a day that are published days later."""
     made = {name: replace(resample(minutes(seed, 12, roll_every=0), "1h").bars, symbol=name) for seed, name in enumerate(("VX", "GONE", "STAYS"), 50)}

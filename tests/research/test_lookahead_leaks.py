@@ -16,13 +16,13 @@ from tests.features.made import future, minutes
 from tests.research import leaks
 
 # What a change of later prices cannot show: the length of history alone decides, or other series do that are there or not.
-BY_LENGTH = {"bars_left", "nothing_on_the_last_row", "noise_by_length", "narrow_when_long", "type_by_length", "survivors"}
+BY_LENGTH = {"bars_left", "nothing_on_the_last_row", "noise_by_length", "narrow_when_long", "type_by_length", "survivors", "sessions_left", "contracts_to_come"}
 BY_OFFSET = {"back_adjusted", "back_adjusted_return"}            # NaN prices leave the roll differences as they are
 
 
 # One of every kind, tried on fewer bars at every change; all of them, on all of it, are slow.
 SOME = ("shift_back", "savgol", "global_z", "high_of_the_day", "bars_left", "left_labelled_hour", "back_adjusted", "unconfirmed_swing",
-        "other_symbol_by_open")
+        "other_symbol_by_open", "sessions_left", "contracts_to_come")
 
 
 @cache

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import NamedTuple
 
 import numpy as np
 
 from pse.domain.bars import Bars
+from pse.domain.sessions import DAY_NS
+
+CALENDAR_AHEAD_NS = 10 * DAY_NS                   # holidays are known ahead; how far the calendar at hand goes is not the market's
 
 
 class Key(NamedTuple):
@@ -40,9 +43,8 @@ class History:
         return self.bars[self.symbol]
 
     def until(self, moment_ns: int) -> History:
-        """What was known at the moment: bars that had closed by then."""
-        return replace(self, until_ns=moment_ns, bars={name: one[:int(np.searchsorted(one.ts_close, moment_ns, side="right"))]
-                                                       for name, one in self.bars.items()})
+        """What was known at the moment: bars that had closed by then, with the calendar and the contracts that go with them."""
+        return replace(self, until_ns=moment_ns, bars={name: _known_by(one, moment_ns) for name, one in self.bars.items()})
 
     def since(self, moment_ns: int) -> History:
         """The same without bars that opened before the moment."""
@@ -51,6 +53,15 @@ class History:
     def window(self, begin_ns: int, end_ns: int) -> History:
         """A history of its own between two moments."""
         return replace(self.until(end_ns).since(begin_ns), end_ns=end_ns + 1)
+
+
+def _known_by(bars: Bars, moment_ns: int) -> Bars:
+    """The bars that had closed; their calendar ends soon after, no contract is named that had not traded, and there are no quotes if there was none."""
+    known = bars[:int(np.searchsorted(bars.ts_close, moment_ns, side="right"))]
+    calendar, count = bars.sessions, int(np.searchsorted(bars.sessions.open_ns, moment_ns + CALENDAR_AHEAD_NS))
+    arrays = {one.name: value[:count] for one in fields(calendar) if isinstance(value := getattr(calendar, one.name), np.ndarray)}
+    spread = None if known.spread is None or np.isnan(known.spread).all() else known.spread
+    return replace(known, sessions=replace(calendar, **arrays), contracts=bars.contracts[:int(known.contract.max(initial=-1)) + 1], spread=spread)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,8 +1,7 @@
 """How much history a value needs: the last row of histories that begin later and later, beside the last row of all of it.
 
 A recursion never forgets quite (Wilder's average keeps (1 - 1/n)^t of its start), so values are compared with a tolerance: TICKS of a tick for prices and
-differences of prices, RELATIVE for everything else, whichever is larger; states, directions, flags and counts must be the same.  What is not known yet (NaN)
-is no drift.
+differences of prices, RELATIVE for everything else; states, directions, flags and counts must be the same.  What is not known yet (NaN) is no drift.
 """
 
 from __future__ import annotations
@@ -116,7 +115,7 @@ def _drifts(whole: Said, short: Said, end: int, length: int, ticks: Mapping[Key,
         exact = isinstance(series.values, np.ndarray) and series.values.dtype.kind != "f"
         off = abs(a - b)
         amount = off / tick if tick else off / max(abs(a), 1e-12) if off else 0.0
-        beyond = off > 0 if exact else off > max(TICKS * (tick or 0.0), RELATIVE * abs(a))
+        beyond = off > (0.0 if exact else TICKS * tick if tick else RELATIVE * abs(a))
         yield Drift(key, length, end, 0.0 if np.isnan(b) else float(amount), tick is not None, b, a, not np.isnan(b), bool(beyond))
 
 
