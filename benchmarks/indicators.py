@@ -10,7 +10,7 @@ import numpy as np
 from benchmarks.measure import Figure, interleaved, median
 
 BARS, ROUNDS = 5_000_000, 7
-NO_SLOWER = 1.1                                   # two runs of one program differ by as much on a machine that is shared
+NO_SLOWER = 1.0
 
 
 def bars(n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
