@@ -79,7 +79,10 @@ class Subjects:
     def known(self, history: History) -> Known:
         """The decision bars of the history and what can be computed from them."""
         others = {name: Market(history.bars[name], instrument, history.until_ns) for name, instrument in self.others.items() if name in history.bars}
-        return Market(history.own, self.instrument, history.until_ns, others).at(self.timeframe)
+        own = Market(history.own, self.instrument, history.until_ns)
+        for one in (own, *others.values()):                  # a feature that is computed on another symbol's bars reads the same others
+            one.others = {**others, history.symbol: own}
+        return own.at(self.timeframe)
 
     def prepared(self, history: History, mode: Mode) -> Prepared:
         """The desk's window over the history."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -59,7 +59,7 @@ def _known_by(bars: Bars, moment_ns: int) -> Bars:
     """The bars that had closed; their calendar ends soon after, no contract is named that had not traded, and there are no quotes if there was none."""
     known = bars[:int(np.searchsorted(bars.ts_close, moment_ns, side="right"))]
     calendar, count = bars.sessions, int(np.searchsorted(bars.sessions.open_ns, moment_ns + CALENDAR_AHEAD_NS))
-    arrays = {one.name: value[:count] for one in fields(calendar) if isinstance(value := getattr(calendar, one.name), np.ndarray)}
+    arrays: dict[str, Any] = {one.name: value[:count] for one in fields(calendar) if isinstance(value := getattr(calendar, one.name), np.ndarray)}
     spread = None if known.spread is None or np.isnan(known.spread).all() else known.spread
     return replace(known, sessions=replace(calendar, **arrays), contracts=bars.contracts[:int(known.contract.max(initial=-1)) + 1], spread=spread)
 
