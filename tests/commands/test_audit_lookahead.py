@@ -35,6 +35,7 @@ def with_days(pse, home, symbol, first=date(2021, 1, 4), days=800):
     return home
 
 
+@pytest.mark.slow
 def test_a_clean_desk_is_told_what_was_checked_and_what_that_does_not_prove(pse, home):
     ran = lookahead(pse, home, "--features", "atr,mqs,vwap", "--tactics", "--json")
     assert ran.code == 0, ran.err

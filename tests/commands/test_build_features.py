@@ -80,6 +80,7 @@ def test_a_table_that_is_there_is_neither_read_nor_computed_again(pse: Callable,
     assert done.json["status"] == "unchanged" and "pse has changed since the table was made" in done.err
 
 
+@pytest.mark.slow
 def test_the_wait_for_the_compiler_is_said_when_there_is_one_and_only_then(pse_process: Callable, tmp_path: Path, home: Path):
     given = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "compiled")}
     first, again = (pse_process("build-features", "--symbol", "ES", "--features", features, env=given) for features in ("sma", "sma:period=7"))
@@ -304,6 +305,7 @@ def test_ctrl_c_leaves_no_table_behind(pse: Callable, home: Path, monkeypatch: p
     assert not list((home / "data").rglob("features/*/symbol=*")) and not list((home / "data" / "state" / "aside").iterdir())
 
 
+@pytest.mark.slow
 def test_memory_is_let_go_when_much_is_held_and_the_values_stay(pse: Callable, home: Path, monkeypatch: pytest.MonkeyPatch):
     whole = pse("build-features", "--symbol", "ES", "--features", SOME, "--json").json
     query = "SELECT sum(hash(COLUMNS(*)::VARCHAR)) FROM features"

@@ -21,6 +21,7 @@ def both(pse, home, *window):
     return *journals, told
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("window", [("--start", "2023-03-08", "--end", "2023-03-10"), ("--start", "2023-03-09T14:02", "--end", "2023-03-09T20:13"),
                                     ("--start", "2023-03-10T20:00", "--end", "2023-03-13T02:00")], ids=["two days", "odd minutes", "over a weekend"])
 def test_the_replay_writes_the_bytes_of_the_backtest(tmp_path, pse, window):

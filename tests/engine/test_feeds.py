@@ -88,6 +88,7 @@ def test_bars_that_close_out_of_order_are_refused():
         GrowingLine(PLAN, int(bars[0].ts_open[0]), int(bars[0].ts_close[-1])).grow(crossed, int(bars[0].ts_close[-1]))
 
 
+@pytest.mark.slow
 def test_the_live_feed_steps_through_every_close_once_and_knows_nothing_of_later():
     bars = bars_of(PAIR, 11, days=3)
     start, _ = window(bars, 0.8)

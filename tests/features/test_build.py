@@ -10,10 +10,8 @@ from pse.domain.bars import Bars
 from pse.domain.errors import RequestError
 from pse.features.build import FeatureSpec, build
 from pse.features.context import context_rows
-from pse.features.feature import Known
 from pse.features.resampled import resample, why_not
 from pse.kernels.contract import PENDING
-from pse.registry import FEATURES, resolve
 from tests.features.known import assert_same_past
 from tests.features.made import MINUTE, future, minutes, share
 
@@ -63,16 +61,6 @@ def test_a_build_until_a_moment_knows_nothing_of_later(seed, minute):
     early, late = build(known, future(), until_ns=moment), build(bars, future(), until_ns=moment)
     assert len(early.decision) == len(late.decision)
     assert_same_beginning(early, late, future())
-
-
-@pytest.mark.parametrize("name", sorted(FEATURES))
-def test_a_registered_feature_never_changes_its_past(name):
-    feature, bars = resolve("feature", name)(), resample(minutes(11, 6, roll_every=2), "5m").bars
-    whole = Known.from_bars(bars, future()).of(feature)
-    assert whole and all(column.shape == (len(bars),) for column in whole.values())
-    for k in (1, 2, 17, 100, 500, 777, 1200, len(bars) - 1):
-        for column, values in Known.from_bars(bars[:k], future()).of(feature).items():
-            np.testing.assert_array_equal(values, whole[column][:k], err_msg=f"{name} {column} cut at {k}")
 
 
 @pytest.mark.parametrize("n", [0, 1, 4, 5, 6])

@@ -85,6 +85,7 @@ def test_names_of_others_stay_text(view):
     assert "<img" not in text and text.count("<script") == 3 and "&lt;img" in text
 
 
+@pytest.mark.slow
 def test_equal_views_give_equal_pages_and_pictures(view):
     assert render_chart(view) == render_chart(view) and draw(view) == draw(view)
     assert draw(view, "dark") != draw(view)

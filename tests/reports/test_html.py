@@ -134,6 +134,7 @@ def test_equal_runs_give_equal_pages(tmp_path):
     assert pages[0] == pages[1]
 
 
+@pytest.mark.slow
 def test_a_million_bars_take_under_two_megabytes_and_five_seconds(tmp_path):
     run, bars = make_run(tmp_path, sessions=760, a_session=4.0)
     started = time.process_time()
