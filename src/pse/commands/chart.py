@@ -206,7 +206,7 @@ def _others(context: Context, source: Source, asked: Asked, spec: FeatureSpec, a
         for symbol in feature.symbols():
             wanted.setdefault(symbol, set()).update(feature.timeframes(spec.decision_timeframe) or (spec.decision_timeframe,))
     found, stored = {}, stored_timeframes(context, source.version)
-    for symbol in wanted.keys() - {source.symbol}:
+    for symbol in sorted(wanted.keys() - {source.symbol}):
         try:
             instrument = source.settings.instrument(symbol)
             base = source_timeframe(stored.get(instrument.bars_of or symbol, ()), wanted[symbol])
