@@ -14,7 +14,8 @@ FLOORS = {
     "commands": 4, "console": 4,
     "engine": 3, "reports": 3,
     "settings": 2.5,                                        # the typed tree that the rooms of floor 3 are told
-    "features": 2, "tactics": 2, "risk": 2, "agents": 2, "research": 2,
+    "tactics": 2.2,                                         # they read features by their classes
+    "features": 2, "risk": 2, "agents": 2, "research": 2,
     "store": 2, "providers": 2, "brokers": 2, "llm": 2, "memory": 2, "registry": 2,
     "domain": 1, "kernels": 1, "clock": 1,
 }

@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pse.kernels.retests import FVG_HALF, FVG_OB, levels_alive, point_of_interest, retest_code
+from pse.kernels.pricing import levels_alive
+from pse.kernels.retests import FVG_HALF, FVG_OB, point_of_interest, retest_code
 from pse.kernels.targets import CODES
 from pse.tactics.levels import target_levels
 from pse.tactics.mss_fvg_retest import MssFvgRetest
 from tests.naive import retests as naive
-from tests.tactics.views import TICK, instrument, random_view
+from tests.tactics.views import TICK, entered, instrument, random_view, refused
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -22,8 +23,8 @@ def found(view, cap):
     scan = MssFvgRetest().scan(view, instrument(cap=cap))
     bar = {int(ts): t for t, ts in enumerate(view.decision.ts_close)}
     good = [(bar[int(row["ts"])], int(row["direction"]), int(row["group"]), *(float(row[name]) for name in ("entry", "stop", "target", "target2")))
-            for row in scan.setups.rows]
-    return good, [(bar[body["ts"]], body["direction"], body["code"]) for body in scan.rejected]
+            for row in entered(scan).rows]
+    return good, [(bar[body["ts"]], body["direction"], body["code"]) for body in refused(scan)]
 
 
 @settings(max_examples=25, deadline=None)
@@ -43,8 +44,8 @@ def test_the_made_up_features_reach_every_outcome():
     codes, setups = set(), 0
     for seed in range(12):
         scan = MssFvgRetest().scan(random_view(seed), instrument(cap=3.0))
-        codes |= {body["code"] for body in scan.rejected}
-        setups += len(scan.setups)
+        codes |= {body["code"] for body in refused(scan)}
+        setups += len(entered(scan))
     assert codes == {"CONTEXT", "MIN_BARS_BETWEEN", "SL_CAP", "TP_BLOCKED"} | (codes & {"NO_TP"}) and setups > 10
 
 

@@ -79,9 +79,9 @@ def test_no_registered_tactic_changes_a_setup_or_a_refusal_that_it_told(name, ba
         early = build(bars[:cut], instrument)
         known = int(early.decision.ts_close[-1]) if len(early.decision) else 0
         found = tactic.scan(early, instrument)
-        n, m = int((whole.setups.rows["ts"] <= known).sum()), sum(body["ts"] <= known for body in whole.rejected)
-        assert found.setups.rows.tobytes() == whole.setups.rows[:n].tobytes(), cut
-        assert found.setups.evidence == whole.setups.evidence[:n] and found.rejected == whole.rejected[:m], cut
+        n = int((whole.rows["ts"] <= known).sum())
+        assert found.rows.tobytes() == whole.rows[:n].tobytes(), cut
+        assert list(found.evidence) == list(whole.evidence[:n]), cut
         looked += n
     assert looked > 0
 

@@ -17,7 +17,7 @@ from pse.kernels.targets import CODES, kernel_tp1, stop_check
 from pse.tactics.mss_fvg_retest import MssFvgRetest
 from pse.tactics.rules import GRADE_SIZE, PRECEDENCE
 from tests.kernels import worlds
-from tests.tactics.views import View, columns, five_minute_bars, instrument, table
+from tests.tactics.views import View, columns, entered, five_minute_bars, instrument, refused, table
 
 FILE = json.loads((Path(__file__).parent / "04-tactics.json").read_text())
 CASES = {case["id"]: case for case in FILE["cases"]}
@@ -80,14 +80,14 @@ def run_das(given, params):
                           max_age=params["fvg_max_age"])
     scan = tactic.scan(view, instrument(given["symbol"], CAP_POINTS[given["symbol"]], given["tick"]))
     ts = int(view.decision.ts_close[t])
-    for row, body in zip(scan.setups.rows, scan.setups.evidence, strict=True):
+    for row, body in zip(entered(scan).rows, entered(scan).evidence, strict=True):
         if row["ts"] == ts:
             source = given["levels"][int(body["target_level"].rsplit(":", 1)[1]) // timeframe_ns("5m")][2]
             return {"status": "PROPOSED", "tactic": "DAS_2_1", "dir": int(row["direction"]), "entry": row["entry"], "sl": row["stop"],
                     "risk_points": body["risk_points"], "tp1": row["target"], "rr": body["rr"], "tp_source": source,
                     "size_mult": row["size_multiple"], "grade": ("", "C", "B", "A", "A+")[row["grade"]], "poi": body["poi"],
                     "poi_kind": body["poi_kind"], "tol": body["tol"], "fill": body["fill"]}
-    for body in scan.rejected:
+    for body in refused(scan):
         if body["ts"] == ts:
             return {"status": "REJECT", "tactic": "DAS_2_1", "entry": body["entry"], "sl": body["stop"], "reason": body["code"]}
     return {"status": "NONE", **why_not(given, params)}

@@ -15,19 +15,17 @@ from pse.kernels import codes as c
 from pse.kernels.contract import BLOCK_DTYPE, BREAK_DTYPE, ENTER, GAP_DTYPE, LEVEL_DTYPE, LIMIT, NEVER, POOL_DTYPE, SWEEP_DTYPE
 from pse.tactics.mss_fvg_retest import MssFvgRetest
 from pse.tactics.rules import TargetRules
-from pse.tactics.scan import Scan
-from tests.tactics.views import View, as_of, columns, five_minute_bars, instrument, random_view, table
+from tests.tactics.views import View, as_of, columns, entered, five_minute_bars, instrument, random_view, refused, table
 
 seeds = st.integers(0, 2**32 - 1)
 FIVE = timeframe_ns("5m")
 
 
-def assert_same_until(short: Scan, long: Scan, ts):
+def assert_same_until(short: Setups, long: Setups, ts):
     """Every setup and refusal up to `ts` is the same, to the bit."""
-    upto = long.setups.rows["ts"] <= ts
-    assert short.setups.rows.tobytes() == long.setups.rows[upto].tobytes()
-    assert short.setups.evidence == tuple(body for body, keep in zip(long.setups.evidence, upto, strict=True) if keep)
-    assert short.rejected == tuple(body for body in long.rejected if body["ts"] <= ts)
+    upto = long.rows["ts"] <= ts
+    assert short.rows.tobytes() == long.rows[upto].tobytes()
+    assert list(short.evidence) == [body for body, keep in zip(long.evidence, upto, strict=True) if keep]
 
 
 @settings(max_examples=40, deadline=None)
@@ -35,7 +33,7 @@ def assert_same_until(short: Scan, long: Scan, ts):
 def test_later_bars_never_change_an_earlier_setup(seed, inverse_gaps):
     view, tactic = random_view(seed), MssFvgRetest(inverse_gaps=inverse_gaps)
     whole = tactic.scan(view, instrument())
-    cuts = {int(np.searchsorted(view.decision.ts_close, ts)) + 1 for ts in whole.setups.rows["ts"]} | {20, 60, 100}
+    cuts = {int(np.searchsorted(view.decision.ts_close, ts)) + 1 for ts in whole.rows["ts"]} | {20, 60, 100}
     for k in sorted(cuts):
         assert_same_until(tactic.scan(as_of(view, k), instrument()), whole, int(view.decision.ts_close[k - 1]))
 
@@ -61,7 +59,7 @@ def mirrored(view):
 
 
 def only(view, **parameters):
-    setups = MssFvgRetest(**parameters).scan(view, instrument()).setups
+    setups = entered(MssFvgRetest(**parameters).scan(view, instrument()))
     assert len(setups) == 1
     return setups.rows[0], setups.evidence[0]
 
@@ -106,13 +104,13 @@ def test_the_tolerance_is_a_share_of_the_price_as_traded():
 
 @pytest.mark.parametrize(("max_age", "setups"), [(2, 1), (1, 0)])
 def test_a_retest_counts_until_the_gap_is_max_age_bars_old(max_age, setups):
-    assert len(MssFvgRetest(max_age=max_age).scan(long_case(), instrument()).setups) == setups
+    assert len(entered(MssFvgRetest(max_age=max_age).scan(long_case(), instrument()))) == setups
 
 
 def test_the_score_that_counts_is_the_one_revised_on_the_bar_after_the_shift():
     breaks = long_case().breaks.copy()
     breaks["mqs"], breaks["mqs_next"] = 0.9, 0.5
-    assert len(MssFvgRetest().scan(long_case(breaks=breaks), instrument()).setups) == 0
+    assert len(entered(MssFvgRetest().scan(long_case(breaks=breaks), instrument()))) == 0
 
 
 @pytest.mark.parametrize("change", [{"valid": False}, {"inverse": True}, {"dir": -1}, {"formed_at": 4}, {"inverted_at": 4}, {"stale_at": 4}])
@@ -121,13 +119,13 @@ def test_a_gap_that_is_not_a_living_valid_one_beside_the_shift_gives_nothing(cha
     for name, value in change.items():
         gaps[name] = value
     scan = MssFvgRetest().scan(long_case(gaps=gaps), instrument())
-    assert len(scan.setups) == 0 and not scan.rejected
+    assert len(entered(scan)) == 0 and refused(scan) == []
 
 
 def test_a_gap_that_dies_later_still_gives_the_setup():
     gaps = long_case().gaps.copy()
     gaps["inverted_at"] = 5
-    assert len(MssFvgRetest().scan(long_case(gaps=gaps), instrument()).setups) == 1
+    assert len(entered(MssFvgRetest().scan(long_case(gaps=gaps), instrument()))) == 1
 
 
 @pytest.mark.parametrize(("tcc", "tcc_dir", "target", "favoured"), [
@@ -146,12 +144,12 @@ def test_a_retest_against_a_trend_of_high_conviction_is_refused_by_its_context()
     """Bars 4 and 5 both tag the gap and close back."""
     against, along = columns(np.full(6, 2.0), c.TCC_HIGH, -1), columns(np.full(6, 2.0), c.TCC_HIGH, 1)
     scan = MssFvgRetest().scan(replace(long_case(), columns=against), instrument())
-    assert len(scan.setups) == 0
-    assert [(body["code"], body["direction"], body["tcc"], body["stop"], body["entry"]) for body in scan.rejected] == [
+    assert len(entered(scan)) == 0
+    assert [(body["code"], body["direction"], body["tcc"], body["stop"], body["entry"]) for body in refused(scan)] == [
         ("CONTEXT", 1, "High", None, 100.5), ("CONTEXT", 1, "High", None, 101.75)]
     short = MssFvgRetest().scan(replace(mirrored(long_case()), columns=along), instrument())
-    assert [(body["code"], body["direction"]) for body in short.rejected] == [("CONTEXT", -1)] * 2
-    assert len(MssFvgRetest().scan(replace(mirrored(long_case()), columns=against), instrument()).setups) == 1
+    assert [(body["code"], body["direction"]) for body in refused(short)] == [("CONTEXT", -1)] * 2
+    assert len(entered(MssFvgRetest().scan(replace(mirrored(long_case()), columns=against), instrument()))) == 1
 
 
 def test_a_find_refused_by_its_context_takes_no_place():
@@ -160,20 +158,20 @@ def test_a_find_refused_by_its_context_takes_no_place():
     bars = five_minute_bars(closes, np.maximum(closes, 102.5), [97.5, 98.25, 101, 99.75, 99.75], closes)
     view = long_case(decision=bars, columns=columns(np.full(5, 2.0), c.TCC_HIGH, [0, 0, 0, -1, 1]))
     scan = MssFvgRetest().scan(view, instrument())
-    assert (scan.setups.rows["ts"] // FIVE - 1).tolist() == [4] and [body["code"] for body in scan.rejected] == ["CONTEXT"]
+    assert (entered(scan).rows["ts"] // FIVE - 1).tolist() == [4] and [body["code"] for body in refused(scan)] == ["CONTEXT"]
 
 
 def test_the_order_block_takes_the_place_of_the_half_while_it_is_valid():
     """Block 98..99.5 covers 98.5..99.5 of the gap, 40 %: the low of 99.75 is a fourth of a point away, tolerance .2: no tag."""
     block = table(BLOCK_DTYPE, break_row=[0], dir=[1], idx=[0], known_at=[1], top=[99.5], bottom=[98.0])
-    assert len(MssFvgRetest().scan(long_case(blocks=block), instrument()).setups) == 0
+    assert len(entered(MssFvgRetest().scan(long_case(blocks=block), instrument()))) == 0
     assert only(long_case(blocks=block), tol_atr=0.125, tol_fraction=0.01)[1]["poi_kind"] == "FVG_OB"
     block["invalid_at"] = 3
     assert only(long_case(blocks=block))[1]["poi_kind"] == "FVG_HALF"
 
 
 def test_without_an_atr_there_is_no_setup():
-    assert len(MssFvgRetest().scan(long_case(columns=columns(np.full(6, np.nan))), instrument()).setups) == 0
+    assert len(entered(MssFvgRetest().scan(long_case(columns=columns(np.full(6, np.nan))), instrument()))) == 0
 
 
 def test_a_third_tagging_episode_is_used_up():
@@ -182,8 +180,8 @@ def test_a_third_tagging_episode_is_used_up():
     lows = [97.5, 98.25, 101, 101.5, 99.5, 101.5, 99.5, 101.5, 99.75]
     bars = five_minute_bars(closes, np.maximum(closes, 102.5), lows, closes)
     view = long_case(decision=bars, columns=columns(np.full(9, 2.0)))
-    assert len(MssFvgRetest().scan(view, instrument()).setups) == 0
-    assert len(MssFvgRetest(max_episodes=3).scan(view, instrument()).setups) == 1
+    assert len(entered(MssFvgRetest().scan(view, instrument()))) == 0
+    assert len(entered(MssFvgRetest(max_episodes=3).scan(view, instrument()))) == 1
 
 
 def test_a_second_tag_within_five_bars_is_refused_and_a_refused_find_does_not_count():
@@ -191,12 +189,12 @@ def test_a_second_tag_within_five_bars_is_refused_and_a_refused_find_does_not_co
     bars = five_minute_bars(closes, np.maximum(closes, 102.5), [97.5, 98.25, 101, 99.75, 99.75, 99.75, 99.75, 99.75, 99.75], closes)
     view = long_case(decision=bars, columns=columns(np.full(9, 2.0)))
     scan = MssFvgRetest().scan(view, instrument())
-    assert (scan.setups.rows["ts"] // FIVE - 1).tolist() == [3, 8]
-    assert [(body["ts"] // FIVE - 1, body["code"]) for body in scan.rejected] == [(t, "MIN_BARS_BETWEEN") for t in (4, 5, 6, 7)]
+    assert (entered(scan).rows["ts"] // FIVE - 1).tolist() == [3, 8]
+    assert [(body["ts"] // FIVE - 1, body["code"]) for body in refused(scan)] == [(t, "MIN_BARS_BETWEEN") for t in (4, 5, 6, 7)]
     wall = table(POOL_DTYPE, level=[101.5], priority=[0.9], known_at=[0], ended_at=[4], origin=[0], side=[1])
     scan = MssFvgRetest().scan(replace(view, pools=wall), instrument())
-    assert (scan.setups.rows["ts"] // FIVE - 1).tolist() == [4] and scan.rejected[0]["code"] == "TP_BLOCKED"
-    assert scan.rejected[0]["blocked_by"] == "pwh:ES:5m:1:0"
+    assert (entered(scan).rows["ts"] // FIVE - 1).tolist() == [4] and refused(scan)[0]["code"] == "TP_BLOCKED"
+    assert refused(scan)[0]["blocked_by"] == "pwh:ES:5m:1:0"
 
 
 @pytest.mark.parametrize(("known_at", "ended_at", "source"), [(4, NEVER, "PDH"), (4, 5, "PDH"), (5, NEVER, "R_MULTIPLE"), (0, 4, "R_MULTIPLE")])
@@ -221,27 +219,27 @@ def test_the_near_edge_of_an_opposing_gap_is_a_target_and_of_an_own_one_is_not()
 
 def test_a_stop_over_the_cap_is_a_refused_find_with_its_numbers():
     scan = MssFvgRetest().scan(long_case(), instrument(cap=2.0))
-    assert len(scan.setups) == 0
-    body = scan.rejected[0]
+    assert len(entered(scan)) == 0
+    body = refused(scan)[0]
     assert (body["code"], body["risk_points"], body["cap_points"], body["target_source"]) == ("SL_CAP", 2.25, 2.0, None)
 
 
 def test_without_an_overridden_cap_three_atr_count():
     assert only(long_case())[1]["cap_points"] == 8.0
-    assert MssFvgRetest().scan(long_case(), instrument(cap=None)).setups.evidence[0]["cap_points"] == 6.0
+    assert entered(MssFvgRetest().scan(long_case(), instrument(cap=None))).evidence[0]["cap_points"] == 6.0
 
 
 def test_evidence_is_plain_json_without_nan():
     for seed in range(6):
         scan = MssFvgRetest().scan(random_view(seed), instrument(cap=3.0))
-        for body in (*scan.setups.evidence, *scan.rejected):
+        for body in (*entered(scan).evidence, *refused(scan)):
             assert json.loads(json.dumps(body, allow_nan=False)) == body
 
 
 def test_no_features_no_setups():
     view = as_of(random_view(1), 1)
     scan = MssFvgRetest().scan(view, instrument())
-    assert isinstance(scan.setups, Setups) and len(scan.setups) == 0 and scan.rejected == ()
+    assert isinstance(entered(scan), Setups) and len(entered(scan)) == 0 and refused(scan) == []
 
 
 def test_grades_begin_at_their_floor():

@@ -11,7 +11,7 @@ from pse.kernels.contract import NEVER
 from pse.tactics.mss_fvg_retest import MssFvgRetest
 from tests.naive import retests as naive
 from tests.tactics.test_mss_fvg_retest import assert_same_until
-from tests.tactics.views import TICK, instrument
+from tests.tactics.views import TICK, entered, instrument
 
 HOURS, DAYS = 23, 6
 FIRST_OPEN = 1_577_916_000_000_000_000           # 2020-01-01 22:00 UTC, a futures evening
@@ -51,7 +51,7 @@ def test_later_minutes_never_change_an_earlier_setup(seed):
     bars = minutes(seed)
     tactic, es = MssFvgRetest(inverse_gaps=bool(seed % 2)), instrument()
     whole = tactic.scan(build(bars, es), es)
-    at_setups = np.searchsorted(bars.ts_close, whole.setups.rows["ts"], side="right")
+    at_setups = np.searchsorted(bars.ts_close, whole.rows["ts"], side="right")
     cuts = {int(cut) for cut in at_setups} | {int(cut) for cut in np.random.default_rng(seed).integers(100, len(bars), 5)}
     for cut in sorted(cuts):
         features = build(bars[:cut], es)
@@ -62,7 +62,7 @@ def test_setups_on_built_features_equal_the_naive_scan():
     seen = 0
     for seed in (1, 2, 3):
         features = build(minutes(seed), instrument())
-        rows = MssFvgRetest().scan(features, instrument()).setups.rows
+        rows = entered(MssFvgRetest().scan(features, instrument())).rows
         good, _ = naive.scan(features, TICK, 8.0)
         bar = np.searchsorted(features.decision.ts_close, rows["ts"])
         assert [(*key, *prices) for *key, prices in zip(bar.tolist(), rows["direction"].tolist(), rows["group"].tolist(),
@@ -74,7 +74,7 @@ def test_setups_on_built_features_equal_the_naive_scan():
 def test_a_setup_stands_on_the_grid_inside_its_session_and_lives_ten_minutes():
     for seed in range(4):
         features = build(minutes(seed), instrument())
-        rows = MssFvgRetest().scan(features, instrument()).setups.rows
+        rows = entered(MssFvgRetest().scan(features, instrument())).rows
         for name in ("entry", "stop", "target"):
             assert (rows[name] / TICK == np.round(rows[name] / TICK)).all()
         d = rows["direction"]

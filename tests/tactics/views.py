@@ -7,18 +7,22 @@ import numpy as np
 from pse.domain.bars import Bars
 from pse.domain.instruments import Instrument
 from pse.domain.sessions import MINUTE_NS, Sessions
+from pse.features.feature import Known
 from pse.kernels.codes import MCS_TREND_UP, TCC_LOW
 from pse.kernels.contract import (
     ALIVE,
     BLOCK_DTYPE,
     BREAK_DTYPE,
+    ENTER,
     EXPIRED,
     GAP_DTYPE,
     LEVEL_DTYPE,
     NEVER,
     POOL_DTYPE,
+    REFUSED,
     SWEEP_DTYPE,
 )
+from pse.kernels.targets import CODES
 
 TICK = 0.25
 LATER = {"gaps": ("touched_at", "mid_filled_at", "filled_at", "inverted_at", "stale_at"), "blocks": ("invalid_at",), "pools": ("ended_at",),
@@ -38,6 +42,23 @@ class View:
     pools: np.ndarray
     sweeps: np.ndarray
     levels: np.ndarray
+
+    @property
+    def known(self):
+        return Known.from_bars(self.decision, instrument())
+
+
+def entered(found):
+    """Those that may be traded."""
+    return found.taken(found.rows["kind"] == ENTER)
+
+
+def refused(found):
+    """Those that the tactic turned down, each as its evidence with the row's own words."""
+    rows = found.rows
+    return [{**found.evidence[i], "ts": int(rows["ts"][i]), "code": CODES[rows["refusal"][i]], "direction": int(rows["direction"][i]),
+             "entry": float(rows["entry"][i]), "stop": None if np.isnan(rows["stop"][i]) else float(rows["stop"][i])}
+            for i in np.flatnonzero(rows["kind"] == REFUSED)]
 
 
 def instrument(symbol="ES", cap=8.0, tick=TICK):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from typing import Any, overload
 
 import numpy as np
 
@@ -15,22 +17,66 @@ DIRECTIONS = {1: "LONG", -1: "SHORT", 0: "EITHER"}
 GRADES = ("", "C", "B", "A", "A+")
 GRADE_FLOORS = (0.55, 0.70, 0.85)                # scores at which B, A and A+ begin, inclusive; C below
 
+Facts = dict[str, Any]
+
+
+class Told(Sequence[Any]):
+    """What is worth telling of each row, made when the first one is looked at: a run that writes no journal never makes it."""
+
+    def __init__(self, size: int, make: Callable[[], Sequence[Any]]) -> None:
+        self._size, self._make = size, make
+
+    @cached_property
+    def _all(self) -> tuple[Any, ...]:
+        made = tuple(self._make())
+        assert len(made) == self._size, (len(made), self._size)
+        return made
+
+    def __len__(self) -> int:
+        return self._size
+
+    @overload
+    def __getitem__(self, at: int) -> Any: ...
+    @overload
+    def __getitem__(self, at: slice) -> tuple[Any, ...]: ...
+    def __getitem__(self, at: int | slice) -> Any:
+        return self._all[at]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and self._all == tuple(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
 
 @dataclass(frozen=True, eq=False)
 class Setups:
-    """Setups of one run, sorted by decision time, symbol, then tactic order.
+    """What one scan found, in order of decision time: setups, and finds that the tactic itself turned down (kind REFUSED, `refusal` says why).
 
     `rows` is a structured array of `SETUP_DTYPE`; `evidence` has one dict a row: the tactic's measured numbers and object ids, json-ready.
     """
 
     rows: np.ndarray
-    evidence: tuple[dict[str, object], ...]
+    evidence: Sequence[Facts]
 
     def __post_init__(self) -> None:
         assert self.rows.dtype == SETUP_DTYPE and len(self.evidence) == self.rows.size
 
     def __len__(self) -> int:
         return int(self.rows.size)
+
+    def taken(self, rows: np.ndarray) -> Setups:
+        """The rows of an index or a mask, in its order, numbered anew."""
+        at = np.flatnonzero(rows) if rows.dtype == bool else rows
+        found = self.rows[at]
+        found["evidence"] = np.arange(at.size)
+        return Setups(found, Told(at.size, lambda: [self.evidence[i] for i in at.tolist()]))
+
+
+def joined(parts: Sequence[Setups]) -> Setups:
+    """All rows of several scans, one after the other, numbered anew."""
+    rows = np.concatenate([part.rows for part in parts]) if parts else np.empty(0, SETUP_DTYPE)
+    rows["evidence"] = np.arange(rows.size)
+    return Setups(rows, Told(rows.size, lambda: [facts for part in parts for facts in part.evidence]))
 
 
 @lru_cache(maxsize=65_536)                       # paper names the same finds again at every close

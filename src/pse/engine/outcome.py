@@ -14,6 +14,7 @@ from pse.engine.loop import Batch
 from pse.engine.prepare import Prepared
 from pse.engine.records import contract_of, money, price
 from pse.kernels import codes as c
+from pse.kernels.targets import CODES
 from pse.research.trade_stats import EQUITY_SCHEMA, TRADE_SCHEMA
 
 MADE_ENTRY = ("", "MARKET", "OPEN", "LIMIT", "", "", "OPEN")          # by fill kind; an open beyond the stop is an open
@@ -39,8 +40,9 @@ class Outcome:
         gates = events[events["kind"] == c.E_GATES]
         self._refused(gates)
         over = events[events["kind"] == c.E_PASSED_OVER]
-        for code, setup in zip(over["code"].tolist(), over["setup"].tolist(), strict=True):
-            self.passed_over[str(batch.prepared.evidence[setup]["code"]) if code == c.R_TACTIC else c.REASONS[code]] += 1
+        by_tactic = over["code"] == c.R_TACTIC
+        self.passed_over.update(CODES[code] for code in batch.prepared.world.setups["refusal"][over["setup"][by_tactic]].tolist())
+        self.passed_over.update(c.REASONS[code] for code in over["code"][~by_tactic].tolist())
 
     def _refused(self, gates: np.ndarray) -> None:
         """Counts each setup that its last round of gates refused, by the first gate of that round that said no.

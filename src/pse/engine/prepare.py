@@ -12,15 +12,15 @@ import numpy as np
 
 from pse.domain.bars import Bars
 from pse.domain.errors import BadBars
-from pse.domain.setups import Setups, setup_id
+from pse.domain.setups import Facts, Setups, Told, setup_id
 from pse.engine.desk import DeskPlan, Mode, instrument_records, policy_record
 from pse.features.build import Features, build
 from pse.features.context import context_rows
 from pse.kernels.book import Tape, World
-from pse.kernels.contract import C_DAILY_ROW, REFUSED, SETUP_DTYPE
+from pse.kernels.contract import C_DAILY_ROW
 from pse.kernels.state import BAR_BLACKOUT, BAR_ROLL
 from pse.risk.blackouts import intervals
-from pse.tactics.scan import Scan, scan_desk
+from pse.tactics.scan import scan_desk
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,8 +31,8 @@ class Prepared:
     mode: Mode
     tape: Tape
     world: World
-    evidence: tuple[dict[str, object], ...]
-    setup_ids: tuple[str, ...]
+    evidence: Sequence[Facts]
+    setup_ids: Sequence[str]
     features: tuple[Features, ...]
     until_ns: int
 
@@ -47,17 +47,17 @@ def prepare(plan: DeskPlan, bars: Sequence[Bars], mode: Mode, start_ns: int, unt
     blackouts = intervals(plan.risk.gates.blackouts, start_ns, min(until_ns, mode.end_ns) + 1)
     row_ts, row_symbol, context = _rows(plan, features, blackouts, start_ns, mode.end_ns)
     returns = _returns(features, row_symbol, context)
-    setups, evidence = _setups(scan, row_ts, row_symbol)
-    world = World(row_ts, row_symbol, context, setups, returns, instrument_records(plan), policy_record(plan, mode))
-    names, tactics = plan.symbols, tuple(plan.tactics)
-    ids = tuple(setup_id(names[row["symbol"]], tactics[row["tactic"]], int(row["direction"]), int(row["ts"]), _objects(facts))
-                for row, facts in zip(setups, evidence, strict=True))
-    return Prepared(plan, mode, tape or time_line(bars, blackouts, start_ns, mode.end_ns), world, evidence, ids, features, until_ns)
+    setups = _decidable(scan, row_ts, row_symbol)
+    world = World(row_ts, row_symbol, context, setups.rows, returns, instrument_records(plan), policy_record(plan, mode))
+    return Prepared(plan, mode, tape or time_line(bars, blackouts, start_ns, mode.end_ns), world, setups.evidence,
+                    Told(len(setups), lambda: _ids(plan, setups)), features, until_ns)
 
 
-def _objects(evidence: dict[str, object]) -> tuple[str, ...]:
-    named = evidence.get("objects", ())
-    return tuple(str(one) for one in named) if isinstance(named, list | tuple) else ()
+def _ids(plan: DeskPlan, setups: Setups) -> list[str]:
+    names, tactics, rows = plan.symbols, tuple(plan.tactics), setups.rows
+    columns = (rows[name].tolist() for name in ("symbol", "tactic", "direction", "ts"))
+    return [setup_id(names[symbol], tactics[tactic], direction, ts, tuple(facts.get("objects", ())))
+            for symbol, tactic, direction, ts, facts in zip(*columns, setups.evidence, strict=True)]
 
 
 def _rows(plan: DeskPlan, features: Sequence[Features], blackouts: list[tuple[int, int]], start_ns: int,
@@ -93,25 +93,15 @@ def _returns(features: Sequence[Features], row_symbol: np.ndarray, context: np.n
     return table
 
 
-def _setups(scan: Scan, row_ts: np.ndarray, row_symbol: np.ndarray) -> tuple[np.ndarray, tuple[dict[str, object], ...]]:
-    """Setups of the window with the refused finds among them, sorted by time and symbol, and their evidence."""
-    found: Setups = scan.setups
-    refused = np.zeros(len(scan.rejected), SETUP_DTYPE)
-    for row, body in zip(refused, scan.rejected, strict=True):
-        row["ts"], row["symbol"], row["tactic"], row["kind"], row["direction"] = body["ts"], body["symbol"], body["tactic"], REFUSED, body["direction"]
-    rows = np.concatenate([found.rows, refused])
-    facts = [*found.evidence, *scan.rejected]
-    inside = np.zeros(rows.size, bool)
-    for symbol in np.unique(rows["symbol"]):
-        mine = rows["symbol"] == symbol
+def _decidable(found: Setups, row_ts: np.ndarray, row_symbol: np.ndarray) -> Setups:
+    """What was found at the decisions of the window."""
+    inside = np.zeros(len(found), bool)
+    for symbol in np.unique(found.rows["symbol"]):
+        mine = found.rows["symbol"] == symbol
         instants = row_ts[row_symbol == symbol]
-        at = np.minimum(np.searchsorted(instants, rows["ts"][mine]), max(instants.size - 1, 0))
-        inside[mine] = instants[at] == rows["ts"][mine] if instants.size else False
-    order = np.lexsort((np.arange(rows.size), rows["symbol"], rows["ts"]))
-    order = order[inside[order]]
-    rows = rows[order]
-    rows["evidence"] = np.arange(rows.size)
-    return rows, tuple(facts[i] for i in order)
+        at = np.minimum(np.searchsorted(instants, found.rows["ts"][mine]), max(instants.size - 1, 0))
+        inside[mine] = instants[at] == found.rows["ts"][mine] if instants.size else False
+    return found.taken(inside)
 
 
 def time_line(bars: Sequence[Bars], blackouts: list[tuple[int, int]], start_ns: int, end_ns: int) -> Tape:

@@ -19,6 +19,7 @@ from pse.engine.prepare import Prepared
 from pse.kernels import codes as c
 from pse.kernels.contract import ENTER
 from pse.kernels.select import KEPT
+from pse.kernels.targets import CODES
 
 Line = tuple[str, int, dict[str, Any]]
 PRICE_DIGITS = 10
@@ -108,9 +109,9 @@ class Renderer:
         row = rows[0]
         body = {**_head(prepared, row), "reason": c.REASONS[row[5]]}
         if row[5] == c.R_TACTIC:
-            facts = prepared.evidence[row[3]]
-            body |= {"reason": facts["code"], "by": "tactic", "direction": DIRECTIONS[int(facts["direction"])],                # type: ignore[call-overload]
-                     "evidence": {key: value for key, value in facts.items() if key not in ("ts", "symbol", "tactic", "code", "direction")}}
+            found = prepared.world.setups[row[3]]
+            body |= {"reason": CODES[int(found["refusal"])], "by": "tactic", "direction": DIRECTIONS[int(found["direction"])],
+                     "entry": price(float(found["entry"])), "stop": price(float(found["stop"])), "evidence": prepared.evidence[row[3]]}
         return body
 
     def gates(self, prepared: Prepared, row: tuple[Any, ...], entries: list[list[Any]]) -> dict[str, Any]:

@@ -22,22 +22,25 @@ STATES = {k.C_TCC_CLASS: "tcc", k.C_TCC_DIR: "tcc_dir", k.C_TCC_SCORE_LONG: "tcc
           k.C_VOL_BUCKET: "vol_bucket", k.C_LIQUIDITY: "liquidity", k.C_RSI_STATE: "rsi_state", k.C_MACD_STATE: "macd_state", k.C_VOL_SPIKE: "vol_spike"}
 
 
-def context_rows(features: Features, instrument: Instrument, blackouts: Sequence[tuple[int, int]] = (),
-                 spread_ticks: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+def context_rows(features: Features, instrument: Instrument, blackouts: Sequence[tuple[int, int]] = (), spread_ticks: np.ndarray | None = None,
+                 rate: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
     """(decision times int64[rows], float64[rows, len(CONTEXT_COLUMNS)]), one row a decision bar.
 
     `blackouts`: (start_ns, end_ns) with start <= T < end inside.  `spread_ticks`: float64 a base bar, NaN where unknown; without it the column is NaN.
     States are their codes, 0 unknown; scores of an unknown conviction are NaN.  DAILY_ROW counts the rows of `features.daily_returns` known at T,
-    DAILY_CLOSE is the last of their closes on the price scale of the bar's contract.
+    DAILY_CLOSE is the last of their closes on the price scale of the bar's contract.  `rate`: money of the account for one of the instrument's currency
+    at each decision, float64[rows]; without it 1.  No headline is known here: NEWS_AGE_NS is NaN.
     """
     bars, decision, columns = features.bars, features.decision, features.columns
     ts = decision.ts_close
     last = asof_rows(bars.ts_close, ts)
-    age, (day, day_close) = _age(features, ts, last), _daily(features, ts)
-    return ts, _as_rows(len(decision), {
+    age, (day, day_close, day_atr) = _age(features, ts, last), _daily(features, ts)
+    n = len(decision)
+    return ts, _as_rows(n, {
         k.C_CLOSE: decision.close, k.C_ATR: columns["atr"], k.C_READY: _ready(features), k.C_DATA_SCORE: _scores(features, age), k.C_LAST_BAR_AGE_NS: age,
         k.C_SESSION_LEFT_NS: session_left_ns(decision, instrument), k.C_BLACKOUT: inside(ts, blackouts),
-        k.C_SPREAD_TICKS: np.full(len(decision), np.nan) if spread_ticks is None else spread_ticks[last], k.C_MSS_DIR: columns["mss_dir"],
+        k.C_RATE: np.ones(n) if rate is None else rate, k.C_DAILY_ATR: day_atr, k.C_NEWS_AGE_NS: np.full(n, np.nan), k.C_NEWS_FLAG: np.zeros(n),
+        k.C_SPREAD_TICKS: np.full(n, np.nan) if spread_ticks is None else spread_ticks[last], k.C_MSS_DIR: columns["mss_dir"],
         k.C_SWING_HIGH: columns["swing_high"], k.C_SWING_LOW: columns["swing_low"], k.C_DAILY_ROW: day, k.C_DAILY_CLOSE: day_close,
         **{column: columns[name] for column, name in STATES.items()}})
 
@@ -88,10 +91,11 @@ def _scores(features: Features, age: np.ndarray) -> np.ndarray:
                        timeframe_ns(bars.timeframe), timeframe_ns(features.bars.timeframe), JUMP_ATR)
 
 
-def _daily(features: Features, ts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """How many completed trading days are known at each moment, and the last one's close on the scale of the bar's contract (NaN before the first)."""
+def _daily(features: Features, ts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Completed trading days known at each moment: how many, the last one's close on the scale of the bar's contract, and its ATR; NaN before the first."""
     row = asof_rows(features.daily_known_at, ts)
-    close = np.full(ts.size, np.nan)
+    close, atr = np.full(ts.size, np.nan), np.full(ts.size, np.nan)
     some = row >= 0
     close[some] = features.daily.adjusted("close")[row[some]] + features.decision.offset[some]
-    return row + 1, close
+    atr[some] = features.known.at("1d").atr[row[some]]
+    return row + 1, close, atr

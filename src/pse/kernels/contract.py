@@ -69,23 +69,40 @@ CONTEXT_COLUMNS = (
     "RSI_STATE",            # code of RSI_STATES
     "MACD_STATE",           # code of MACD_STATES
     "VOL_SPIKE",            # 1 when volatility is at least twice its recent median
+    "RATE",                 # money of the account for one of the instrument's currency, the last close known
+    "DAILY_ATR",            # Wilder 14 of the completed trading days, points
+    "NEWS_AGE_NS",          # decision time minus the last headline known; NaN: none is known
+    "NEWS_FLAG",            # 1 when a red-flag headline is in force
 )
 (C_CLOSE, C_ATR, C_READY, C_DATA_SCORE, C_LAST_BAR_AGE_NS, C_SESSION_LEFT_NS, C_BLACKOUT, C_SPREAD_TICKS, C_MSS_DIR, C_SWING_HIGH, C_SWING_LOW,
  C_DAILY_ROW, C_DAILY_CLOSE, C_TCC_CLASS, C_TCC_DIR, C_TCC_SCORE_LONG, C_TCC_SCORE_SHORT, C_MCS, C_VOL_BUCKET, C_LIQUIDITY, C_RSI_STATE,
- C_MACD_STATE, C_VOL_SPIKE) = range(len(CONTEXT_COLUMNS))
+ C_MACD_STATE, C_VOL_SPIKE, C_RATE, C_DAILY_ATR, C_NEWS_AGE_NS, C_NEWS_FLAG) = range(len(CONTEXT_COLUMNS))
 
 # --- setups ----------------------------------------------------------------------------------------------------------------------------------
 ENTER, EXIT, CANCEL, AMEND, REFUSED = np.arange(1, 6)          # REFUSED: a find that the tactic itself turned down, told and not traded
 MARKET, LIMIT, STOP, STOP_LIMIT = np.arange(1, 5)
 # What ends an unfilled entry besides its validity and a close beyond the stop:
 INVALID_OPPOSITE_MSS, INVALID_CLOSE, INVALID_TARGET_SEEN, INVALID_TCC_AGAINST, INVALID_MCS = 1, 2, 4, 8, 16
+INVALID_TOUCH = 32               # a base bar trades at the invalid price
+INVALID_TCC_LOWER = 64           # trend conviction in the setup's direction falls under its class at the decision
+INVALID_TCC_LOW = 128            # it falls under Medium
+
+# How a filled plan is run where it differs from the profile's ways:
+NO_BREAKEVEN, NO_PARTIAL, NO_STALE = 1, 2, 4
+TRAIL_RANGE = 8                  # from entry on, behind the best price since entry by a multiple of the daily ATR
+TRAIL_BARS = 16                  # from 1R on, one tick beyond the last three completed base bars
+OVERNIGHT = 32                   # stays over the session end, and needs no time before it
+WAITS_AFTER_STOP = 64            # after its stop-out the symbol waits for the end of the same signal, or some closes
+LEAVES_ON_TCC_LOWER = 128        # a lower conviction moves the stop to breakeven from 0.5R on, and ends the position before
+
+ALONE, ONE_CHOICE = -1, -2       # groups: a setup of its own; one setup of all that say so, whatever their direction
 
 SETUP_DTYPE = np.dtype([
     ("ts", "i8"),                  # decision time: ts_close of the decision bar
     ("symbol", "i8"),              # index in the desk's symbol list
     ("tactic", "i8"),              # index in the desk's tactic list
     ("kind", "i8"),                # ENTER, EXIT, CANCEL, AMEND, REFUSED
-    ("direction", "i8"),           # +1, -1, 0 either
+    ("direction", "i8"),           # +1, -1, 0 either; of an EXIT or CANCEL that of the position or order it ends
     ("order_type", "i8"),
     ("entry", "f8"),
     ("stop", "f8"),
@@ -98,8 +115,8 @@ SETUP_DTYPE = np.dtype([
     ("rank_base", "f8"),           # the tactic's base score in the ranking
     ("rank_bonus", "f8"),
     ("precedence", "i8"),          # tactic order: lower wins for one group and on ties
-    ("event_bar", "i8"),           # ts_close of the event that made it, for ties
-    ("group", "i8"),               # setups of one direction and group are one idea; -1 alone
+    ("event_bar", "i8"),           # ts_close of the event that made it (the first of an unbroken run of a repeated signal), for ties
+    ("group", "i8"),               # setups of one direction and group are one idea; ALONE, ONE_CHOICE
     ("valid_until", "i8"),
     ("invalid_price", "f8"),       # decision-bar close beyond it (against the direction) ends an unfilled entry; NaN: none
     ("invalid_flags", "i8"),
@@ -107,4 +124,6 @@ SETUP_DTYPE = np.dtype([
     ("directional_gate", "?"),     # whether the RSI/MACD gate applies
     ("evidence", "i8"),            # row of the evidence list
     ("family", "i8"),              # code of FAMILIES: which market conditions let it in
+    ("plan_flags", "i8"),          # how the filled plan is run
+    ("refusal", "i8"),             # of a REFUSED row: code of targets.CODES
 ])

@@ -10,9 +10,11 @@ from pse.kernels.compiled import shared
 EPS = 1e-9                       # comparisons of decimals and ticks that floats cannot hold exactly
 
 CODES = ("OK", "CONTEXT", "FVG", "NO_TAG", "TOO_DEEP", "NO_REJECTION", "MIN_BARS_BETWEEN", "SL_CAP", "STOP_WRONG_SIDE", "TP_BLOCKED", "NO_TP",
-         "RR", "CONFLICT", "MISSED", "EXPIRED", "ENTRY_EDIT")
+         "RR", "CONFLICT", "MISSED", "EXPIRED", "ENTRY_EDIT", "GRADE", "MID_FILLED", "WEAK_REACTION", "NO_PULLBACK", "NO_BREAKOUT", "NO_MICRO_FVG",
+         "NOT_CHOSEN", "SCORE", "TOO_FAR", "NESTED", "OTHER_ZONE", "NO_TARGET")
 (OK, CONTEXT, FVG, NO_TAG, TOO_DEEP, NO_REJECTION, MIN_BARS_BETWEEN, SL_CAP, STOP_WRONG_SIDE, TP_BLOCKED, NO_TP,
- RR, CONFLICT, MISSED, EXPIRED, ENTRY_EDIT) = range(len(CODES))
+ RR, CONFLICT, MISSED, EXPIRED, ENTRY_EDIT, GRADE, MID_FILLED, WEAK_REACTION, NO_PULLBACK, NO_BREAKOUT, NO_MICRO_FVG,
+ NOT_CHOSEN, SCORE, TOO_FAR, NESTED, OTHER_ZONE, NO_TARGET) = range(len(CODES))
 
 NO_LEVEL = -1                    # the target is a plain multiple of the risk, no level stands behind it
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pse.kernels.contract import POOL_KINDS
-from pse.kernels.retests import TARGET_LEVEL_DTYPE
+from pse.kernels.pricing import TARGET_LEVEL_DTYPE
 from pse.tactics.scan import FeatureView
 
 CLUSTER, FVG_EDGE, R_MULTIPLE = POOL_KINDS.index("CLUSTER"), POOL_KINDS.index("FVG_EDGE"), POOL_KINDS.index("R_MULTIPLE")

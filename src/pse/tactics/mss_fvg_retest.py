@@ -15,24 +15,21 @@ from pse.domain.base import Frozen
 from pse.domain.instruments import Instrument
 from pse.domain.sessions import MINUTE_NS
 from pse.domain.setups import Setups, grades
-from pse.kernels.codes import FAM_MSS_FVG_RETEST
+from pse.kernels.codes import FAM_MSS_FVG_RETEST, TCC_HIGH
 from pse.kernels.contract import (
     BLOCK_DTYPE,
-    ENTER,
     INVALID_CLOSE,
     INVALID_MCS,
     INVALID_OPPOSITE_MSS,
     INVALID_TARGET_SEEN,
     INVALID_TCC_AGAINST,
     LIMIT,
-    SETUP_DTYPE,
 )
-from pse.kernels.retests import FIND_DTYPE, RULES_DTYPE, TAG_DTYPE, block_rows, price_retests, tag_retests
-from pse.kernels.targets import OK
-from pse.tactics.evidence import Journalist
-from pse.tactics.levels import TargetLevels, target_levels
+from pse.kernels.retests import POI_KINDS, RETEST_DTYPE, TAG_DTYPE, block_rows, tag_retests
+from pse.kernels.targets import CONTEXT, OK
+from pse.tactics.finds import block_id, break_ids, finds_at, gap_ids, mqs_facts, priced, sweep_id
 from pse.tactics.rules import GRADE_SIZE, PRECEDENCE, StopRules, TargetRules
-from pse.tactics.scan import FeatureView, Scan
+from pse.tactics.scan import FeatureView
 
 
 class MssFvgRetest(Frozen):
@@ -57,67 +54,56 @@ class MssFvgRetest(Frozen):
     stop: StopRules = StopRules()
     target: TargetRules = TargetRules()
 
-    def scan(self, features: FeatureView, instrument: Instrument) -> Scan:
+    def symbols(self) -> tuple[str, ...]:
+        """It reads the traded symbol alone."""
+        return ()
+
+    def timeframes(self, of: str) -> tuple[str, ...]:
+        """It reads the decision bars alone."""
+        return ()
+
+    def scan(self, features: FeatureView, instrument: Instrument) -> Setups:
         """All setups and refused finds, in order of time; see `pse.tactics.scan.Tactic`."""
-        decision = features.decision
-        atr, offset = features.columns["atr"], np.ascontiguousarray(decision.offset)
-        rules = self._rules(instrument)
-        tags = self._tags(features, atr, rules)
-        levels = target_levels(features, self.target.gap_edge_priority, self.inverse_gaps)
-        finds = np.zeros(tags.size, FIND_DTYPE)
-        price_retests(tags, features.gaps, levels.rows, offset, decision.close, atr, features.columns["tcc"], features.columns["tcc_dir"], rules, finds)
-        return self._report(features, tags, finds, levels)
+        tags = self._tags(features)
+        t, d, gaps = tags["t"], tags["dir"], features.gaps
+        against = (features.columns["tcc"][t] == TCC_HIGH) & (features.columns["tcc_dir"][t] == -d)
+        edge = np.where(d > 0, gaps["bottom"][tags["gap"]], gaps["top"][tags["gap"]])
+        buffer = self.stop.buffer(features.columns["atr"][t], instrument.tick)
+        finds = finds_at(features, t, d, np.where(against, CONTEXT, OK), edge, buffer)
+        found = priced(features, instrument, finds, self.stop, self.target, self.min_bars_between, self.inverse_gaps)
+        grade = grades(tags["mqs"])
+        return found.setups({
+            "order_type": LIMIT, "quality": tags["mqs"], "confidence": tags["mqs"], "grade": grade, "size_multiple": GRADE_SIZE[grade],
+            "rank_base": self.rank_base, "precedence": PRECEDENCE.index(self.name), "group": tags["gap"],
+            "event_bar": features.decision.ts_close[features.breaks["t"][tags["shift"]]],
+            "valid_until": features.decision.ts_close[t] + self.valid_minutes * MINUTE_NS, "invalid_price": edge + features.decision.offset[t],
+            "invalid_flags": INVALID_OPPOSITE_MSS | INVALID_CLOSE | INVALID_TARGET_SEEN | INVALID_TCC_AGAINST | INVALID_MCS,
+            "trail_buffer": buffer, "family": FAM_MSS_FVG_RETEST,
+        }, lambda: self._facts(features, tags))
 
-    def _rules(self, instrument: Instrument) -> Any:
-        """The parameters and the instrument's grid as the record that the kernels read."""
-        own = self.model_dump(exclude={"stop", "target", "inverse_gaps", "valid_minutes", "rank_base"})
-        stop, target = self.stop, self.target.model_dump(exclude={"max_atr", "gap_edge_priority"})
-        rules = np.zeros(1, RULES_DTYPE)
-        for name, value in {**own, **target}.items():
-            rules[name] = value
-        rules["tick"], rules["inverse"], rules["target_max_atr"] = instrument.tick, self.inverse_gaps, self.target.max_atr
-        rules["cap_points"] = np.nan if instrument.stop_cap_points is None else instrument.stop_cap_points
-        rules["buffer_ticks"], rules["buffer_atr"] = stop.buffer_ticks, stop.buffer_atr
-        rules["min_stop_ticks"], rules["min_stop_atr"], rules["cap_atr"] = stop.min_ticks, stop.min_atr, stop.cap_atr
-        return rules[0]
-
-    @staticmethod
-    def _tags(features: FeatureView, atr: np.ndarray, rules: Any) -> np.ndarray:
+    def _tags(self, features: FeatureView) -> np.ndarray:
         """Every tag that meets the conditions of its pair, by bar; inside a bar the best score first, then the earlier shift, then the earlier gap."""
+        rules = np.zeros(1, RETEST_DTYPE)
+        for name in RETEST_DTYPE.names or ():
+            rules[name] = self.inverse_gaps if name == "inverse" else getattr(self, name)
         bars, breaks = features.decision, features.breaks
         blocks = features.blocks if features.blocks.size else np.zeros(1, BLOCK_DTYPE)
-        inputs = (bars.adjusted("high"), bars.adjusted("low"), bars.adjusted("close"), bars.close, atr, breaks, features.gaps, blocks,
-                  block_rows(breaks.size, features.blocks), rules)
+        inputs = (bars.adjusted("high"), bars.adjusted("low"), bars.adjusted("close"), bars.close, features.columns["atr"], breaks, features.gaps, blocks,
+                  block_rows(breaks.size, features.blocks), rules[0])
         tags = np.zeros(tag_retests(*inputs, np.zeros(0, TAG_DTYPE)), TAG_DTYPE)
         if tags.size:
             tag_retests(*inputs, tags)
         return tags[np.lexsort((tags["gap"], tags["shift"], -tags["mqs"], tags["t"]))]
 
-    def _report(self, features: FeatureView, tags: np.ndarray, finds: np.ndarray, levels: TargetLevels) -> Scan:
-        """Finds as setups and refusals, each with its evidence."""
-        good = finds["code"] == OK
-        journalist = Journalist(features, levels)
-        evidence = tuple(journalist.evidence(tags[good], finds[good]))
-        return Scan(Setups(self._rows(features, tags[good], finds[good]), evidence), tuple(journalist.refusals(tags[~good], finds[~good])))
-
-    def _rows(self, features: FeatureView, tags: np.ndarray, finds: np.ndarray) -> np.ndarray:
-        """The setups of accepted finds, SETUP_DTYPE."""
-        bars, gaps = features.decision, features.gaps
-        t, direction = tags["t"], tags["dir"]
-        rows = np.zeros(tags.size, SETUP_DTYPE)
-        rows["ts"], rows["kind"], rows["direction"], rows["order_type"] = bars.ts_close[t], ENTER, direction, LIMIT
-        for name in ("entry", "stop", "target", "target2"):
-            rows[name] = finds[name]
-        rows["quality"] = rows["confidence"] = tags["mqs"]
-        rows["grade"] = grades(tags["mqs"])
-        rows["size_multiple"] = GRADE_SIZE[rows["grade"]]
-        rows["rank_base"], rows["precedence"] = self.rank_base, PRECEDENCE.index(self.name)
-        rows["event_bar"] = bars.ts_close[features.breaks["t"][tags["shift"]]]
-        rows["group"] = tags["gap"]
-        rows["valid_until"] = rows["ts"] + self.valid_minutes * MINUTE_NS
-        far = np.where(direction > 0, gaps["bottom"][tags["gap"]], gaps["top"][tags["gap"]])
-        rows["invalid_price"] = far + bars.offset[t]
-        rows["invalid_flags"] = INVALID_OPPOSITE_MSS | INVALID_CLOSE | INVALID_TARGET_SEEN | INVALID_TCC_AGAINST | INVALID_MCS
-        rows["trail_buffer"] = finds["buffer"]
-        rows["evidence"], rows["family"] = np.arange(tags.size), FAM_MSS_FVG_RETEST
-        return rows
+    @staticmethod
+    def _facts(features: FeatureView, tags: np.ndarray) -> dict[str, list[Any]]:
+        shifts, fvgs = break_ids(features, tags["shift"]), gap_ids(features, tags["gap"])
+        offset = features.decision.offset[tags["t"]]
+        lower, upper = np.minimum(tags["near"], tags["far"]) + offset, np.maximum(tags["near"], tags["far"]) + offset
+        return {"objects": [list(pair) for pair in zip(shifts, fvgs, strict=True)], "mss": shifts, "fvg": fvgs,
+                "order_block": [block_id(features, row) for row in tags["block"].tolist()],
+                "sweep": [sweep_id(features, row) for row in features.breaks["sweep"][tags["shift"]].tolist()],
+                "mqs": mqs_facts(features, tags["shift"], tags["mqs"]),
+                "poi": [list(pair) for pair in zip(lower.tolist(), upper.tolist(), strict=True)],
+                "poi_kind": [POI_KINDS[kind] for kind in tags["poi_kind"].tolist()],
+                "fill": (tags["fill"] + 0.0).tolist(), "tol": tags["tol"].tolist(), "episode": tags["episode"].tolist()}

@@ -21,6 +21,10 @@ class StopRules(Frozen):
     min_atr: float = Field(0.25, ge=0, description="and to this many ATR")
     cap_atr: float = Field(3.0, gt=0, description="largest risk in ATR where the instrument names no stop_cap_points")
 
+    def buffer(self, atr: np.ndarray, tick: float) -> np.ndarray:
+        """Points between the structure and the stop; `atr` points, NaN stays."""
+        return np.maximum(self.buffer_ticks * tick, self.buffer_atr * atr)
+
 
 class TargetRules(Frozen):
     """The targets: a multiple of the risk, preferably just before a level; two of them."""
