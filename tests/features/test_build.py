@@ -106,7 +106,7 @@ def test_a_build_keeps_the_columns_it_publishes_and_makes_others_again_when_aske
 
 def test_the_trend_of_the_hour_is_seen_from_its_close_on():
     features = build(minutes(3, 8), future())
-    closes, htf = features.known.at("1h").bars.ts_close, features.columns["htf_trend"]
+    closes, htf = features.known.at("1h").bars.ts_close, features.spec.quality.htf_trend(features.known)
     known = np.searchsorted(closes, features.decision.ts_close, side="right")
     assert np.isnan(htf[known == 0]).all() and not np.isnan(htf[known > 0]).any()
     changes = np.flatnonzero(np.diff(htf[known > 0]) != 0) + 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -70,52 +70,77 @@ class FeatureSpec(Frozen):
                             volume=self.volume)
 
 
-@dataclass(frozen=True, eq=False)
 class Features:
-    """Everything known about one instrument at each decision bar.
+    """Everything known about one instrument at each decision bar; a table is made when it is first asked for.
 
     `bars` are the finest bars, `decision` the bars decisions fall on, `daily` the completed trading days.
-    `columns` are aligned with `decision`: atr, atr_before, rvol, trend, break_dir, mss_dir, swing_high, swing_low, htf_trend, n_src, coverage, and those of
-    `states`.
+    `columns` are aligned with `decision`: atr, atr_before, rvol, trend, break_dir, mss_dir, swing_high, swing_low, n_src, coverage, and those of `states`.
     Objects are row arrays of the kernels' contract on forward-adjusted prices; bar indices count decision bars.  `levels` of a bar are those as of
     the bar before.  `daily_returns` float64[days] are close over previous close - 1 (NaN first), known from `daily_known_at` int64[days].
-    `known` answers for any other registered feature and timeframe.
+    `known` answers for any other registered feature, timeframe and symbol.
     """
 
-    spec: FeatureSpec
-    known: Known
-    bars: Bars
-    decision: Bars
-    daily: Bars
-    columns: Columns
-    pivots_internal: np.ndarray
-    pivots_major: np.ndarray
-    breaks: np.ndarray
-    gaps: np.ndarray
-    blocks: np.ndarray
-    pools: np.ndarray
-    sweeps: np.ndarray
-    levels: np.ndarray
-    daily_returns: np.ndarray
-    daily_known_at: np.ndarray
+    def __init__(self, market: Market, spec: FeatureSpec) -> None:
+        self.spec = spec.together()
+        self.known = market.at(spec.decision_timeframe)
+        self.bars, self.decision, self.daily = market.bars, self.known.bars, self.known.at("1d").bars
+        self.columns = self._columns()
+
+    def _columns(self) -> Columns:
+        known, spec = self.known, self.spec
+        columns = {"atr": known.atr, "atr_before": known.atr_before, **known.of(spec.volume), **known.of(spec.structure), "n_src": known.n_src,
+                   "coverage": known.coverage, **states(known, spec)}
+        known.forget_columns()                     # those that nobody reads make room for the objects: of fifteen years a tenth of a gigabyte
+        return columns
+
+    @property
+    def pivots_internal(self) -> np.ndarray:
+        return self.known.objects(self.spec.structure)["pivots_internal"]
+
+    @property
+    def pivots_major(self) -> np.ndarray:
+        return self.known.objects(self.spec.structure)["pivots_major"]
+
+    @property
+    def breaks(self) -> np.ndarray:
+        return self.known.objects(self.spec.quality)["breaks"]
+
+    @property
+    def gaps(self) -> np.ndarray:
+        return self.known.objects(self.spec.gaps)["gaps"]
+
+    @property
+    def blocks(self) -> np.ndarray:
+        return self.known.objects(self.spec.blocks)["blocks"]
+
+    @property
+    def pools(self) -> np.ndarray:
+        return self.known.objects(self.spec.liquidity)["pools"]
+
+    @property
+    def sweeps(self) -> np.ndarray:
+        return self.known.objects(self.spec.liquidity)["sweeps"]
+
+    @property
+    def levels(self) -> np.ndarray:
+        return self.known.objects(self.spec.levels)["levels"]
+
+    @property
+    def daily_known_at(self) -> np.ndarray:
+        return self.daily.ts_close
+
+    @cached_property
+    def daily_returns(self) -> np.ndarray:
+        return returns(self.daily)
 
 
 def build(bars: Bars, instrument: Instrument, spec: FeatureSpec | None = None, until_ns: int | None = None) -> Features:
-    """Features of `bars` at every decision bar that has ended by `until_ns` (default: the close of the last bar).
+    """Features of `bars` alone at every decision bar that has ended by `until_ns` (default: the close of the last bar).
 
     Pure and prefix-stable: built from the first k bars, every column is the beginning of the whole build's, and every object known by then is the same row
     but for the fields of its later life, which hold NEVER or stand unchanged until they happen.
     """
-    spec = (spec or FeatureSpec()).together()
-    known = Market(bars, instrument, until_ns).at(spec.decision_timeframe)
-    daily, swings, quality = known.at("1d").bars, known.objects(spec.structure), spec.quality
-    columns = {"atr": known.atr, "atr_before": known.atr_before, **known.of(spec.volume), **known.of(spec.structure),
-               "htf_trend": quality.htf_trend(known), "n_src": known.n_src, "coverage": known.coverage, **states(known, spec)}
-    known.forget_columns()                         # those that nobody reads make room for the objects: of fifteen years a tenth of a gigabyte
-    return Features(
-        spec=spec, known=known, bars=bars, decision=known.bars, daily=daily, columns=columns, pivots_internal=swings["pivots_internal"],
-        pivots_major=swings["pivots_major"], breaks=known.objects(quality)["breaks"], daily_returns=returns(daily), daily_known_at=daily.ts_close,
-        **known.objects(spec.gaps), **known.objects(spec.blocks), **known.objects(spec.liquidity), **known.objects(spec.levels))
+    return Features(Market(bars, instrument, until_ns), spec or FeatureSpec())
 
 
 def states(known: Known, spec: FeatureSpec) -> Columns:
