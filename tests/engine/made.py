@@ -111,7 +111,8 @@ def rows(rng: np.random.Generator, parts: Sequence[tuple[np.ndarray, ...]], plan
                                (k.C_DATA_SCORE, np.where(rng.random(last.size) < 0.01, 0.5, 1.0)), (k.C_LAST_BAR_AGE_NS, at - close_ts[last]),
                                (k.C_SESSION_LEFT_NS, end - at), (k.C_BLACKOUT, rng.random(last.size) < 0.03), (k.C_SPREAD_TICKS, np.nan),
                                (k.C_MSS_DIR, rng.choice([0, 0, 0, 0, 1, -1], last.size)), (k.C_SWING_HIGH, np.nan), (k.C_SWING_LOW, np.nan),
-                               (k.C_DAILY_ROW, rng.integers(0, 81)), (k.C_DAILY_CLOSE, close[0]), *states(rng.spawn(1)[0], last.size)):
+                               (k.C_DAILY_ROW, rng.integers(0, 81)), (k.C_DAILY_CLOSE, close[0]), (k.C_RATE, 1.0),
+                               (k.C_DAILY_ATR, 40 * plan.instruments[symbol].tick), (k.C_NEWS_FLAG, 0.0), *states(rng.spawn(1)[0], last.size)):
             table[:, column] = values
         found.append((at, np.full(last.size, symbol, np.int64), table))
     ts, symbol_of, context = (np.concatenate(column) for column in zip(*found, strict=True))

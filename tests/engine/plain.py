@@ -62,7 +62,7 @@ def market(setups: Sequence[Mapping[str, Any]] = (), symbols: tuple[str, ...] = 
                           (k.C_SESSION_LEFT_NS, float(k.NEVER)), (k.C_BLACKOUT, 0.0), (k.C_SPREAD_TICKS, np.nan), (k.C_MSS_DIR, 0.0), (k.C_DAILY_ROW, 80.0),
                           (k.C_MCS, c.MCS_RANGE), (k.C_TCC_CLASS, c.TCC_NONE), (k.C_TCC_DIR, 0.0), (k.C_TCC_SCORE_LONG, 0.0), (k.C_TCC_SCORE_SHORT, 0.0),
                           (k.C_VOL_BUCKET, c.VOL_Q2), (k.C_LIQUIDITY, c.LIQUIDITY_OK), (k.C_RSI_STATE, c.RSI_NEUTRAL), (k.C_MACD_STATE, c.MACD_NEUTRAL),
-                          (k.C_VOL_SPIKE, 0.0)):
+                          (k.C_VOL_SPIKE, 0.0), (k.C_RATE, 1.0), (k.C_DAILY_ATR, 8.0), (k.C_NEWS_FLAG, 0.0)):
         table[:, column] = value
     for (which, when, column), value in (context or {}).items():
         table[(rows == when) & (row_symbol == which), column] = value

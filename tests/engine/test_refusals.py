@@ -1,6 +1,7 @@
 """Refusals count setups: once each, by the first gate of the round that ended them."""
 
 from collections import Counter
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from pse.engine.loop import Batch
 from pse.engine.outcome import Outcome
 from pse.kernels import codes as c
+from pse.kernels.contract import SETUP_DTYPE
 from pse.kernels.state import EVENT_DTYPE, TRADE_DTYPE
 from tests.engine.made import Shape, batches, journal_lines, made, state_of
 
@@ -24,9 +26,9 @@ def round_of(setup, stage, said, micro=0):
 
 def refusals(*found):
     """What a run says that was told these events, one batch each."""
-    outcome = Outcome()
+    outcome, step = Outcome(), SimpleNamespace(world=SimpleNamespace(setups=np.zeros(0, SETUP_DTYPE)))
     for events in found:
-        outcome.take(Batch(None, events, np.zeros(0, TRADE_DTYPE), {}))  # type: ignore[arg-type]
+        outcome.take(Batch(step, events, np.zeros(0, TRADE_DTYPE), {}))  # type: ignore[arg-type]
     return dict(outcome.refusals)
 
 

@@ -1,10 +1,13 @@
 """What setups other than plain entries do: EXIT, CANCEL, AMEND, and entries of either direction.  Expected prices by hand."""
 
+from dataclasses import replace
+
 import pytest
 
 from pse.domain.decisions import Deliberation, Verdict
 from pse.engine.desk import Mode
 from pse.kernels import contract as k
+from pse.kernels.targets import TP_BLOCKED
 from tests.engine.made import batches, bodies
 from tests.engine.plain import at, entry, market, signal
 
@@ -68,10 +71,8 @@ def test_signals_without_a_plan_are_told_and_do_nothing():
 
 
 def test_a_find_that_its_tactic_refused_is_told_with_the_tactics_reason():
-    from dataclasses import replace
-
-    prepared = market([signal(10, k.REFUSED, direction=1)])
-    prepared = replace(prepared, evidence=({"code": "TP_BLOCKED", "direction": 1, "blocked_by": "pdh:ES"},))
+    prepared = market([signal(10, k.REFUSED, direction=1, refusal=TP_BLOCKED)])
+    prepared = replace(prepared, evidence=({"blocked_by": "pdh:ES"},))
     (found,) = bodies(told(prepared), "PASSED_OVER")
     assert (found["reason"], found["by"], found["direction"], found["evidence"]) == ("TP_BLOCKED", "tactic", "LONG", {"blocked_by": "pdh:ES"})
 

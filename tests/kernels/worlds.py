@@ -44,7 +44,7 @@ CONTEXT: dict[str, float] = dict(
     ATR=4.0, READY=1.0, DATA_SCORE=1.0, LAST_BAR_AGE_NS=0.0, SESSION_LEFT_NS=float(k.NEVER), BLACKOUT=0.0, SPREAD_TICKS=NONE, MSS_DIR=0.0,
     SWING_HIGH=NONE, SWING_LOW=NONE, DAILY_ROW=0.0, DAILY_CLOSE=NONE, TCC_CLASS=float(c.TCC_NONE), TCC_DIR=0.0, TCC_SCORE_LONG=0.0, TCC_SCORE_SHORT=0.0,
     MCS=float(c.MCS_RANGE), VOL_BUCKET=float(c.VOL_Q2), LIQUIDITY=float(c.LIQUIDITY_OK), RSI_STATE=float(c.RSI_NEUTRAL), MACD_STATE=float(c.MACD_NEUTRAL),
-    VOL_SPIKE=0.0)
+    VOL_SPIKE=0.0, RATE=1.0, DAILY_ATR=8.0, NEWS_AGE_NS=NONE, NEWS_FLAG=0.0)
 
 
 def record(dtype: np.dtype, defaults: dict[str, Any], changes: dict[str, Any]) -> np.ndarray:
