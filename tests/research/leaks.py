@@ -18,8 +18,8 @@ from pse.domain.setups import Setups
 from pse.engine.briefing import briefings
 from pse.features.feature import Column, Feature, Known
 from pse.features.resampled import resample
+from pse.kernels.contract import REFUSED
 from pse.tactics.mss_fvg_retest import MssFvgRetest
-from pse.tactics.scan import Scan
 from tests.features.made import MINUTE, minutes
 
 DAY = 1440 * MINUTE
@@ -588,16 +588,18 @@ def others(bars: Bars) -> dict[str, Bars]:
 # --- tactics -------------------------------------------------------------------------------------------------------------------------------------------
 
 
-def _changed(scan: Scan, keep: np.ndarray | None = None, **fields: np.ndarray) -> Scan:
-    rows = scan.setups.rows.copy()
+def _changed(found: Setups, keep: np.ndarray | None = None, **fields: np.ndarray) -> Setups:
+    """The same with other fields of those that may be traded, and without those among them that are not to be kept."""
+    rows = found.rows.copy()
+    trades = rows["kind"] != REFUSED
     for name, values in fields.items():
-        rows[name] = values
-    keep = np.ones(rows.size, bool) if keep is None else keep
-    return Scan(Setups(rows[keep], tuple(one for one, kept in zip(scan.setups.evidence, keep, strict=True) if kept)), scan.rejected)
+        rows[name] = np.where(trades, values, rows[name])
+    changed = Setups(rows, found.evidence)
+    return changed if keep is None else changed.taken(keep | ~trades)
 
 
-def _rows_of(scan: Scan, features) -> np.ndarray:
-    return np.searchsorted(features.decision.ts_close, scan.setups.rows["ts"])
+def _rows_of(found: Setups, features) -> np.ndarray:
+    return np.searchsorted(features.decision.ts_close, found.rows["ts"])
 
 
 def _ahead(features, at: np.ndarray, name: str, bars: int, what: Callable[[np.ndarray], float]) -> np.ndarray:
@@ -605,59 +607,56 @@ def _ahead(features, at: np.ndarray, name: str, bars: int, what: Callable[[np.nd
     return np.array([what(column[row:row + bars + 1]) for row in at.tolist()])
 
 
-def stopped_ones_forgotten(scan, features):
-    at, rows = _rows_of(scan, features), scan.setups.rows
+def stopped_ones_forgotten(found, features):
+    at, rows = _rows_of(found, features), found.rows
     low, high = _ahead(features, at, "low", 20, np.min), _ahead(features, at, "high", 20, np.max)
-    return _changed(scan, np.where(rows["direction"] > 0, low > rows["stop"], high < rows["stop"]).astype(bool))
+    return _changed(found, np.where(rows["direction"] > 0, low > rows["stop"], high < rows["stop"]).astype(bool))
 
 
-def entry_at_the_next_low(scan, features):
-    return _changed(scan, entry=_ahead(features, _rows_of(scan, features), "low", 1, lambda part: part[-1]))
+def entry_at_the_next_low(found, features):
+    return _changed(found, entry=_ahead(features, _rows_of(found, features), "low", 1, lambda part: part[-1]))
 
 
-def target_at_a_later_high(scan, features):
-    return _changed(scan, target=_ahead(features, _rows_of(scan, features), "high", 20, np.max))
+def target_at_a_later_high(found, features):
+    return _changed(found, target=_ahead(features, _rows_of(found, features), "high", 20, np.max))
 
 
-def stop_below_a_later_low(scan, features):
-    return _changed(scan, stop=_ahead(features, _rows_of(scan, features), "low", 10, np.min))
+def stop_below_a_later_low(found, features):
+    return _changed(found, stop=_ahead(features, _rows_of(found, features), "low", 10, np.min))
 
 
-def told_a_bar_early(scan, features):
-    at = _rows_of(scan, features)
-    return _changed(scan, ts=features.decision.ts_close[np.maximum(at - 1, 0)])
+def told_a_bar_early(found, features):
+    at = _rows_of(found, features)
+    return _changed(found, ts=features.decision.ts_close[np.maximum(at - 1, 0)])
 
 
-def refusals_filtered_by_outcome(scan, features):
-    close, ts = features.decision.close, features.decision.ts_close
-    kept = tuple(body for body in scan.rejected
-                 if close[min(int(np.searchsorted(ts, body["ts"])) + 5, close.size - 1)] > body["entry"])
-    return Scan(scan.setups, kept)
+def refusals_filtered_by_outcome(found, features):
+    close, at = features.decision.close, _rows_of(found, features)
+    return found.taken((found.rows["kind"] != REFUSED) | (close[np.minimum(at + 5, close.size - 1)] > found.rows["entry"]))
 
 
-def evidence_with_the_outcome(scan, features):
-    best = _ahead(features, _rows_of(scan, features), "high", 10, np.max)
-    told = tuple({**one, "mfe": float(value)} for one, value in zip(scan.setups.evidence, best, strict=True))
-    return Scan(Setups(scan.setups.rows, told), scan.rejected)
+def evidence_with_the_outcome(found, features):
+    best = _ahead(features, _rows_of(found, features), "high", 10, np.max)
+    return Setups(found.rows, tuple({**one, "mfe": float(value)} for one, value in zip(found.evidence, best, strict=True)))
 
 
-def quality_as_a_rank(scan, _features):
-    quality = scan.setups.rows["quality"]
-    return _changed(scan, quality=np.searchsorted(np.sort(quality), quality) / max(quality.size, 1))
+def quality_as_a_rank(found, _features):
+    quality = found.rows["quality"]
+    return _changed(found, quality=np.searchsorted(np.sort(quality), quality) / max(quality.size, 1))
 
 
-def best_of_the_day(scan, features):
-    session, quality = features.decision.session[_rows_of(scan, features)], scan.setups.rows["quality"]
-    return _changed(scan, np.array([quality[i] >= quality[session == session[i]].max() for i in range(quality.size)], bool))
+def best_of_the_day(found, features):
+    session, quality = features.decision.session[_rows_of(found, features)], found.rows["quality"]
+    return _changed(found, np.array([quality[i] >= quality[session == session[i]].max() for i in range(quality.size)], bool))
 
 
-def silent_before_the_next(scan, _features):
-    ts = scan.setups.rows["ts"]
-    return _changed(scan, np.append(np.diff(ts) > 60 * MINUTE, True)[:ts.size])
+def silent_before_the_next(found, _features):
+    ts = found.rows["ts"]
+    return _changed(found, np.append(np.diff(ts) > 60 * MINUTE, True)[:ts.size])
 
 
-def sized_by_all_volatility(scan, features):
-    return _changed(scan, size_multiple=np.full(len(scan.setups), 1.0 / max(np.nanstd(np.diff(features.decision.close)), 1e-9)))
+def sized_by_all_volatility(found, features):
+    return _changed(found, size_multiple=np.full(len(found), 1.0 / max(np.nanstd(np.diff(features.decision.close)), 1e-9)))
 
 
 TACTICS = {one.__name__: one for one in (
@@ -672,6 +671,12 @@ class Leaking:
 
     def __init__(self, name: str) -> None:
         self.name, self._leak, self._clean = name, TACTICS[name], MssFvgRetest()
+
+    def symbols(self):
+        return ()
+
+    def timeframes(self, of):
+        return ()
 
     def scan(self, features, instrument):
         return self._leak(self._clean.scan(features, instrument), features)
