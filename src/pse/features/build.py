@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 
 import numpy as np
@@ -70,6 +71,30 @@ class FeatureSpec(Frozen):
                             volume=self.volume)
 
 
+class _Columns(Mapping[str, np.ndarray]):
+    """Columns of the decision bars: ranges and counts at once, all others together when the first of them is read."""
+
+    def __init__(self, known: Known, spec: FeatureSpec) -> None:
+        self._known, self._spec = known, spec
+        self._bare = {"atr": known.atr, "atr_before": known.atr_before, "n_src": known.n_src, "coverage": known.coverage}
+
+    @cached_property
+    def _all(self) -> Columns:
+        known, spec = self._known, self._spec
+        found = {**self._bare, **known.of(spec.volume), **known.of(spec.structure), **states(known, spec)}
+        known.forget_columns()                     # those that nobody reads make room for the objects: of fifteen years a tenth of a gigabyte
+        return found
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        return self._bare[name] if name in self._bare else self._all[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all)
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+
 class Features:
     """Everything known about one instrument at each decision bar; a table is made when it is first asked for.
 
@@ -84,14 +109,7 @@ class Features:
         self.spec = spec.together()
         self.known = market.at(spec.decision_timeframe)
         self.bars, self.decision, self.daily = market.bars, self.known.bars, self.known.at("1d").bars
-        self.columns = self._columns()
-
-    def _columns(self) -> Columns:
-        known, spec = self.known, self.spec
-        columns = {"atr": known.atr, "atr_before": known.atr_before, **known.of(spec.volume), **known.of(spec.structure), "n_src": known.n_src,
-                   "coverage": known.coverage, **states(known, spec)}
-        known.forget_columns()                     # those that nobody reads make room for the objects: of fifteen years a tenth of a gigabyte
-        return columns
+        self.columns: Mapping[str, np.ndarray] = _Columns(self.known, self.spec)
 
     @property
     def pivots_internal(self) -> np.ndarray:
