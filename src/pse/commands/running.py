@@ -226,7 +226,7 @@ def write_results(folder: Path, inputs: Inputs, outcome: Outcome) -> dict[str, A
                        point_values={i.symbol: i.point_value for i in (*inputs.plan.instruments, *inputs.plan.micros.values())})
     closes = pl.concat([daily_closes(one.between(inputs.start_ns, inputs.end_ns)) for one in inputs.bars])
     metrics = compute_metrics(trades, equity, spec, dict(outcome.refusals), closes)
-    metrics |= {"passed_over": dict(sorted(outcome.passed_over.items()))}
+    metrics |= {"passed_over": dict(sorted(outcome.passed_over.items())), "turned_down": outcome.turned_down()}
     _parquet(folder / TRADES, trades)
     _parquet(folder / EQUITY, equity)
     write_json(folder / METRICS, metrics)

@@ -14,6 +14,7 @@ from pse.engine.loop import Batch
 from pse.engine.prepare import Prepared
 from pse.engine.records import contract_of, money, price
 from pse.kernels import codes as c
+from pse.kernels.contract import C_MCS
 from pse.kernels.targets import CODES
 from pse.research.trade_stats import EQUITY_SCHEMA, TRADE_SCHEMA
 
@@ -26,38 +27,60 @@ class Outcome:
     def __init__(self) -> None:
         self._trades: list[dict[str, Any]] = []
         self._equity: list[tuple[Any, ...]] = []
-        self.refusals: Counter[str] = Counter()
-        self.passed_over: Counter[str] = Counter()
+        self._turned_down: Counter[tuple[str, str, str, str]] = Counter()       # by tactic, who said no, gate, reason
 
     def take(self, batch: Batch) -> None:
         """Adds what a batch tells."""
         for trade in batch.trades:
             self._trades.append(_trade(batch.prepared, trade))
             self._equity.append((int(trade["exit_ts"]), int(trade["day"]), "trade", money(float(trade["equity"])), money(float(trade["balance"])), 0, 0))
-        events = batch.events
+        events, prepared = batch.events, batch.prepared
         for row in events[events["kind"] == c.E_SESSION]:
             self._equity.append((int(row["ts"]), int(row["i"]), "session", money(float(row["a"])), money(float(row["b"])), int(row["j"]), int(row["k"])))
-        gates = events[events["kind"] == c.E_GATES]
-        self._refused(gates)
         over = events[events["kind"] == c.E_PASSED_OVER]
         by_tactic = over["code"] == c.R_TACTIC
-        self.passed_over.update(CODES[code] for code in batch.prepared.world.setups["refusal"][over["setup"][by_tactic]].tolist())
-        self.passed_over.update(c.REASONS[code] for code in over["code"][~by_tactic].tolist())
+        self._count(prepared, over[by_tactic], "tactic", CODES, prepared.world.setups["refusal"][over["setup"][by_tactic]])
+        self._count(prepared, over[~by_tactic], "selection", c.REASONS, over["code"][~by_tactic])
+        refused = _refused(events[events["kind"] == c.E_GATES])
+        self._count(prepared, refused, "gate", c.REASONS, refused["code"])
+        decided = events[(events["kind"] == c.E_DECISION) & ((events["i"] == c.REJECT) | (events["i"] == c.HOLD))]
+        self._count(prepared, decided, "judge", c.REASONS, decided["code"])
+        ended = events[(events["kind"] == c.E_ORDER) & (events["i"] == c.LEG_ENTRY) & (events["j"] == c.O_CANCEL)]
+        self._count(prepared, ended, "order", c.REASONS, ended["code"])
 
-    def _refused(self, gates: np.ndarray) -> None:
-        """Counts each setup that its last round of gates refused, by the first gate of that round that said no.
-
-        A round is one stage for one contract.  One that says no ends the setup, but where the micro is tried after the large contract; all rounds of an
-        instant come in one batch.
-        """
-        if not (gates["k"] == 0).any():
+    def _count(self, prepared: Prepared, events: np.ndarray, by: str, words: tuple[str, ...], codes: np.ndarray) -> None:
+        """Counts what turned setups down, an event each."""
+        if not events.size:
             return
-        setup, turn = gates["setup"], 2 * gates["i"] + (gates["c"] > 0.5)
-        _, from_behind, owner = np.unique(setup[::-1], return_index=True, return_inverse=True)
-        last_turn = turn[::-1][from_behind][owner[::-1]]
-        ended = gates[(turn == last_turn) & (gates["k"] == 0)]
-        _, first = np.unique(ended["setup"], return_index=True)
-        self.refusals.update(c.GATES[gate] for gate in ended["j"][first].tolist())
+        gates = events["j"] if by == "gate" else np.full(events.size, -1)
+        keys = np.column_stack((prepared.world.setups["tactic"][events["setup"]], gates, codes))
+        names = list(prepared.plan.tactics)
+        found, counts = np.unique(keys, axis=0, return_counts=True)
+        for (tactic, gate, code), count in zip(found.tolist(), counts.tolist(), strict=True):
+            self._turned_down[names[tactic], by, c.GATES[gate] if gate >= 0 else "", words[code]] += count
+
+    @property
+    def refusals(self) -> Counter[str]:
+        """How many setups each gate refused."""
+        return self._by(("gate",), 2)
+
+    @property
+    def passed_over(self) -> Counter[str]:
+        """How many setups the tactics and the selection turned down, by reason."""
+        return self._by(("tactic", "selection"), 3)
+
+    def _by(self, who: tuple[str, ...], part: int) -> Counter[str]:
+        found: Counter[str] = Counter()
+        for key, count in self._turned_down.items():
+            if key[1] in who:
+                found[key[part]] += count
+        return found
+
+    def turned_down(self) -> list[dict[str, Any]]:
+        """What turned setups down, a row each: tactic, who said no (tactic, selection, gate, judge, order), gate, reason, count; most first."""
+        names = ("tactic", "by", "gate", "reason")
+        rows = sorted(self._turned_down.items(), key=lambda item: (item[0][:2], -item[1], item[0][2:]))
+        return [dict(zip(names, key, strict=True)) | {"count": count} for key, count in rows]
 
     def trades(self) -> pl.DataFrame:
         """One row a closed round trip, in order of exit."""
@@ -66,6 +89,22 @@ class Outcome:
     def equity(self) -> pl.DataFrame:
         """One row a session end and a closed trade, in order of time."""
         return pl.DataFrame(self._equity, schema=EQUITY_SCHEMA, orient="row").sort("ts", maintain_order=True)
+
+
+def _refused(gates: np.ndarray) -> np.ndarray:
+    """One event for each setup that its last round of gates refused: the first gate of that round that said no.
+
+    A round is one stage for one contract.  One that says no ends the setup, but where the micro is tried after the large contract; all rounds of an
+    instant come in one batch.
+    """
+    if not (gates["k"] == 0).any():
+        return gates[:0]
+    setup, turn = gates["setup"], 2 * gates["i"] + (gates["c"] > 0.5)
+    _, from_behind, owner = np.unique(setup[::-1], return_index=True, return_inverse=True)
+    last_turn = turn[::-1][from_behind][owner[::-1]]
+    ended = gates[(turn == last_turn) & (gates["k"] == 0)]
+    _, first = np.unique(ended["setup"], return_index=True)
+    return ended[first]
 
 
 def _trade(prepared: Prepared, trade: np.ndarray) -> dict[str, Any]:
@@ -86,4 +125,17 @@ def _trade(prepared: Prepared, trade: np.ndarray) -> dict[str, Any]:
         "fees_usd": money(float(trade["fees"])), "slippage_usd": money(float(trade["slippage"])), "net_usd": money(float(trade["net"])),
         "r_net": float(trade["r"]), "mae_r": float(trade["mae_r"]), "mfe_r": float(trade["mfe_r"]), "bars_held": int(trade["bars_held"]),
         "exit_reason": c.REASONS[int(trade["reason"])], "exits": int(trade["exits"]), "quality": float(trade["quality"]), "ambiguous": bool(trade["ambiguous"]),
+        "rate": 1.0, "mcs": _condition(prepared, int(trade["symbol"]), int(trade["decided_at"])),
     }
+
+
+def _condition(prepared: Prepared, symbol: int, decided_at: int) -> str:
+    """The market condition of a symbol's decision row."""
+    world = prepared.world
+    row = int(np.searchsorted(world.row_ts, decided_at))
+    while row < world.row_ts.size and world.row_ts[row] == decided_at:
+        if world.row_symbol[row] == symbol:
+            code = world.context[row, C_MCS]
+            return c.MARKET_STATES[int(code)] if code == code else ""
+        row += 1
+    return ""

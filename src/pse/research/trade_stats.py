@@ -48,7 +48,10 @@ TRADE_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "exits": pl.Int64,
     "quality": pl.Float64,
     "ambiguous": pl.Boolean,
+    "rate": pl.Float64,
+    "mcs": pl.String,
 }
+ABSENT = {"rate": 1.0, "mcs": ""}                # what stands in a column that older tables do not have
 EQUITY_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "ts": pl.Int64,
     "session_date": pl.Int32,
