@@ -11,6 +11,7 @@ from pse.engine.outcome import Outcome
 from pse.kernels import codes as c
 from pse.kernels.contract import SETUP_DTYPE
 from pse.kernels.state import EVENT_DTYPE, TRADE_DTYPE
+from pse.kernels.targets import CODES
 from tests.engine.made import Shape, batches, journal_lines, made, state_of
 
 NO_GATE = {"CONFLICT", "SUPERSEDED", "SAME_IDEA", "REJECTED", "HOLD", "OUT_OF_WINDOW", "AUTHORITY", "ENTRY_EDIT"}
@@ -26,7 +27,8 @@ def round_of(setup, stage, said, micro=0):
 
 def refusals(*found):
     """What a run says that was told these events, one batch each."""
-    outcome, step = Outcome(), SimpleNamespace(world=SimpleNamespace(setups=np.zeros(0, SETUP_DTYPE)))
+    outcome = Outcome()
+    step = SimpleNamespace(plan=SimpleNamespace(tactics={"a": None}), world=SimpleNamespace(setups=np.zeros(9, SETUP_DTYPE)))
     for events in found:
         outcome.take(Batch(step, events, np.zeros(0, TRADE_DTYPE), {}))  # type: ignore[arg-type]
     return dict(outcome.refusals)
@@ -81,3 +83,22 @@ def test_refusals_are_the_setups_that_gates_passed_over_or_cancelled_at_activati
             steps.take(batch)
         assert steps.refusals == outcome.refusals
     assert taken_by_micro > 0
+
+
+def test_each_tactic_tells_who_turned_its_setups_down_and_why():
+    """Setups 0, 1, 2 are the first tactic's: turned down by the tactic, at the choice, by a gate; 3, 4 the second's: by a gate, and an order unfilled."""
+    setups = np.zeros(5, SETUP_DTYPE)
+    setups["tactic"], setups["refusal"] = (0, 0, 0, 1, 1), (CODES.index("SL_CAP"), 0, 0, 0, 0)
+    step = SimpleNamespace(plan=SimpleNamespace(tactics={"first": None, "second": None}), world=SimpleNamespace(setups=setups))
+    over = np.zeros(3, EVENT_DTYPE)                                        # that a gate said no is told in these words once more
+    over["kind"], over["setup"], over["code"] = c.E_PASSED_OVER, (0, 1, 2), (c.R_TACTIC, c.R_SAME_IDEA, c.R_RR)
+    gates = np.concatenate([round_of(2, "before", {"data": 1, "bracket": 0}), round_of(3, "before", {"bracket": 0})])
+    gates["code"][1:] = c.R_RR
+    order = np.zeros(1, EVENT_DTYPE)
+    order["kind"], order["setup"], order["code"], order["i"], order["j"] = c.E_ORDER, 4, c.R_EXPIRED, c.LEG_ENTRY, c.O_CANCEL
+    outcome = Outcome()
+    outcome.take(Batch(step, np.concatenate([over, gates, order]), np.zeros(0, TRADE_DTYPE), {}))  # type: ignore[arg-type]
+    assert [tuple(row.values()) for row in outcome.turned_down()] == [
+        ("first", "gate", "bracket", "RR", 1), ("first", "selection", "", "SAME_IDEA", 1), ("first", "tactic", "", "SL_CAP", 1),
+        ("second", "gate", "bracket", "RR", 1), ("second", "order", "", "EXPIRED", 1)]
+    assert outcome.refusals == {"bracket": 2} and outcome.passed_over == {"SAME_IDEA": 1, "SL_CAP": 1, "RR": 1}

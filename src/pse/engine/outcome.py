@@ -27,6 +27,7 @@ class Outcome:
     def __init__(self) -> None:
         self._trades: list[dict[str, Any]] = []
         self._equity: list[tuple[Any, ...]] = []
+        self.passed_over: Counter[str] = Counter()
         self._turned_down: Counter[tuple[str, str, str, str]] = Counter()       # by tactic, who said no, gate, reason
 
     def take(self, batch: Batch) -> None:
@@ -39,14 +40,18 @@ class Outcome:
             self._equity.append((int(row["ts"]), int(row["i"]), "session", money(float(row["a"])), money(float(row["b"])), int(row["j"]), int(row["k"])))
         over = events[events["kind"] == c.E_PASSED_OVER]
         by_tactic = over["code"] == c.R_TACTIC
-        self._count(prepared, over[by_tactic], "tactic", CODES, prepared.world.setups["refusal"][over["setup"][by_tactic]])
-        self._count(prepared, over[~by_tactic], "selection", c.REASONS, over["code"][~by_tactic])
+        found, others = over[by_tactic], over[~by_tactic]
+        why = prepared.world.setups["refusal"][found["setup"]]
+        self.passed_over.update(CODES[code] for code in why.tolist())
+        self.passed_over.update(c.REASONS[code] for code in others["code"].tolist())
+        self._count(prepared, found, "tactic", CODES, why)
         refused = _refused(events[events["kind"] == c.E_GATES])
         self._count(prepared, refused, "gate", c.REASONS, refused["code"])
         decided = events[(events["kind"] == c.E_DECISION) & ((events["i"] == c.REJECT) | (events["i"] == c.HOLD))]
-        self._count(prepared, decided, "judge", c.REASONS, decided["code"])
         ended = events[(events["kind"] == c.E_ORDER) & (events["i"] == c.LEG_ENTRY) & (events["j"] == c.O_CANCEL)]
-        self._count(prepared, ended, "order", c.REASONS, ended["code"])
+        for by, rows in (("selection", others), ("judge", decided), ("order", ended)):      # a gate's no is told in these words once more
+            own = rows[~np.isin(rows["setup"], refused["setup"])]
+            self._count(prepared, own, by, c.REASONS, own["code"])
 
     def _count(self, prepared: Prepared, events: np.ndarray, by: str, words: tuple[str, ...], codes: np.ndarray) -> None:
         """Counts what turned setups down, an event each."""
@@ -62,18 +67,10 @@ class Outcome:
     @property
     def refusals(self) -> Counter[str]:
         """How many setups each gate refused."""
-        return self._by(("gate",), 2)
-
-    @property
-    def passed_over(self) -> Counter[str]:
-        """How many setups the tactics and the selection turned down, by reason."""
-        return self._by(("tactic", "selection"), 3)
-
-    def _by(self, who: tuple[str, ...], part: int) -> Counter[str]:
         found: Counter[str] = Counter()
-        for key, count in self._turned_down.items():
-            if key[1] in who:
-                found[key[part]] += count
+        for (_, _, gate, _), count in self._turned_down.items():
+            if gate:
+                found[gate] += count
         return found
 
     def turned_down(self) -> list[dict[str, Any]]:
