@@ -62,6 +62,7 @@ FEATURES: dict[str, str] = {
 TACTICS: dict[str, str] = {
     "moving_average_cross": "pse.tactics.moving_average_cross:MovingAverageCross",
     "mss_fvg_retest": "pse.tactics.mss_fvg_retest:MssFvgRetest",
+    "sweep_reversal": "pse.tactics.sweep_reversal:SweepReversal",
 }
 
 BROKERS: dict[str, str] = {

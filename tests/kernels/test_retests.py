@@ -12,32 +12,43 @@ from pse.kernels.retests import FVG_HALF, FVG_OB, point_of_interest, retest_code
 from pse.kernels.targets import CODES
 from pse.tactics.levels import target_levels
 from pse.tactics.mss_fvg_retest import MssFvgRetest
+from pse.tactics.sweep_reversal import SweepReversal
 from tests.naive import retests as naive
 from tests.tactics.views import TICK, entered, instrument, random_view, refused
 
 seeds = st.integers(0, 2**32 - 1)
 
 
-def found(view, cap):
+def found(view, cap, tactic=None):
     """The scan's finds in the naive twin's form."""
-    scan = MssFvgRetest().scan(view, instrument(cap=cap))
+    scan = (tactic or MssFvgRetest()).scan(view, instrument(cap=cap))
     bar = {int(ts): t for t, ts in enumerate(view.decision.ts_close)}
     good = [(bar[int(row["ts"])], int(row["direction"]), int(row["group"]), *(float(row[name]) for name in ("entry", "stop", "target", "target2")))
             for row in entered(scan).rows]
     return good, [(bar[body["ts"]], body["direction"], body["code"]) for body in refused(scan)]
 
 
-@settings(max_examples=25, deadline=None)
-@given(seeds, st.sampled_from([8.0, 3.0, None]))
-def test_the_scan_finds_what_its_naive_twin_finds(seed, cap):
-    view = random_view(seed)
-    good, bad = found(view, cap)
-    naive_good, naive_bad = naive.scan(view, TICK, nan if cap is None else cap)
+def assert_as_the_naive_twin(view, cap, tactic, stop_line):
+    good, bad = found(view, cap, tactic)
+    naive_good, naive_bad = naive.scan(view, TICK, nan if cap is None else cap, stop_line)
     assert [row[:3] for row in good] == [row[:3] for row in naive_good]
     for ours, theirs in zip(good, naive_good, strict=True):
         assert ours[3:6] == pytest.approx(theirs[3:6], abs=1e-9)
         assert isnan(ours[6]) if theirs[6] is None else ours[6] == pytest.approx(theirs[6], abs=1e-9)
     assert sorted(bad) == sorted((t, d, code) for t, d, _, code in naive_bad)
+    return good
+
+
+@settings(max_examples=25, deadline=None)
+@given(seeds, st.sampled_from([8.0, 3.0, None]))
+def test_the_retests_after_a_shift_are_those_of_the_naive_twin(seed, cap):
+    assert_as_the_naive_twin(random_view(seed), cap, MssFvgRetest(), naive.behind_the_gap)
+
+
+@settings(max_examples=25, deadline=None)
+@given(seeds, st.sampled_from([8.0, 3.0, None]))
+def test_the_retests_after_a_sweep_are_those_of_the_naive_twin(seed, cap):
+    assert_as_the_naive_twin(random_view(seed), cap, SweepReversal(), naive.behind_the_sweep)
 
 
 def test_the_made_up_features_reach_every_outcome():

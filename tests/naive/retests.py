@@ -1,4 +1,4 @@
-"""DAS 2.1 written bar by bar from its table of rules: at every bar every pair is judged afresh, looking at bars up to that bar only.
+"""DAS 2.1 and 2.2 written bar by bar from its table of rules: at every bar every pair is judged afresh, looking at bars up to that bar only.
 
 Prices are forward adjusted, as in the object tables; `view` is anything with the fields of Features.
 """
@@ -7,18 +7,24 @@ import math
 
 import numpy as np
 
+from pse.kernels.contract import SWEPT
+
 from . import targets
 
 CONVICTION = ("UNKNOWN", "None", "Low", "Medium", "High")
 FAVOURED = {"UNKNOWN": 1.75, "None": 1.75, "Low": 2.0, "Medium": 2.0, "High": 2.5}       # first target in R
 
 
-def scan(view, tick, cap_points):
-    """Setups as (t, direction, gap row, entry, stop, target or None, second target or None) and refusals as (t, direction, gap row, code)."""
-    bars, atr = view.decision, view.columns["atr"]
+def scan(view, tick, cap_points, stop_line=None):
+    """Setups as (t, direction, gap row, entry, stop, target or None, second target or None) and refusals as (t, direction, gap row, code).
+
+    stop_line(view, tag, t, tick): forward adjusted price of the stop before it is put on the grid, None where the tag is not traded at all.
+    """
+    stop_line = stop_line or behind_the_gap
     good, bad, last = [], [], {1: -10**9, -1: -10**9}
-    for t in range(len(bars)):
-        for tag in sorted(tags_at(view, t), key=lambda tag: (-tag["mqs"], tag["t0"], tag["gap"])):
+    for t in range(len(view.decision)):
+        tags = [(tag, stop_line(view, tag, t, tick)) for tag in sorted(tags_at(view, t), key=lambda tag: (-tag["mqs"], tag["t0"], tag["gap"]))]
+        for tag, line in [one for one in tags if one[1] is not None]:
             d, gap = tag["dir"], tag["gap"]
             tcc, tcc_dir = CONVICTION[view.columns["tcc"][t]], view.columns["tcc_dir"][t]
             if tcc == "High" and tcc_dir == -d:
@@ -27,13 +33,37 @@ def scan(view, tick, cap_points):
             if t - last[d] < 5:
                 bad.append((t, d, gap, "MIN_BARS_BETWEEN"))
                 continue
-            trade = price(view, t, d, gap, tick, cap_points, atr[t], FAVOURED[tcc if tcc_dir == d else "None"])
+            trade = price(view, t, d, line, tick, cap_points, FAVOURED[tcc if tcc_dir == d else "None"])
             if isinstance(trade, str):
                 bad.append((t, d, gap, trade))
             else:
                 last[d] = t
                 good.append((t, d, gap, *trade))
     return good, bad
+
+
+def behind_the_gap(view, tag, t, tick):
+    gap, buffer = view.gaps[tag["gap"]], max(tick, 0.10 * view.columns["atr"][t])
+    return gap["bottom"] - buffer if tag["dir"] > 0 else gap["top"] + buffer
+
+
+def sweep_before(view, tag):
+    """The sweep that tag's gap came after: of the setup's direction, of medium priority, at most 12 bars before the shift, not after the gap."""
+    sweeps, t0, formed = view.sweeps, tag["t0"], view.gaps[tag["gap"]]["formed_at"]
+    fitting = (sweeps["result"] == SWEPT) & (sweeps["dir"] == tag["dir"]) & (sweeps["priority"] >= 0.5)
+    fitting &= (sweeps["confirmed_at"] >= t0 - 12) & (sweeps["confirmed_at"] <= t0) & (sweeps["confirmed_at"] <= formed)
+    rows = sweeps[fitting]
+    return max(rows, key=lambda row: row["priority"]) if rows.size else None
+
+
+def behind_the_sweep(view, tag, t, tick):
+    """As DAS 2.1, but a tick beyond the sweep's extreme where that lies between that stop and half an ATR beyond the gap; None without a sweep."""
+    sweep, plain, gap, d = sweep_before(view, tag), behind_the_gap(view, tag, t, tick), view.gaps[tag["gap"]], tag["dir"]
+    if sweep is None:
+        return None
+    deepest = gap["bottom"] - 0.5 * view.columns["atr"][t] if d > 0 else gap["top"] + 0.5 * view.columns["atr"][t]
+    between = min(plain, deepest) - 1e-9 <= sweep["extreme"] <= max(plain, deepest) + 1e-9 and d * (plain - deepest) >= -1e-9
+    return sweep["extreme"] - d * tick if between else plain
 
 
 def tags_at(view, t):
@@ -96,12 +126,11 @@ def levels_at(view, t, d):
     return [(float(price + off), float(priority)) for _, _, price, priority in sorted(found, key=lambda level: level[:2])]
 
 
-def price(view, t, d, gap_row, tick, cap_points, atr, favoured):
-    bars, gap = view.decision, view.gaps[gap_row]
+def price(view, t, d, line, tick, cap_points, favoured):
+    """(entry, stop, target, second target or None), or the name of what refused it; line: forward adjusted price of the stop, not yet on the grid."""
+    bars, atr = view.decision, view.columns["atr"][t]
     entry = targets.on_grid(bars.close[t], tick, up=d > 0)
-    buffer = max(tick, 0.10 * atr)
-    edge = (gap["bottom"] - buffer if d > 0 else gap["top"] + buffer) + bars.offset[t]
-    name, stop, _ = targets.stop(entry, targets.on_grid(edge, tick, up=d < 0), d, tick, atr, cap_points)
+    name, stop, _ = targets.stop(entry, targets.on_grid(line + bars.offset[t], tick, up=d < 0), d, tick, atr, cap_points)
     if name != "OK":
         return name
     levels = levels_at(view, t, d)

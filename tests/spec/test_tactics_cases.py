@@ -10,12 +10,13 @@ import pytest
 from pse.domain.bars import timeframe_ns
 from pse.domain.sessions import MINUTE_NS
 from pse.kernels.codes import E_FILL, FILL_KINDS, REASONS
-from pse.kernels.contract import BLOCK_DTYPE, BREAK_DTYPE, GAP_DTYPE, LEVEL_DTYPE, POOL_DTYPE, POOL_KINDS, SWEEP_DTYPE
+from pse.kernels.contract import BLOCK_DTYPE, BREAK_DTYPE, GAP_DTYPE, LEVEL_DTYPE, POOL_DTYPE, POOL_KINDS, SWEEP_DTYPE, SWEPT
 from pse.kernels.retests import POI_KINDS, point_of_interest, retest_code
 from pse.kernels.select import select, setup_rank
 from pse.kernels.targets import CODES, kernel_tp1, stop_check
 from pse.tactics.mss_fvg_retest import MssFvgRetest
 from pse.tactics.rules import GRADE_SIZE, PRECEDENCE
+from pse.tactics.sweep_reversal import SweepReversal
 from tests.kernels import worlds
 from tests.tactics.views import View, columns, entered, five_minute_bars, instrument, refused, table
 
@@ -23,12 +24,13 @@ FILE = json.loads((Path(__file__).parent / "04-tactics.json").read_text())
 CASES = {case["id"]: case for case in FILE["cases"]}
 
 UNBOUND_FUNCTIONS = {"missed_fvg", "pullback_breakout_1m", "proposal", "pullback"}             # of tactics that do not exist yet
-UNBOUND_CASES = {"T-DAS-3"}                      # the rebrand after a sweep is the next tactic's
+UNBOUND_CASES: set[str] = set()
 
 CAP_POINTS = {"ES": 8.0, "NQ": 20.0, "RTY": 6.0}
 GRADE_MQS = {"B": 0.6, "A": 0.74, "A+": 0.9}
 TACTIC = {"DAS_2_2": "sweep_reversal", "DAS_2_1": "mss_fvg_retest", "TCEA_MTE": "momentum_thrust", "TCEA_SPMF": "pullback_micro_fvg",
           "TCEA_FVG_MR": "missed_fvg_reversion"}
+LABEL = {name: label for label, name in TACTIC.items()}
 BASE = {"DAS_2_2": 1.0, "DAS_2_1": 0.8, "TCEA_MTE": 0.6, "TCEA_SPMF": 0.6, "TCEA_FVG_MR": 0.5}
 
 
@@ -71,25 +73,28 @@ def das_view(given):
                  bottom=[gap["bottom"]], valid=[gap["valid"]])
     pools = table(POOL_DTYPE, level=[x[0] for x in levels], priority=[x[1] for x in levels], known_at=[5] * len(levels),
                   origin=list(range(len(levels))), kind=[POOL_KINDS.index("PDH")] * len(levels))
-    return View(bars, columns(given["atr"]), breaks, gaps, table(BLOCK_DTYPE), pools, table(SWEEP_DTYPE), table(LEVEL_DTYPE))
+    sweep = given["sweep"] or {}
+    sweeps = table(SWEEP_DTYPE, **{name: [value] for name, value in sweep.items() if name != "t"}, confirmed_at=[sweep["t"]], result=[SWEPT]) if sweep \
+        else table(SWEEP_DTYPE)
+    return View(bars, columns(given["atr"]), breaks, gaps, table(BLOCK_DTYPE), pools, sweeps, table(LEVEL_DTYPE))
 
 
 def run_das(given, params):
     view, t = das_view(given), given["t"]
-    tactic = MssFvgRetest(tol_fraction=params["retest_tolerance"], tol_atr=params["retest_tol_atr"], max_fill=params["max_fill"],
+    tactic = (SweepReversal if given["sweep"] else MssFvgRetest)(tol_fraction=params["retest_tolerance"], tol_atr=params["retest_tol_atr"], max_fill=params["max_fill"],
                           max_age=params["fvg_max_age"])
     scan = tactic.scan(view, instrument(given["symbol"], CAP_POINTS[given["symbol"]], given["tick"]))
     ts = int(view.decision.ts_close[t])
     for row, body in zip(entered(scan).rows, entered(scan).evidence, strict=True):
         if row["ts"] == ts:
             source = given["levels"][int(body["target_level"].rsplit(":", 1)[1]) // timeframe_ns("5m")][2]
-            return {"status": "PROPOSED", "tactic": "DAS_2_1", "dir": int(row["direction"]), "entry": row["entry"], "sl": row["stop"],
+            return {"status": "PROPOSED", "tactic": LABEL[tactic.name], "dir": int(row["direction"]), "entry": row["entry"], "sl": row["stop"],
                     "risk_points": body["risk_points"], "tp1": row["target"], "rr": body["rr"], "tp_source": source,
                     "size_mult": row["size_multiple"], "grade": ("", "C", "B", "A", "A+")[row["grade"]], "poi": body["poi"],
                     "poi_kind": body["poi_kind"], "tol": body["tol"], "fill": body["fill"]}
     for body in refused(scan):
         if body["ts"] == ts:
-            return {"status": "REJECT", "tactic": "DAS_2_1", "entry": body["entry"], "sl": body["stop"], "reason": body["code"]}
+            return {"status": "REJECT", "tactic": LABEL[tactic.name], "entry": body["entry"], "sl": body["stop"], "reason": body["code"]}
     return {"status": "NONE", **why_not(given, params)}
 
 

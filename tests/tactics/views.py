@@ -1,18 +1,21 @@
 """Made-up features with the shapes of the contract, and the same features as they stood some bars earlier."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
 from pse.domain.bars import Bars
 from pse.domain.instruments import Instrument
 from pse.domain.sessions import MINUTE_NS, Sessions
+from pse.features.build import FeatureSpec
 from pse.features.feature import Known
 from pse.kernels.codes import MCS_TREND_UP, TCC_LOW
 from pse.kernels.contract import (
     ALIVE,
     BLOCK_DTYPE,
     BREAK_DTYPE,
+    BROKEN,
     ENTER,
     EXPIRED,
     GAP_DTYPE,
@@ -21,13 +24,16 @@ from pse.kernels.contract import (
     POOL_DTYPE,
     REFUSED,
     SWEEP_DTYPE,
+    SWEPT,
 )
 from pse.kernels.targets import CODES
+from pse.kernels.wilder import previous
 
 TICK = 0.25
 LATER = {"gaps": ("touched_at", "mid_filled_at", "filled_at", "inverted_at", "stale_at"), "blocks": ("invalid_at",), "pools": ("ended_at",),
          "levels": ("ended_at",)}
-KNOWN = {"breaks": "t", "gaps": "formed_at", "blocks": "known_at", "pools": "known_at", "levels": "known_at"}
+KNOWN = {"breaks": "t", "gaps": "formed_at", "blocks": "known_at", "pools": "known_at", "levels": "known_at",
+         "sweeps": "confirmed_at"}
 
 
 @dataclass(frozen=True)
@@ -44,8 +50,19 @@ class View:
     levels: np.ndarray
 
     @property
+    def spec(self):
+        return FeatureSpec().together()
+
+    @cached_property
     def known(self):
-        return Known.from_bars(self.decision, instrument())
+        """What else the bars tell: the ranges, gaps, pools, sweeps and levels are those of this view."""
+        known, atr = Known.from_bars(self.decision, instrument()), self.columns["atr"]
+        known.once("atr", lambda: atr)
+        known.once("atr_before", lambda: previous(atr))
+        for feature, tables in ((self.spec.gaps, {"gaps": self.gaps}), (self.spec.levels, {"levels": self.levels}),
+                                (self.spec.liquidity, {"pools": self.pools, "sweeps": self.sweeps})):
+            known.once(("objects", type(feature), feature.of(instrument())), lambda tables=tables: tables)
+        return known
 
 
 def entered(found):
@@ -104,8 +121,8 @@ def random_view(seed, n=140, rolls=True):
     gaps = find_gaps(open_, high, low, close)
     breaks = random_breaks(rng, n, gaps)
     tcc, tcc_dir, mcs = (np.repeat(rng.integers(0, codes, n), rng.integers(1, 20, n))[:n] for codes in (5, 3, 8))
-    return View(bars, columns(atr, tcc, tcc_dir - 1, mcs), breaks, gaps, random_blocks(rng, breaks, close), random_pools(rng, close, 40), table(SWEEP_DTYPE),
-                random_levels(rng, close, 15))
+    blocks, pools, levels = random_blocks(rng, breaks, close), random_pools(rng, close, 40), random_levels(rng, close, 15)
+    return View(bars, columns(atr, tcc, tcc_dir - 1, mcs), breaks, gaps, blocks, pools, random_sweeps(rng, breaks, close), levels)
 
 
 def columns(atr, tcc=TCC_LOW, tcc_dir=1, mcs=MCS_TREND_UP):
@@ -163,6 +180,22 @@ def random_pools(rng, close, size):
     pools["ended_at"] = np.where(rng.random(size) < 0.7, known + rng.integers(0, 40, size), NEVER)
     pools["end"] = np.where(pools["ended_at"] < NEVER, EXPIRED, ALIVE)
     return pools
+
+
+def random_sweeps(rng, breaks, close):
+    """Outcomes of pools some bars before many breaks, most of them swept in the break's direction."""
+    rows = np.flatnonzero(rng.random(breaks.size) < 0.7)
+    at = np.clip(breaks["t"][rows] - rng.integers(-1, 15, rows.size), 0, close.size - 1)
+    order = np.argsort(at, kind="stable")
+    rows, at = rows[order], at[order]
+    d = breaks["dir"][rows] * rng.choice([1, 1, 1, -1], rows.size)
+    sweeps = table(SWEEP_DTYPE, dir=d, side=-d, pierced_at=np.maximum(at - 1, 0), confirmed_at=at, pool=np.arange(rows.size))
+    sweeps["level"] = close[at] - d * rng.integers(0, 8, rows.size) * TICK
+    sweeps["extreme"] = sweeps["level"] - d * rng.integers(1, 30, rows.size) * TICK
+    sweeps["penetration"] = abs(sweeps["level"] - sweeps["extreme"])
+    sweeps["priority"] = rng.choice([0.4, 0.45, 0.5, 0.75, 0.8, 1.0], rows.size)
+    sweeps["result"] = rng.choice([SWEPT, SWEPT, SWEPT, BROKEN], rows.size)
+    return sweeps
 
 
 def random_levels(rng, close, size):

@@ -5,8 +5,9 @@ from numba import njit
 
 from pse.kernels.compiled import shared
 from pse.kernels.contract import SWEPT
+from pse.kernels.rows import NONE, ZERO
 
-SWEEP_WINDOW = 12                                 # bars before a break in which a sweep still counts
+SWEEP_WINDOW = np.int64(12)                                 # bars before a break in which a sweep still counts
 
 
 @shared
@@ -33,10 +34,10 @@ def mqs_score(disp, close, fvg, sweep, volume, level, htf):
 
 
 @shared
-def best_sweep(sweeps, past, t, direction):
-    """Row of the best sweep of a direction confirmed in the window up to t, first on ties, -1 if none; `past` counts the sweeps confirmed by t."""
-    best, i = -1, past - 1
-    while i >= 0 and sweeps[i].confirmed_at >= t - SWEEP_WINDOW:
+def best_sweep(sweeps, past, t, direction, window):
+    """Row of the best sweep of a direction among the first `past` rows and of the `window` bars up to t, first on ties, -1 if none."""
+    best, i = NONE, past - 1
+    while i >= 0 and sweeps[i].confirmed_at >= t - window:
         if sweeps[i].result == SWEPT and sweeps[i].dir == direction and (best < 0 or sweeps[i].priority >= sweeps[best].priority):
             best = i
         i -= 1
@@ -67,7 +68,7 @@ def score_breaks(breaks, open_, high, low, close, atr_before, rvol, htf_trend, g
     Columns float64[n] (htf_trend +1, 0, -1; NaN unknown), breaks, gaps and sweeps in order of the bar that made them known.  `mqs` is what is known at the
     break, `mqs_next` from the next bar on: only the gap part can change, and until that bar exists both are equal.
     """
-    past_gaps, past_sweeps = 0, 0
+    past_gaps, past_sweeps = ZERO, ZERO
     for i in range(breaks.size):
         row = breaks[i]
         t, d, scale = row.t, row.dir, atr_before[row.t]
@@ -84,7 +85,7 @@ def score_breaks(breaks, open_, high, low, close, atr_before, rvol, htf_trend, g
         for u in range(row.pivot_idx, t + 1):
             extreme = min(extreme, low[u]) if d > 0 else max(extreme, high[u])
         known, later = gap_near(gaps, past_gaps, t, d)
-        row.sweep = best_sweep(sweeps, past_sweeps, t, d)
+        row.sweep = best_sweep(sweeps, past_sweeps, t, d, SWEEP_WINDOW)
         priority = sweeps[row.sweep].priority if row.sweep >= 0 else 0.0
         align = d * htf_trend[t] if htf_trend[t] == htf_trend[t] else 0.0
         parts = mqs_components(body / scale, d * (close[t] - row.level) / scale, known, priority, rvol[t], d * (row.level - extreme) / scale, align)

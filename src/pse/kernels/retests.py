@@ -10,6 +10,8 @@ import numpy as np
 from numba import njit
 
 from pse.kernels.compiled import shared
+from pse.kernels.quality import best_sweep
+from pse.kernels.rows import ZERO, with_room
 from pse.kernels.targets import EPS, NO_REJECTION, NO_TAG, OK, TOO_DEEP
 
 POI_KINDS = ("FVG_HALF", "FVG_OB")
@@ -69,7 +71,7 @@ def block_rows(n_breaks, blocks):
 
 @shared
 def tag_pair(high, low, close, close_raw, atr, mss, gap, block, start, rules, shift_row, gap_row, block_row, tags, found):
-    """Writes the tags of one shift and one gap from `found` on (an empty `tags` only counts); returns how many are found then."""
+    """Appends the tags of one shift and one gap; returns (tags, how many are found then)."""
     d = gap.dir
     front, width = (gap.top if d > 0 else gap.bottom), gap.top - gap.bottom
     last = min(gap.formed_at + rules.max_age, close.size - 1)
@@ -92,22 +94,22 @@ def tag_pair(high, low, close, close_raw, atr, mss, gap, block, start, rules, sh
         if episode > rules.max_episodes:
             break
         if code == OK:
-            if tags.size:
-                row = tags[found]
-                row.t, row.dir, row.shift, row.gap, row.block, row.episode = t, d, shift_row, gap_row, block_row if kind == FVG_OB else -1, episode
-                row.poi_kind, row.near, row.far, row.tol, row.fill, row.mqs = kind, near, far, tol, deepest, mss.mqs_next
+            tags = with_room(tags, found)
+            row = tags[found]
+            row.t, row.dir, row.shift, row.gap, row.block, row.episode = t, d, shift_row, gap_row, block_row if kind == FVG_OB else -1, episode
+            row.poi_kind, row.near, row.far, row.tol, row.fill, row.mqs = kind, near, far, tol, deepest, mss.mqs_next
             found += 1
-    return found
+    return tags, found
 
 
 @njit(cache=True)
-def tag_retests(high, low, close, close_raw, atr, breaks, gaps, blocks, block_row, rules, tags):
+def tag_retests(high, low, close, close_raw, atr, breaks, gaps, blocks, block_row, rules):
     """All tags of all pairs of a shift and a valid gap of its direction at most `pair_window` bars apart, pair by pair.
 
     high, low, close: float64[n] forward adjusted; close_raw: as traded; atr: points.  breaks, gaps: ordered by bar.  blocks: at least one row (any
-    row stands in for none).  rules: RETEST_DTYPE record.  tags: TAG_DTYPE[m]; with m = 0 nothing is written.  Returns how many tags there are.
+    row stands in for none).  rules: RETEST_DTYPE record.  Returns rows of TAG_DTYPE.
     """
-    found, first = 0, 0
+    tags, found, first = np.empty(128, TAG_DTYPE), ZERO, 0
     for i in range(breaks.size):
         mss = breaks[i]
         while first < gaps.size and gaps[first].formed_at < mss.t - rules.pair_window:
@@ -120,6 +122,27 @@ def tag_retests(high, low, close, close_raw, atr, breaks, gaps, blocks, block_ro
             if gap.dir == mss.dir and gap.valid and (rules.inverse or not gap.inverse):
                 b = block_row[i]
                 start = max(gap.formed_at, mss.t) + 1              # a gap may precede its shift, a retest may not
-                found = tag_pair(high, low, close, close_raw, atr, mss, gap, blocks[max(b, 0)], start, rules, i, j, b, tags, found)
+                tags, found = tag_pair(high, low, close, close_raw, atr, mss, gap, blocks[max(b, 0)], start, rules, i, j, b, tags, found)
             j += 1
-    return found
+    return tags[:found].copy()
+
+
+@njit(cache=True)
+def sweeps_before(tags, breaks, gaps, sweeps, window):
+    """Row of the sweep that each tag's gap came after, int64[tags.size], -1 for none.
+
+    The best one of the tag's direction confirmed in the `window` bars up to the shift and not after the gap; first on ties.  sweeps: by confirmation.
+    """
+    rows = np.empty(tags.size, np.int64)
+    for i in range(tags.size):
+        t = breaks[tags[i].shift].t
+        last = min(t, gaps[tags[i].gap].formed_at)
+        past, end = ZERO, np.int64(sweeps.size)
+        while past < end:                                          # how many were confirmed by then
+            middle = (past + end) // 2
+            if sweeps[middle].confirmed_at <= last:
+                past = middle + 1
+            else:
+                end = middle
+        rows[i] = best_sweep(sweeps, past, t, tags[i].dir, window)
+    return rows

@@ -23,7 +23,7 @@ from pse.tactics.levels import CLUSTER, FVG_EDGE, R_MULTIPLE, TargetLevels, targ
 from pse.tactics.rules import StopRules, TargetRules
 from pse.tactics.scan import FeatureView
 
-SCORES = {"disp": "q_disp", "close": "q_close", "fvg": "q_fvg_next", "sweep": "q_sweep", "vol": "q_vol", "level": "q_level", "htf": "q_htf"}
+SCORES = {"disp": "q_disp", "close": "q_close", "fvg": "q_fvg", "sweep": "q_sweep", "vol": "q_vol", "level": "q_level", "htf": "q_htf"}
 PRICED = {"risk_points": "risk", "cap_points": "cap", "stop_widened": "widened", "rr": "rr", "rr_star": "rr_star", "target_weight": "weight", "rr2": "rr2"}
 ROW_PRICES = ("entry", "stop", "target", "target2")
 
@@ -140,10 +140,10 @@ def sweep_id(features: FeatureView, row: int) -> str | None:
     return None if row < 0 else ids(features, "sweep", features.sweeps["dir"][[row]], features.sweeps["pierced_at"][[row]])[0]
 
 
-def mqs_facts(features: FeatureView, rows: np.ndarray, score: np.ndarray) -> list[dict[str, Any]]:
-    """Components and score of the quality of breaks."""
-    breaks = features.breaks[rows]
-    return list(records({name: breaks[column].tolist() for name, column in SCORES.items()} | {"score": score.tolist()}))
+def mqs_facts(breaks: np.ndarray, score: str) -> list[dict[str, Any]]:
+    """Components and score of the quality of breaks, BREAK_DTYPE; `score`: `mqs` as known at the break, `mqs_next` from the bar after it on."""
+    parts = SCORES | {"fvg": "q_fvg" if score == "mqs" else "q_fvg_next", "score": score}
+    return list(records({name: breaks[column].tolist() for name, column in parts.items()}))
 
 
 def or_none(column: np.ndarray) -> list[Any]:
