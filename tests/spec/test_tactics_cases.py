@@ -81,8 +81,8 @@ def das_view(given):
 
 def run_das(given, params):
     view, t = das_view(given), given["t"]
-    tactic = (SweepReversal if given["sweep"] else MssFvgRetest)(tol_fraction=params["retest_tolerance"], tol_atr=params["retest_tol_atr"], max_fill=params["max_fill"],
-                          max_age=params["fvg_max_age"])
+    named = {"retest_tolerance": "tol_fraction", "retest_tol_atr": "tol_atr", "max_fill": "max_fill", "fvg_max_age": "max_age"}
+    tactic = (SweepReversal if given["sweep"] else MssFvgRetest)(**{ours: params[theirs] for theirs, ours in named.items()})
     scan = tactic.scan(view, instrument(given["symbol"], CAP_POINTS[given["symbol"]], given["tick"]))
     ts = int(view.decision.ts_close[t])
     for row, body in zip(entered(scan).rows, entered(scan).evidence, strict=True):
