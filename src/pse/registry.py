@@ -1,12 +1,18 @@
-"""What can be chosen by name: one line a plug-in, "module:object", imported only when it is chosen."""
+"""What can be chosen by name: one line a plug-in, "module:object", imported only when it is chosen.
+
+Tactics of installed packages that declare an entry point in the group `pse.tactics` are found by `installed`; files of the user's are named in settings.
+"""
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pse.domain.errors import UnknownName
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 PROVIDERS: dict[str, str] = {
     "csv": "pse.providers.csv_files:CsvFiles",
@@ -69,6 +75,7 @@ BROKERS: dict[str, str] = {
 }
 
 KINDS: Mapping[str, Mapping[str, str]] = {"provider": PROVIDERS, "feature": FEATURES, "tactic": TACTICS, "broker": BROKERS}
+GROUPS: Mapping[str, str] = {"tactic": "pse.tactics"}              # entry points of installed packages
 
 
 def resolve(kind: str, name: str) -> Any:
@@ -83,3 +90,10 @@ def resolve(kind: str, name: str) -> Any:
         raise UnknownName(kind, name, lines)
     module, _, attribute = lines[name].partition(":")
     return getattr(importlib.import_module(module), attribute)
+
+
+def installed(kind: str) -> dict[str, EntryPoint]:
+    """What installed packages offer of a kind, by name; nothing of it is imported."""
+    from importlib.metadata import entry_points
+
+    return {entry.name: entry for entry in entry_points(group=GROUPS[kind])} if kind in GROUPS else {}

@@ -9,21 +9,24 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, Field, PrivateAttr, StringConstraints, TypeAdapter, ValidationError, model_validator
 
 from pse.domain.base import Frozen
 from pse.domain.errors import BadConfig, UnknownName
 from pse.domain.instruments import SYMBOL_PATTERN, Instrument
-from pse.registry import resolve
 from pse.risk.fills import FillPolicy
 from pse.risk.policy import RiskPolicy
 from pse.store.builtin import builtin_folder, config_files, desk_files
 from pse.store.sessions import SessionOverride
 from pse.store.yaml_files import Layer, Mark, Marks, parse_value, read_yaml
+
+if TYPE_CHECKING:
+    from pse.tactics.outside import Outside
 
 FILES = ("settings.yaml", "instruments.yaml", "risk_policies.yaml", "fills.yaml")
 NAMED = ("desks", "instruments", "risk_policies", "fills")
@@ -31,6 +34,8 @@ Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,39
 Symbol = Annotated[str, StringConstraints(pattern=SYMBOL_PATTERN)]
 Timeframe = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,2}(s|m|h|d)$")]
 MAX_SYMBOLS = 64
+MAX_ROUNDS = 20                                # of taking out what is wrong and looking again
+FROM = "from"                                  # among a tactic's parameters: where one of the user's own stands
 
 
 class Account(Frozen):
@@ -41,6 +46,12 @@ class Account(Frozen):
     capital: float = Field(100_000.0, gt=0, description="money at the start, in the account's currency")
 
 
+class Plugins(Frozen):
+    """Classes from outside the package that desks may name."""
+
+    tactics: dict[Name, str] = Field(default_factory=dict, description="tactic name to FOLDER/FILE.py:Class below the home folder")
+
+
 class Desk(Frozen):
     """What runs together: instruments, timeframes, tactics, who decides, and by which limits."""
 
@@ -49,7 +60,7 @@ class Desk(Frozen):
     base_timeframe: Timeframe = "1m"
     decision_timeframe: Timeframe = "5m"
     warmup_sessions: int = Field(60, ge=0, le=2000, description="sessions before --start that features may see")
-    tactics: dict[str, dict[str, Any] | None] = Field(min_length=1, description="tactic name to its parameters")
+    tactics: dict[str, dict[str, Any] | None] = Field(min_length=1, description="tactic name to its parameters; `from` among them says where a tactic of your own stands")
     features: dict[str, Any] = Field(default_factory=dict, description="parameters of the features")
     risk: str = Field(description="name of a profile in risk_policies.yaml")
     fills: str = Field("conservative", description="name of a policy in fills.yaml")
@@ -68,12 +79,15 @@ class Settings(Frozen):
     desk: str = "futures-smc"
     seed: int = Field(0, ge=0, lt=2**63)
     account: Account = Account()
+    plugins: Plugins = Plugins()
     desks: dict[Name, Desk]
     instruments: dict[Symbol, Instrument]
     sessions: tuple[SessionOverride, ...] = ()
     risk_policies: dict[Name, RiskPolicy]
     fills: dict[Name, FillPolicy]
     _marks: Marks = PrivateAttr(default_factory=dict)
+    _home: Path | None = PrivateAttr(None)
+    _outside: dict[tuple[str, str], Outside | None] = PrivateAttr(default_factory=dict)
 
     @property
     def chosen(self) -> Desk:
@@ -98,15 +112,44 @@ class Settings(Frozen):
 
     def tactics(self) -> dict[str, Any]:
         """The chosen desk's tactics, made with their parameters, in the desk's order."""
-        made = {}
-        for name, given in self.chosen.tactics.items():
-            path = ("desks", self.desk, "tactics", name)
+        return {name: self.tactic(name) for name in self.chosen.tactics}
+
+    def tactic(self, name: str) -> Any:
+        """One tactic of the chosen desk.  Raises `BadSetting`."""
+        from pse.tactics.outside import tactic_class
+
+        path = ("desks", self.desk, "tactics", name)
+        found = self._found(name)
+        try:
+            kind = tactic_class(name, found)
+        except BadConfig as error:
+            raise BadSetting([self.complaint(path, str(error))]) from error
+        given = {key: value for key, value in (self.chosen.tactics[name] or {}).items() if key != FROM}
+        return _made(kind, given, path, self._marks)
+
+    def outside(self) -> dict[str, str]:
+        """sha256 of the source of each tactic of the chosen desk that does not come with the package, by the tactic's name."""
+        found = {name: self._found(name) for name in self.chosen.tactics}
+        return {name: one.sha256 for name, one in found.items() if one is not None}
+
+    def _found(self, name: str) -> Outside | None:
+        """Where a tactic of the chosen desk stands; a file is read once, so that what is hashed is what runs."""
+        from pse.tactics.outside import outside
+
+        if (self.desk, name) not in self._outside:
+            own = (self.chosen.tactics[name] or {}).get(FROM)
+            path = ("desks", self.desk, "tactics", name) if own is not None or name not in self.plugins.tactics else ("plugins", "tactics", name)
             try:
-                tactic = resolve("tactic", name)
-            except UnknownName as error:
-                raise BadConfig(f"{_where(self._marks, path)}: {error}") from error
-            made[name] = _made(tactic, given or {}, path, self._marks)
-        return made
+                if own is not None and not isinstance(own, str):
+                    raise BadConfig(f"found {own!r} behind `{FROM}`, expected text such as tactics/my_rule.py:MyRule")
+                self._outside[(self.desk, name)] = outside(name, own or self.plugins.tactics.get(name), self._home)
+            except (BadConfig, UnknownName) as error:
+                raise BadSetting([self.complaint(path, str(error))]) from error
+        return self._outside[(self.desk, name)]
+
+    def complaint(self, path: tuple[str | int, ...], text: str) -> Complaint:
+        """What is wrong with a setting, with the place where it was written."""
+        return Complaint(_mark(self._marks, path), path, text)
 
     def feature_spec(self) -> Any:
         """The chosen desk's `FeatureSpec`; its timeframe is the desk's unless the parameters say otherwise."""
@@ -120,9 +163,9 @@ class Settings(Frozen):
         return self.model_dump(mode="json", by_alias=True)
 
     @classmethod
-    def from_tree(cls, tree: Mapping[str, Any]) -> Settings:
-        """Settings of an earlier run, from its manifest."""
-        return _validated(dict(tree), {}, Mark("the run's manifest", 0))
+    def from_tree(cls, tree: Mapping[str, Any], home: Path | None = None) -> Settings:
+        """Settings of an earlier run, from its manifest; `home` is where its tactics from outside stand."""
+        return _validated(dict(tree), {}, Mark("the run's manifest", 0), home)
 
     def run_tree(self, symbols: Iterable[str] | None = None) -> dict[str, Any]:
         """What decides the outcome of a run, and nothing else: the chosen desk with its symbols, their instruments (and micros), sessions, limits, fills.
@@ -134,7 +177,8 @@ class Settings(Frozen):
         traded = {s: self.instrument(s) for s in wanted}
         traded |= {i.micro: self.instrument(i.micro) for i in list(traded.values()) if i.micro}
         calendars = {i.calendar for i in traded.values()}
-        return {
+        outside = self.outside()
+        return ({"outside": outside} if outside else {}) | {
             "account": self.account.model_dump(mode="json"),
             "desk": desk.model_dump(mode="json") | {"symbols": wanted},
             "instruments": {s: i.model_dump(mode="json") for s, i in traded.items()},
@@ -155,6 +199,39 @@ def settings_hash(tree: Mapping[str, Any]) -> str:
 
 def load_settings(home: Path, config: Path | None = None, overrides: Iterable[str] = ()) -> Settings:
     """The resolved settings of a home folder.  Raises `BadConfig` naming file, line and the nearest key."""
+    tree, marks = _layered(home, config, overrides)
+    return _validated(tree, marks, Mark(str(home / "configs"), 0), home)
+
+
+def settings_with_complaints(home: Path, config: Path | None = None, overrides: Iterable[str] = ()) -> tuple[Settings | None, list[Complaint]]:
+    """The settings without what is wrong in them, and everything that is; None where too little is left.  Text that is not YAML still raises."""
+    tree, marks = _layered(home, config, overrides)
+    complaints: list[Complaint] = []
+    for _ in range(MAX_ROUNDS):
+        try:
+            settings = _typed(tree, marks, Mark(str(home / "configs"), 0), home)
+        except BadSetting as error:
+            complaints += error.complaints
+            for one in sorted(error.complaints, key=lambda one: str(one.path), reverse=True):
+                _take_out(tree, one.path)
+        else:
+            return settings, complaints + list(_loose_ends(settings, marks))
+    return None, complaints
+
+
+def _take_out(tree: Any, path: tuple[str | int, ...]) -> None:
+    """Removes a setting that will not do; where it is one that is missing, or cannot stand alone, the named entry around it."""
+    above = tree
+    for step in path[:-1]:
+        above = above[step] if isinstance(above, dict) and step in above or isinstance(above, list) and isinstance(step, int) else None
+    if isinstance(above, dict) and path and path[-1] in above or isinstance(above, list):
+        del above[path[-1]]  # type: ignore[arg-type]
+    elif len(path) > 1:
+        _take_out(tree, path[:-1])
+
+
+def _layered(home: Path, config: Path | None, overrides: Iterable[str]) -> tuple[dict[str, Any], Marks]:
+    """All layers as one tree, with the place of every value."""
     tree: dict[str, Any] = {}
     marks: Marks = {}
     for layer in _folder_layers(home / "configs"):
@@ -167,7 +244,7 @@ def load_settings(home: Path, config: Path | None = None, overrides: Iterable[st
         entries = tree.get(name)
         if isinstance(entries, dict):
             tree[name] = {key: value for key, value in entries.items() if value is not None}
-    return _validated(tree, marks, Mark(str(home / "configs"), 0))
+    return tree, marks
 
 
 def _folder_layers(own: Path) -> list[Layer]:
@@ -237,14 +314,48 @@ def _steps(words: list[str], tree: Any) -> list[str]:
 # --- errors that name the place ------------------------------------------------------------------------------------------------------------------
 
 
-def _validated(tree: dict[str, Any], marks: Marks, source: Mark) -> Settings:
+@dataclass(frozen=True)
+class Complaint:
+    """What is wrong with one setting, and what would do; `mark` None where it was never written."""
+
+    mark: Mark | None
+    path: tuple[str | int, ...]
+    text: str
+
+    @property
+    def where(self) -> str:
+        """File, line and key."""
+        shown = ".".join(str(step) for step in self.path)
+        return f"{self.mark}, {shown}" if self.mark and shown else str(self.mark) if self.mark else shown or "settings"
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.text}"
+
+
+class BadSetting(BadConfig):
+    """Settings that will not do; the message is about the first of them."""
+
+    def __init__(self, complaints: Iterable[Complaint]) -> None:
+        self.complaints = tuple(complaints)
+        more = len(self.complaints) - 1
+        super().__init__(f"{self.complaints[0]}{f' ({more} more like it after this one)' if more else ''}")
+
+
+def _validated(tree: dict[str, Any], marks: Marks, source: Mark, home: Path | None) -> Settings:
     """The typed tree, its cross references checked."""
+    settings = _typed(tree, marks, source, home)
+    wrong = list(_loose_ends(settings, marks))
+    if wrong:
+        raise BadSetting(wrong)
+    return settings
+
+
+def _typed(tree: dict[str, Any], marks: Marks, source: Mark, home: Path | None) -> Settings:
     instruments = tree.get("instruments")
     if isinstance(instruments, dict):
         tree = tree | {"instruments": {symbol: _with_symbol(symbol, body, marks) for symbol, body in instruments.items()}}
-    settings = _made(Settings, tree, (), marks or {(): source})
-    settings._marks = marks
-    _check_references(settings, marks)
+    settings: Settings = _made(Settings, tree, (), marks or {(): source})
+    settings._marks, settings._home = marks, home
     return settings
 
 
@@ -257,41 +368,44 @@ def _with_symbol(symbol: str, body: Any, marks: Marks) -> Any:
     return {"symbol": symbol, **body}
 
 
-def _check_references(settings: Settings, marks: Marks) -> None:
-    """Every name that one part of the tree uses stands in another part."""
-    def need(path: tuple[str | int, ...], what: str, name: str, known: Iterable[str]) -> None:
+def _loose_ends(settings: Settings, marks: Marks) -> Iterator[Complaint]:
+    """Names that one part of the tree uses and that no other part has."""
+    def need(path: tuple[str | int, ...], what: str, name: str, known: Iterable[str]) -> Iterator[Complaint]:
         if name not in known:
-            raise BadConfig(f"{_where(marks, path)}: {UnknownName(what, name, known)}")
+            yield Complaint(_mark(marks, path), path, str(UnknownName(what, name, known)))
 
-    need(("desk",), "desk", settings.desk, settings.desks)
+    yield from need(("desk",), "desk", settings.desk, settings.desks)
     for name, desk in settings.desks.items():
-        need(("desks", name, "risk"), "risk profile", desk.risk, settings.risk_policies)
-        need(("desks", name, "fills"), "fill policy", desk.fills, settings.fills)
+        yield from need(("desks", name, "risk"), "risk profile", desk.risk, settings.risk_policies)
+        yield from need(("desks", name, "fills"), "fill policy", desk.fills, settings.fills)
         for place, symbol in enumerate(desk.symbols):
-            need(("desks", name, "symbols", place), "instrument", symbol, settings.instruments)
+            yield from need(("desks", name, "symbols", place), "instrument", symbol, settings.instruments)
     for symbol, instrument in settings.instruments.items():
         for field, other in (("micro", instrument.micro), ("bars_of", instrument.bars_of)):
             if other is not None:
-                need(("instruments", symbol, field), "instrument", other, settings.instruments)
+                yield from need(("instruments", symbol, field), "instrument", other, settings.instruments)
+
+
+def _mark(marks: Marks, path: tuple[str | int, ...]) -> Mark | None:
+    """Where a setting was written; the nearest enclosing place when the key itself never was."""
+    return next((marks[path[:depth]] for depth in range(len(path), -1, -1) if path[:depth] in marks), None)
 
 
 def _where(marks: Marks, path: tuple[str | int, ...]) -> str:
-    """File, line and key of a setting; the nearest enclosing place when the key itself was never written."""
-    shown = ".".join(str(step) for step in path)
-    mark = next((marks[path[:depth]] for depth in range(len(path), -1, -1) if path[:depth] in marks), None)
-    return f"{mark}, {shown}" if mark and shown else str(mark) if mark else shown or "settings"
+    return Complaint(_mark(marks, path), path, "").where
 
 
 def _made(kind: Any, given: Any, path: tuple[str | int, ...], marks: Marks) -> Any:
-    """`kind` made from plain values; pydantic's complaint becomes one `BadConfig` about the first bad key."""
+    """`kind` made from plain values; pydantic's complaints become one `BadSetting`."""
     try:
         return TypeAdapter(kind).validate_python(given)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        steps = tuple(step for step in first["loc"] if step != "[key]")
-        place = (*path, *steps)
-        more = f" ({error.error_count() - 1} more like it after this one)" if error.error_count() > 1 else ""
-        raise BadConfig(f"{_where(marks, place)}: {_complaint(kind, first, steps)}{more}") from error
+        raise BadSetting(_complained(kind, one, path, marks) for one in error.errors(include_url=False)) from error
+
+
+def _complained(kind: Any, error: Mapping[str, Any], path: tuple[str | int, ...], marks: Marks) -> Complaint:
+    steps = tuple(step for step in error["loc"] if step != "[key]")
+    return Complaint(_mark(marks, (*path, *steps)), (*path, *steps), _complaint(kind, error, steps))
 
 
 def _complaint(kind: Any, error: Mapping[str, Any], steps: tuple[str | int, ...]) -> str:

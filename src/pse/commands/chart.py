@@ -128,7 +128,7 @@ def _source(context: Context, asked: Asked) -> Source:
     from pse.store.runs import TRADES, load_run
 
     found = load_run(context.home, asked.run_id)
-    settings = Settings.from_tree(found.manifest.settings)
+    settings = Settings.from_tree(found.manifest.settings, context.home.root)
     symbol = asked.symbol or found.manifest.symbols[0]
     trades = read_table(found.folder / TRADES) if (found.folder / TRADES).is_file() else None
     if trades is None:

@@ -285,7 +285,7 @@ def _show(console: Console, home: Path, run: Run, view: RunView, page: str | Non
 
 def again(context: Context, manifest: Manifest, folder: Path, make_feed: Callable[[Inputs, Mode], Iterable[Prepared]]) -> Path:
     """The journal of a run like the manifest's, written into `folder` with manifest, tables and figures of its own beside it."""
-    settings = Settings.from_tree(manifest.settings)
+    settings = Settings.from_tree(manifest.settings, context.home.root)
     inputs = gather(context, settings, manifest.symbols, manifest.start_ns, manifest.end_ns, load_snapshot(context.home, manifest.snapshot))
     fresh = manifest_of(context, inputs, manifest.command, manifest.feed or "")
     write_json(folder / "manifest.json", fresh.model_dump(mode="json"))

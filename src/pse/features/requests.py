@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, get_args, get_origin
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from pse.domain.bars import timeframe_ns
 from pse.domain.errors import RequestError, UnknownName
@@ -83,12 +83,12 @@ def _number(value: float) -> str:
     return f"{value:,.12g}"
 
 
-def parameters(feature: Feature) -> tuple[Parameter, ...]:
-    """Every parameter of a feature and of the features it is made of, in order; defaults are those of the instance."""
+def parameters(feature: BaseModel) -> tuple[Parameter, ...]:
+    """Every parameter of a feature (or of anything frozen) and of the parts it is made of, in order; defaults are those of the instance."""
     found: list[Parameter] = []
     for name, field in type(feature).model_fields.items():
         value = getattr(feature, name)
-        if isinstance(value, Feature):
+        if isinstance(value, BaseModel):
             found += [replace(one, path=f"{name}.{one.path}") for one in parameters(value)]
             continue
         limits: dict[str, Any] = {}

@@ -1,0 +1,122 @@
+"""Code that a user adds: one Python file below the home folder, or an installed package that names itself by an entry point.
+
+A file is read once: what is hashed is what runs.  It stands alone; what it imports comes from installed packages, never from files beside it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import EntryPoint
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
+from typing import Any, TypeVar
+
+from pse.domain.errors import BadConfig
+
+FORM = "FOLDER/FILE.py:Class below the home folder, for example tactics/my_rule.py:MyRule"
+MAX_BYTES = 1 << 20
+# What a file that somebody is still writing may raise.
+RAISED = (ArithmeticError, AssertionError, AttributeError, ImportError, LookupError, NameError, OSError, RuntimeError, SyntaxError, TypeError, ValueError)
+_PLACE = re.compile(r"((?:[A-Za-z0-9_][A-Za-z0-9_.-]*/)*[A-Za-z_][A-Za-z0-9_]*\.py):([A-Za-z_][A-Za-z0-9_]*)")
+Made = TypeVar("Made")
+
+
+@dataclass(frozen=True)
+class PluginFile:
+    """One file of the user's and the class that is wanted of it; `content` is what stood there when it was read."""
+
+    place: str
+    path: Path
+    wanted: str
+    content: bytes
+
+    @cached_property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.content).hexdigest()
+
+    def load(self) -> Any:
+        """The class; runs the file.  Raises `BadConfig` naming its line."""
+        module = self._module()
+        if not hasattr(module, self.wanted):
+            classes = [name for name, one in vars(module).items() if isinstance(one, type) and one.__module__ == module.__name__]
+            raise BadConfig(f"{self.place}: the file has no class {self.wanted}; it has: {', '.join(classes) or 'none'}. Write one of them behind the colon")
+        return getattr(module, self.wanted)
+
+    def _module(self) -> ModuleType:
+        """The file as a module of its own, once for each content."""
+        name = f"pse_outside.{self.path.stem}_{self.sha256[:16]}"
+        if name in sys.modules:
+            return sys.modules[name]
+        module = ModuleType(name)
+        module.__file__ = str(self.path)
+        sys.modules[name] = module                       # types that are written as text are looked up there
+        try:
+            self.told(lambda: exec(compile(self.content, str(self.path), "exec"), vars(module)))
+        except BadConfig:
+            del sys.modules[name]
+            raise
+        return module
+
+    def told(self, run: Callable[[], Made]) -> Made:
+        """What `run` gives; an error inside it becomes one that names the line of this file."""
+        try:
+            return run()
+        except RAISED as error:
+            raise BadConfig(f"{failed_at(error, self.path, self.place.partition(':')[0])}; mend the file") from error
+
+
+def failed_at(error: BaseException, path: Path, shown: str) -> str:
+    """`tactics/x.py, line 12: NameError: ...`: the deepest line of the file that an error came through."""
+    if isinstance(error, SyntaxError) and error.filename == str(path):
+        return f"{shown}, line {error.lineno}: this is not Python: {error.msg}"
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+    said = " ".join(str(error).split())
+    return f"{shown}{f', line {lines[-1]}' if lines else ''}: {type(error).__name__}{f': {said}' if said else ''}"
+
+
+def read_plugin(home: Path, place: str) -> PluginFile:
+    """The file that `FOLDER/FILE.py:Class` names.  Raises `BadConfig`: not of that form, outside home, not there."""
+    form = _PLACE.fullmatch(place)
+    if form is None:
+        raise BadConfig(f"found {place!r}, expected {FORM}; no absolute paths and no `..`")
+    path = home / form[1]
+    if not path.is_file():
+        near = sorted(one.name for one in path.parent.glob("*.py")) if path.parent.is_dir() else []
+        raise BadConfig(f"there is no file {form[1]} below {home}{'; beside it there are: ' + ', '.join(near) if near else ''}; write the file, or mend the name")
+    if not path.resolve().is_relative_to(home.resolve()):
+        raise BadConfig(f"{form[1]} leads out of the home folder {home}; a plug-in lies below it: copy the file there")
+    content = path.read_bytes()
+    if len(content) > MAX_BYTES:
+        raise BadConfig(f"{form[1]} is larger than 1 MiB, which no file of one class is; mend the name")
+    return PluginFile(place, path, form[2], content)
+
+
+def installed_source(entry: EntryPoint) -> str:
+    """sha256 of the module that an installed package names; nothing of it is run but its parent packages.  Raises `BadConfig`."""
+    try:
+        spec = find_spec(entry.module)
+    except RAISED as error:
+        raise BadConfig(f"the installed {_package(entry)} names {entry.value}, which cannot be imported ({error}); install it again or remove it") from error
+    if spec is None or spec.origin is None or not Path(spec.origin).is_file():
+        raise BadConfig(f"the installed {_package(entry)} names {entry.value}, and there is no such module; install it again or remove it")
+    return hashlib.sha256(Path(spec.origin).read_bytes()).hexdigest()
+
+
+def load_installed(entry: EntryPoint) -> Any:
+    """The class that an installed package names.  Raises `BadConfig`."""
+    try:
+        return entry.load()
+    except RAISED as error:
+        raise BadConfig(f"the installed {_package(entry)} names {entry.value}, which cannot be loaded: {type(error).__name__}: {error}; install it again or "
+                        f"remove it") from error
+
+
+def _package(entry: EntryPoint) -> str:
+    return f"package {entry.dist.name} {entry.dist.version}" if entry.dist is not None else "package"
