@@ -60,7 +60,7 @@ class Desk(Frozen):
     base_timeframe: Timeframe = "1m"
     decision_timeframe: Timeframe = "5m"
     warmup_sessions: int = Field(60, ge=0, le=2000, description="sessions before --start that features may see")
-    tactics: dict[str, dict[str, Any] | None] = Field(min_length=1, description="tactic name to its parameters; `from` among them says where a tactic of your own stands")
+    tactics: dict[str, dict[str, Any] | None] = Field(min_length=1, description="tactic name to its parameters; `from`: where one of your own stands")
     features: dict[str, Any] = Field(default_factory=dict, description="parameters of the features")
     risk: str = Field(description="name of a profile in risk_policies.yaml")
     fills: str = Field("conservative", description="name of a policy in fills.yaml")
@@ -221,13 +221,17 @@ def settings_with_complaints(home: Path, config: Path | None = None, overrides: 
 
 def _take_out(tree: Any, path: tuple[str | int, ...]) -> None:
     """Removes a setting that will not do; where it is one that is missing, or cannot stand alone, the named entry around it."""
-    above = tree
+    above, last = tree, path[-1]
     for step in path[:-1]:
-        above = above[step] if isinstance(above, dict) and step in above or isinstance(above, list) and isinstance(step, int) else None
-    if isinstance(above, dict) and path and path[-1] in above or isinstance(above, list):
-        del above[path[-1]]  # type: ignore[arg-type]
+        above = above[step] if _has(above, step) else None
+    if _has(above, last):
+        del above[last]
     elif len(path) > 1:
         _take_out(tree, path[:-1])
+
+
+def _has(tree: Any, step: str | int) -> bool:
+    return step in tree if isinstance(tree, dict) else isinstance(tree, list) and isinstance(step, int) and step < len(tree)
 
 
 def _layered(home: Path, config: Path | None, overrides: Iterable[str]) -> tuple[dict[str, Any], Marks]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pse.commands.wiring import Answer, Context
-from pse.domain.errors import NoBars, RequestError
+from pse.domain.errors import ChangedSource, NoBars, RequestError
 from pse.domain.manifest import Manifest, environment, environment_changes
 from pse.store.audits import audit_run
 from pse.store.differences import TOLERANCE, Difference, differing_results, first_difference, same_bytes
@@ -57,6 +57,8 @@ def _replayed(context: Context, run: Run, replay: Replay) -> Proof:
             journal = replay(context, run.manifest, folder)
         except NoBars as error:
             return Proof("DIFFERENT", "nothing", (f"the bars of this run are no longer stored: {error}",))
+        except ChangedSource as error:
+            return Proof("DIFFERENT", "nothing", (str(error),))
         beside = journal.parent / MANIFEST
         proof = _compared(run, journal, read_manifest(beside) if beside.is_file() else None)
         if proof.result != "EQUAL":

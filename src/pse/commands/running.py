@@ -20,7 +20,7 @@ from pse.commands.report import check_target
 from pse.commands.wiring import Answer, Context, Stopped
 from pse.domain.bars import Bars
 from pse.domain.decisions import Decide
-from pse.domain.errors import NoBars, RequestError, is_ctrl_c
+from pse.domain.errors import ChangedSource, NoBars, RequestError, is_ctrl_c
 from pse.domain.manifest import Manifest, environment, fingerprint
 from pse.engine.desk import DeskPlan, Mode, desk_plan
 from pse.engine.loop import run as engine_run
@@ -30,7 +30,7 @@ from pse.engine.records import Renderer
 from pse.engine.state import fresh_state
 from pse.kernels import compiled_before, sources_digest
 from pse.kernels.codes import E_ORDER
-from pse.settings import Settings, settings_hash
+from pse.settings import BadSetting, Settings, settings_hash
 from pse.store.files import write_atomic, write_json
 from pse.store.journal import Journal
 from pse.store.ledger import Trial, append_trial
@@ -133,8 +133,26 @@ def manifest_of(context: Context, inputs: Inputs, command: str, feed: str) -> Ma
         anchor_ns=inputs.anchor_ns, seed=inputs.settings.seed, snapshot=inputs.snapshot.id, tables={"bars": inputs.snapshot.version}, data=inputs.data,
         sessions=inputs.sessions, settings=tree, settings_hash=settings_hash(inputs.settings.run_tree(inputs.plan.symbols)),
         decide="rules", route="SIM", feed=feed,
-        code={"version": __version__, "kernels": sources_digest(Path(__file__).parent.parent / "kernels")}, synthetic=inputs.snapshot.synthetic,
+        code={"version": __version__, "kernels": sources_digest(Path(__file__).parent.parent / "kernels"), **_outside_code(inputs.settings)},
+        synthetic=inputs.snapshot.synthetic,
         dropped_outside_session=inputs.dropped, warm_up={"sessions": inputs.plan.warmup_sessions}, notes=inputs.notes, **environment())
+
+
+def _outside_code(settings: Settings) -> dict[str, str]:
+    """The hash of every tactic that does not come with the package, under the name that a manifest gives it."""
+    return {f"tactic {name}": sha256 for name, sha256 in settings.outside().items()}
+
+
+def check_outside(settings: Settings, manifest: Manifest) -> None:
+    """Raises `ChangedSource` where a tactic from outside is not the one that the run was made with; nothing of it is run."""
+    try:
+        found = _outside_code(settings)
+    except BadSetting as error:
+        raise ChangedSource(f"a tactic of this run does not come with pse, and its source is not to be had: {error}") from error
+    for name, now in found.items():
+        if (then := manifest.code.get(name)) != now:
+            raise ChangedSource(f"the source of the {name} changed since (sha256 {(then or 'absent')[:12]} -> {now[:12]}); what it does now says nothing of "
+                                f"that run: put the file back as it was, or run the backtest again")
 
 
 def said_compiling(context: Context) -> None:
@@ -286,6 +304,7 @@ def _show(console: Console, home: Path, run: Run, view: RunView, page: str | Non
 def again(context: Context, manifest: Manifest, folder: Path, make_feed: Callable[[Inputs, Mode], Iterable[Prepared]]) -> Path:
     """The journal of a run like the manifest's, written into `folder` with manifest, tables and figures of its own beside it."""
     settings = Settings.from_tree(manifest.settings, context.home.root)
+    check_outside(settings, manifest)
     inputs = gather(context, settings, manifest.symbols, manifest.start_ns, manifest.end_ns, load_snapshot(context.home, manifest.snapshot))
     fresh = manifest_of(context, inputs, manifest.command, manifest.feed or "")
     write_json(folder / "manifest.json", fresh.model_dump(mode="json"))

@@ -58,6 +58,10 @@ class NoBars(RequestError):
     """There are no stored bars for the request."""
 
 
+class ChangedSource(RequestError):
+    """Code of the user's that is not what a run was made with."""
+
+
 class DamagedTable(OutsideError):
     """A stored file does not hold what its log or hash says."""
 

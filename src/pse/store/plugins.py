@@ -58,7 +58,7 @@ class PluginFile:
         module.__file__ = str(self.path)
         sys.modules[name] = module                       # types that are written as text are looked up there
         try:
-            self.told(lambda: exec(compile(self.content, str(self.path), "exec"), vars(module)))
+            self.told(lambda: exec(compile(self.content, str(self.path), "exec", dont_inherit=True), vars(module)))
         except BadConfig:
             del sys.modules[name]
             raise
@@ -89,7 +89,8 @@ def read_plugin(home: Path, place: str) -> PluginFile:
     path = home / form[1]
     if not path.is_file():
         near = sorted(one.name for one in path.parent.glob("*.py")) if path.parent.is_dir() else []
-        raise BadConfig(f"there is no file {form[1]} below {home}{'; beside it there are: ' + ', '.join(near) if near else ''}; write the file, or mend the name")
+        others = f"; beside it there are: {', '.join(near)}" if near else ""
+        raise BadConfig(f"there is no file {form[1]} below {home}{others}; write the file, or mend the name")
     if not path.resolve().is_relative_to(home.resolve()):
         raise BadConfig(f"{form[1]} leads out of the home folder {home}; a plug-in lies below it: copy the file there")
     content = path.read_bytes()

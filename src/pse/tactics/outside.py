@@ -9,7 +9,7 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from pse.domain.errors import BadConfig, UnknownName
 from pse.registry import TACTICS, installed, resolve
@@ -109,7 +109,9 @@ def _undescribed(kind: type) -> list[str]:
 
     try:
         plain = kind()
-    except ValueError as error:
-        first = getattr(error, "errors", lambda: [{"loc": (), "msg": str(error)}])()[0]
+    except ValidationError as error:
+        first = error.errors()[0]
         return [f"it cannot be made with its defaults ({'.'.join(map(str, first['loc']))}: {first['msg']}); every parameter has a default"]
+    except (TypeError, RuntimeError) as error:
+        return [f"it cannot be made with its defaults ({str(error).partition(chr(10))[0]})"]
     return [phrase for one in parameters(plain) for phrase in without_bounds(one)]

@@ -5,16 +5,20 @@ Nothing here knows of accounts, limits of the desk or open positions: those refu
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from pse.domain.bars import Bars
+from pse.domain.errors import BadConfig
 from pse.domain.instruments import Instrument
 from pse.domain.setups import Setups, joined
 from pse.features.feature import Known
-from pse.kernels.contract import REFUSED
+from pse.kernels.contract import AMEND, CANCEL, ENTER, EXIT, REFUSED
+from pse.store.plugins import RAISED, failed_at
 
 
 class FeatureView(Protocol):
@@ -77,10 +81,35 @@ def scan_desk(tactics: Sequence[Tactic], features: Sequence[FeatureView], instru
     parts = []
     for symbol, (view, instrument) in enumerate(zip(features, instruments, strict=True)):
         for tactic, finder in enumerate(tactics):
-            found = finder.scan(view, instrument)
+            found = finder.scan(view, instrument) if type(finder).__module__.startswith("pse.") else _of_outside(finder, view, instrument)
             own = found.rows.copy()
             own["symbol"], own["tactic"] = symbol, tactic
             parts.append(Setups(own, found.evidence))
     whole = joined(parts)
     rows = whole.rows
     return whole.taken(np.lexsort((rows["event_bar"], rows["precedence"], rows["kind"] == REFUSED, rows["symbol"], rows["ts"])))
+
+
+def _of_outside(finder: Tactic, view: FeatureView, instrument: Instrument) -> Setups:
+    """What a tactic from outside the package found, evidence and all.  Raises `BadConfig` naming the line of its file that failed, or what it did not keep."""
+    source = sys.modules[type(finder).__module__].__file__ or type(finder).__module__
+    place = Path(source)
+    try:
+        found = finder.scan(view, instrument)
+        wrong = _unlike_setups(found)
+        list(() if wrong else found.evidence)
+    except RAISED as error:
+        raise BadConfig(f"the tactic {finder.name} failed on {instrument.symbol}: {failed_at(error, place, place.name)}; mend the file") from error
+    if wrong:
+        raise BadConfig(f"the tactic {finder.name} ({place.name}) {wrong}; docs/tactics.md shows what `scan` hands back")
+    return found
+
+
+def _unlike_setups(found: object) -> str:
+    """What is wrong with what a scan handed back; empty when nothing is."""
+    if not isinstance(found, Setups):
+        return f"handed back {type(found).__name__} where Setups were expected"
+    if (np.diff(found.rows["ts"]) < 0).any():
+        return "handed back rows that are not in order of their time"
+    known = np.isin(found.rows["kind"], (ENTER, EXIT, CANCEL, AMEND, REFUSED)).all()
+    return "" if known else "handed back rows whose kind is none of ENTER, EXIT, CANCEL, AMEND, REFUSED"
