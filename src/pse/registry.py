@@ -69,6 +69,17 @@ TACTICS: dict[str, str] = {
     "moving_average_cross": "pse.tactics.moving_average_cross:MovingAverageCross",
     "mss_fvg_retest": "pse.tactics.mss_fvg_retest:MssFvgRetest",
     "sweep_reversal": "pse.tactics.sweep_reversal:SweepReversal",
+    "trend_following": "pse.tactics.trend_following:TrendFollowing",
+    "momentum_rotation": "pse.tactics.momentum_rotation:MomentumRotation",
+    "mean_reversion": "pse.tactics.mean_reversion:MeanReversion",
+    "breakout": "pse.tactics.breakout:Breakout",
+    "volatility_breakout": "pse.tactics.volatility_breakout:VolatilityBreakout",
+    "relative_strength": "pse.tactics.relative_strength:RelativeStrength",
+    "sector_rotation": "pse.tactics.sector_rotation:SectorRotation",
+    "dual_momentum": "pse.tactics.dual_momentum:DualMomentum",
+    "moving_average_envelope": "pse.tactics.moving_average_envelope:MovingAverageEnvelope",
+    "bollinger_bands": "pse.tactics.bollinger_bands:BollingerBands",
+    "open_call": "pse.tactics.open_call:OpenCall",
 }
 
 BROKERS: dict[str, str] = {

@@ -20,8 +20,10 @@ from pse.features.build import build
 from pse.features.feature import Known
 from pse.features.resampled import resample
 from pse.registry import FEATURES, TACTICS, resolve
+from pse.tactics.swing import Swing
 from tests.engine.made import desk
 from tests.features.made import future, minutes
+from tests.tactics.dailies import features_of, stock, walk_bars
 
 HOUR = 3_600_000_000_000
 
@@ -70,13 +72,33 @@ def test_no_registered_feature_changes_its_past(name, bars):
             np.testing.assert_array_equal(values, whole[column][:cut], err_msg=f"{name} {column} cut at {cut}")
 
 
+@cache
+def days():
+    """Three hundred days of five symbols, the benchmark and one of another calendar among them; some days and prices are missing."""
+    return [walk_bars(7, 300, name, "24/7" if name == "BTC" else "NYSE", 0.01, 0.03, rolls=name == "AAA") for name in ("AAA", "BBB", "BTC", "CCC", "SPY")]
+
+
+def seen(tactic, bars):
+    """(cuts, features as of one, instrument): of strategies that answer days made days, else the bars."""
+    if not isinstance(tactic, Swing):
+        return [*cuts_of(bars, 12), len(bars)], lambda cut: build(bars[:cut], future()), future()
+    own = days()[0]
+
+    def features(cut):
+        until = int(own.ts_close[cut - 1])
+        return features_of([one[:int(np.searchsorted(one.ts_close, until, side="right"))] for one in days()], "AAA", until)
+
+    return [*range(120, len(own), 13), len(own)], features, stock("AAA")
+
+
 @pytest.mark.parametrize("name", sorted(TACTICS))
 def test_no_registered_tactic_changes_a_setup_or_a_refusal_that_it_told(name, bars):
-    tactic, instrument = resolve("tactic", name)(), future()
-    whole = tactic.scan(build(bars, instrument), instrument)
+    tactic = resolve("tactic", name)()
+    cuts, features, instrument = seen(tactic, bars)
+    whole = tactic.scan(features(cuts[-1]), instrument)
     looked = 0
-    for cut in cuts_of(bars, 12):
-        early = build(bars[:cut], instrument)
+    for cut in cuts[:-1]:
+        early = features(cut)
         known = int(early.decision.ts_close[-1]) if len(early.decision) else 0
         found = tactic.scan(early, instrument)
         n = int((whole.rows["ts"] <= known).sum())

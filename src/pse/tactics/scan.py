@@ -16,6 +16,7 @@ from pse.domain.bars import Bars
 from pse.domain.errors import BadConfig
 from pse.domain.instruments import Instrument
 from pse.domain.setups import Setups, joined
+from pse.features.build import FeatureSpec
 from pse.features.feature import Known
 from pse.kernels.contract import AMEND, CANCEL, ENTER, EXIT, REFUSED
 from pse.store.plugins import RAISED, failed_at
@@ -28,6 +29,8 @@ class FeatureView(Protocol):
     `known.other("SPY", "1d")` another symbol, None where it is not at hand.
     """
 
+    @property
+    def spec(self) -> FeatureSpec: ...
     @property
     def known(self) -> Known: ...
     @property
