@@ -74,8 +74,8 @@ def test_no_registered_feature_changes_its_past(name, bars):
 
 @cache
 def days():
-    """Three hundred days of five symbols, the benchmark and one of another calendar among them; some days and prices are missing."""
-    return [walk_bars(7, 300, name, "24/7" if name == "BTC" else "NYSE", 0.01, 0.03, rolls=name == "AAA") for name in ("AAA", "BBB", "BTC", "CCC", "SPY")]
+    """Three hundred days of five symbols, the benchmark and one that closes later among them; some days are missing."""
+    return [walk_bars(7, 300, name, "24/7" if name == "BTC" else "NYSE", missing=0.03, rolls=name == "AAA") for name in ("AAA", "BBB", "BTC", "CCC", "SPY")]
 
 
 def seen(tactic, bars):
