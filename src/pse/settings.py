@@ -10,15 +10,16 @@ import difflib
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, Field, PrivateAttr, StringConstraints, TypeAdapter, ValidationError, model_validator
 
 from pse.domain.base import Frozen
+from pse.domain.currencies import Conversion, Peg, conversion
 from pse.domain.errors import BadConfig, UnknownName
-from pse.domain.instruments import SYMBOL_PATTERN, Instrument
+from pse.domain.instruments import CURRENCY_PATTERN, SYMBOL_PATTERN, Instrument
 from pse.risk.fills import FillPolicy
 from pse.risk.policy import RiskPolicy
 from pse.store.builtin import builtin_folder, config_files, desk_files
@@ -29,11 +30,12 @@ if TYPE_CHECKING:
     from pse.tactics.outside import Outside
 
 FILES = ("settings.yaml", "instruments.yaml", "risk_policies.yaml", "fills.yaml")
-NAMED = ("desks", "instruments", "risk_policies", "fills")
+NAMED = ("desks", "instruments", "currencies", "risk_policies", "fills")
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$")]
 Symbol = Annotated[str, StringConstraints(pattern=SYMBOL_PATTERN)]
 Timeframe = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,2}(s|m|h|d)$")]
-MAX_SYMBOLS = 64
+Currency = Annotated[str, StringConstraints(pattern=CURRENCY_PATTERN)]
+MAX_SYMBOLS = 1000
 MAX_ROUNDS = 20                                # of taking out what is wrong and looking again
 FROM = "from"                                  # among a tactic's parameters: where one of the user's own stands
 
@@ -42,7 +44,7 @@ class Account(Frozen):
     """The account that a run starts with."""
 
     name: Name = "research"
-    currency: str = Field("USD", pattern=r"^[A-Z]{3,5}$")
+    currency: Currency = "USD"
     capital: float = Field(100_000.0, gt=0, description="money at the start, in the account's currency")
 
 
@@ -57,6 +59,7 @@ class Desk(Frozen):
 
     description: str = ""
     symbols: tuple[Symbol, ...] = Field(min_length=1, max_length=MAX_SYMBOLS, description="order of the list is order at one instant")
+    context: tuple[Symbol, ...] = Field((), max_length=MAX_SYMBOLS, description="symbols that are read and not traded; one that is not stored reads as missing")
     base_timeframe: Timeframe = "1m"
     decision_timeframe: Timeframe = "5m"
     warmup_sessions: int = Field(60, ge=0, le=2000, description="sessions before --start that features may see")
@@ -68,9 +71,26 @@ class Desk(Frozen):
 
     @model_validator(mode="after")
     def _names_each_symbol_once(self) -> Self:
-        if len(set(self.symbols)) < len(self.symbols):
-            raise ValueError("a symbol stands in the list twice")
+        for symbols in (self.symbols, self.context):
+            if len(set(symbols)) < len(symbols):
+                raise ValueError("a symbol stands in the list twice")
         return self
+
+
+@dataclass(frozen=True)
+class Read:
+    """A symbol that a desk reads and does not trade.
+
+    `why`: who cannot do without it and where that is written; empty where it may be missing.  `timeframes`: those that are certainly read.
+    """
+
+    symbol: str
+    why: str = ""
+    timeframes: tuple[str, ...] = ()
+
+    @property
+    def required(self) -> bool:
+        return bool(self.why)
 
 
 class Settings(Frozen):
@@ -82,6 +102,7 @@ class Settings(Frozen):
     plugins: Plugins = Plugins()
     desks: dict[Name, Desk]
     instruments: dict[Symbol, Instrument]
+    currencies: dict[Currency, Peg] = Field(default_factory=dict, description="currencies that are taken to be worth a fixed amount of another")
     sessions: tuple[SessionOverride, ...] = ()
     risk_policies: dict[Name, RiskPolicy]
     fills: dict[Name, FillPolicy]
@@ -151,6 +172,47 @@ class Settings(Frozen):
         """What is wrong with a setting, with the place where it was written."""
         return Complaint(_mark(self._marks, path), path, text)
 
+    def where(self, *path: str | int) -> str:
+        """File, line and key of a setting, for a message."""
+        return _where(self._marks, path)
+
+    def conversion(self, symbol: str) -> Conversion:
+        """How money of the instrument's currency becomes the account's.  Raises `BadSetting` saying what would."""
+        of, to = self.instrument(symbol).currency, self.account.currency
+        found = conversion(of, to, self.instruments, self.currencies)
+        if found is None:
+            raise BadSetting([self.complaint(("instruments", symbol, "currency"), (
+                f"{symbol} is quoted in {of} and the account is kept in {to} ({self.where('account', 'currency')}), and nothing says what {of} is worth in "
+                f"{to}. Add an instrument of kind fx with `base: {of}` and `currency: {to}` (or the other way round) to instruments.yaml and ingest it, or "
+                f"write a fixed rate, `currencies: {{{of}: {{pegged_to: {to}, rate: ...}}}}`, or run with `--set account.currency={of}`"))])
+        return found
+
+    def reads(self, symbols: Iterable[str] | None = None) -> dict[str, Read]:
+        """What the chosen desk, narrowed to `symbols`, reads and does not trade: what its tactics name, the rates of its currencies, then its context."""
+        traded = self._narrowed(symbols)
+        found: dict[str, Read] = {}
+        for name, tactic in self.tactics().items():
+            for symbol in (one for one in tactic.symbols() if one not in traded):
+                path = ("desks", self.desk, "tactics", name, *_naming(tactic, symbol))
+                if symbol not in self.instruments:
+                    raise BadSetting([self.complaint(path, str(UnknownName("instrument", symbol, self.instruments)))])
+                before = found.get(symbol, Read(symbol, f"the tactic {name} cannot do without ({self.where(*path)})"))
+                found[symbol] = replace(before, timeframes=tuple(dict.fromkeys((*before.timeframes, *tactic.timeframes(self.chosen.decision_timeframe)))))
+        for symbol in traded:
+            way = self.conversion(symbol)
+            for leg in (one for one in way.legs if one.symbol not in traded):
+                found.setdefault(leg.symbol, Read(leg.symbol, (
+                    f"{symbol} needs as a rate: {symbol} is quoted in {way.of} and the account is kept in {way.to} "
+                    f"({self.where('instruments', leg.symbol)}; `--set account.currency={way.of}` needs none)")))
+        for symbol in (one for one in self.chosen.context if one not in traded):
+            found.setdefault(symbol, Read(symbol))
+        return found
+
+    def _narrowed(self, symbols: Iterable[str] | None) -> list[str]:
+        """The traded symbols: the desk's own in its order, then those that it does not list."""
+        wanted = None if symbols is None else list(symbols)
+        return [s for s in self.chosen.symbols if wanted is None or s in set(wanted)] + [s for s in wanted or () if s not in self.chosen.symbols]
+
     def feature_spec(self) -> Any:
         """The chosen desk's `FeatureSpec`; its timeframe is the desk's unless the parameters say otherwise."""
         from pse.features.build import FeatureSpec
@@ -168,20 +230,22 @@ class Settings(Frozen):
         return _validated(dict(tree), {}, Mark("the run's manifest", 0), home)
 
     def run_tree(self, symbols: Iterable[str] | None = None) -> dict[str, Any]:
-        """What decides the outcome of a run, and nothing else: the chosen desk with its symbols, their instruments (and micros), sessions, limits, fills.
+        """What decides the outcome of a run, and nothing else: the chosen desk with its symbols, the instruments that it trades (and their micros) and reads,
+        pegs, sessions, limits, fills.
 
         The seed is left out: a manifest names it beside the settings.
         """
-        desk = self.chosen
-        wanted = [s for s in desk.symbols if symbols is None or s in set(symbols)] + [s for s in symbols or () if s not in desk.symbols]
+        desk, wanted = self.chosen, self._narrowed(symbols)
         traded = {s: self.instrument(s) for s in wanted}
         traded |= {i.micro: self.instrument(i.micro) for i in list(traded.values()) if i.micro}
+        traded |= {s: self.instrument(s) for s in self.reads(wanted)}
         calendars = {i.calendar for i in traded.values()}
         outside = self.outside()
         return ({"outside": outside} if outside else {}) | {
             "account": self.account.model_dump(mode="json"),
             "desk": desk.model_dump(mode="json") | {"symbols": wanted},
             "instruments": {s: i.model_dump(mode="json") for s, i in traded.items()},
+            "currencies": {peg: self.currencies[peg].model_dump(mode="json") for peg in sorted({one for s in wanted for one in self.conversion(s).pegs})},
             "sessions": [rule.model_dump(mode="json", by_alias=True) for rule in self.sessions if rule.calendar in calendars],
             "risk": self.risk.model_dump(mode="json"),
             "fills": self.fill_policy.model_dump(mode="json"),
@@ -384,6 +448,8 @@ def _loose_ends(settings: Settings, marks: Marks) -> Iterator[Complaint]:
         yield from need(("desks", name, "fills"), "fill policy", desk.fills, settings.fills)
         for place, symbol in enumerate(desk.symbols):
             yield from need(("desks", name, "symbols", place), "instrument", symbol, settings.instruments)
+        for place, symbol in enumerate(desk.context):
+            yield from need(("desks", name, "context", place), "instrument", symbol, settings.instruments)
     for symbol, instrument in settings.instruments.items():
         for field, other in (("micro", instrument.micro), ("bars_of", instrument.bars_of)):
             if other is not None:
@@ -393,6 +459,13 @@ def _loose_ends(settings: Settings, marks: Marks) -> Iterator[Complaint]:
 def _mark(marks: Marks, path: tuple[str | int, ...]) -> Mark | None:
     """Where a setting was written; the nearest enclosing place when the key itself never was."""
     return next((marks[path[:depth]] for depth in range(len(path), -1, -1) if path[:depth] in marks), None)
+
+
+def _naming(tactic: Any, symbol: str) -> tuple[str, ...]:
+    """The parameter of a tactic that names a symbol; empty where it is none of its parameters."""
+    names = getattr(tactic, "__dataclass_fields__", None) or getattr(type(tactic), "model_fields", {})
+    given = {name: getattr(tactic, name) for name in names}
+    return next(((name,) for name, value in given.items() if value == symbol or (isinstance(value, (tuple, list)) and symbol in value)), ())
 
 
 def _where(marks: Marks, path: tuple[str | int, ...]) -> str:

@@ -141,8 +141,8 @@ def test_features_need_no_account_and_no_symbol_must_be_given(pse, home):
     assert pse(*made).code == 0
     ran = pse("--home", home, "audit", "lookahead", "--symbol", "BTCUSDT", "--features", "rsi", "--cuts", "4", "--json")
     assert ran.code == 0 and ran.json["symbol"] == "BTCUSDT" and ran.json["left_out"] == {}, ran.err
-    refused = pse("--home", home, "audit", "lookahead", "--symbol", "BTCUSDT", "--tactics")
-    assert refused.code == 2 and "--set account.currency=USDT" in refused.err
+    refused = pse("--home", home, "audit", "lookahead", "--symbol", "BTCUSDT", "--tactics", "--set", "account.currency=EUR")
+    assert refused.code == 2 and "`--set account.currency=USDT` needs none" in refused.err and "no stored bars of EURUSD" in refused.err
     ran = pse("--home", home, "audit", "lookahead", "--features", "rsi", *FEW)
     assert ran.code == 0 and "ES is audited, the first stored symbol of the desk" in ran.err
 
@@ -154,4 +154,4 @@ def test_what_the_desk_cannot_say_is_left_out_with_a_word(pse, home, monkeypatch
     assert ran.code == 0 and ran.json["checked"]["subjects"] == ["feature atr"], ran.err
     assert "decides on 5m" in ran.json["left_out"]["tactics, context and briefings"] and "are left out" in ran.err
     dollar = lookahead(pse, home, "--set", "account.currency=EUR", "--json")
-    assert dollar.code == 0 and "--set account.currency=USD includes them" in dollar.json["left_out"]["tactics, context and briefings"]
+    assert dollar.code == 0 and "`--set account.currency=USD` needs none" in dollar.json["left_out"]["tactics, context and briefings"]

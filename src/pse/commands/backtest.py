@@ -25,7 +25,7 @@ def run(context: Context, symbol: str | None = None, start_ns: int | None = None
 
 def whole_window(inputs: Inputs, mode: Mode) -> Prepared:
     """Everything of the window as one step."""
-    return prepare(inputs.plan, inputs.bars, mode, inputs.start_ns, inputs.end_ns)
+    return prepare(inputs.plan, inputs.bars, mode, inputs.start_ns, inputs.end_ns, context=inputs.context)
 
 
 def replay(context: Context, manifest: Manifest, folder: Path) -> Path:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from pse.domain.instruments import Instrument
+    from pse.domain.manifest import Manifest
     from pse.reports.chart_view import ChartView
     from pse.settings import Settings
 
@@ -135,7 +136,13 @@ def _source(context: Context, asked: Asked) -> Source:
         raise RequestError(f"run {found.run_id} is {found.status} and has no table of trades; a chart of its trades needs a finished run")
     same = [one.symbol for one in settings.instruments.values() if symbol in (one.symbol, one.bars_of)]
     return Source(settings, symbol, found.manifest.tables.get("bars"), found.run_id, trades.filter(trades["symbol"].is_in(same)),
-                  found.manifest.anchor_ns)
+                  _run_anchor(found.manifest, symbol))
+
+
+def _run_anchor(manifest: Manifest, symbol: str) -> int | None:
+    """Where a run's features of a symbol begin: with the run, or later by its own calendar."""
+    apart = manifest.warm_up.get("anchors_ns", {}) if isinstance(manifest.warm_up, dict) else {}
+    return apart.get(symbol, manifest.anchor_ns)  # type: ignore[no-any-return]
 
 
 def _stored_words(context: Context) -> str:

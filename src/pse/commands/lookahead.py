@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from pse.clock import iso
 from pse.commands.feature_inputs import Plan, can_be_made, catalogue, load_source, plan_table, stored_timeframes
+from pse.commands.inputs import beside_of
 from pse.commands.running import said_compiling
 from pse.commands.wiring import Answer, Context
 from pse.domain.bars import timeframe_ns
-from pse.domain.errors import NoBars, RequestError
+from pse.domain.errors import BadConfig, NoBars, RequestError
 from pse.engine.desk import DeskPlan, desk_plan
 from pse.engine.lookahead import Asked, Audited, Lag, audit
 from pse.engine.subjects import Subjects
@@ -19,6 +20,7 @@ from pse.features.requests import Request, every_feature, parse_requests
 from pse.research.lookahead.report import MEANING, Finding
 from pse.research.lookahead.said import History
 from pse.research.lookahead.warmup import RELATIVE, TICKS, WarmUp
+from pse.settings import Settings
 from pse.store.layout import symbol_name
 from pse.store.load import stored_span
 
@@ -74,7 +76,7 @@ def run_lookahead(context: Context, symbol: str | None = None, timeframe: str | 
 class Scope:
     """What is audited: the requests, and with `desk` what the desk says.  `named`: the requests were written, and none may fall away.
 
-    `left_out`: what was not asked, with the reason and what would include it.
+    `left_out`: what was not asked, with the reason and what would include it.  `beside`: stored timeframe of each symbol that the desk reads.
     """
 
     symbol: str
@@ -84,6 +86,7 @@ class Scope:
     desk: bool
     desk_plan: DeskPlan
     left_out: dict[str, str] = field(default_factory=dict)
+    beside: Mapping[str, str] = field(default_factory=dict)
 
 
 def scope_of(context: Context, symbol: str | None, timeframe: str | None, features: str | None, tactics: bool) -> Scope:
@@ -96,24 +99,34 @@ def scope_of(context: Context, symbol: str | None, timeframe: str | None, featur
     timeframe_ns(own)                                    # says what is wrong with it
     left_out: dict[str, str] = {}
     if tactics or features is None:
-        foreign = instrument.currency != settings.account.currency
         if own != desk.decision_timeframe:
             why = f"the desk {settings.desk} decides on {desk.decision_timeframe}; leave --timeframe {own} out to have them"
         elif desk.base_timeframe not in (have := stored.get(instrument.bars_of or chosen, [])):
             why = (f"the desk {settings.desk} is computed from {desk.base_timeframe} bars, and of {chosen} there are {', '.join(have) or 'none'}; "
                    f"`pse ingest --symbol {chosen} ...` brings them")
-        elif foreign:
-            why = (f"{chosen} is quoted in {instrument.currency} and the account is kept in {settings.account.currency}; "
-                   f"--set account.currency={instrument.currency} includes them")
         else:
-            return Scope(chosen, own, requests, _is_named(features), True, desk_plan(settings, (chosen,)))
+            plan, beside, why = _desk_reads(settings, chosen, stored)
+            if plan is not None:
+                return Scope(chosen, own, requests, _is_named(features), True, plan, beside=beside)
         if tactics and chosen in stored:
             raise RequestError(f"--tactics asks for the {DESK}: {why}; or leave --tactics out")
         left_out[DESK] = why
         if chosen in stored:
             context.note(f"note: {DESK} are left out: {why}")
     account = settings.account.model_copy(update={"currency": instrument.currency})             # features have none: any will do
-    return Scope(chosen, own, requests, _is_named(features), False, desk_plan(settings.model_copy(update={"account": account}), (chosen,)), left_out)
+    alone = settings.chosen.model_copy(update={"tactics": {}, "context": ()})
+    bare = settings.model_copy(update={"account": account, "desks": {**settings.desks, settings.desk: alone}})
+    return Scope(chosen, own, requests, _is_named(features), False, desk_plan(bare, (chosen,)), left_out)
+
+
+def _desk_reads(settings: Settings, symbol: str, stored: Mapping[str, Sequence[str]]) -> tuple[DeskPlan | None, dict[str, str], str]:
+    """The desk narrowed to the symbol, with the stored timeframe of each symbol that it reads beside it; or no desk, and why."""
+    try:
+        plan = desk_plan(settings, (symbol,))
+        beside, _ = beside_of(plan, settings, stored)
+    except (BadConfig, NoBars) as error:
+        return None, {}, str(error)
+    return plan, beside, ""
 
 
 def chosen_features(text: str | None) -> tuple[Request, ...]:
@@ -145,7 +158,8 @@ def _planned(context: Context, scope: Scope, start_ns: int | None, end_ns: int |
     def planned(requests: Sequence[Request]) -> Plan:
         return plan_table(context, scope.symbol, scope.timeframe, (*requests, *base), start_ns, end_ns, strict=scope.named)
 
-    base = parse_requests(f"close@{context.settings.chosen.base_timeframe}", {}) if scope.desk else ()     # the desk is computed from these bars
+    read = [f"close@{context.settings.chosen.base_timeframe}", *(f"close@{symbol}/{timeframe}" for symbol, timeframe in scope.beside.items())]
+    base = parse_requests(",".join(read), {}) if scope.desk else ()                         # the desk is computed from these bars
     requests = scope.requests if scope.named or scope.desk else _on_stored_bars(context, scope)
     plan = planned(requests)
     for what, why in plan.left_out.items():

@@ -28,4 +28,5 @@ def paper_feed(context: Context, inputs: Inputs, mode: Mode) -> Iterator[Prepare
     """The window bar by bar, with a progress bar."""
     with context.progress() as progress:
         task = progress.add_task("replaying", total=None)
-        yield from live_feed(inputs.plan, inputs.bars, mode, inputs.start_ns, lambda done, total: progress.update(task, completed=done, total=total))
+        yield from live_feed(inputs.plan, inputs.bars, mode, inputs.start_ns, lambda done, total: progress.update(task, completed=done, total=total),
+                             inputs.context)

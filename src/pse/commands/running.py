@@ -5,8 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,13 +15,13 @@ import numpy as np
 from pse.agents.rules import decide as rules
 from pse.brokers.sim import SimBroker
 from pse.clock import iso, stopwatch_ns
+from pse.commands.inputs import Inputs, gather
 from pse.commands.report import check_target
 from pse.commands.wiring import Answer, Context, Stopped
-from pse.domain.bars import Bars
 from pse.domain.decisions import Decide
-from pse.domain.errors import ChangedSource, NoBars, RequestError, is_ctrl_c
-from pse.domain.manifest import Manifest, environment, fingerprint
-from pse.engine.desk import DeskPlan, Mode, desk_plan
+from pse.domain.errors import ChangedSource, RequestError, is_ctrl_c
+from pse.domain.manifest import Manifest, environment
+from pse.engine.desk import DeskPlan, Mode
 from pse.engine.loop import run as engine_run
 from pse.engine.outcome import Outcome
 from pse.engine.prepare import Prepared
@@ -34,10 +33,7 @@ from pse.settings import BadSetting, Settings, settings_hash
 from pse.store.files import write_atomic, write_json
 from pse.store.journal import Journal
 from pse.store.ledger import Trial, append_trial
-from pse.store.load import Loaded, load_bars, stored_span
 from pse.store.runs import EQUITY, METRICS, TRADES, Run, finish_run, new_run
-from pse.store.sessions import load_sessions
-from pse.store.snapshots import Snapshot, take_snapshot
 from pse.store.snapshots import load as load_snapshot
 
 if TYPE_CHECKING:
@@ -45,82 +41,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from pse.reports.view import RunView
-
-DAY_NS = 86_400_000_000_000
-
-
-@dataclass(frozen=True, eq=False)
-class Inputs:
-    """All that decides a run: the desk, its bars from the anchor on, the window, and where the bars came from.  Moments are ns UTC."""
-
-    plan: DeskPlan
-    settings: Settings
-    bars: tuple[Bars, ...]
-    start_ns: int
-    end_ns: int
-    anchor_ns: int
-    snapshot: Snapshot
-    dropped: int
-    notes: tuple[str, ...] = field(default=())
-
-    @property
-    def data(self) -> dict[str, str]:
-        return {f"{one.symbol} {one.timeframe}": one.hash for one in self.snapshot.series}
-
-    @property
-    def sessions(self) -> dict[str, str]:
-        """Calendar to hash of the sessions that the window and what comes before it touch."""
-        return {one.sessions.calendar: one.sessions.digest_between(self.anchor_ns, self.end_ns) for one in self.bars}
-
-    @property
-    def fingerprint(self) -> str:
-        return fingerprint(data=self.data, sessions=self.sessions, settings=self.settings.run_tree(self.plan.symbols), seed=self.settings.seed,
-                           start_ns=self.start_ns, end_ns=self.end_ns, anchor_ns=self.anchor_ns)
-
-
-def gather(context: Context, settings: Settings, symbols: Sequence[str], start_ns: int | None, end_ns: int | None, snapshot: Snapshot | None = None) -> Inputs:
-    """Loads the bars of a window and what comes before it.  Without `start_ns` and `end_ns` all stored bars; `snapshot` pins their version."""
-    plan = desk_plan(settings, symbols)
-    home, timeframe = context.home, plan.base_timeframe
-    spans = [_span(context, plan, instrument.bars_of or instrument.symbol, snapshot) for instrument in plan.instruments]
-    first, last = min(span[0] for span in spans), max(span[1] for span in spans)
-    start = first if start_ns is None else start_ns
-    for instrument, span in zip(plan.instruments, spans, strict=True):
-        if start > span[1] or (end_ns is not None and end_ns <= span[0]):
-            raise NoBars(_none_between(instrument.symbol, timeframe, span, start, end_ns))
-    calendars = [load_sessions(home, one.calendar, min(first, start), max(last, start), settings.sessions) for one in plan.instruments]
-    anchor = max(first, _warmup_open(calendars[0].open_ns, start, plan.warmup_sessions))
-    snapshot = snapshot or take_snapshot(home, [(one.bars_of or one.symbol, timeframe) for one in plan.instruments], context.clock)
-    loaded: list[Loaded] = []
-    for instrument, sessions, span in zip(plan.instruments, calendars, spans, strict=True):
-        one = load_bars(home, instrument, timeframe, anchor, end_ns, sessions, snapshot.version)
-        if not len(one.bars.between(start, end_ns if end_ns is not None else int(one.bars.ts_close[-1]) + 1)):
-            raise NoBars(_none_between(instrument.symbol, timeframe, span, start, end_ns))
-        loaded.append(one)
-    end = end_ns if end_ns is not None else max(int(one.bars.ts_close[-1]) for one in loaded)
-    notes = tuple(f"{one.bars.symbol}: {note}" for one in loaded for note in one.notes)
-    return Inputs(plan, settings, tuple(one.bars for one in loaded), start, end, anchor, snapshot, sum(one.dropped_outside for one in loaded), notes)
-
-
-def _none_between(symbol: str, timeframe: str, span: tuple[int, int], start: int, end: int | None) -> str:
-    return (f"{symbol} has stored {timeframe} bars from {iso(span[0])} to {iso(span[1])}, and none that could be traded from {iso(start)} to "
-            f"{iso(end) if end is not None else 'the end'}; choose another --start and --end, or ingest that range")
-
-
-def _span(context: Context, plan: DeskPlan, symbol: str, snapshot: Snapshot | None) -> tuple[int, int]:
-    found = stored_span(context.home, symbol, plan.base_timeframe, snapshot.version if snapshot else None)
-    if found is None:
-        more = f" Or narrow the desk {plan.name} with --symbol to one that is stored." if len(plan.symbols) > 1 else ""
-        raise NoBars(f"there are no stored {plan.base_timeframe} bars of {symbol}. Run `pse ingest --symbol {symbol} ...` first (`pse ingest --help` shows "
-                     f"providers).{more}")
-    return found
-
-
-def _warmup_open(open_ns: np.ndarray, start: int, sessions: int) -> int:
-    """Open of the session that lies `sessions` before the one of `start`."""
-    at = int(np.searchsorted(open_ns, start, side="right")) - 1 - sessions
-    return int(open_ns[at]) if at >= 0 else int(open_ns[0]) if open_ns.size else start
-
 
 def manifest_of(context: Context, inputs: Inputs, command: str, feed: str) -> Manifest:
     """The manifest of a run that starts now."""
@@ -135,7 +55,13 @@ def manifest_of(context: Context, inputs: Inputs, command: str, feed: str) -> Ma
         decide="rules", route="SIM", feed=feed,
         code={"version": __version__, "kernels": sources_digest(Path(__file__).parent.parent / "kernels"), **_outside_code(inputs.settings)},
         synthetic=inputs.snapshot.synthetic,
-        dropped_outside_session=inputs.dropped, warm_up={"sessions": inputs.plan.warmup_sessions}, notes=inputs.notes, **environment())
+        dropped_outside_session=inputs.dropped, warm_up=_warm_up(inputs), notes=(*inputs.notes, *inputs.warnings), **environment())
+
+
+def _warm_up(inputs: Inputs) -> dict[str, Any]:
+    """The sessions before the start, and where each symbol begins whose own sessions put that later than the run's anchor."""
+    apart = {symbol: begin for symbol, begin in inputs.anchors.items() if begin > inputs.anchor_ns}
+    return {"sessions": inputs.plan.warmup_sessions} | ({"anchors_ns": apart} if apart else {})
 
 
 def _outside_code(settings: Settings) -> dict[str, str]:
@@ -208,6 +134,8 @@ def whole_run(context: Context, inputs: Inputs, command: str, feed_name: str, ma
     from pse.reports.view import read_run
 
     check_target(report)
+    for text in inputs.warnings:
+        context.warn(text)
     said_compiling(context)
     run = new_run(context.home, manifest_of(context, inputs, command, feed_name), context.clock.now_ns())
     started = stopwatch_ns()
@@ -238,9 +166,9 @@ def write_results(folder: Path, inputs: Inputs, outcome: Outcome) -> dict[str, A
     from pse.research.metrics import MetricsSpec, compute_metrics
 
     trades, equity = outcome.trades(), outcome.equity()
-    first = inputs.plan.instruments[0]
+    never_closes = any(one.calendar == "24/7" for one in inputs.plan.instruments)
     spec = MetricsSpec(capital=inputs.plan.capital, seed=inputs.settings.seed, hour_tz=inputs.bars[0].sessions.tz,
-                       sessions_per_year=365.0 if first.calendar == "24/7" else 252.0, expected_sessions=_expected_sessions(inputs),
+                       sessions_per_year=365.0 if never_closes else 252.0, expected_sessions=_expected_sessions(inputs),
                        point_values={i.symbol: i.point_value for i in (*inputs.plan.instruments, *inputs.plan.micros.values())})
     closes = pl.concat([daily_closes(one.between(inputs.start_ns, inputs.end_ns)) for one in inputs.bars])
     metrics = compute_metrics(trades, equity, spec, dict(outcome.refusals), closes)
@@ -252,9 +180,13 @@ def write_results(folder: Path, inputs: Inputs, outcome: Outcome) -> dict[str, A
 
 
 def _expected_sessions(inputs: Inputs) -> int:
-    """Sessions of the first symbol's calendar from the first to the last that has a bar of it in the window."""
-    bars = inputs.bars[0].between(inputs.start_ns, inputs.end_ns)
-    return int(bars.session[-1] - bars.session[0]) + 1 if len(bars) else 0
+    """Trading days that any of the symbols should have: of each its calendar's from its first to its last bar in the window, a day once."""
+    days: set[int] = set()
+    for one in inputs.bars:
+        bars = one.between(inputs.start_ns, inputs.end_ns)
+        if len(bars):
+            days.update(bars.sessions.session_date[bars.session[0]:bars.session[-1] + 1].tolist())
+    return len(days)
 
 
 def _parquet(path: Path, table: pl.DataFrame) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pse.domain.base import Frozen
 
 SYMBOL_PATTERN = r"^[A-Z0-9][A-Z0-9._-]{0,31}$"
+CURRENCY_PATTERN = r"^[A-Z]{3,5}$"
 
 
 class Fees(Frozen):
@@ -27,7 +28,8 @@ class Instrument(Frozen):
     tick: float = Field(gt=0, description="smallest price step")
     lot_step: float = Field(gt=0, description="smallest quantity step")
     point_value: float = Field(gt=0, description="money in the quote currency for one point and one unit")
-    currency: str = Field(pattern=r"^[A-Z]{3,5}$")
+    currency: str = Field(pattern=CURRENCY_PATTERN, description="what its price is quoted in")
+    base: str | None = Field(None, pattern=CURRENCY_PATTERN, description="the currency that its price is the price of: it serves as a rate")
     calendar: str = Field(description="pandas-market-calendars name")
     min_notional: float = Field(0.0, ge=0)
     fees: Fees = Fees()
@@ -38,6 +40,14 @@ class Instrument(Frozen):
     bars_of: str | None = Field(None, description="symbol whose bars this one trades on (a micro contract)")
     tradable: bool = True
     provider_names: dict[str, str] = Field(default_factory=dict, description="what each provider calls it")
+
+    @model_validator(mode="after")
+    def _base_is_a_currency_with_a_price(self) -> Self:
+        if self.base is not None and self.kind not in ("fx", "crypto"):
+            raise ValueError(f"base is for kinds fx and crypto, whose price is that of a currency; this is a {self.kind}")
+        if self.base is not None and self.base == self.currency:
+            raise ValueError(f"base and currency are both {self.base}; a rate is between two")
+        return self
 
     @property
     def across_sessions(self) -> bool:

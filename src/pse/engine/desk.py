@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from pse.domain.bars import timeframe_ns
-from pse.domain.errors import BadConfig
+from pse.domain.currencies import Conversion
 from pse.domain.instruments import Instrument
 from pse.domain.sessions import MINUTE_NS
 from pse.engine.state import Shape
 from pse.features.build import FeatureSpec
+from pse.features.resampled import why_not
 from pse.kernels import codes
 from pse.kernels.contract import NEVER
 from pse.kernels.state import INSTRUMENT_DTYPE, MAX_TAIL_DAYS, POLICY_DTYPE
 from pse.risk.fills import FillPolicy
 from pse.risk.policy import RiskPolicy
-from pse.settings import Settings
+from pse.settings import BadSetting, Complaint, Read, Settings
 from pse.tactics.scan import Tactic
 
 SECOND_NS = 1_000_000_000
@@ -27,7 +28,10 @@ SECOND_NS = 1_000_000_000
 
 @dataclass(frozen=True, eq=False)
 class DeskPlan:
-    """Everything that a run needs to know before it sees a bar."""
+    """Everything that a run needs to know before it sees a bar.
+
+    `reads`: symbols that are read and not traded, with their instruments in `context`.  `rates`: how each symbol's money becomes the account's.
+    """
 
     name: str
     symbols: tuple[str, ...]
@@ -43,6 +47,9 @@ class DeskPlan:
     account: str
     currency: str
     capital: float
+    context: Mapping[str, Instrument] = field(default_factory=dict)
+    reads: Mapping[str, Read] = field(default_factory=dict)
+    rates: tuple[Conversion, ...] = ()
 
     @property
     def shape(self) -> Shape:
@@ -50,24 +57,39 @@ class DeskPlan:
 
 
 def desk_plan(settings: Settings, symbols: Sequence[str] = ()) -> DeskPlan:
-    """The chosen desk, narrowed to `symbols` if there are any.  Raises `BadConfig` for what cannot be traded together."""
+    """The chosen desk, narrowed to `symbols` if there are any.  Raises `BadSetting` for what cannot run together."""
     desk = settings.chosen
     symbols = tuple(symbols) or desk.symbols
     instruments = tuple(settings.instrument(s) for s in symbols)
-    for instrument in instruments:
-        if instrument.currency != settings.account.currency:
-            raise BadConfig(f"{instrument.symbol} is quoted in {instrument.currency} and the account is kept in {settings.account.currency}; a desk trades one "
-                            f"currency and no rate is configured. Run with `--set account.currency={instrument.currency}` or choose another symbol.")
-    if settings.risk.tail.days > MAX_TAIL_DAYS:
-        raise BadConfig(f"risk_policies.{desk.risk}.tail.days is {settings.risk.tail.days}; at most {MAX_TAIL_DAYS} daily returns are weighed")
-    if timeframe_ns(desk.decision_timeframe) % timeframe_ns(desk.base_timeframe):
-        raise BadConfig(f"desks.{settings.desk}.decision_timeframe {desk.decision_timeframe} is not a multiple of base_timeframe {desk.base_timeframe}; "
-                        f"decision bars are made from base bars, write a multiple")
+    if wrong := list(desk_complaints(settings)):
+        raise BadSetting(wrong)
     micros = {i.symbol: settings.instrument(i.micro) for i in instruments if i.micro}
+    reads = settings.reads(symbols)
     return DeskPlan(
         name=settings.desk, symbols=symbols, instruments=instruments, micros=micros, tactics=settings.tactics(), spec=settings.feature_spec(),
         base_timeframe=desk.base_timeframe, decision_timeframe=desk.decision_timeframe, warmup_sessions=desk.warmup_sessions, risk=settings.risk,
-        fills=settings.fill_policy, account=settings.account.name, currency=settings.account.currency, capital=settings.account.capital)
+        fills=settings.fill_policy, account=settings.account.name, currency=settings.account.currency, capital=settings.account.capital,
+        context={symbol: settings.instrument(symbol) for symbol in reads}, reads=reads, rates=tuple(settings.conversion(symbol) for symbol in symbols))
+
+
+def desk_complaints(settings: Settings) -> Iterator[Complaint]:
+    """What of the chosen desk cannot run together: bars of the desk, its features and its tactics that its base bars do not make, and too long a memory."""
+    desk, base, here = settings.chosen, settings.chosen.base_timeframe, ("desks", settings.desk)
+    if settings.risk.tail.days > MAX_TAIL_DAYS:
+        yield settings.complaint(("risk_policies", desk.risk, "tail", "days"), f"found {settings.risk.tail.days}; at most {MAX_TAIL_DAYS} daily returns are "
+                                                                              f"weighed; lower it")
+    if why := why_not(desk.decision_timeframe, base):
+        yield settings.complaint((*here, "decision_timeframe"), f"decision bars of {desk.decision_timeframe} cannot be made from base bars of {base}: {why} "
+                                                                f"(or change base_timeframe)")
+        return
+    context = settings.feature_spec().context_timeframe
+    if why := why_not(context, base):
+        yield settings.complaint((*here, "features", "context_timeframe"), f"{context} bars cannot be made from base bars of {base}: {why}")
+    for name, tactic in settings.tactics().items():
+        for timeframe in tactic.timeframes(desk.decision_timeframe):
+            if why := why_not(timeframe, base):
+                yield settings.complaint((*here, "tactics", name), f"the tactic {name} reads {timeframe} bars, which cannot be made from base bars of {base}: "
+                                                                   f"{why} (or change base_timeframe)")
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -19,23 +19,29 @@ def historical_feed(prepared: Prepared) -> Iterator[Prepared]:
     yield prepared
 
 
-def live_feed(plan: DeskPlan, bars: Sequence[Bars], mode: Mode, start_ns: int, progress: Progress | None = None) -> Iterator[Prepared]:
+def live_feed(plan: DeskPlan, bars: Sequence[Bars], mode: Mode, start_ns: int, progress: Progress | None = None,
+              context: Mapping[str, Bars] | None = None) -> Iterator[Prepared]:
     """One step an instant, as bars close: at each only what is known by then is prepared, from the run's anchor on, by the same function as in a backtest.
 
-    `bars` is a recording that is played back.  Features are made anew where a decision bar closes; between two decisions only the time line grows.
+    `bars` and `context` are a recording that is played back.  Features are made anew where a decision bar closes; between two decisions only the time line
+    grows.
     """
     moments, decisions = instants(plan, bars, start_ns, mode.end_ns)
     line, known = GrowingLine(plan, start_ns, mode.end_ns), None
     for done, (now, decides) in enumerate(zip(moments.tolist(), decisions.tolist(), strict=True), 1):
         tape = line.grow(bars, now)
         if known is None or decides:
-            visible = [one[:int(np.searchsorted(one.ts_close, now, side="right"))] for one in bars]
-            known = prepare(plan, visible, mode, start_ns, now, tape)
+            known = prepare(plan, [_closed(one, now) for one in bars], mode, start_ns, now, tape,
+                            {symbol: _closed(one, now) for symbol, one in (context or {}).items()})
         else:
             known = replace(known, tape=tape, until_ns=now)
         yield known
         if progress is not None:
             progress(done, moments.size)
+
+
+def _closed(bars: Bars, now_ns: int) -> Bars:
+    return bars[:int(np.searchsorted(bars.ts_close, now_ns, side="right"))]
 
 
 def instants(plan: DeskPlan, bars: Sequence[Bars], start_ns: int, end_ns: int) -> tuple[np.ndarray, np.ndarray]:

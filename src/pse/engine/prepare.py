@@ -5,17 +5,20 @@ Pure: the same bars give the same tape, and more bars only add to it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from pse.domain.bars import Bars
+from pse.domain.currencies import Conversion
 from pse.domain.errors import BadBars
 from pse.domain.setups import Facts, Setups, Told, setup_id
 from pse.engine.desk import DeskPlan, Mode, instrument_records, policy_record
-from pse.features.build import Features, build
+from pse.features.build import Features
 from pse.features.context import context_rows
+from pse.features.feature import Market
+from pse.features.resampled import as_of
 from pse.kernels.book import Tape, World
 from pse.kernels.contract import C_DAILY_ROW
 from pse.kernels.state import BAR_BLACKOUT, BAR_ROLL
@@ -37,20 +40,47 @@ class Prepared:
     until_ns: int
 
 
-def prepare(plan: DeskPlan, bars: Sequence[Bars], mode: Mode, start_ns: int, until_ns: int, tape: Tape | None = None) -> Prepared:
+def prepare(plan: DeskPlan, bars: Sequence[Bars], mode: Mode, start_ns: int, until_ns: int, tape: Tape | None = None,
+            context: Mapping[str, Bars] | None = None) -> Prepared:
     """Everything known at `until_ns`, for decisions and bars inside [start_ns, mode.end_ns).
 
     bars[i]: base bars of symbol i from the run's anchor on, none closing after `until_ns`.  `tape`: their time line, where the caller has it already.
+    `context`: bars of what the desk reads and does not trade; a symbol that is not there reads as missing.
     """
-    features = tuple(build(one, instrument, plan.spec, until_ns) for one, instrument in zip(bars, plan.instruments, strict=True))
+    markets = open_markets(plan, bars, context or {}, until_ns)
+    features = tuple(Features(markets[symbol], plan.spec) for symbol in plan.symbols)
     scan = scan_desk(list(plan.tactics.values()), features, plan.instruments)
     blackouts = intervals(plan.risk.gates.blackouts, start_ns, min(until_ns, mode.end_ns) + 1)
-    row_ts, row_symbol, context = _rows(plan, features, blackouts, start_ns, mode.end_ns)
-    returns = _returns(features, row_symbol, context)
+    rates = [rate_at(way, markets, one.decision.ts_close) for way, one in zip(plan.rates, features, strict=True)]
+    row_ts, row_symbol, rows = _rows(plan, features, rates, blackouts, start_ns, mode.end_ns)
+    returns = _returns(features, row_symbol, rows)
     setups = _decidable(scan, row_ts, row_symbol)
-    world = World(row_ts, row_symbol, context, setups.rows, returns, instrument_records(plan), policy_record(plan, mode))
+    world = World(row_ts, row_symbol, rows, setups.rows, returns, instrument_records(plan), policy_record(plan, mode))
     return Prepared(plan, mode, tape or time_line(bars, blackouts, start_ns, mode.end_ns), world, setups.evidence,
                     Told(len(setups), lambda: _ids(plan, setups)), features, until_ns)
+
+
+def open_markets(plan: DeskPlan, bars: Sequence[Bars], context: Mapping[str, Bars], until_ns: int) -> dict[str, Market]:
+    """One market a symbol, the traded ones first, each with all of them beside it; a bar that closes after `until_ns` is in none."""
+    found: dict[str, Market] = {}
+    given = [*zip(plan.symbols, plan.instruments, bars, strict=True), *((symbol, plan.context[symbol], one) for symbol, one in context.items())]
+    for symbol, instrument, one in given:
+        found[symbol] = Market(one, instrument, until_ns, found)
+    return found
+
+
+def rate_at(way: Conversion, markets: Mapping[str, Market], ts: np.ndarray) -> np.ndarray | None:
+    """Money of the account for one of the symbol's currency at each moment, float64[ts.size]: of each series the last close known by then, NaN before
+    its first; None where they are one and the same."""
+    if way.is_one:
+        return None
+    rate = np.full(ts.size, way.factor)
+    for leg in way.legs:
+        market = markets.get(leg.symbol)
+        closes = market.at(market.bars.timeframe).bars if market is not None else None
+        known = np.full(ts.size, np.nan) if closes is None else as_of(closes.close, closes.ts_close, ts)
+        rate = rate / known if leg.inverse else rate * known
+    return rate
 
 
 def _ids(plan: DeskPlan, setups: Setups) -> list[str]:
@@ -60,11 +90,11 @@ def _ids(plan: DeskPlan, setups: Setups) -> list[str]:
             for symbol, tactic, direction, ts, facts in zip(*columns, setups.evidence, strict=True)]
 
 
-def _rows(plan: DeskPlan, features: Sequence[Features], blackouts: list[tuple[int, int]], start_ns: int,
+def _rows(plan: DeskPlan, features: Sequence[Features], rates: Sequence[np.ndarray | None], blackouts: list[tuple[int, int]], start_ns: int,
           end_ns: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Decision times, symbols and context inside the window, sorted by time, then the desk's order."""
-    found = [context_rows(one, instrument, blackouts, None if one.bars.spread is None else one.bars.spread / instrument.tick)
-             for one, instrument in zip(features, plan.instruments, strict=True)]
+    found = [context_rows(one, instrument, blackouts, None if one.bars.spread is None else one.bars.spread / instrument.tick, rate)
+             for one, instrument, rate in zip(features, plan.instruments, rates, strict=True)]
     keep = [(ts > start_ns) & (ts < end_ns) for ts, _ in found]
     if len(found) == 1:
         lo, hi = np.searchsorted(found[0][0], start_ns, side="right"), np.searchsorted(found[0][0], end_ns)

@@ -86,7 +86,8 @@ class Subjects:
 
     def prepared(self, history: History, mode: Mode) -> Prepared:
         """The desk's window over the history."""
-        return prepare(self.plan, [history.own], mode, history.begin_ns, history.until_ns)
+        beside = {name: bars for name, bars in history.bars.items() if name in self.plan.context}
+        return prepare(self.plan, [history.own], mode, history.begin_ns, history.until_ns, context=beside)
 
     def _ask_desk(self, history: History, wanted: Sequence[str], series: dict[Key, Series], failed: dict[str, str]) -> Known | None:
         """Adds what the desk says; gives what it computed its features from, where the registered features may read on there."""

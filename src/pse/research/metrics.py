@@ -246,6 +246,8 @@ def _turnover(trades: pl.DataFrame, equity: float | None, years: float, spec: Me
         .cast(pl.Float64)
         .to_numpy()
     )
+    if "rate" in trades.columns:  # the value of a point is in the quote currency, risk in the account's
+        given = given * trades["rate"].to_numpy()
     unit = np.where(np.isfinite(given), given * trades["quantity"].to_numpy(), unit)
     notional = unit * (trades["entry_price"].to_numpy() + trades["exit_price"].to_numpy())
     if not years or not equity or equity <= 0.0 or not np.isfinite(notional).all():

@@ -49,6 +49,14 @@ def data_files(table: DeltaTable, symbol: str | None = None, timeframe: str | No
     return {one.path: one for one in sorted(found, key=lambda one: (one.symbol, one.timeframe, one.first, one.path))}
 
 
+def files_by_series(table: DeltaTable) -> dict[tuple[str, str], dict[str, DataFile]]:
+    """Data files of every series (symbol, timeframe): the log is read once for all of them."""
+    found: dict[tuple[str, str], dict[str, DataFile]] = {}
+    for path, one in data_files(table).items():
+        found.setdefault((one.symbol, one.timeframe), {})[path] = one
+    return found
+
+
 def _data_file(path: str, size: int, rows: int | None, first: int | None, last: int | None, symbol: str, timeframe: str, year: int) -> DataFile:
     """A file whose log entry says nothing of its rows may hold all of its year."""
     starts = [int(np.datetime64(f"{one:04d}-01-01", "ns").astype(np.int64)) for one in (year, year + 1)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,9 +13,13 @@ from pse.domain.errors import NoBars
 from pse.domain.instruments import Instrument
 from pse.domain.sessions import Sessions
 from pse.store import roll
+from pse.store.datafiles import DataFile, data_files, files_by_series
 from pse.store.layout import Home, symbol_name
 from pse.store.reading import need_bars, read_rows, series_names
 from pse.store.tables import locate
+
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
 
 _READ = ("ts_open", "open", "high", "low", "close", "volume", "flags", "bid_close", "ask_close")
 _BACK = np.int16(BarFlag.BACK_MONTH)
@@ -39,6 +44,33 @@ class Loaded:
         return said
 
 
+@dataclass(frozen=True, eq=False)
+class Stored:
+    """One version of the bars table with its files looked up once, for whoever loads many series."""
+
+    home: Home
+    table: DeltaTable
+    files: Mapping[tuple[str, str], Mapping[str, DataFile]]
+
+    @classmethod
+    def at(cls, home: Home, version: int | None = None) -> Stored:
+        """Raises `NoBars` when nothing was ingested yet."""
+        table = need_bars(home, version)
+        return cls(home, table, files_by_series(table))
+
+    def timeframes(self, symbol: str) -> list[str]:
+        """Stored timeframes of a symbol, finest first."""
+        return sorted((timeframe for name, timeframe in self.files if name == symbol), key=timeframe_ns)
+
+    def load(self, instrument: Instrument, timeframe: str, start_ns: int | None, end_ns: int | None, sessions: Sessions) -> Loaded:
+        """As `load_bars`."""
+        return _load(self.home, self.table, self.files.get(_series(instrument, timeframe), {}), instrument, timeframe, start_ns, end_ns, sessions)
+
+
+def _series(instrument: Instrument, timeframe: str) -> tuple[str, str]:
+    return symbol_name(instrument.bars_of or instrument.symbol), timeframe
+
+
 def load_bars(home: Home, instrument: Instrument, timeframe: str, start_ns: int | None, end_ns: int | None, sessions: Sessions,
               version: int | None = None) -> Loaded:
     """Front bars of an instrument with start_ns <= ts_open < end_ns, checked and sorted; `version` pins the table.
@@ -46,10 +78,15 @@ def load_bars(home: Home, instrument: Instrument, timeframe: str, start_ns: int 
     A micro contract (`bars_of`) gets the bars it trades on, under its own symbol.  Which session a bar lies in is told by `sessions`, not by the table.
     Raises `NoBars` when none is stored or none is in range, `DamagedTable` naming a file that cannot be read.
     """
-    symbol = symbol_name(instrument.bars_of or instrument.symbol)
     table = need_bars(home, version)
+    return _load(home, table, data_files(table, *_series(instrument, timeframe)), instrument, timeframe, start_ns, end_ns, sessions)
+
+
+def _load(home: Home, table: DeltaTable, files: Mapping[str, DataFile], instrument: Instrument, timeframe: str, start_ns: int | None, end_ns: int | None,
+          sessions: Sessions) -> Loaded:
+    symbol, _ = _series(instrument, timeframe)
     asked = (*_READ, "contract") if instrument.kind == "future" else _READ
-    rows = read_rows(home, table, symbol, timeframe, asked, start_ns, end_ns)
+    rows = read_rows(home, table, symbol, timeframe, asked, start_ns, end_ns, files=files)
     if not len(rows):
         raise NoBars(_nothing(series_names(table), symbol, timeframe, start_ns, end_ns))
     at, inside = locate(rows["ts_open"], sessions)

@@ -51,14 +51,18 @@ def series_names(table: DeltaTable) -> list[tuple[str, str]]:
 
 
 def read_rows(home: Home, table: DeltaTable, symbol: str, timeframe: str, columns: Iterable[str] = tuple(DTYPES), start_ns: int | None = None,
-              end_ns: int | None = None, years: Iterable[int] | None = None) -> Rows:
-    """Columns of one series with start_ns <= ts_open < end_ns (or of some years), sorted.  Raises `DamagedTable` naming the file."""
+              end_ns: int | None = None, years: Iterable[int] | None = None, files: Mapping[str, DataFile] | None = None) -> Rows:
+    """Columns of one series with start_ns <= ts_open < end_ns (or of some years), sorted.  Raises `DamagedTable` naming the file.
+
+    `files`: those of the series, where the caller has looked them up already.
+    """
     names = (*columns, "contract")
-    files = [one for one in data_files(table, symbol, timeframe).values() if one.overlaps(start_ns, end_ns) and (years is None or one.year in set(years))]
-    if not all(one.rows >= 0 for one in files):
-        return in_order(concat([from_arrow(part) for part in _row_groups(home, files, names, start_ns, end_ns)]))
-    gathered = _Gathered(sum(one.rows for one in files), names)
-    for part in _row_groups(home, files, names, start_ns, end_ns):
+    own = data_files(table, symbol, timeframe) if files is None else files
+    chosen = [one for one in own.values() if one.overlaps(start_ns, end_ns) and (years is None or one.year in set(years))]
+    if not all(one.rows >= 0 for one in chosen):
+        return in_order(concat([from_arrow(part) for part in _row_groups(home, chosen, names, start_ns, end_ns)]))
+    gathered = _Gathered(sum(one.rows for one in chosen), names)
+    for part in _row_groups(home, chosen, names, start_ns, end_ns):
         gathered.take(part)
     return in_order(gathered.rows())
 
@@ -176,9 +180,9 @@ def damaged_paths(home: Home, version: int | None = None) -> list[str]:
     return found
 
 
-def series_index(home: Home, table: DeltaTable, symbol: str, timeframe: str) -> SeriesIndex:
+def series_index(home: Home, table: DeltaTable, symbol: str, timeframe: str, files: Mapping[str, DataFile] | None = None) -> SeriesIndex:
     """What is known of a series at the table's version: from its note when that fits the log, else from the values."""
-    files = data_files(table, symbol, timeframe)
+    files = data_files(table, symbol, timeframe) if files is None else files
     found = notes.read_note(home, symbol, timeframe, files)
     if found is not None or not files:
         return found or SeriesIndex(symbol, timeframe)

@@ -14,7 +14,7 @@ from pse.clock import Clock, WallClock, iso
 from pse.domain.errors import DamagedTable, NoBars, UnknownName
 from pse.store import hashes
 from pse.store import index as notes
-from pse.store.datafiles import data_files, file_problem
+from pse.store.datafiles import DataFile, data_files, file_problem, files_by_series
 from pse.store.files import read_json, write_json
 from pse.store.index import SeriesIndex
 from pse.store.layout import Home, safe_name, symbol_name
@@ -58,7 +58,8 @@ class Finding:
 def take_snapshot(home: Home, series: Iterable[tuple[str, str]], clock: Clock | None = None) -> Snapshot:
     """The snapshot of the stored series (symbol, timeframe), written to data/snapshots unless it is there already.  Raises `NoBars`."""
     table = need_bars(home)
-    indices = [_index(home, table, symbol_name(symbol), timeframe) for symbol, timeframe in sorted(set(series))]
+    files = files_by_series(table)
+    indices = [_index(home, table, symbol_name(symbol), timeframe, files.get((symbol, timeframe), {})) for symbol, timeframe in sorted(set(series))]
     made = of_indices(indices, table.version(), iso((clock or WallClock()).now_ns()))
     path = home.snapshots / f"{made.id}.json"
     if path.exists():
@@ -67,8 +68,8 @@ def take_snapshot(home: Home, series: Iterable[tuple[str, str]], clock: Clock | 
     return made
 
 
-def _index(home: Home, table: Any, symbol: str, timeframe: str) -> SeriesIndex:
-    found = series_index(home, table, symbol, timeframe)
+def _index(home: Home, table: Any, symbol: str, timeframe: str, files: Mapping[str, DataFile]) -> SeriesIndex:
+    found = series_index(home, table, symbol, timeframe, files)
     if not found.months:
         stored = ", ".join(" ".join(one) for one in series_names(table)) or "nothing"
         raise NoBars(f"there are no stored bars of {symbol} {timeframe}; stored: {stored}. Run `pse ingest --symbol {symbol} ...` first")
