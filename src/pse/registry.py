@@ -60,6 +60,7 @@ FEATURES: dict[str, str] = {
     "levels": "pse.features.levels:Levels",
     "level_breaks": "pse.features.level_breaks:LevelBreaks",
     "points_of_interest": "pse.features.points_of_interest:PointsOfInterest",
+    "zones": "pse.features.zones:Zones",
     "impulse": "pse.features.impulse:Impulse",
     "premium_discount": "pse.features.dealing_range:PremiumDiscount",
     "mqs": "pse.features.break_quality:BreakQuality",
@@ -80,6 +81,7 @@ TACTICS: dict[str, str] = {
     "moving_average_envelope": "pse.tactics.moving_average_envelope:MovingAverageEnvelope",
     "bollinger_bands": "pse.tactics.bollinger_bands:BollingerBands",
     "open_call": "pse.tactics.open_call:OpenCall",
+    "supply_demand_zone": "pse.tactics.supply_demand_zone:SupplyDemandZone",
 }
 
 BROKERS: dict[str, str] = {

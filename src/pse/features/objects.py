@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pse.domain.bars import Bars
-from pse.kernels.codes import GAP_KINDS, POINT_KINDS, SWING_LABELS
+from pse.kernels.codes import GAP_KINDS, POINT_KINDS, SWING_LABELS, ZONE_PATTERNS
 from pse.kernels.contract import ALIVE, BREAK_BOS, BREAK_CHOCH, BROKEN, BROKEN_DEEP, EXPIRED, NEVER, PENDING, POOL_KINDS, REPLACED, SWEPT
 
 Code = int | tuple[int, int]
@@ -71,6 +71,8 @@ KINDS: dict[str, ObjectKind] = {
                          rows={"gap": "gaps", "block": "blocks"}),
     "micro_gaps": ObjectKind("mid_bar", "formed_at", ("touched_at", "mid_filled_at", "filled_at", "inverted_at", "stale_at"), prices=_ZONE,
                              moments=("mid_ts",), words=_WAY),
+    "zones": ObjectKind("base_first", "confirmed_at", ("touched_at", "stale_at", "violated_at", "expired_at", "nested_at"), prices=("proximal", "distal"),
+                        bars=("leg_in", "base_last"), words={**_WAY, "pattern": _coded(ZONE_PATTERNS)}),
 }
 NAMES = {"pivots_internal": "pivots", "pivots_major": "pivots"}      # object tables whose name is not their kind's
 
@@ -119,7 +121,7 @@ def object_ids(name: str, rows: np.ndarray, bars: Bars, timeframe: str | None = 
 
 
 PLAIN_WORDS = {"blocks": "ob", "sweeps": "sweep", "opening_gaps": "opening_gap", "level_breaks": "level_break", "legs": "leg", "pullbacks": "pullback",
-               "points": "poi"}
+               "points": "poi", "zones": "zone"}
 
 
 def _type_words(name: str, rows: np.ndarray) -> list[str]:

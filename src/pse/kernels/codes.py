@@ -79,6 +79,12 @@ SWING_LABELS = ("UNKNOWN", "H", "HH", "LH", "EQH", "L", "HL", "LL", "EQL")      
 POINT_KINDS = ("UNKNOWN", "FVG_HALF", "FVG_OB")                                          # 1 + kind of a point of interest
 RISK_MOODS = ("UNKNOWN", "RISK_OFF", "NEUTRAL", "RISK_ON")
 MOOD_UNKNOWN, MOOD_RISK_OFF, MOOD_NEUTRAL, MOOD_RISK_ON = np.arange(len(RISK_MOODS))
+ZONE_PATTERNS = ("UNKNOWN", "DBR", "RBR", "RBD", "DBD")                                  # drop or rally into a base, rally or drop out of it
+ZONE_DBR, ZONE_RBR, ZONE_RBD, ZONE_DBD = np.arange(1, len(ZONE_PATTERNS))
+ZONE_STRENGTHS = ("UNKNOWN", "Weak", "Good", "Strong")                                   # factors of a zone's score, worst to best
+ZONE_TIMES = ZONE_STRENGTHS
+ZONE_FRESHNESS = ("UNKNOWN", "Stale", "Tested", "Fresh")
+ZONE_ALIGNMENTS = ("UNKNOWN", "Against", "Neutral", "With")
 
 # --- families of setups: what a market condition lets in is told by family; 0 names none and is let in nowhere ---------------------------------
 FAMILIES = ("", "mss_fvg_retest", "sweep_reversal", "missed_fvg_reversion", "pullback_micro_fvg", "momentum_thrust", "zone", "swing_trend", "swing_reversion",
