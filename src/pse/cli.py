@@ -317,6 +317,24 @@ def ingest(
         timeframe=timeframe, stamp=stamp, tz=tz, columns=columns, delimiter=delimiter, header=not no_header, time_format=time_format, max_bad=max_bad)
 
 
+@mount(app, "ingest-news", DATA)
+def ingest_news(
+    context: Context,
+    provider: Annotated[str, Option(help="csv or rss.", metavar="NAME")] = "csv",
+    path: Annotated[Path | None, Option(help="File of headlines: CSV, or a saved feed.", metavar="FILE")] = None,
+    url: Annotated[str | None, Option(help="Address of a feed, for --provider rss.", metavar="ADDRESS")] = None,
+    symbol: Annotated[list[str] | None, Option(help="Symbol that they are about; may be repeated. Without it: all.", metavar="SYMBOL")] = None,
+    columns: Annotated[str | None, Option(help="Names of the columns of a file without a header, in order, for example date,url,headline.",
+                                          metavar="LIST")] = None,
+    tz: Annotated[str | None, Option(help="Time zone of times without an offset, for example UTC.", metavar="ZONE")] = None,
+    config: opt.Config = None,
+    sets: opt.Sets = None,
+) -> Answer:
+    """Read headlines, mark red-flag words and store them with the moment they were known; running it again changes nothing."""
+    return _module("ingest_news").run(context.asking(config=config, overrides=tuple(sets or ())), provider=provider, path=path, url=url,
+                                      symbols=tuple(symbol or ()), columns=columns, tz=tz)
+
+
 snapshots = _group("snapshots", DATA, "Versions of the stored data.")
 
 
@@ -353,7 +371,7 @@ def sql(
     query: Annotated[str | None, Argument(help="One SELECT; without it a prompt opens.", show_default=False)] = None,
     snapshot: Annotated[str | None, Option(help="Read the bars of this snapshot.", metavar="ID")] = None,
 ) -> Answer:
-    """Ask the stored bars, features, runs, trades and decisions in SQL; nothing can be changed.
+    """Ask the stored bars, features, news, runs, trades and decisions in SQL; nothing can be changed.
 
     Tables: bars, features, feature_tables (which feature table was built from what), runs, trades, decisions; `DESCRIBE bars` lists the columns of one.
 

@@ -23,6 +23,11 @@ PROVIDERS: dict[str, str] = {
     "synthetic": "pse.providers.synthetic:Synthetic",
 }
 
+HEADLINES: dict[str, str] = {
+    "csv": "pse.providers.headline_files:HeadlineCsv",
+    "rss": "pse.providers.headline_files:Feed",
+}
+
 FEATURES: dict[str, str] = {
     "atr": "pse.features.volatility:Atr",
     "realised_volatility": "pse.features.volatility:RealisedVolatility",
@@ -87,12 +92,12 @@ TACTICS: dict[str, str] = {
 BROKERS: dict[str, str] = {
 }
 
-KINDS: Mapping[str, Mapping[str, str]] = {"provider": PROVIDERS, "feature": FEATURES, "tactic": TACTICS, "broker": BROKERS}
+KINDS: Mapping[str, Mapping[str, str]] = {"provider": PROVIDERS, "headlines": HEADLINES, "feature": FEATURES, "tactic": TACTICS, "broker": BROKERS}
 GROUPS: Mapping[str, str] = {"tactic": "pse.tactics"}              # entry points of installed packages
 
 
 def resolve(kind: str, name: str) -> Any:
-    """The class or function behind a name; kind is provider, feature, tactic or broker.
+    """The class or function behind a name; kind is provider, headlines, feature, tactic or broker.
 
     Raises `UnknownName` with the known names and the nearest one.  Imports the plug-in's module, and with it whatever that needs.
     """

@@ -5,7 +5,7 @@ Only shapes: no file is read and no provider is named here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
@@ -88,4 +88,15 @@ class BarProvider(Protocol):
 
     def fetch(self, request: FetchRequest) -> Fetched:
         """Bars of the request, unchecked, in any order."""
+        ...
+
+
+@runtime_checkable
+class HeadlineProvider(Protocol):
+    """Where headlines come from.  An outage raises `OutsideError`; a bad file raises `BadInput`."""
+
+    name: str
+
+    def fetch(self, path: Path | None, url: str | None, clock: Any, columns: Sequence[str] | None, tz: str | None) -> Any:
+        """`items` (published_ns, known_ns, source, title, summary, url), `rejected` rows and `notes`, as the source tells them."""
         ...

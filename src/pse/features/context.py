@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from pse.domain.bars import timeframe_ns
+from pse.domain.headlines import NO_HEADLINES, Headlines
 from pse.domain.instruments import Instrument
 from pse.features.build import Features
 from pse.features.market_state import session_left_ns
@@ -23,25 +24,26 @@ STATES = {k.C_TCC_CLASS: "tcc", k.C_TCC_DIR: "tcc_dir", k.C_TCC_SCORE_LONG: "tcc
 
 
 def context_rows(features: Features, instrument: Instrument, blackouts: Sequence[tuple[int, int]] = (), spread_ticks: np.ndarray | None = None,
-                 rate: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+                 rate: np.ndarray | None = None, headlines: Headlines = NO_HEADLINES, flag_age_ns: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """(decision times int64[rows], float64[rows, len(CONTEXT_COLUMNS)]), one row a decision bar.
 
     `blackouts`: (start_ns, end_ns) with start <= T < end inside.  `spread_ticks`: float64 a base bar, NaN where unknown; without it the column is NaN.
     States are their codes, 0 unknown; scores of an unknown conviction are NaN.  DAILY_ROW counts the rows of `features.daily_returns` known at T,
     DAILY_CLOSE is the last of their closes on the price scale of the bar's contract.  `rate`: money of the account for one of the instrument's currency
-    at each decision, float64[rows], NaN where it is unknown, and nothing is ready there; without it 1.  No headline is known here: NEWS_AGE_NS is NaN.
+    at each decision, float64[rows], NaN where it is unknown, and nothing is ready there; without it 1.  A red-flag headline counts for `flag_age_ns` from
+    the moment it was known.
     """
     bars, decision, columns = features.bars, features.decision, features.columns
     ts = decision.ts_close
     last = asof_rows(bars.ts_close, ts)
     age, (day, day_close, day_atr) = _age(features, ts, last), _daily(features, ts)
-    n, ready = len(decision), _ready(features)
+    n, ready, (news_age, news_flag) = len(decision), _ready(features), headlines.at(ts, flag_age_ns)
     if rate is not None:
         ready &= np.isfinite(rate)
     return ts, _as_rows(n, {
         k.C_CLOSE: decision.close, k.C_ATR: columns["atr"], k.C_READY: ready, k.C_DATA_SCORE: _scores(features, age), k.C_LAST_BAR_AGE_NS: age,
         k.C_SESSION_LEFT_NS: session_left_ns(decision, instrument), k.C_BLACKOUT: inside(ts, blackouts),
-        k.C_RATE: np.ones(n) if rate is None else rate, k.C_DAILY_ATR: day_atr, k.C_NEWS_AGE_NS: np.full(n, np.nan), k.C_NEWS_FLAG: np.zeros(n),
+        k.C_RATE: np.ones(n) if rate is None else rate, k.C_DAILY_ATR: day_atr, k.C_NEWS_AGE_NS: news_age, k.C_NEWS_FLAG: news_flag,
         k.C_SPREAD_TICKS: np.full(n, np.nan) if spread_ticks is None else spread_ticks[last], k.C_MSS_DIR: columns["mss_dir"],
         k.C_SWING_HIGH: columns["swing_high"], k.C_SWING_LOW: columns["swing_low"], k.C_DAILY_ROW: day, k.C_DAILY_CLOSE: day_close,
         **{column: columns[name] for column, name in STATES.items()}})

@@ -1,4 +1,4 @@
-"""Read-only SQL over what is stored: `bars` (pinned to a version), `features`, `runs`, `trades`, `decisions`.
+"""Read-only SQL over what is stored: `bars` (pinned to a version), `features`, `news`, `runs`, `trades`, `decisions`.
 
 DuckDB runs in memory over views of Arrow data, in which every moment also stands as a time that can be read.  Before the first statement of a user is
 read, access to anything outside is switched off and the configuration locked; one statement at a time, and only those that read.  Answers come through
@@ -20,6 +20,7 @@ from pse.store.datafiles import one_line
 from pse.store.feature_views import complaints, damaged_features, feature_views
 from pse.store.journal import raw_lines
 from pse.store.layout import Home
+from pse.store.news import news_rows
 from pse.store.reading import bars_dataset, damaged_paths
 from pse.store.runs import FINAL_DECISIONS, Run, list_runs, metrics_of
 
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.dataset as ds
 
-TIMES = {"bars": {"time": "ts_open"}, "trades": {"time_entry": "ts_entry", "time_exit": "ts_exit"}, "decisions": {"time": "ts"}}   # added to the tables
+TIMES = {"bars": {"time": "ts_open"}, "news": {"published": "published_at", "known": "known_at"},
+         "trades": {"time_entry": "ts_entry", "time_exit": "ts_exit"}, "decisions": {"time": "ts"}}   # added to the tables
 MORE = {"bars": f", (flags & {int(BarFlag.BACK_MONTH)}) = 0 AS front"}     # and behind them: bars of the contract that the roll rule takes
 LOCKED = ("SET TimeZone='UTC'", "SET python_enable_replacements=false", "SET autoinstall_known_extensions=false",
           "SET autoload_known_extensions=false", "SET enable_external_access=false", "SET lock_configuration=true")
@@ -157,7 +159,7 @@ def _moment(text: str) -> str:
 def tables(home: Home, version: int | None = None) -> dict[str, Any]:
     """What can be asked, by name; a table of which nothing is stored is there and empty."""
     runs = [run for run in list_runs(home) if isinstance(run, Run)]
-    return {"bars": bars_dataset(home, version), "runs": _runs(runs), "trades": _trades(runs), "decisions": _decisions(runs)}
+    return {"bars": bars_dataset(home, version), "news": news_rows(home), "runs": _runs(runs), "trades": _trades(runs), "decisions": _decisions(runs)}
 
 
 def _runs(runs: list[Run]) -> pa.Table:
