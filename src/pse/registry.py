@@ -75,6 +75,7 @@ TACTICS: dict[str, str] = {
     "moving_average_cross": "pse.tactics.moving_average_cross:MovingAverageCross",
     "mss_fvg_retest": "pse.tactics.mss_fvg_retest:MssFvgRetest",
     "sweep_reversal": "pse.tactics.sweep_reversal:SweepReversal",
+    "momentum_thrust": "pse.tactics.momentum_thrust:MomentumThrust",
     "trend_following": "pse.tactics.trend_following:TrendFollowing",
     "momentum_rotation": "pse.tactics.momentum_rotation:MomentumRotation",
     "mean_reversion": "pse.tactics.mean_reversion:MeanReversion",

@@ -9,11 +9,15 @@ import pytest
 
 from pse.domain.bars import timeframe_ns
 from pse.domain.sessions import MINUTE_NS
-from pse.kernels.codes import E_FILL, FILL_KINDS, REASONS
-from pse.kernels.contract import BLOCK_DTYPE, BREAK_DTYPE, GAP_DTYPE, LEVEL_DTYPE, POOL_DTYPE, POOL_KINDS, SWEEP_DTYPE, SWEPT
+from pse.domain.setups import GRADES
+from pse.kernels.codes import E_FILL, FILL_KINDS, REASONS, TCC_HIGH
+from pse.kernels.contract import BLOCK_DTYPE, BREAK_DTYPE, GAP_DTYPE, LEVEL_DTYPE, POOL_DTYPE, POOL_KINDS, REFUSED, SWEEP_DTYPE, SWEPT
+from pse.kernels.gates import slippage_check
+from pse.kernels.matching import entry_fill
 from pse.kernels.retests import POI_KINDS, point_of_interest, retest_code
 from pse.kernels.select import select, setup_rank
 from pse.kernels.targets import CODES, kernel_tp1, stop_check
+from pse.tactics.momentum_thrust import MomentumThrust
 from pse.tactics.mss_fvg_retest import MssFvgRetest
 from pse.tactics.rules import GRADE_SIZE, PRECEDENCE
 from pse.tactics.sweep_reversal import SweepReversal
@@ -23,8 +27,8 @@ from tests.tactics.views import View, columns, entered, five_minute_bars, instru
 FILE = json.loads((Path(__file__).parent / "04-tactics.json").read_text())
 CASES = {case["id"]: case for case in FILE["cases"]}
 
-UNBOUND_FUNCTIONS = {"missed_fvg", "pullback_breakout_1m", "proposal", "pullback"}             # of tactics that do not exist yet
-UNBOUND_CASES: set[str] = set()
+UNBOUND_FUNCTIONS = {"missed_fvg", "pullback_breakout_1m", "pullback"}             # of tactics that do not exist yet
+UNBOUND_CASES = {"T-MR-5", "T-SPMF-1"}
 
 CAP_POINTS = {"ES": 8.0, "NQ": 20.0, "RTY": 6.0}
 GRADE_MQS = {"B": 0.6, "A": 0.74, "A+": 0.9}
@@ -90,7 +94,7 @@ def run_das(given, params):
             source = given["levels"][int(body["target_level"].rsplit(":", 1)[1]) // timeframe_ns("5m")][2]
             return {"status": "PROPOSED", "tactic": LABEL[tactic.name], "dir": int(row["direction"]), "entry": row["entry"], "sl": row["stop"],
                     "risk_points": body["risk_points"], "tp1": row["target"], "rr": body["rr"], "tp_source": source,
-                    "size_mult": row["size_multiple"], "grade": ("", "C", "B", "A", "A+")[row["grade"]], "poi": body["poi"],
+                    "size_mult": row["size_multiple"], "grade": GRADES[row["grade"]], "poi": body["poi"],
                     "poi_kind": body["poi_kind"], "tol": body["tol"], "fill": body["fill"]}
     for body in refused(scan):
         if body["ts"] == ts:
@@ -105,6 +109,46 @@ def why_not(given, params):
     fill = (gap["top"] - min(given["low"][gap["formed_at"] + 1:t + 1])) / gap["width"]
     code = retest_code(d, given["low"][t], given["close"][t], near, far, tol, fill, params["max_fill"])
     return {"reason": CODES[code], "poi": [far, near], "poi_kind": POI_KINDS[kind], "tol": tol, "fill": fill}
+
+
+def propose_thrust(given):
+    """The trigger bar as a strong shift after flat bars; what the open of the next minute makes of it, where the case names one."""
+    bar, d, tick, n = given["trigger_bar"], given["dir"], given["tick"], 4
+    flat, mqs, levels = [bar["low"]] * n, GRADE_MQS[given["grade"]], given["levels"]
+    bars = five_minute_bars(*([*flat, value] for value in (bar["low"], bar["high"], bar["low"], bar["close"])), symbol=given["symbol"])
+    shift = table(BREAK_DTYPE, t=[n], dir=[d], mss=[True], mqs=[mqs], mqs_next=[mqs], sweep=[-1])
+    pools = table(POOL_DTYPE, level=[x[0] for x in levels], priority=[x[1] for x in levels], kind=[POOL_KINDS.index(x[2]) for x in levels],
+                  known_at=[0] * len(levels), side=[d] * len(levels))
+    trend = columns([given["atr"]] * (n + 1), TCC_HIGH, d)
+    view = View(bars, trend, shift, table(GAP_DTYPE), table(BLOCK_DTYPE), pools, table(SWEEP_DTYPE), table(LEVEL_DTYPE))
+    found = MomentumThrust(mqs_shift=0.55).scan(view, instrument(given["symbol"], CAP_POINTS[given["symbol"]], tick))
+    answer = proposal(found, given["tactic"])
+    if "first_1m_open" not in given:
+        return answer
+    row, open_ = found.rows[0], given["first_1m_open"]
+    adverse, adverse_r, left, passed, code = slippage_check(d, row["entry"], row["stop"], row["target"], open_, tick)
+    _, fill = entry_fill(int(row["order_type"]), d, row["entry"], row["stop"], open_, open_, open_, tick, tick, tick)
+    return {"proposal": answer, "fill_price": fill,
+            "activation": {"adverse": adverse, "adverse_R": adverse_r, "rr_now": left, "passed": bool(passed), "reason": REASONS[code]}}
+
+
+def proposal(found, tactic):
+    """The one row that was found, in the words of the cases."""
+    assert len(found) == 1
+    row, body = found.rows[0], found.evidence[0]
+    if row["kind"] == REFUSED:
+        return {"status": "REJECT", "tactic": tactic, "entry": row["entry"], "sl": row["stop"], "reason": CODES[row["refusal"]], "risk": body["risk_points"],
+                "cap": body["cap_points"]}
+    return {"status": "PROPOSED", "tactic": tactic, "dir": int(row["direction"]), "entry": row["entry"], "sl": row["stop"],
+            "risk_points": body["risk_points"], "tp1": row["target"], "rr": body["rr"], "tp_source": body["target_source"],
+            "size_mult": row["size_multiple"], "grade": GRADES[row["grade"]]}
+
+
+PROPOSE = {"TCEA_MTE": propose_thrust}
+
+
+def run_proposal(given, _params):
+    return PROPOSE[given["tactic"]](given)
 
 
 def run_select(given, params):
@@ -144,7 +188,7 @@ def run_fill_and_exit(given, params):
 
 
 BOUND = {"kernel_tp1": run_kernel_tp1, "stop_check": run_stop_check, "das": run_das, "select": run_select, "visible_1m": run_visible_1m,
-         "fill_and_exit": run_fill_and_exit}
+         "fill_and_exit": run_fill_and_exit, "proposal": run_proposal}
 
 
 def close(ours, expected):
@@ -171,4 +215,4 @@ def test_what_is_not_bound_is_exactly_the_known_list():
 
 
 def test_grades_are_worth_what_the_table_says():
-    assert dict(zip(("", "C", "B", "A", "A+"), GRADE_SIZE.tolist(), strict=True)) == {"": 0.0, "C": 0.0, "B": 0.5, "A": 0.75, "A+": 1.0}
+    assert dict(zip(GRADES, GRADE_SIZE.tolist(), strict=True)) == {"": 0.0, "C": 0.0, "B": 0.5, "A": 0.75, "A+": 1.0}

@@ -83,15 +83,15 @@ def instrument(symbol="ES", cap=8.0, tick=TICK):
                       stop_cap_points=cap)
 
 
-def five_minute_bars(open_, high, low, close, offset=None, symbol="ES"):
-    """Bars from price lists, in one endless session."""
+def five_minute_bars(open_, high, low, close, offset=None, symbol="ES", volume=None):
+    """Bars from price lists, in one endless session; one of volume each where none is given."""
     n = len(close)
     ts = np.arange(n, dtype=np.int64) * 5 * MINUTE_NS
     one = np.zeros(1, np.int64)
     sessions = Sessions("24/7", "UTC", np.array([20200101], np.int32), one, one + NEVER, one, one + NEVER, one, one, "")
-    off = np.zeros(n) if offset is None else offset
+    off, volume = np.zeros(n) if offset is None else offset, np.ones(n) if volume is None else volume
     prices = [np.asarray(column, float) for column in (open_, high, low, close)]
-    return Bars(symbol, "5m", ts, ts + 5 * MINUTE_NS, *prices, np.ones(n), np.zeros(n, np.int64), np.r_[False, np.diff(off) != 0][:n], off,
+    return Bars(symbol, "5m", ts, ts + 5 * MINUTE_NS, *prices, volume, np.zeros(n, np.int64), np.r_[False, np.diff(off) != 0][:n], off,
                 np.zeros(n, np.int32), np.zeros(n, np.int16), (symbol,), sessions)
 
 
