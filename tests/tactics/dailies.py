@@ -31,8 +31,8 @@ def daily_bars(close: Sequence[float] | np.ndarray, high: Sequence[float] | np.n
     off = np.zeros(n) if offset is None else offset
     opened, closed = sessions.open_ns[:n], sessions.close_ns[:n]
     start = np.concatenate([close[:1], close[:-1]])
-    return Bars(symbol, "1d", opened, closed, np.clip(start, low, high), high, low, close, np.full(n, 1e6), np.arange(n), np.diff(off, prepend=off[:1]) != 0, off,
-                np.zeros(n, np.int32), np.zeros(n, np.int16), (symbol,), sessions)
+    roll, prices = np.diff(off, prepend=off[:1]) != 0, (np.clip(start, low, high), high, low, close)
+    return Bars(symbol, "1d", opened, closed, *prices, np.full(n, 1e6), np.arange(n), roll, off, np.zeros(n, np.int32), np.zeros(n, np.int16), (symbol,), sessions)
 
 
 def walk_bars(seed: int, n: int, symbol: str = "AAA", calendar: str = "NYSE", holes: float = 0.0, missing: float = 0.0, rolls: bool = False,
@@ -45,8 +45,9 @@ def walk_bars(seed: int, n: int, symbol: str = "AAA", calendar: str = "NYSE", ho
     low = close - np.round(rng.uniform(0, 0.01, n) * close, 2)
     offset = np.round(np.cumsum((rng.random(n) < 0.02) * rng.normal(0, 2, n)), 2) if rolls else np.zeros(n)
     bars = daily_bars(close + offset, high + offset, low + offset, symbol, calendar, offset=offset)
+    gone = rng.random(n) < holes
     for column in (bars.open, bars.high, bars.low, bars.close):
-        column[rng.random(n) < holes] = np.nan
+        column[gone] = np.nan
     if not missing:
         return bars
     kept = rng.random(n) >= missing
