@@ -32,7 +32,8 @@ def daily_bars(close: Sequence[float] | np.ndarray, high: Sequence[float] | np.n
     opened, closed = sessions.open_ns[:n], sessions.close_ns[:n]
     start = np.concatenate([close[:1], close[:-1]])
     roll, prices = np.diff(off, prepend=off[:1]) != 0, (np.clip(start, low, high), high, low, close)
-    return Bars(symbol, "1d", opened, closed, *prices, np.full(n, 1e6), np.arange(n), roll, off, np.zeros(n, np.int32), np.zeros(n, np.int16), (symbol,), sessions)
+    no_contract, no_flags = np.zeros(n, np.int32), np.zeros(n, np.int16)
+    return Bars(symbol, "1d", opened, closed, *prices, np.full(n, 1e6), np.arange(n), roll, off, no_contract, no_flags, (symbol,), sessions)
 
 
 def walk_bars(seed: int, n: int, symbol: str = "AAA", calendar: str = "NYSE", holes: float = 0.0, missing: float = 0.0, rolls: bool = False,

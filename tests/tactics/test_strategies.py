@@ -27,7 +27,7 @@ SHORT = {                                       # short windows, so that a hundr
     "trend_following": TrendFollowing(fast_bars=3, slow_bars=9, least_bars=12), "momentum_rotation": MomentumRotation(momentum_bars=6, least_bars=1),
     "mean_reversion": MeanReversion(rsi_bars=5, least_bars=6), "breakout": Breakout(channel_bars=5, atr_bars=4, least_bars=1),
     "volatility_breakout": VolatilityBreakout(atr_bars=5, least_atr=0.8, least_bars=1),
-    "relative_strength": RelativeStrength(mean_bars=7, benchmark="SPY", least_bars=1), "sector_rotation": SectorRotation(short_bars=3, long_bars=6, least_bars=1),
+    "relative_strength": RelativeStrength(mean_bars=7, least_bars=1), "sector_rotation": SectorRotation(short_bars=3, long_bars=6, least_bars=1),
     "dual_momentum": DualMomentum(momentum_bars=6, cash_yield=0.4, least_bars=1), "bollinger_bands": BollingerBands(mean_bars=6, deviations=1.3, least_bars=1),
     "moving_average_envelope": MovingAverageEnvelope(mean_bars=6, band=0.01, least_bars=1)}
 
@@ -87,9 +87,9 @@ def last(strategy, *bars):
     return int(said.signal[-1]), REASONS[said.reason[-1]]
 
 
-@pytest.mark.parametrize(("strategy", "bars"), [(TrendFollowing(), 200), (MomentumRotation(), 127), (MeanReversion(), 30), (Breakout(), 21), (VolatilityBreakout(), 20),
-                                                (RelativeStrength(), 50), (SectorRotation(), 127), (DualMomentum(), 127), (MovingAverageEnvelope(), 51),
-                                                (BollingerBands(), 20)], ids=lambda one: getattr(one, "name", one))
+@pytest.mark.parametrize(("strategy", "bars"), [
+    (TrendFollowing(), 200), (MomentumRotation(), 127), (MeanReversion(), 30), (Breakout(), 21), (VolatilityBreakout(), 20), (RelativeStrength(), 50),
+    (SectorRotation(), 127), (DualMomentum(), 127), (MovingAverageEnvelope(), 51), (BollingerBands(), 20)], ids=lambda one: getattr(one, "name", one))
 def test_it_is_silent_until_it_has_the_bars_of_the_contract_or_of_the_formula_whichever_is_more(strategy, bars):
     every = [walk_bars(3, 210, name) for name in ("AAA", "BBB", "SPY")]
     reason = strategy.signals(known_of(every, "AAA")).reason
@@ -165,7 +165,8 @@ def test_a_roll_changes_no_answer_but_by_the_scale_of_ratios():
 
 
 @pytest.mark.parametrize(("made", "wrong", "said"), [
-    (TrendFollowing, {"fast_bars": 200}, "fast_bars 200 is not below slow_bars 200"), (MomentumRotation, {"full": 0.05}, "full 0.05 is not above threshold 0.05"),
+    (TrendFollowing, {"fast_bars": 200}, "fast_bars 200 is not below slow_bars 200"),
+    (MomentumRotation, {"full": 0.05}, "full 0.05 is not above threshold 0.05"),
     (MeanReversion, {"oversold": 70}, "oversold 70.0 is not below overbought 70.0")])
 def test_parameters_that_contradict_each_other_are_refused(made, wrong, said):
     with pytest.raises(ValidationError, match=said):
