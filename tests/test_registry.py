@@ -1,13 +1,20 @@
 """Every line of the registry leads to something that stands behind its port."""
 
+import math
 import subprocess
 import sys
+from typing import Literal
 
 import pytest
+from pydantic import Field, ValidationError, create_model
 
 from pse import registry
+from pse.domain.base import Frozen
 from pse.domain.errors import UnknownName
 from pse.domain.ports import BarProvider
+from pse.features.requests import value_at
+from pse.tactics.outside import lacking
+from pse.tactics.parameters import kind_of, parameters, search_space, without_bounds
 from pse.tactics.scan import Tactic
 
 LINES = [(kind, name) for kind, lines in registry.KINDS.items() for name in lines]
@@ -45,3 +52,51 @@ def test_an_unknown_kind_is_told_the_kinds():
 def test_reading_the_registry_imports_no_plug_in():
     code = "import sys, pse.registry; print([m for m in sys.modules if m in ('numba', 'polars', 'numpy') or m.startswith('pse.tactics')])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+
+
+# --- parameters of tactics -----------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", sorted(registry.TACTICS))
+def test_every_parameter_of_a_tactic_is_described_and_bounded_and_its_default_is_allowed(name):
+    kind = registry.resolve("tactic", name)
+    assert lacking(kind, name) == []
+    assert kind.model_validate(kind().model_dump()) == kind()
+
+
+@pytest.mark.parametrize("name", sorted(registry.TACTICS))
+def test_a_search_can_draw_every_number_of_a_tactic_at_both_ends_and_nothing_beyond_them(name):
+    kind = registry.resolve("tactic", name)
+    space, plain = search_space(kind()), kind()
+    assert {one.path for one in parameters(plain) if kind_of(one) in ("int", "float", "bool", "choice")} == set(space)
+    for path, span in space.items():
+        field, owner = path.rpartition(".")[2], value_at(plain, path.rpartition(".")[0]) if "." in path else plain
+        assert math.isfinite(span.low) and span.low <= span.high, path
+        adapter = type(owner).__pydantic_validator__
+        for value in (span.choices if span.choices else (span.low, span.high)):
+            assert getattr(adapter.validate_assignment(type(owner).model_construct(**owner.model_dump()), field, value), field) == value, path
+        for value in () if span.choices else (span.low - 1 - abs(span.low), span.high + 1 + abs(span.high)):
+            with pytest.raises(ValidationError):
+                adapter.validate_assignment(type(owner).model_construct(**owner.model_dump()), field, value)
+
+
+class Example(Frozen):
+    above: float = Field(1.0, gt=0, lt=2, description="a")
+    count: int = Field(5, gt=2, le=9, description="a")
+    way: Literal["near", "far"] = Field("near", description="a")
+    on: bool = Field(True, description="a")
+    symbol: str = Field("SPY", description="a")
+
+
+def test_the_search_space_is_read_from_the_bounds():
+    assert search_space(Example()) == {
+        "above": ("float", math.nextafter(0, 1), math.nextafter(2, 0), ()), "count": ("int", 3, 9, ()), "way": ("choice", 0, 1, ("near", "far")),
+        "on": ("bool", 0, 1, (False, True))}
+
+
+@pytest.mark.parametrize(("field", "says"), [
+    (Field(1.0, ge=0, description="a"), "no upper bound"), (Field(1.0, le=0, description="a"), "no lower bound"), (Field(1.0, ge=0, le=1), "no description"),
+    (Field(1.0, ge=0, le=math.inf, description="a"), "no upper bound"), (Field(1.0, description="a"), "no lower bound (ge=) and no upper bound (le=)")])
+def test_a_parameter_that_no_search_could_draw_is_named(field, says):
+    made = create_model("Made", __base__=Frozen, one=(float, field))
+    assert any(says in phrase and "the parameter one has" in phrase for phrase in without_bounds(parameters(made())[0]))

@@ -275,7 +275,8 @@ def settings_with_complaints(home: Path, config: Path | None = None, overrides: 
         try:
             settings = _typed(tree, marks, Mark(str(home / "configs"), 0), home)
         except BadSetting as error:
-            complaints += error.complaints
+            out = [one.path for one in complaints]       # what is missing around those was taken out here
+            complaints += [one for one in error.complaints if not any(path[:len(one.path)] == one.path for path in out)]
             for one in sorted(error.complaints, key=lambda one: str(one.path), reverse=True):
                 _take_out(tree, one.path)
         else:
@@ -406,7 +407,7 @@ class BadSetting(BadConfig):
     def __init__(self, complaints: Iterable[Complaint]) -> None:
         self.complaints = tuple(complaints)
         more = len(self.complaints) - 1
-        super().__init__(f"{self.complaints[0]}{f' ({more} more like it after this one)' if more else ''}")
+        super().__init__(f"{self.complaints[0]}{f' ({more} more like it; `pse desks check` lists all)' if more else ''}")
 
 
 def _validated(tree: dict[str, Any], marks: Marks, source: Mark, home: Path | None) -> Settings:

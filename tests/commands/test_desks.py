@@ -1,0 +1,247 @@
+"""`pse desks`: what is told of desks, and that everything wrong with one is told at once with its place."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+
+from pse.cli import main
+from pse.settings import load_settings
+from tests.commands.stored import stored_synthetic
+from tests.conftest import REPOSITORY
+
+BUILT_IN = sorted(path.stem for path in (REPOSITORY / "configs" / "desks").glob("*.yaml"))
+SOUND = "symbols: [ES]\nrisk: futures_intraday\ntactics:\n  mss_fvg_retest: {}\n"
+
+
+def write(home: Path, text: str, name: str = "mine") -> None:
+    (home / "configs" / "desks").mkdir(parents=True, exist_ok=True)
+    (home / "configs" / "desks" / f"{name}.yaml").write_text(text)
+
+
+@pytest.fixture
+def found(pse, tmp_path):
+    """What `pse desks check mine` finds in a desk file: (line, key, what it says)."""
+    def check(text: str, about: str = "settings") -> list[tuple[int, str, str]]:
+        write(tmp_path, text)
+        done = pse("desks", "check", "mine", "--json")
+        assert done.code == (1 if done.json["findings"] else 0) and done.err == ""
+        assert {one["file"] for one in done.json["findings"]} <= {"configs/desks/mine.yaml"}
+        return [(one["line"], one["key"].removeprefix("desks.mine."), one["says"]) for one in done.json["findings"] if one["about"] == about]
+    return check
+
+
+# --- the desks that there are --------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_nothing_is_wrong_with_a_desk_that_comes_along(pse, name):
+    done = pse("desks", "check", name, "--json")
+    assert (done.code, done.json["findings"]) == (0, []), done.out
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_all_that_a_desk_runs_with_is_shown_resolved(pse, tmp_path, name):
+    shown, settings = pse("desks", "show", name, "--json").json["desk"], load_settings(tmp_path, overrides=(f"desk={name}",))
+    assert [one["symbol"] for one in shown["instruments"]] == list(settings.chosen.symbols) and shown["description"]
+    assert [one["name"] for one in shown["tactics"]] == list(settings.chosen.tactics)
+    for one, tactic in zip(shown["tactics"], settings.tactics().values(), strict=True):
+        values = {parameter["name"]: parameter["value"] for parameter in one["parameters"]}
+        assert values == json.loads(json.dumps(flat(tactic.model_dump(mode="json"))))
+        assert one["label"] and one["is"] and all(parameter["meaning"] for parameter in one["parameters"])
+    limits = {parameter["name"]: parameter["value"] for parameter in shown["limits"]}
+    assert limits["limits.max_risk_per_trade"] == settings.risk.limits.max_risk_per_trade
+    said = pse("desks", "show", name).out
+    assert [word for word in (*settings.chosen.tactics, *settings.chosen.symbols, settings.chosen.risk, "allowed", "sessions") if word not in said] == []
+
+
+def flat(tree: dict, path: str = "") -> dict:
+    found = {}
+    for key, value in tree.items():
+        found |= flat(value, f"{path}{key}.") if isinstance(value, dict) else {f"{path}{key}": value}
+    return found
+
+
+def test_the_list_names_every_desk_in_a_few_lines_and_marks_the_one_that_runs(pse):
+    done = pse("desks", "list", "--json")
+    assert [one["name"] for one in done.json["desks"]] == BUILT_IN and [one["name"] for one in done.json["desks"] if one["default"]] == ["futures-smc"]
+    assert all(one["stored"] == [] for one in done.json["desks"])
+    said = pse("desks", "list").out
+    assert [name for name in BUILT_IN if name not in said] == [] and "stored: none" in said
+
+
+def test_what_is_stored_of_a_desk_is_told(pse, tmp_path):
+    stored_synthetic(tmp_path)
+    listed = {one["name"]: one["stored"] for one in pse("desks", "list", "--json").json["desks"]}
+    assert listed["futures-smc"] == ["ES"]
+    shown = pse("desks", "show", "futures-smc", "--json").json["desk"]
+    assert shown["instruments"][0]["stored"]["rows"] > 10_000 and shown["instruments"][1]["stored"] is None
+    hours = shown["sessions"][0]["hours"]                        # CME Globex, US index futures: 17:00 to 16:00, regular hours 08:30 to 15:00, Chicago
+    assert (hours["open"], hours["close"], hours["rth_open"], hours["rth_close"], hours["tz"]) == ("17:00", "16:00", "08:30", "15:00", "America/Chicago")
+
+
+def test_a_value_that_is_not_the_default_stands_beside_it(pse, tmp_path):
+    write(tmp_path, SOUND.replace("{}", "{mqs_min: 0.7, stop: {min_ticks: 6}}"))
+    one = pse("desks", "show", "mine", "--json").json["desk"]["tactics"][0]
+    named = {parameter["name"]: parameter for parameter in one["parameters"]}
+    assert (named["mqs_min"]["value"], named["mqs_min"]["default"], named["mqs_min"]["bounds"]) == (0.7, 0.55, "0.55 to 1")
+    said = pse("desks", "show", "mine").out
+    assert "stop.min_ticks" in said and "stop.buffer_ticks" not in said and "at their defaults" in said
+
+
+def test_a_desk_or_tactic_nobody_knows_is_told_the_nearest(pse):
+    for words, nearest in ((("show", "futures-smx"), "futures-smc"), (("check", "futures-smx"), "futures-smc"), (("tactics", "mss_fvg_retst"), "mss_fvg_retest")):
+        done = pse("desks", *words)
+        assert done.code == 2 and f"Did you mean {nearest}?" in done.err and done.out == ""
+
+
+def test_the_registered_tactics_are_listed_with_typed_and_bounded_parameters(pse):
+    listed = pse("desks", "tactics", "--json").json["tactics"]
+    assert {"mss_fvg_retest", "sweep_reversal"} <= {one["name"] for one in listed}
+    for one in listed:
+        assert one["label"] and one["is"].endswith(".")
+        for parameter in one["parameters"]:
+            assert parameter["meaning"] and parameter["kind"] in ("int", "float", "bool", "choice", "text", "list"), (one["name"], parameter)
+            assert parameter["kind"] not in ("int", "float") or (math.isfinite(parameter["low"]) and math.isfinite(parameter["high"]))
+    said = pse("desks", "tactics", "mss_fvg_retest").out
+    assert "mqs_min" in said and "0.55 to 1" in said and "least score of the shift" in said
+
+
+# --- what is wrong, all at once ------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_sound_desk_has_no_finding(found, pse):
+    assert found(SOUND) == []
+    assert "mine: nothing found" in pse("desks", "check", "mine").out
+
+
+def test_everything_wrong_is_told_at_once_each_with_its_line(found):
+    text = ("symbols: [ES, EZ, VIX]\nbase_timeframe: 5m\ndecision_timeframe: 7m\nwarmup: 3\ntactics:\n  mss_fvg_retst: {}\n  mss_fvg_retest:\n"
+            "    mqs_min: 2\n    max_age: x\n    stop: {buffer_tick: 1}\n  other: {from: ../x.py:Y}\nfeatures:\n  volume: {period: 0}\n"
+            "risk: futures_intradya\nfills: conservativ\n")
+    told = {(line, key): says for line, key, says in found(text)}
+    assert set(told) == {(1, "symbols.1"), (1, "symbols.2"), (3, "decision_timeframe"), (4, "warmup"), (6, "tactics.mss_fvg_retst"),
+                         (8, "tactics.mss_fvg_retest.mqs_min"), (9, "tactics.mss_fvg_retest.max_age"), (10, "tactics.mss_fvg_retest.stop.buffer_tick"),
+                         (11, "tactics.other"), (13, "features.volume.period"), (14, "risk"), (15, "fills")}
+    for place, words in (((1, "symbols.1"), "no instrument named 'EZ'"), ((1, "symbols.2"), "VIX cannot be traded"), ((3, "decision_timeframe"), "5m and 10m"),
+                         ((4, "warmup"), "did you mean warmup_sessions"), ((6, "tactics.mss_fvg_retst"), "Did you mean mss_fvg_retest?"),
+                         ((8, "tactics.mss_fvg_retest.mqs_min"), "found 2: it should be less than or equal to 1"),
+                         ((10, "tactics.mss_fvg_retest.stop.buffer_tick"), "did you mean buffer_ticks"), ((11, "tactics.other"), "no absolute paths and no `..`"),
+                         ((14, "risk"), "Did you mean futures_intraday"), ((15, "fills"), "Did you mean conservative")):
+        assert words in told[place], told[place]
+
+
+@pytest.mark.parametrize(("old", "new", "line", "key", "says"), [
+    ("symbols: [ES]", "symbols: [ES]\nbase_timeframe: 5m\ndecision_timeframe: 1m", 3, "decision_timeframe", "1m is finer than 5m"),
+    ("symbols: [ES]", "symbols: [ES]\nfeatures: {context_timeframe: 7m}", 2, "features", "context_timeframe 7m is not a multiple of decision_timeframe 5m"),
+    ("symbols: [ES]", "symbols: []", 1, "symbols", "at least 1"), ("symbols: [ES]", "symbols: [ES, ES]", 1, "", "a symbol stands in the list twice"),
+    ("risk: futures_intraday\n", "", 1, "risk", "'risk' is missing"), ("  mss_fvg_retest: {}\n", "  {}\n", 3, "tactics", "at least 1"),
+    ("mss_fvg_retest: {}", "mss_fvg_retest: 5", 4, "tactics.mss_fvg_retest", "found 5, expected settings")])
+def test_one_mistake_is_one_finding(found, old, new, line, key, says):
+    told = found(SOUND.replace(old, new))
+    assert len(told) == 1 and told[0][:2] == (line, key or "desks.mine") and says in told[0][2], told
+
+
+def test_a_mistake_beside_the_desks_is_told_for_every_desk(pse, tmp_path):
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs" / "settings.yaml").write_text("account:\n  captial: 5\n")
+    done = pse("desks", "check", "futures-smc", "--json")
+    assert done.code == 1 and [(one["desk"], one["file"], one["line"]) for one in done.json["findings"]] == [("", "configs/settings.yaml", 2)]
+    assert "settings of all desks: 1 finding" in pse("desks", "check").out
+
+
+def test_a_file_that_is_no_yaml_is_refused_with_its_line(pse, tmp_path):
+    write(tmp_path, "symbols: [ES\n")
+    done = pse("desks", "check")
+    assert done.code == 2 and "configs/desks/mine.yaml, line 2: this is not YAML" in done.err
+
+
+OTHERS = '''from typing import ClassVar
+from pydantic import Field
+from pse.domain.base import Frozen
+class Others(Frozen):
+    """Reads a benchmark."""
+    name: ClassVar[str] = "others"
+    label: ClassVar[str] = "O"
+    version: ClassVar[str] = "1"
+    benchmark: str = Field("SPY", description="symbol that it is measured by")
+    timeframe: str = Field("1d", description="bars that it looks at")
+    def symbols(self):
+        return (self.benchmark,)
+    def timeframes(self, of):
+        return (self.timeframe,)
+    def min_bars(self):
+        return 40
+    def min_symbols(self):
+        return 2
+    def scan(self, features, instrument):
+        return None
+'''
+
+
+@pytest.fixture
+def others(found, tmp_path):
+    (tmp_path / "tactics").mkdir()
+    (tmp_path / "tactics" / "others.py").write_text(OTHERS)
+    return lambda given="", about="settings", more="": found(
+        f"symbols: [ES]\nrisk: futures_intraday\n{more}tactics:\n  others:\n    from: tactics/others.py:Others\n{given}", about)
+
+
+def test_a_benchmark_that_is_no_instrument_is_told_at_the_parameter_that_names_it(others):
+    told = others("    benchmark: SPYY\n")
+    assert [(line, key) for line, key, _ in told] == [(6, "tactics.others.benchmark")]
+    assert "no instrument named 'SPYY'" in told[0][2] and "Did you mean SPY?" in told[0][2]
+
+
+def test_a_timeframe_that_a_tactic_reads_and_the_base_bars_cannot_make_is_told(others):
+    told = others("    timeframe: 1m\n", more="base_timeframe: 5m\n")
+    assert [(line, key) for line, key, _ in told] == [(5, "tactics.others")] and "the tactic reads 1m bars" in told[0][2] and "finer than 5m" in told[0][2]
+
+
+def test_a_comparison_needs_enough_symbols(others):
+    assert others() == []                                                # ES and its benchmark
+    told = others("    benchmark: ES\n")
+    assert len(told) == 1 and "needs at least 2, the desk has 1" in told[0][2]
+
+
+# --- what is stored ------------------------------------------------------------------------------------------------------------------------------
+
+
+def test_bars_that_are_not_stored_are_told_once_anything_is(found, pse, tmp_path):
+    assert found(SOUND.replace("[ES]", "[ES, NQ]"), "data") == []
+    stored_synthetic(tmp_path)
+    told = found(SOUND.replace("[ES]", "[ES, NQ]"), "data")
+    assert [(line, key) for line, key, _ in told] == [(1, "symbols")] and "no bars of NQ are stored" in told[0][2] and "--symbol ES" in told[0][2]
+    told = found(SOUND + "base_timeframe: 5m\n", "data")
+    assert [key for _, key, _ in told] == ["base_timeframe"] and "there are 1m; write base_timeframe: 1m" in told[0][2]
+
+
+def test_a_benchmark_that_is_not_stored_and_too_few_days_are_told(others, pse, tmp_path):
+    stored_synthetic(tmp_path)
+    told = {key: says for _, key, says in others(about="data")}
+    assert set(told) == {"tactics.others.benchmark", "tactics.others"} or set(told) == {"tactics.others"}, told
+    assert any("cannot do without 1d bars of SPY (nothing of it is stored)" in says for says in told.values()) or "SPY" in str(told)
+    assert any("the tactic needs 40 bars of 1d before it can say anything, and fewer are stored: ES 2" in says for says in told.values()), told
+
+
+def test_a_run_stops_at_the_first_thing_that_the_check_finds(pse, tmp_path):
+    stored_synthetic(tmp_path)
+    for text, says in ((SOUND.replace("mss_fvg_retest", "mss_fvg_retst"), "Did you mean mss_fvg_retest?"), (SOUND.replace("{}", "{mqs_min: 2, max_age: 0}"),
+                       "found 2: it should be less than or equal to 1"), (SOUND.replace("[ES]", "[EZ]"), "no instrument named 'EZ'"),
+                       (SOUND + "decision_timeframe: 7m\n", "7m")):
+        write(tmp_path, text)
+        done = pse("backtest", "--desk", "mine")
+        assert done.code == 2 and says in done.err and done.err.count("\n") == 1, done.err
+    write(tmp_path, SOUND.replace("{}", "{mqs_min: 2, max_age: 0}"))
+    assert "(1 more like it; `pse desks check` lists all)" in pse("backtest", "--desk", "mine").err
+    assert not (tmp_path / "backtests").exists()
+
+
+def test_the_commands_read_and_never_write(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for words in (["list"], ["show", "futures-smc"], ["check"], ["tactics"]):
+        assert main(["-q", "desks", *words]) == 0
+    assert list(tmp_path.iterdir()) == []
