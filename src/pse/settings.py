@@ -193,7 +193,7 @@ class Settings(Frozen):
         found: dict[str, Read] = {}
         for name, tactic in self.tactics().items():
             for symbol in (one for one in tactic.symbols() if one not in traded):
-                path = ("desks", self.desk, "tactics", name, *_naming(tactic, symbol))
+                path = ("desks", self.desk, "tactics", name, *naming(tactic, symbol))
                 if symbol not in self.instruments:
                     raise BadSetting([self.complaint(path, str(UnknownName("instrument", symbol, self.instruments)))])
                 before = found.get(symbol, Read(symbol, f"the tactic {name} cannot do without ({self.where(*path)})"))
@@ -462,7 +462,7 @@ def _mark(marks: Marks, path: tuple[str | int, ...]) -> Mark | None:
     return next((marks[path[:depth]] for depth in range(len(path), -1, -1) if path[:depth] in marks), None)
 
 
-def _naming(tactic: Any, symbol: str) -> tuple[str, ...]:
+def naming(tactic: Any, symbol: str) -> tuple[str, ...]:
     """The parameter of a tactic that names a symbol; empty where it is none of its parameters."""
     names = getattr(tactic, "__dataclass_fields__", None) or getattr(type(tactic), "model_fields", {})
     given = {name: getattr(tactic, name) for name in names}

@@ -93,7 +93,7 @@ def test_a_value_that_is_not_the_default_stands_beside_it(pse, tmp_path):
 
 
 def test_a_desk_or_tactic_nobody_knows_is_told_the_nearest(pse):
-    for words, nearest in ((("show", "futures-smx"), "futures-smc"), (("check", "futures-smx"), "futures-smc"), (("tactics", "mss_fvg_retst"), "mss_fvg_retest")):
+    for *words, nearest in (("show", "futures-smx", "futures-smc"), ("check", "futures-smx", "futures-smc"), ("tactics", "mss_fvg_retst", "mss_fvg_retest")):
         done = pse("desks", *words)
         assert done.code == 2 and f"Did you mean {nearest}?" in done.err and done.out == ""
 
@@ -129,7 +129,7 @@ def test_everything_wrong_is_told_at_once_each_with_its_line(found):
     for place, words in (((1, "symbols.1"), "no instrument named 'EZ'"), ((1, "symbols.2"), "VIX cannot be traded"), ((3, "decision_timeframe"), "5m and 10m"),
                          ((4, "warmup"), "did you mean warmup_sessions"), ((6, "tactics.mss_fvg_retst"), "Did you mean mss_fvg_retest?"),
                          ((8, "tactics.mss_fvg_retest.mqs_min"), "found 2: it should be less than or equal to 1"),
-                         ((10, "tactics.mss_fvg_retest.stop.buffer_tick"), "did you mean buffer_ticks"), ((11, "tactics.other"), "no absolute paths and no `..`"),
+                         ((10, "tactics.mss_fvg_retest.stop.buffer_tick"), "did you mean buffer_ticks"), ((11, "tactics.other"), "no absolute paths"),
                          ((14, "risk"), "Did you mean futures_intraday"), ((15, "fills"), "Did you mean conservative")):
         assert words in told[place], told[place]
 
@@ -175,8 +175,6 @@ class Others(Frozen):
         return (self.timeframe,)
     def min_bars(self):
         return 40
-    def min_symbols(self):
-        return 2
     def scan(self, features, instrument):
         return None
 '''
@@ -198,13 +196,22 @@ def test_a_benchmark_that_is_no_instrument_is_told_at_the_parameter_that_names_i
 
 def test_a_timeframe_that_a_tactic_reads_and_the_base_bars_cannot_make_is_told(others):
     told = others("    timeframe: 1m\n", more="base_timeframe: 5m\n")
-    assert [(line, key) for line, key, _ in told] == [(5, "tactics.others")] and "the tactic reads 1m bars" in told[0][2] and "finer than 5m" in told[0][2]
+    assert [(line, key) for line, key, _ in told] == [(5, "tactics.others")] and "reads 1m bars" in told[0][2] and "finer than 5m" in told[0][2]
 
 
-def test_a_comparison_needs_enough_symbols(others):
-    assert others() == []                                                # ES and its benchmark
-    told = others("    benchmark: ES\n")
-    assert len(told) == 1 and "needs at least 2, the desk has 1" in told[0][2]
+@pytest.mark.parametrize(("symbols", "given", "count"), [("ES, NQ", "{}", 2), ("ES, NQ, RTY", "{universe: [SPY, QQQ]}", 2), ("ES, NQ, RTY", "{}", None),
+                                                       ("ES", "{universe: [SPY, QQQ, IWM]}", None)])
+def test_a_ranking_needs_three_symbols(found, symbols, given, count):
+    told = found(SOUND.replace("ES", symbols).replace("mss_fvg_retest: {}", f"sector_rotation: {given}"))
+    assert len(told) == (count is not None)
+    assert count is None or f"needs at least 3, the desk has {count}" in told[0][2]
+
+
+def test_a_currency_that_nothing_turns_into_the_account_s_is_told_at_the_instrument(pse, tmp_path):
+    write(tmp_path, SOUND.replace("ES", "FESX"))
+    (tmp_path / "configs" / "instruments.yaml").write_text("instruments: {EURUSD: null}\n")
+    told = pse("desks", "check", "mine", "--json").json["findings"]
+    assert len(told) == 1 and told[0]["key"] == "instruments.FESX.currency" and "FESX is quoted in EUR and the account is kept in USD" in told[0]["says"]
 
 
 # --- what is stored ------------------------------------------------------------------------------------------------------------------------------
@@ -219,12 +226,19 @@ def test_bars_that_are_not_stored_are_told_once_anything_is(found, pse, tmp_path
     assert [key for _, key, _ in told] == ["base_timeframe"] and "there are 1m; write base_timeframe: 1m" in told[0][2]
 
 
-def test_a_benchmark_that_is_not_stored_and_too_few_days_are_told(others, pse, tmp_path):
+def test_a_benchmark_that_is_not_stored_and_too_few_days_are_told(others, tmp_path):
     stored_synthetic(tmp_path)
-    told = {key: says for _, key, says in others(about="data")}
-    assert set(told) == {"tactics.others.benchmark", "tactics.others"} or set(told) == {"tactics.others"}, told
-    assert any("cannot do without 1d bars of SPY (nothing of it is stored)" in says for says in told.values()) or "SPY" in str(told)
-    assert any("the tactic needs 40 bars of 1d before it can say anything, and fewer are stored: ES 2" in says for says in told.values()), told
+
+    told = {key: says for _, key, says in others("    benchmark: SPY\n", about="data")}
+    assert "cannot do without 1d bars of SPY (nothing of it is stored)" in told["tactics.others.benchmark"]
+    assert "needs 40 bars of 1d before it can say anything, and fewer are stored: ES 2" in told["tactics.others"] and len(told) == 2, told
+
+
+def test_a_rate_that_is_not_stored_is_told(found, pse, tmp_path):
+    stored_synthetic(tmp_path)
+    write(tmp_path, SOUND.replace("ES", "FESX"))
+    told = [one for one in pse("desks", "check", "mine", "--json").json["findings"] if one["key"] == "instruments.EURUSD"]
+    assert len(told) == 1 and "FESX is quoted in another currency than the account is kept in and needs EURUSD" in told[0]["says"]
 
 
 def test_a_run_stops_at_the_first_thing_that_the_check_finds(pse, tmp_path):

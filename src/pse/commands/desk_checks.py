@@ -5,19 +5,21 @@ A run refuses the same things, one at a time, when it meets them.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from pse.commands.inputs import serving_timeframe
 from pse.commands.wiring import Context
 from pse.domain.bars import timeframe_ns
-from pse.domain.errors import BadConfig, UnknownName
+from pse.domain.errors import UnknownName
 from pse.domain.sessions import DAY_NS
-from pse.engine.desk import desk_plan
+from pse.engine.desk import desk_complaints
 from pse.features.resampled import why_not
-from pse.settings import BadSetting, Complaint, Settings, settings_with_complaints
+from pse.settings import BadSetting, Complaint, Settings, naming, settings_with_complaints
 from pse.store.index import SeriesIndex
 from pse.store.reading import open_bars, series_index, series_names
 
@@ -109,13 +111,7 @@ def _of_desk(settings: Settings, stored: Stored) -> Iterator[tuple[str, str]]:
     features = _feature_complaints(settings)
     yield from (("settings", str(one)) for one in features)
     sound = _without(settings, made, bool(features))
-    static = [*map(str, _timeframes(sound, made)), *map(str, _symbols(settings)), *map(str, _read(sound, made))]
-    yield from (("settings", text) for text in static)
-    if not static and made and sound.chosen.symbols:
-        try:
-            desk_plan(sound)
-        except (BadConfig, UnknownName) as error:
-            yield "settings", str(error)
+    yield from (("settings", str(one)) for one in (*desk_complaints(sound), *_symbols(settings), *_read(sound, made), *_rates(sound)))
     if stored.table is not None:
         yield from (("data", str(one)) for one in (*_not_stored(sound, stored), *_others_not_stored(sound, made, stored), *_too_short(sound, made, stored)))
 
@@ -123,9 +119,8 @@ def _of_desk(settings: Settings, stored: Stored) -> Iterator[tuple[str, str]]:
 def _without(settings: Settings, made: Mapping[str, Any], plain_features: bool) -> Settings:
     """The chosen desk with the tactics, symbols and features that will do, so that the rest of it can be looked at."""
     desk = settings.chosen
-    changes: dict[str, Any] = {"tactics": {name: desk.tactics[name] for name in made}, "symbols": tuple(s for s in desk.symbols if s in settings.instruments)}
-    if hasattr(desk, "context"):
-        changes["context"] = tuple(s for s in desk.context if s in settings.instruments)
+    changes: dict[str, Any] = {"tactics": {name: desk.tactics[name] for name in made}}
+    changes |= {field: tuple(one for one in getattr(desk, field) if one in settings.instruments) for field in ("symbols", "context")}
     if plain_features:
         changes["features"] = {}
     if desk.risk not in settings.risk_policies:
@@ -146,22 +141,13 @@ def _feature_complaints(settings: Settings) -> Sequence[Complaint]:
     return ()
 
 
-def _timeframes(settings: Settings, made: Mapping[str, Any]) -> Iterator[Complaint]:
-    """Timeframes that cannot be made from the desk's base bars."""
-    desk, path = settings.chosen, ("desks", settings.desk)
-    base, decision = desk.base_timeframe, desk.decision_timeframe
-    if why := why_not(decision, base):
-        yield settings.complaint((*path, "decision_timeframe"), f"decision bars of {decision} cannot be made from base_timeframe {base}: {why}, or change "
-                                                                f"base_timeframe")
-        return
-    context = settings.feature_spec().context_timeframe
-    if why := why_not(context, base):
-        yield settings.complaint((*path, "features", "context_timeframe"), f"{context} bars cannot be made from base_timeframe {base}: {why}")
-    for name, tactic in made.items():
-        for timeframe in tactic.timeframes(decision):
-            if why := why_not(timeframe, base):
-                yield settings.complaint((*path, "tactics", name), f"the tactic reads {timeframe} bars, which cannot be made from the desk's base_timeframe "
-                                                                   f"{base}: {why}; or take the tactic out")
+def _rates(settings: Settings) -> Iterator[Complaint]:
+    """Currencies that nothing turns into the account's."""
+    for symbol in settings.chosen.symbols:
+        try:
+            settings.conversion(symbol)
+        except BadSetting as error:
+            yield from error.complaints
 
 
 def _symbols(settings: Settings) -> Iterator[Complaint]:
@@ -177,22 +163,13 @@ def _read(settings: Settings, made: Mapping[str, Any]) -> Iterator[Complaint]:
     for name, tactic in made.items():
         for symbol in tactic.symbols():
             if symbol not in settings.instruments:
-                yield settings.complaint(naming(settings, name, tactic, symbol), str(UnknownName("instrument", symbol, settings.instruments)))
+                yield settings.complaint(("desks", settings.desk, "tactics", name, *naming(tactic, symbol)),
+                                         str(UnknownName("instrument", symbol, settings.instruments)))
         least = getattr(tactic, "min_symbols", lambda: 0)()
-        having = len({*settings.chosen.symbols, *tactic.symbols()})
+        having = len(set(tactic.symbols() or (one for one in (*settings.chosen.symbols, *settings.chosen.context) if settings.instrument(one).tradable)))
         if having < least:
             text = f"the tactic compares symbols and needs at least {least}, the desk has {having}; list more symbols, or take the tactic out"
             yield settings.complaint(("desks", settings.desk, "tactics", name), text)
-
-
-def naming(settings: Settings, name: str, tactic: Any, symbol: str) -> tuple[str | int, ...]:
-    """The place of the parameter that names a symbol; that of the tactic where none does."""
-    path = ("desks", settings.desk, "tactics", name)
-    for field in type(tactic).model_fields:
-        value = getattr(tactic, field)
-        if value == symbol or (isinstance(value, tuple | list) and symbol in value):
-            return (*path, field)
-    return path
 
 
 # --- what is stored ------------------------------------------------------------------------------------------------------------------------------
@@ -216,17 +193,22 @@ def _not_stored(settings: Settings, stored: Stored) -> Iterator[Complaint]:
 
 
 def _others_not_stored(settings: Settings, made: Mapping[str, Any], stored: Stored) -> Iterator[Complaint]:
-    """Benchmarks and the like: of every one there must be bars from which its timeframes can be made."""
-    desk = settings.chosen
-    for name, tactic in made.items():
-        for symbol in (one for one in tactic.symbols() if one in settings.instruments and one not in desk.symbols):
-            have = stored.of(settings, symbol)
-            wanted = [one for one in tactic.timeframes(desk.decision_timeframe) or (desk.decision_timeframe,)
-                      if not any(why_not(one, source) is None for source in have)]
-            if wanted:
-                there = f"there are {', '.join(have)}" if have else "nothing of it is stored"
-                text = f"the tactic cannot do without {', '.join(wanted)} bars of {symbol} ({there}); run `pse ingest --symbol {symbol} ...`, or name another"
-                yield settings.complaint(naming(settings, name, tactic, symbol), text)
+    """Benchmarks and rates: of every one there must be bars from which what is read of it can be made."""
+    desk, wanted = settings.chosen, [(name, tactic, symbol) for name, tactic in made.items() for symbol in tactic.symbols()]
+    for name, tactic, symbol in (one for one in wanted if one[2] in settings.instruments and one[2] not in desk.symbols):
+        have, needed = stored.of(settings, symbol), tactic.timeframes(desk.decision_timeframe)
+        if serving_timeframe(have, desk.base_timeframe, needed) is None:
+            there = f"there are {', '.join(have)}" if have else "nothing of it is stored"
+            text = (f"the tactic cannot do without {', '.join(needed) + ' ' if needed else ''}bars of {symbol} ({there}); run `pse ingest --symbol {symbol} ...`, or name "
+                    f"another")
+            yield settings.complaint(("desks", settings.desk, "tactics", name, *naming(tactic, symbol)), text)
+    for symbol in desk.symbols:
+        with contextlib.suppress(BadSetting):                # told as a mistake of the settings
+            for leg in settings.conversion(symbol).legs:
+                if leg.symbol not in desk.symbols and not stored.of(settings, leg.symbol):
+                    yield settings.complaint(("instruments", leg.symbol), f"{symbol} is quoted in another currency than the account is kept in and needs "
+                                                                          f"{leg.symbol} as a rate, of which nothing is stored; run `pse ingest --symbol "
+                                                                          f"{leg.symbol} ...`")
 
 
 def _too_short(settings: Settings, made: Mapping[str, Any], stored: Stored) -> Iterator[Complaint]:
@@ -234,7 +216,7 @@ def _too_short(settings: Settings, made: Mapping[str, Any], stored: Stored) -> I
     desk = settings.chosen
     for name, tactic in made.items():
         least = getattr(tactic, "min_bars", lambda: 0)()
-        timeframe = getattr(tactic, "timeframe", "") or desk.decision_timeframe
+        timeframe = next(iter(tactic.timeframes(desk.decision_timeframe)), desk.decision_timeframe)
         if not least or why_not(timeframe, desk.base_timeframe):
             continue
         short: dict[str, int] = {}

@@ -84,7 +84,7 @@ def run_show(context: Context, name: str) -> Answer:
         raise UnknownName("desk", name, settings.desks)
     chosen, stored = settings.model_copy(update={"desk": name}), Stored(context)
     data = {
-        **_summary(chosen, stored, name == settings.desk), "context": list(getattr(chosen.chosen, "context", ())),
+        **_summary(chosen, stored, name == settings.desk), "context": list(chosen.chosen.context),
         "warmup_sessions": chosen.chosen.warmup_sessions, "decide": chosen.chosen.decide, "account": chosen.account.model_dump(mode="json"),
         "instruments": [_instrument(chosen, stored, symbol) for symbol in chosen.chosen.symbols],
         "tactics": [_tactic(name, tactic, chosen) for name, tactic in chosen.tactics().items()],

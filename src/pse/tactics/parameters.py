@@ -37,7 +37,10 @@ def kind_of(one: Parameter) -> str:
 
 
 def search_space(tactic: BaseModel) -> dict[str, Span]:
-    """Dotted name to what a search may draw; symbols and other free text are nothing to search."""
+    """Dotted name to what a search may draw; symbols and other free text are nothing to search.
+
+    Some pairs do not go together (a fast mean longer than the slow one): making the tactic refuses them, and a search draws again.
+    """
     found: dict[str, Span] = {}
     for one in parameters(tactic):
         kind = kind_of(one)

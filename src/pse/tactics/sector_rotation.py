@@ -53,6 +53,10 @@ class SectorRotation(Swing):
         """The longer change's bars and the one it starts from."""
         return max(self.short_bars, self.long_bars) + 1
 
+    def min_symbols(self) -> int:
+        """Fewest symbols that can be ranked."""
+        return FEWEST
+
     def symbols(self) -> tuple[str, ...]:
         """The universe that was named."""
         return self.universe
