@@ -199,8 +199,8 @@ def _others_not_stored(settings: Settings, made: Mapping[str, Any], stored: Stor
         have, needed = stored.of(settings, symbol), tactic.timeframes(desk.decision_timeframe)
         if serving_timeframe(have, desk.base_timeframe, needed) is None:
             there = f"there are {', '.join(have)}" if have else "nothing of it is stored"
-            text = (f"the tactic cannot do without {', '.join(needed) + ' ' if needed else ''}bars of {symbol} ({there}); run `pse ingest --symbol {symbol} ...`, or name "
-                    f"another")
+            bars = f"{', '.join(needed)} bars" if needed else "bars"
+            text = f"the tactic cannot do without {bars} of {symbol} ({there}); run `pse ingest --symbol {symbol} ...`, or name another"
             yield settings.complaint(("desks", settings.desk, "tactics", name, *naming(tactic, symbol)), text)
     for symbol in desk.symbols:
         with contextlib.suppress(BadSetting):                # told as a mistake of the settings
