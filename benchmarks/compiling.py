@@ -13,7 +13,7 @@ from benchmarks.measure import Figure, command_cpu
 
 MOST_S = 30.0
 ROOT = Path(__file__).parents[1]
-PART = {"engine": "engine", "retests": "tactics", "stats": "research"}         # by kernel module; the others are features
+PART = {"engine": "engine", "retests": "tactics", "pricing": "tactics", "stats": "research"}         # by kernel module; the others are features
 TOLD = ("engine", "features", "tactics", "research")
 
 

@@ -20,9 +20,9 @@ def scan(view, tick, cap_points):
             scores = [row["mqs"] for row in view.breaks if row["t"] == t and row["dir"] == d and row["mss"] and row["mqs"] >= 0.70 - 1e-9]
             if t in broken and broken[t][0] == d and is_thrust(view, t, d):
                 scores.append(score(view, t, d, broken[t][1]))
-            if not scores or np.isnan(columns["atr"][t]):
+            if not scores or np.isnan(columns["atr"][t]) or columns["tcc_dir"][t] != d:
                 continue
-            if not (CONVICTION[columns["tcc"][t]] == "High" and columns["tcc_dir"][t] == d):
+            if CONVICTION[columns["tcc"][t]] != "High":
                 bad.append((t, d, "CONTEXT"))
             elif max(scores) < 0.55 - 1e-9:
                 bad.append((t, d, "GRADE"))

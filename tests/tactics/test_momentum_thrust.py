@@ -147,9 +147,14 @@ def test_volume_must_be_half_as_much_again_as_usual_or_unknown(volume, setups):
     assert len(entered(MomentumThrust().scan(view, instrument()))) == setups
 
 
-@pytest.mark.parametrize(("tcc", "tcc_dir"), [(c.TCC_MEDIUM, 1), (c.TCC_UNKNOWN, 1), (c.TCC_HIGH, -1), (c.TCC_HIGH, 0)])
-def test_without_a_trend_of_high_conviction_in_its_direction_a_thrust_is_refused_by_its_context(tcc, tcc_dir):
-    found = MomentumThrust().scan(thrust_case(columns=columns(np.full(9, 2.0), [c.TCC_HIGH] * 8 + [tcc], tcc_dir)), instrument())
+@pytest.mark.parametrize("tcc_dir", [-1, 0])
+def test_a_thrust_that_no_trend_goes_with_is_nothing_to_tell(tcc_dir):
+    assert none(thrust_case(columns=columns(np.full(9, 2.0), c.TCC_HIGH, [1] * 8 + [tcc_dir])))
+
+
+@pytest.mark.parametrize("tcc", [c.TCC_LOW, c.TCC_MEDIUM, c.TCC_UNKNOWN])
+def test_a_thrust_along_a_trend_of_less_than_high_conviction_is_refused_by_its_context(tcc):
+    found = MomentumThrust().scan(thrust_case(columns=columns(np.full(9, 2.0), [c.TCC_HIGH] * 8 + [tcc])), instrument())
     assert [(body["code"], body["direction"], body["entry"], body["stop"]) for body in refused(found)] == [("CONTEXT", 1, 101.25, None)]
 
 

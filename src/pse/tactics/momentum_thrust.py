@@ -79,8 +79,7 @@ class MomentumThrust(Frozen):
         """All setups and refused finds, in order of time; see `pse.tactics.scan.Tactic`."""
         rows, priority = self._triggers(features)
         t, d, known, columns = rows["t"], rows["dir"], features.known, features.columns
-        along = (columns["tcc"][t] == TCC_HIGH) & (columns["tcc_dir"][t] == d)
-        code = np.where(along, np.where(rows["mqs"] >= self.mqs_min - EPS, OK, GRADE), CONTEXT)
+        code = np.where(columns["tcc"][t] == TCC_HIGH, np.where(rows["mqs"] >= self.mqs_min - EPS, OK, GRADE), CONTEXT)
         edge = np.where(d > 0, known.price("low")[t], known.price("high")[t])
         finds = finds_at(features, t, d, code, edge, self.stop.buffer(columns["atr"][t], instrument.tick))
         found = priced(features, instrument, finds, self.stop, self.target, self.min_bars_between)
@@ -96,16 +95,15 @@ class MomentumThrust(Frozen):
     def _triggers(self, features: FeatureView) -> tuple[np.ndarray, np.ndarray]:
         """The triggers as scored breaks, BREAK_DTYPE by bar, and the priority of the level that a thrust broke, NaN of a shift.
 
-        A thrust that is a shift at once counts with the better of both scores.
+        A thrust that is a shift at once counts with the better of both scores.  One against the trend, or without any, is none.
         """
         thrusts, priority = self._thrusts(features)
         shifts = features.breaks[features.breaks["mss"] & (features.breaks["mqs"] >= self.mqs_shift - EPS)]
         rows, priority = np.concatenate([thrusts, shifts]), np.concatenate([priority, np.full(shifts.size, np.nan)])
-        order = np.lexsort((-rows["mqs"], rows["dir"], rows["t"]))
-        order = order[~np.isnan(features.columns["atr"][rows["t"][order]])]
-        t, d = rows["t"][order], rows["dir"][order]
-        first = np.ones(order.size, bool)
-        first[1:] = (t[1:] != t[:-1]) | (d[1:] != d[:-1])
+        along = (features.columns["tcc_dir"][rows["t"]] == rows["dir"]) & ~np.isnan(features.columns["atr"][rows["t"]])
+        rows, priority = rows[along], priority[along]
+        order = np.lexsort((-rows["mqs"], rows["t"]))
+        _, first = np.unique(rows["t"][order], return_index=True)
         return rows[order[first]], priority[order[first]]
 
     def _thrusts(self, features: FeatureView) -> tuple[np.ndarray, np.ndarray]:
