@@ -76,6 +76,8 @@ TACTICS: dict[str, str] = {
     "mss_fvg_retest": "pse.tactics.mss_fvg_retest:MssFvgRetest",
     "sweep_reversal": "pse.tactics.sweep_reversal:SweepReversal",
     "momentum_thrust": "pse.tactics.momentum_thrust:MomentumThrust",
+    "missed_fvg_reversion": "pse.tactics.missed_fvg_reversion:MissedFvgReversion",
+    "pullback_micro_fvg": "pse.tactics.pullback_micro_fvg:PullbackMicroFvg",
     "trend_following": "pse.tactics.trend_following:TrendFollowing",
     "momentum_rotation": "pse.tactics.momentum_rotation:MomentumRotation",
     "mean_reversion": "pse.tactics.mean_reversion:MeanReversion",

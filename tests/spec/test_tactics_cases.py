@@ -10,25 +10,33 @@ import pytest
 from pse.domain.bars import timeframe_ns
 from pse.domain.sessions import MINUTE_NS
 from pse.domain.setups import GRADES
+from pse.features.impulse import Impulse
 from pse.kernels.codes import E_FILL, FILL_KINDS, REASONS, TCC_HIGH
 from pse.kernels.contract import BLOCK_DTYPE, BREAK_DTYPE, GAP_DTYPE, LEVEL_DTYPE, POOL_DTYPE, POOL_KINDS, REFUSED, SWEEP_DTYPE, SWEPT
 from pse.kernels.gates import slippage_check
+from pse.kernels.impulse import LEG_DTYPE, PULLBACK_DTYPE, measure_pullback
 from pse.kernels.matching import entry_fill
+from pse.kernels.missed_gaps import MISSED_DTYPE, begin_gap, minute_of, take_bar, take_minutes
 from pse.kernels.retests import POI_KINDS, point_of_interest, retest_code
 from pse.kernels.select import select, setup_rank
 from pse.kernels.targets import CODES, kernel_tp1, stop_check
+from pse.tactics.finds import finds_at, priced
+from pse.tactics.missed_fvg_reversion import MissedFvgReversion
 from pse.tactics.momentum_thrust import MomentumThrust
 from pse.tactics.mss_fvg_retest import MssFvgRetest
-from pse.tactics.rules import GRADE_SIZE, PRECEDENCE
+from pse.tactics.pullback_micro_fvg import PullbackMicroFvg
+from pse.tactics.rules import GRADE_SIZE, PRECEDENCE, StopRules, TargetRules
 from pse.tactics.sweep_reversal import SweepReversal
 from tests.kernels import worlds
+from tests.kernels.test_impulse import FLAGS
+from tests.kernels.test_missed_gaps import rules as missed_rules
 from tests.tactics.views import View, columns, entered, five_minute_bars, instrument, refused, table
 
 FILE = json.loads((Path(__file__).parent / "04-tactics.json").read_text())
 CASES = {case["id"]: case for case in FILE["cases"]}
 
-UNBOUND_FUNCTIONS = {"missed_fvg", "pullback_breakout_1m", "pullback"}             # of tactics that do not exist yet
-UNBOUND_CASES = {"T-MR-5", "T-SPMF-1"}
+UNBOUND_FUNCTIONS: set[str] = set()
+UNBOUND_CASES: set[str] = set()
 
 CAP_POINTS = {"ES": 8.0, "NQ": 20.0, "RTY": 6.0}
 GRADE_MQS = {"B": 0.6, "A": 0.74, "A+": 0.9}
@@ -144,7 +152,30 @@ def proposal(found, tactic):
             "size_mult": row["size_multiple"], "grade": GRADES[row["grade"]]}
 
 
-PROPOSE = {"TCEA_MTE": propose_thrust}
+def propose_missed(given):
+    code = np.array([GRADES.index(given["grade"])])
+    return proposal(priced_find(given, given["entry"], code, MissedFvgReversion().sizes(np.array([given["reaction_R"]]), code)), given["tactic"])
+
+
+def propose_pullback(given):
+    code = np.array([GRADES.index(given["grade"])])
+    size = PullbackMicroFvg().sizes(code, np.array([given["depth"]]), np.array([given["mqs"]]))
+    return proposal(priced_find(given, given["close"], code, size), given["tactic"])
+
+
+def priced_find(given, entry, grade, size):
+    """One find behind the pullback's extreme, priced over the levels of the case."""
+    levels = given["levels"]
+    pools = table(POOL_DTYPE, level=[x[0] for x in levels], priority=[x[1] for x in levels], kind=[POOL_KINDS.index(x[2]) for x in levels])
+    empty = (table(dtype) for dtype in (BREAK_DTYPE, GAP_DTYPE, BLOCK_DTYPE))
+    view = View(five_minute_bars(*[[entry] * 6] * 4), columns([given["atr"]] * 6), *empty, pools, table(SWEEP_DTYPE), table(LEVEL_DTYPE))
+    find = finds_at(view, np.array([5]), np.array([given["dir"]]), np.array([0]), np.array([given["pb_extreme"]]),
+                    StopRules().buffer(np.array([given["atr"]]), given["tick"]))
+    made = priced(view, instrument(given["symbol"], CAP_POINTS[given["symbol"]], given["tick"]), find, StopRules(), TargetRules(), 5)
+    return made.setups({"grade": grade, "size_multiple": size}, lambda: {"objects": [[]]})
+
+
+PROPOSE = {"TCEA_MTE": propose_thrust, "TCEA_FVG_MR": propose_missed, "TCEA_SPMF": propose_pullback}
 
 
 def run_proposal(given, _params):
@@ -163,6 +194,48 @@ def run_select(given, params):
     kept, conflict = select(n, rank, direction, group, precedence, event, order, status, params["conflict_gap"])
     ranking = [[proposals[i]["id"], round(float(rank[i]), 6)] for i in order[:kept]]
     return {"selected": None if conflict else ranking[0][0], "reason": "CONFLICT" if conflict else "OK", "ranking": ranking}
+
+
+def run_missed_fvg(given, params):
+    """The gap followed bar by bar; the range is the same at every bar."""
+    gap = given["fvg"]
+    high, low = np.array(given["high"], float), np.array(given["low"], float)
+    rules = missed_rules(near_atr=params.get("near_atr", 0.25), react_min=params.get("react_min", 1.0), react_window=params.get("window", 12))
+    rows = table(GAP_DTYPE, **{name: [gap[name]] for name in ("dir", "formed_at", "top", "bottom", "valid")})
+    now = np.zeros(1, MISSED_DTYPE)[0]
+    begin_gap(now, rows[0], 0, given["atr"], rules)
+    for t in range(gap["formed_at"] + 1, given["t"] + 1):
+        code = CODES[take_bar(now, high, low, np.full(high.size, given["atr"]), t, rules)]
+        if code == "MID_FILLED":
+            return {"missed": False, "reason": code, "at": t}
+    if code != "OK":
+        return {"missed": False, "reason": code}
+    return {"missed": True, "touch_at": now["touched_at"], "react_at": now["reacted_at"], "ref": now["ref"], "extreme": now["extreme"],
+            "reaction_R": now["reaction"], "Rf": now["unit"]}
+
+
+def run_pullback_breakout_1m(given, params):
+    ts, high, low, closes = (np.array(given[name], float) for name in ("ts", "high", "low", "close"))
+    rules = missed_rules(side=params["left"], line_minutes=params["n_pb"], min_depth=params["depth"][0], max_depth=params["depth"][1])
+    now = np.zeros(1, MISSED_DTYPE)[0]
+    now["dir"], now["ref"], now["extreme"], now["middle"] = given["dir"], given["ref"], given["extreme"], given["mid"]
+    last = int((ts + 60 <= given["T"]).sum()) - 1
+    first = minute_of(high, low, given["dir"], given["extreme"], 0, last) + 1
+    code = CODES[take_minutes(now, high, low, closes, np.zeros(ts.size, np.int64), first, last, rules)]
+    return {"ok": code == "OK", "reason": code, "pb_extreme": now["pullback"], "pb_line": now["line"], "depth": now["depth"],
+            "break_ts": int(ts[now["broke_at"]]), "last_close": closes[last]}
+
+
+def run_pullback(given, _params):
+    """On the leg as given, with the bounds as they are by default."""
+    leg, row = np.zeros(1, LEG_DTYPE)[0], np.zeros(1, PULLBACK_DTYPE)[0]
+    leg["dir"] = given["dir"]
+    for name in ("s", "e", "start", "end", "length", "length_atr", "er"):
+        leg[name] = given["leg"][name]
+    bars, atr = [np.array(given[name], float) for name in ("open", "high", "low", "close")], np.full(len(given["close"]), given["atr"])
+    failed = measure_pullback(row, *bars, atr, atr, leg, given["t"], Impulse().rules())
+    return {"n": row["bars"], "depth": row["depth"], "mono": row["mono"], "max_range": row["max_range"], "pb_line": row["line"],
+            "pb_extreme": row["extreme"], "conds": {name: not failed & flag for name, flag in FLAGS.items()}, "ok": failed == 0}
 
 
 def run_visible_1m(given, _params):
@@ -188,7 +261,8 @@ def run_fill_and_exit(given, params):
 
 
 BOUND = {"kernel_tp1": run_kernel_tp1, "stop_check": run_stop_check, "das": run_das, "select": run_select, "visible_1m": run_visible_1m,
-         "fill_and_exit": run_fill_and_exit, "proposal": run_proposal}
+         "fill_and_exit": run_fill_and_exit, "missed_fvg": run_missed_fvg, "pullback_breakout_1m": run_pullback_breakout_1m, "pullback": run_pullback,
+         "proposal": run_proposal}
 
 
 def close(ours, expected):

@@ -7,6 +7,7 @@ from typing import Any, Self
 import numpy as np
 from pydantic import Field
 
+from pse.domain.base import Frozen
 from pse.domain.instruments import Instrument
 from pse.features import Columns
 from pse.features.fair_value_gaps import FairValueGaps
@@ -55,7 +56,23 @@ class Thrust(Feature):
         return {"thrust_dir": direction, "thrust_no_volume": unmeasured}
 
 
-class Impulse(Feature):
+class ImpulseBounds(Frozen):
+    """What makes a leg valid, and what a pullback from it rhythmic."""
+
+    max_bars: int = Field(20, ge=2, le=500, description="bars back to the end of a leg, and from its end back to its start")
+    min_bars: int = Field(2, ge=1, le=500, description="fewest bars from start to end")
+    min_atr: float = Field(3.0, gt=0, le=50, description="shortest leg, in ATR of its last bar")
+    min_er: float = Field(0.40, ge=0, le=1, description="least efficiency of its closes")
+    min_pullback: int = Field(2, ge=1, le=100, description="fewest bars of a pullback")
+    max_pullback: int = Field(10, ge=1, le=100, description="most bars of a pullback")
+    min_depth: float = Field(0.25, ge=0, le=1, description="least share of the leg given back")
+    max_depth: float = Field(0.618, ge=0, le=2, description="largest share of the leg given back")
+    min_mono: float = Field(0.60, ge=0, le=1, description="least share of pullback bars without a higher high")
+    max_range_atr: float = Field(1.5, gt=0, le=20, description="widest bar of a pullback, in ATR of the trigger bar")
+    break_bars: int = Field(2, ge=1, le=100, description="last bars of the pullback whose highs the close must pass")
+
+
+class Impulse(ImpulseBounds, Feature):
     """The impulse leg that stands on each bar, and the bars on which a close breaks out of a rhythmic pullback from it.
 
     Events: `legs`, all valid ones of both directions, and `pullbacks`, each with the leg that it belongs to.
@@ -83,17 +100,6 @@ class Impulse(Feature):
                "without a higher high, none wider than 1.5 ATR, none a displacement against the leg; trigger: C above the highs of its last 2 bars")
     source = "own definition, after the measured move and the first pullback of trend traders; efficiency after Kaufman (1995)"
 
-    max_bars: int = Field(20, ge=2, le=500, description="bars back to the end of a leg, and from its end back to its start")
-    min_bars: int = Field(2, ge=1, le=500, description="fewest bars from start to end")
-    min_atr: float = Field(3.0, gt=0, le=50, description="shortest leg, in ATR of its last bar")
-    min_er: float = Field(0.40, ge=0, le=1, description="least efficiency of its closes")
-    min_pullback: int = Field(2, ge=1, le=100, description="fewest bars of a pullback")
-    max_pullback: int = Field(10, ge=1, le=100, description="most bars of a pullback")
-    min_depth: float = Field(0.25, ge=0, le=1, description="least share of the leg given back")
-    max_depth: float = Field(0.618, ge=0, le=2, description="largest share of the leg given back")
-    min_mono: float = Field(0.60, ge=0, le=1, description="least share of pullback bars without a higher high")
-    max_range_atr: float = Field(1.5, gt=0, le=20, description="widest bar of a pullback, in ATR of the trigger bar")
-    break_bars: int = Field(2, ge=1, le=100, description="last bars of the pullback whose highs the close must pass")
     one_session: bool = Field(False, description="whether a leg within the day must lie in one session; taken from the instrument (shares)")
     structure: MarketStructure = MarketStructure()
     gaps: FairValueGaps = FairValueGaps()

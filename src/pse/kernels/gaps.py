@@ -11,6 +11,28 @@ UP, DOWN, FILLED = np.int64(0), np.int64(1), np.int64(2)          # lists of ope
 
 
 @shared
+def three_bar_gap(open_, high, low, close, t):
+    """Direction (0: none), bottom and top of the zone that bars t-2, t-1 and t leave untraded, the middle one closing with it."""
+    if gt(low[t], high[t - 2]) and close[t - 1] > open_[t - 1]:
+        return LONG, high[t - 2], low[t]
+    if gt(low[t - 2], high[t]) and close[t - 1] < open_[t - 1]:
+        return SHORT, high[t], low[t - 2]
+    return ZERO, 0.0, 0.0
+
+
+@shared
+def width_in_atr(width, scale):
+    """Width of a gap in units of the range known before it; NaN without one."""
+    return width / scale if scale > 0.0 else np.nan
+
+
+@shared
+def is_valid_width(width, width_atr, tick, min_ticks, min_atr, max_atr):
+    """Whether a gap is neither too narrow nor too wide, bounds taken in."""
+    return ge(width_atr, min_atr) and ge(max_atr, width_atr) and ge(width, min_ticks * tick)
+
+
+@shared
 def put_gap(rows, count, direction, t, mid_bar, bottom, top, width_atr, valid, inverse):
     """Writes a newly formed gap into row `count`."""
     new = rows[count]
@@ -151,14 +173,11 @@ def follow_gaps(open_, high, low, close, atr_before, session, tick, min_ticks, m
             put_born(rows, keys, who, sizes, count)
             count += 1
         d, bottom, top = ZERO, 0.0, 0.0
-        if t >= 2 and gt(low[t], high[t - 2]) and close[t - 1] > open_[t - 1]:
-            d, bottom, top = LONG, high[t - 2], low[t]
-        elif t >= 2 and gt(low[t - 2], high[t]) and close[t - 1] < open_[t - 1]:
-            d, bottom, top = SHORT, high[t], low[t - 2]
+        if t >= 2:
+            d, bottom, top = three_bar_gap(open_, high, low, close, t)
         if d != 0 and not (one_session and session[t - 2] != session[t]):
-            width, scale = top - bottom, atr_before[t]
-            width_atr = width / scale if scale > 0.0 else np.nan
-            valid = ge(width_atr, min_atr) and ge(max_atr, width_atr) and ge(width, min_ticks * tick)
+            width_atr = width_in_atr(top - bottom, atr_before[t])
+            valid = is_valid_width(top - bottom, width_atr, tick, min_ticks, min_atr, max_atr)
             put_gap(rows, count, d, t, t - 1, bottom, top, width_atr, valid, False)
             put_born(rows, keys, who, sizes, count)
             count += 1

@@ -26,7 +26,7 @@ class FeatureView(Protocol):
     """What tactics read: decision bars, columns aligned with them, the object tables of `pse.kernels.contract`, and the door to every other feature.
 
     `known.of(feature)` and `known.objects(feature)` compute any feature once; `known.at("1d")` is the same instrument on another timeframe,
-    `known.other("SPY", "1d")` another symbol, None where it is not at hand.
+    `known.other("SPY", "1d")` another symbol, None where it is not at hand.  `spec` has the desk's parameters of what features share, such as the structure.
     """
 
     @property
