@@ -12,14 +12,12 @@ from pse.kernels.zones import (
     ZONE_DTYPE,
     ZONE_RULES_DTYPE,
     ZONE_STATE_DTYPE,
-    Book,
     ZoneBars,
     candle_classes,
     find_zones,
-    follow_all,
+    follow_zone,
     freshness_of,
     odds_points,
-    opposing_line,
     resting_entry,
     rho_of,
     start_state,
@@ -64,9 +62,10 @@ def zone_row(given):
 def state_at(rows, bars, t, record):
     """What is known of one zone at bar t, followed from its confirmation on."""
     states = np.zeros(1, ZONE_STATE_DTYPE)
-    start_state(states[0], rows[0], bars, rows[0]["confirmed_at"])
+    start_state(states[0], rows[0], bars.high, bars.low, rows[0]["confirmed_at"])
     for u in range(int(rows[0]["confirmed_at"]) + 1, t + 1):
-        follow_all(Book(rows, states, np.zeros(1, np.int64)), int(rows[0]["violated_at"] == NEVER), bars, u, record)
+        assert rows[0]["violated_at"] == NEVER
+        follow_zone(rows[0], states[0], bars.high[u], bars.low[u], bars.close[u], u, record)
     zone, state = rows[0], states[0]
     rho = rho_of(zone, state)
     return {"strength": ZONE_STRENGTHS[strength_of(rho, zone["gap"])], "rho": rho, "gap": bool(zone["gap"]),
@@ -94,12 +93,10 @@ def run_zone_state(inputs, _params):
 
 
 def run_zone_plan(inputs, params):
-    """The plan in the way of one opposing zone that stands at the price of the case."""
-    rows = np.concatenate([zone_row(inputs["zone"]), zone_row({**inputs["zone"], "dir": -inputs["zone"]["dir"], "proximal": inputs["opposing_proximal"]})])
-    zone, record, tick = rows[0], rules(inputs["tick"], params), inputs["tick"]
+    """The plan with an opposing zone at the price of the case in its way."""
+    zone, tick = zone_row(inputs["zone"])[0], inputs["tick"]
     entry = resting_entry(zone, 0.0, tick)
-    opposing = opposing_line(Book(rows, np.zeros(2, ZONE_STATE_DTYPE), np.arange(2)), 2, zone["dir"], entry, 0.0)
-    _, stop, target, rr = zone_bracket(zone, 99.0, opposing, entry, 0.3, 0.0, record)
+    _, stop, target, rr = zone_bracket(zone, 99.0, inputs["opposing_proximal"], entry, 0.3, 0.0, rules(tick, params))
     return {"entry": entry, "stop": stop, "target": target, "rr": rr, "risk_ratio": risk_ratio(entry, stop, target)}
 
 

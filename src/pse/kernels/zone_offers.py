@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from pse.kernels.compiled import shared
+from pse.kernels.compiled import hot, inner
 from pse.kernels.contract import CANCEL, ENTER, REFUSED
 from pse.kernels.rows import NONE, ZERO, ge, gt, with_room
 from pse.kernels.targets import NESTED, NO_REJECTION, OK, RR, SCORE, TOO_FAR, round_limit
@@ -54,7 +54,7 @@ class Calendar(NamedTuple):
     next_close: np.ndarray       # int64 ns: one that confirms
 
 
-@shared
+@inner
 def look_at(row, book, count, at, bars, t, rules):
     """Fills in a zone's resting order and score by what is known at the close of bar t; returns the code of its bracket."""
     zone, state, offset = book.rows[at], book.states[at], bars.offset[t]
@@ -70,20 +70,20 @@ def look_at(row, book, count, at, bars, t, rules):
     return code
 
 
-@shared
-def resting_code(row, zone, bars, t, code, asked):
+@inner
+def resting_code(row, zone, close, atr, code, asked):
     """Whether a zone may have a resting order: OK, why not, or -1 where price has not left it or a touch may still confirm it."""
     score = row.points / POINTS
     if not ge(score, asked.rest_score):
         return -1 if ge(score, asked.confirm_score) else SCORE
-    if not gt(zone.dir * (bars.close[t] - zone.proximal), 0.0):
+    if not gt(zone.dir * (close - zone.proximal), 0.0):
         return -1
-    if not ge(asked.reach_atr * bars.atr[t], row.distance):
+    if not ge(asked.reach_atr * atr, row.distance):
         return TOO_FAR
     return code if code != OK else OK if ge(row.reward_r, asked.min_reward_r) else RR
 
 
-@shared
+@inner
 def confirming_code(row, seen, book, count, at, bars, t, rules, asked):
     """What the close of bar t says of a touch that waits for it: OK or why not with the row filled in, -1 as long as it waits.
 
@@ -105,19 +105,20 @@ def confirming_code(row, seen, book, count, at, bars, t, rules, asked):
     return code if code != OK else OK if ge(row.reward_r, asked.min_reward_r) else RR
 
 
-@shared
+@hot
 def note_touches(book, count, told, seen, bars, t, last, rules, asked):
     """Keeps the score of the close before of the zones that bar t is the first to touch, and whether a close out of them will count."""
+    high, low = bars.high[t], bars.low[t]
     for k in range(count):
         at = book.active[k]
-        if not book.states[at].touching and reaches(book.rows[at], bars, t):
+        if not book.states[at].touching and reaches(book.rows[at], high, low):
             look_at(seen[at], book, count, at, bars, last, rules)
             score = seen[at].points / POINTS
             seen[at].touch = t
             told[at].touch = t if ge(score, asked.confirm_score) and not ge(score, asked.rest_score) else NONE
 
 
-@shared
+@inner
 def take_back(out, wrote, orders, live, told, book, count, bars, calendar, t, rules, asked):
     """Tells the resting orders that have lost their reason at the close of bar t; returns (rows written, orders left)."""
     kept = 0
@@ -160,7 +161,7 @@ def offer_zones(bars, calendar, zones, rules, asked):
         standing = follow_all(book, standing, bars, t, rules)
         first_new = head
         while head < zones.size and zones[head].confirmed_at == t:
-            start_state(book.states[head], zones[head], bars, t)
+            start_state(book.states[head], zones[head], bars.high, bars.low, t)
             told[head].session, told[head].code, told[head].until, told[head].touch = NONE, NONE, ZERO, NONE
             if not is_over(zones[head], t):
                 book.active[standing] = head
@@ -192,7 +193,7 @@ def offer_zones(bars, calendar, zones, rules, asked):
             elif say.session != calendar.session[t]:
                 say.session = calendar.session[t]
                 code = look_at(row, book, standing, at, bars, t, rules)
-                code = resting_code(row, zones[at], bars, t, code, asked)
+                code = resting_code(row, zones[at], bars.close[t], bars.atr[t], code, asked)
                 late = calendar.day_end[t] <= calendar.decided_at[t]                 # an order of which nothing would be left
                 if code == -1 or (code == OK and late) or (code != OK and code == say.code):
                     continue

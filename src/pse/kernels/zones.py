@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 
 from pse.kernels.codes import ZONE_DBD, ZONE_DBR, ZONE_RBD, ZONE_RBR
-from pse.kernels.compiled import shared
+from pse.kernels.compiled import hot, inner, shared
 from pse.kernels.contract import NEVER
 from pse.kernels.rows import EPS, LONG, NONE, SHORT, ZERO, ge, gt
 from pse.kernels.targets import OK, round_limit, round_stop, round_target, stop_check
@@ -108,7 +108,7 @@ def zone_bracket(zone, best, opposing, entry, atr, offset, rules):
     return code, stop, target, d * (target - entry) / risk if risk > EPS else nan
 
 
-@shared
+@hot
 def opposing_line(book, count, direction, entry, offset):
     """Proximal line as traded of the nearest standing zone of the other direction beyond `entry`, NaN for none."""
     found, nearest = nan, np.inf
@@ -132,7 +132,7 @@ def rho_of(zone, state):
     return zone.dir * (state.reach - zone.proximal) / zone.height
 
 
-@shared
+@inner
 def points_at(book, count, at, bars, t, rules):
     """Points of zone `at` at the close of bar t."""
     zone, state = book.rows[at], book.states[at]
@@ -146,7 +146,7 @@ def points_at(book, count, at, bars, t, rules):
 # --- the base and its zone -------------------------------------------------------------------------------------------------------------------
 
 
-@shared
+@hot
 def is_whole(bars, t):
     """Whether all four prices of a bar are there and in order."""
     return is_valid_bar(bars.high[t], bars.low[t], bars.close[t]) and bars.low[t] <= bars.open[t] <= bars.high[t]
@@ -169,7 +169,7 @@ def candle_classes(open_, high, low, close, atr_before, min_body, min_range_atr)
     return out
 
 
-@shared
+@inner
 def put_base(new, bars, leg, first, t):
     """Writes the zone of the base first..t-1 between a leg-in of direction `leg` and the leg-out bar t."""
     last = t - 1
@@ -195,12 +195,12 @@ def has_left(zone, close, t, rules):
 
 
 @shared
-def start_state(state, zone, bars, t):
-    """What is known of a zone at the bar that confirms it."""
+def start_state(state, zone, high, low, t):
+    """What is known of a zone at the bar that confirms it; high, low float64[n]."""
     state.touches, state.penetration, state.touching = ZERO, 0.0, False
     best = -np.inf                                           # of d times the price
     for u in range(zone.base_last + 1, t + 1):
-        far = bars.high[u] if zone.dir > 0 else -bars.low[u]
+        far = high[u] if zone.dir > 0 else -low[u]
         if far > best:
             best = far
     state.best = state.reach = zone.dir * best
@@ -210,24 +210,24 @@ def start_state(state, zone, bars, t):
 
 
 @shared
-def reaches(zone, bars, t):
+def reaches(zone, high, low):
     """Whether a bar trades at the proximal line or beyond it."""
-    return ge(zone.dir * zone.proximal, bars.low[t] if zone.dir > 0 else -bars.high[t])
+    return ge(zone.dir * zone.proximal, low if zone.dir > 0 else -high)
 
 
 @shared
-def follow_zone(zone, state, bars, t, rules):
+def follow_zone(zone, state, high, low, close, t, rules):
     """What a whole bar after the confirmation does to a standing zone."""
     d = zone.dir
     if t - zone.confirmed_at > rules.max_age:
         zone.expired_at = t
         return
-    far, near = (bars.high[t], bars.low[t]) if d > 0 else (-bars.low[t], -bars.high[t])
+    far, near = (high, low) if d > 0 else (-low, -high)
     if far > d * state.best:
         state.best = d * far
     if t <= zone.base_last + rules.legout_bars and far > d * state.reach:
         state.reach = d * far
-    touching = reaches(zone, bars, t)
+    touching = reaches(zone, high, low)
     if touching:
         if state.touches == 0:
             zone.touched_at = t
@@ -236,7 +236,7 @@ def follow_zone(zone, state, bars, t, rules):
         if zone.stale_at == NEVER and freshness_of(state.touches, state.penetration) == WORST:
             zone.stale_at = t
     state.touching = touching
-    if gt(d * zone.distal, d * bars.close[t]):
+    if gt(d * zone.distal, d * close):
         zone.violated_at = t
 
 
@@ -246,13 +246,13 @@ def is_over(zone, t):
     return min(zone.violated_at, zone.expired_at, zone.nested_at) <= t
 
 
-@shared
+@hot
 def follow_all(book, count, bars, t, rules):
     """Takes the standing zones through a whole bar; returns how many still stand."""
-    kept = 0
+    kept, high, low, close = 0, bars.high[t], bars.low[t], bars.close[t]
     for k in range(count):
         at = book.active[k]
-        follow_zone(book.rows[at], book.states[at], bars, t, rules)
+        follow_zone(book.rows[at], book.states[at], high, low, close, t, rules)
         if not is_over(book.rows[at], t):
             book.active[kept] = at
             kept += 1
@@ -269,7 +269,7 @@ def overlaps(one, other, share):
     return gt(top - bottom, share * min(one.height, other.height))
 
 
-@shared
+@inner
 def settle(book, count, at, bars, t, rules):
     """Takes the newly confirmed zone `at` among the standing ones, in the place of those it overlaps; or marks it as nested.  Returns how many stand."""
     rows, active, new = book.rows, book.active, book.rows[at]
@@ -292,7 +292,7 @@ def settle(book, count, at, bars, t, rules):
     return kept + 1
 
 
-@shared
+@hot
 def nearest_zone(book, count, direction, close):
     """Row of the standing zone of a direction whose proximal line is nearest to the close, of several the newest; -1 for none."""
     found, nearest = NONE, np.inf
@@ -341,7 +341,7 @@ def find_zones(bars, rules):
             if has_left(pending[k], bars.close[t], t, rules):
                 book.rows[count] = pending[k]
                 book.rows[count].confirmed_at = t
-                start_state(book.states[count], book.rows[count], bars, t)
+                start_state(book.states[count], book.rows[count], bars.high, bars.low, t)
                 standing = settle(book, standing, count, bars, t, rules)
                 count += 1
             elif t < pending[k].base_last + rules.legout_bars:
