@@ -81,15 +81,14 @@ def scan_desk(tactics: Sequence[Tactic], features: Sequence[FeatureView], instru
     features[i] and instruments[i] belong to symbol i of the desk; tactics are in the desk's order.  Rows come sorted by decision time, symbol, refused
     finds last, then precedence, event bar and the order found; `symbol` and `tactic` are the indices.
     """
-    parts = []
-    for symbol, (view, instrument) in enumerate(zip(features, instruments, strict=True)):
-        for tactic, finder in enumerate(tactics):
-            found = finder.scan(view, instrument) if type(finder).__module__.startswith("pse.") else _of_outside(finder, view, instrument)
-            own = found.rows.copy()
-            own["symbol"], own["tactic"] = symbol, tactic
-            parts.append(Setups(own, found.evidence))
-    whole = joined(parts)
+    found = [finder.scan(view, instrument) if type(finder).__module__.startswith("pse.") else _of_outside(finder, view, instrument)
+             for view, instrument in zip(features, instruments, strict=True) for finder in tactics]
+    sizes = np.array([len(one) for one in found], np.int64)
+    whole = joined(found)
+    del found
     rows = whole.rows
+    rows["symbol"] = np.repeat(np.repeat(np.arange(len(features)), len(tactics)), sizes)
+    rows["tactic"] = np.repeat(np.tile(np.arange(len(tactics)), len(features)), sizes)
     return whole.taken(np.lexsort((rows["event_bar"], rows["precedence"], rows["kind"] == REFUSED, rows["symbol"], rows["ts"])))
 
 
