@@ -156,6 +156,8 @@ def _trade(bars: Bars, t: int, side: int, risk: float, i: int, random: np.random
         "exits": 1,
         "quality": float(random.uniform(0.5, 0.95)),
         "ambiguous": bool(random.random() < 0.01),
+        "rate": 1.0,
+        "mcs": ("TREND_UP", "TREND_DOWN", "RANGE")[i % 3],
     }
 
 

@@ -26,7 +26,8 @@ RETURN_FIGURES = tuple(
     "recovery_factor psr min_track_record_sessions skew kurtosis best_session worst_session".split()
 )
 TRADE_FIGURES = tuple(
-    "net_usd gross_usd fees_usd slippage_usd win_rate profit_factor expectancy_r expectancy_usd median_r std_r "
+    "net_usd gross_usd fees_usd slippage_usd before_costs_usd fees_a_trade_usd slippage_a_trade_usd total_r "
+    "win_rate profit_factor expectancy_r expectancy_usd median_r std_r "
     "best_r worst_r average_win_r average_loss_r payoff mae_r mfe_r mae_r_winners mfe_r_losers bars_held losing_run "
     "trades_per_year turnover cost_share_gross top5_share net_without_top5_usd best_day_usd net_without_best_day_usd ambiguous_share".split()
 )
@@ -87,16 +88,17 @@ def compute_metrics(
     NaN or infinity comes out.
     """
     sheet = _Sheet()
-    trades = trades.sort("ts_exit", "ts_entry", "trade_id")
+    trades = trade_stats.complete(trades).sort("ts_exit", "ts_entry", "trade_id")
+    book = trade_stats.ledger(trades)
     sessions = equity.filter(pl.col("kind") == "session").sort("ts")
     money = sessions["equity_usd"].to_numpy()
     returns = _session_returns(money, spec)
-    _coverage(sheet, trades, sessions, spec)
+    _coverage(sheet, book, sessions, spec)
     _missing(sheet, sessions if closes is None else closes, spec)
     if trades.height:
         _return_figures(sheet, returns, money, spec)
-        _trade_figures(sheet, trades, spec)
-        _concentration(sheet, trades)
+        _trade_figures(sheet, trades, book, spec)
+        _concentration(sheet, trades, book)
         block = _intervals(sheet, trades, sessions, returns, money, spec)
         _withhold(sheet, trades.height)
     else:
@@ -106,8 +108,10 @@ def compute_metrics(
     _market(sheet, closes, spec)
     return {
         **sheet.values,
-        **_groups(trades, spec),
-        "monthly": _monthly(trades, sessions, spec),
+        **_groups(trades, book, spec),
+        "monthly": _monthly(trades, sessions, spec, 100),
+        "yearly": _monthly(trades, sessions, spec, 10_000),
+        "symbols": _symbols(sheet, trades, closes, spec),
         "refusals": dict(sorted((refusals or {}).items())),
         "intervals": sheet.intervals,
         "reasons": sheet.reasons,
@@ -122,11 +126,10 @@ def _session_returns(money: np.ndarray, spec: MetricsSpec) -> np.ndarray:
         return (money - before) / base
 
 
-def _coverage(sheet: _Sheet, trades: pl.DataFrame, sessions: pl.DataFrame, spec: MetricsSpec) -> None:
-    net = trades["net_usd"].to_numpy()
-    sheet.put("trades", trades.height)
-    sheet.put("wins", int((net > 0.0).sum()))
-    sheet.put("losses", int((net < 0.0).sum()))
+def _coverage(sheet: _Sheet, book: np.ndarray, sessions: pl.DataFrame, spec: MetricsSpec) -> None:
+    sheet.put("trades", book.shape[0])
+    sheet.put("wins", int(book[:, trade_stats.WON].sum()))
+    sheet.put("losses", int(book[:, trade_stats.LOST].sum()))
     sheet.put("sessions", sessions.height)
     sheet.put("years", sessions.height / spec.sessions_per_year)
     sheet.put("capital_usd", spec.capital)
@@ -194,16 +197,19 @@ def _return_figures(sheet: _Sheet, returns: np.ndarray, money: np.ndarray, spec:
     sheet.put("worst_session", float(returns.min()))
 
 
-def _trade_figures(sheet: _Sheet, trades: pl.DataFrame, spec: MetricsSpec) -> None:
+def _trade_figures(sheet: _Sheet, trades: pl.DataFrame, book: np.ndarray, spec: MetricsSpec) -> None:
+    whole = trade_stats.figures(book.sum(axis=0), 0)
     net, r = trades["net_usd"].to_numpy(), trades["r_net"].to_numpy()
     known, won, lost = trade_stats.finite(r), net > 0.0, net < 0.0
     no_risk, no_win, no_loss = "no trade has a first stop", "no winning trade", "no losing trade"
-    for name in ("net_usd", "gross_usd", "fees_usd", "slippage_usd"):
-        sheet.put(name, float(trades[name].sum()))
-    sheet.put("win_rate", float(won.mean()))
-    sheet.put("profit_factor", trade_stats.profit_factor(net), no_loss)
-    sheet.put("expectancy_r", trade_stats.mean(r), no_risk)
-    sheet.put("expectancy_usd", float(net.mean()))
+    reasons = {"profit_factor": no_loss, "expectancy_r": no_risk}
+    for name in (*trade_stats.MONEY, "total_r", "win_rate", "profit_factor", "expectancy_r", "expectancy_usd"):
+        sheet.put(name, whole[name], reasons.get(name, ""))
+    fees, slippage, gross = (int(book[:, column].sum()) for column in (trade_stats.FEES, trade_stats.SLIPPAGE, trade_stats.GROSS))
+    sheet.put("before_costs_usd", (gross + slippage) / trade_stats.MONEY_PARTS)
+    sheet.put("fees_a_trade_usd", fees / trade_stats.MONEY_PARTS / trades.height)
+    sheet.put("slippage_a_trade_usd", slippage / trade_stats.MONEY_PARTS / trades.height)
+    sheet.put("cost_share_gross", (fees + slippage) / (gross + slippage) if gross + slippage > 0 else None, "no profit before costs")
     sheet.put("median_r", float(np.median(known)) if known.size else None, no_risk)
     sheet.put("std_r", float(known.std(ddof=1)) if known.size > 1 else None, "fewer than two trades with a first stop")
     sheet.put("best_r", float(known.max()) if known.size else None, no_risk)
@@ -227,16 +233,13 @@ def _trade_figures(sheet: _Sheet, trades: pl.DataFrame, spec: MetricsSpec) -> No
     sheet.put("ambiguous_share", float(trades["ambiguous"].mean() or 0.0))  # type: ignore[arg-type]
     years = sheet.values["years"]
     sheet.put("trades_per_year", trades.height / years if years else None, "no finished session")
-    before_costs = sheet.values["gross_usd"] + sheet.values["slippage_usd"]
-    costs = sheet.values["fees_usd"] + sheet.values["slippage_usd"]
-    sheet.put("cost_share_gross", costs / before_costs if before_costs > 0.0 else None, "no profit before costs")
     sheet.put(
         "turnover", _turnover(trades, sheet.values["mean_equity_usd"], years, spec), "no session or no point value"
     )
 
 
 def _turnover(trades: pl.DataFrame, equity: float | None, years: float, spec: MetricsSpec) -> float | None:
-    """Notional of both sides over the mean equity, a year."""
+    """Notional of both sides over the mean equity, a year; in money of the account at the rate of the exit."""
     points = trades["risk_points"].to_numpy()
     with np.errstate(divide="ignore", invalid="ignore"):
         unit = np.where(points > 0.0, trades["risk_usd"].to_numpy() / points, np.nan)  # money a point, all units
@@ -246,23 +249,23 @@ def _turnover(trades: pl.DataFrame, equity: float | None, years: float, spec: Me
         .cast(pl.Float64)
         .to_numpy()
     )
-    if "rate" in trades.columns:  # the value of a point is in the quote currency, risk in the account's
-        given = given * trades["rate"].to_numpy()
-    unit = np.where(np.isfinite(given), given * trades["quantity"].to_numpy(), unit)
+    unit = np.where(np.isfinite(given), given * trades["quantity"].to_numpy() * trades["rate"].to_numpy(), unit)
     notional = unit * (trades["entry_price"].to_numpy() + trades["exit_price"].to_numpy())
     if not years or not equity or equity <= 0.0 or not np.isfinite(notional).all():
         return None
     return float(np.abs(notional).sum()) / equity / years
 
 
-def _concentration(sheet: _Sheet, trades: pl.DataFrame) -> None:
-    net = trades["net_usd"].to_numpy()
-    total, top = float(net.sum()), float(np.sort(net)[::-1][:5].sum())
-    day = trades.group_by("session_date").agg(pl.col("net_usd").sum())["net_usd"].to_numpy()
-    sheet.put("top5_share", top / total if total > 0.0 else None, "no net profit to share")
-    sheet.put("net_without_top5_usd", total - top)
-    sheet.put("best_day_usd", float(day.max()))
-    sheet.put("net_without_best_day_usd", total - float(day.max()))
+def _concentration(sheet: _Sheet, trades: pl.DataFrame, book: np.ndarray) -> None:
+    net = book[:, trade_stats.NET]
+    total, top = int(net.sum()), int(np.sort(net)[::-1][:5].sum())
+    _, day = np.unique(trades["session_date"].to_numpy(), return_inverse=True)
+    days = np.zeros(int(day.max()) + 1, np.int64)
+    np.add.at(days, day, net)
+    best = int(days.max())
+    sheet.put("top5_share", top / total if total > 0 else None, "no net profit to share")
+    for name, money in (("net_without_top5_usd", total - top), ("best_day_usd", best), ("net_without_best_day_usd", total - best)):
+        sheet.put(name, money / trade_stats.MONEY_PARTS)
 
 
 def _intervals(
@@ -334,47 +337,70 @@ def _too_thin(sheet: _Sheet, closes: list[np.ndarray]) -> str:
     return f"{fewest} sessions; shown from {MIN_SESSIONS} on" if fewest < MIN_SESSIONS else ""
 
 
-def _groups(trades: pl.DataFrame, spec: MetricsSpec) -> dict[str, Any]:
-    net, r = trades["net_usd"].to_numpy(), trades["r_net"].to_numpy()
+def _groups(trades: pl.DataFrame, book: np.ndarray, spec: MetricsSpec) -> dict[str, Any]:
+    """The trades taken apart in every way that is asked for; the sums of each way are those of the run."""
+    month = trade_stats.months(trades["session_date"])
     keys = {
         "by_tactic": trades["tactic"],
         "by_grade": trades["grade"].fill_null(""),
         "by_direction": trades["direction"],
         "by_symbol": trades["symbol"],
         "by_exit": trades["exit_reason"],
+        "by_mcs": trades["mcs"],
+        "by_month": month,
+        "by_year": month.str.slice(0, 4),
     }
-    groups: dict[str, Any] = {name: trade_stats.by(key, net, r) for name, key in keys.items()}
-    groups["by_hour"] = trade_stats.by(
-        trade_stats.hours(trades["ts_entry"], spec.hour_tz), net, r, lambda hour: f"{hour:02d}"
-    )
-    groups["by_weekday"] = trade_stats.by(
-        trade_stats.weekdays(trades["session_date"]), net, r, lambda day: WEEKDAYS[int(str(day))]
-    )
+    groups: dict[str, Any] = {name: trade_stats.by(key, book) for name, key in keys.items()}
+    groups["by_hour"] = trade_stats.by(trade_stats.hours(trades["ts_entry"], spec.hour_tz), book, lambda hour: f"{hour:02d}")
+    groups["by_weekday"] = trade_stats.by(trade_stats.weekdays(trades["session_date"]), book, lambda day: WEEKDAYS[int(str(day))])
     return groups
 
 
-def _monthly(trades: pl.DataFrame, sessions: pl.DataFrame, spec: MetricsSpec) -> list[Metrics]:
-    """One row a month with a session: profit from the equity, return over the equity at its start (or the capital),
-    trades closed."""
+def _monthly(trades: pl.DataFrame, sessions: pl.DataFrame, spec: MetricsSpec, size: int) -> list[Metrics]:
+    """One row a month (`size` 100) or year (10,000) with a session: profit from the equity, return over the equity at its start (a year compounds
+    its months; or over the capital), trades closed."""
     if not trades.height or not sessions.height:
         return []
-    ends = sessions.group_by((pl.col("session_date") // 100).alias("month"), maintain_order=True).agg(
+    ends = sessions.group_by((pl.col("session_date") // size).alias("part"), maintain_order=True).agg(
         pl.col("equity_usd").last()
     )
-    closed = dict(trades.group_by((pl.col("session_date") // 100).alias("month")).len().iter_rows())
+    closed = dict(trades.group_by((pl.col("session_date") // size).alias("part")).len().iter_rows())
     rows, before = [], spec.capital
-    for month, end in ends.iter_rows():
+    for part, end in ends.iter_rows():
         base = before if spec.returns_base == "equity" else spec.capital
+        net = round(trade_stats.MONEY_PARTS * end) - round(trade_stats.MONEY_PARTS * before)
         rows.append(
             {
-                "month": f"{month // 100:04d}-{month % 100:02d}",
-                "net_usd": end - before,
+                **({"month": f"{part // 100:04d}-{part % 100:02d}"} if size == 100 else {"year": f"{part:04d}"}),
+                "net_usd": net / trade_stats.MONEY_PARTS,
                 "return": (end - before) / base if base > 0.0 else None,
-                "trades": int(closed.get(month, 0)),
+                "trades": int(closed.get(part, 0)),
             }
         )
         before = end
     return rows
+
+
+def _symbols(sheet: _Sheet, trades: pl.DataFrame, closes: pl.DataFrame | None, spec: MetricsSpec) -> dict[str, Metrics]:
+    """What is each symbol's own beside the sums of `by_symbol`: turnover, how long trades were held, rates used, holding it instead."""
+    none = trades[:0]
+    traded = {str(key[0]): part for key, part in trades.partition_by("symbol", as_dict=True).items()}
+    held = {} if closes is None else {str(key[0]): part for key, part in closes.partition_by("symbol", as_dict=True).items()}
+    found = {}
+    for name in sorted({*traded, *held}):
+        mine = traded.get(name, none)
+        own = held[name].sort("session_date")["close"].to_numpy() if name in held else np.empty(0)
+        usable = own.size > 1 and bool(np.isfinite(own).all() and (own > 0.0).all())
+        found[name] = {
+            "trades": mine.height,
+            "turnover": _turnover(mine, sheet.values["mean_equity_usd"], sheet.values["years"], spec),
+            "bars_held": trade_stats.mean(mine["bars_held"].to_numpy().astype(np.float64)),
+            "rate_lowest": float(mine["rate"].min()) if mine.height else None,  # type: ignore[arg-type]
+            "rate_highest": float(mine["rate"].max()) if mine.height else None,  # type: ignore[arg-type]
+            "sessions_with_bars": int(own.size),
+            "buy_hold_return": market.hold_return([own]) if usable and own.size >= MIN_SESSIONS else None,
+        }
+    return found
 
 
 def _method(spec: MetricsSpec, block: float | None) -> Metrics:

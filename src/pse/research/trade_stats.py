@@ -1,7 +1,8 @@
 """Figures of closed trades: in money and in R, whole and by group.
 
 Money is net of fees; prices already hold the slippage.  R is money over the risk at the first stop, so a moved stop
-never flatters.
+never flatters.  Sums are taken over whole millionths of money (the digits that trades are stored with) and whole
+billionths of R, so that the groups of every breakdown add up to the whole exactly, in whatever order.
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ import numpy as np
 import polars as pl
 
 Group = dict[str, float | int | None]
+MONEY_PARTS, R_PARTS = 1_000_000, 1_000_000_000
+MONEY = ("net_usd", "gross_usd", "fees_usd", "slippage_usd")
+(NET, GROSS, FEES, SLIPPAGE, WON_MONEY, LOST_MONEY, R, WITH_R, WON, LOST, ONE) = range(11)     # columns of a ledger
 
 TRADE_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "trade_id": pl.String,
@@ -74,39 +78,69 @@ def mean(values: np.ndarray) -> float | None:
     return float(known.mean()) if known.size else None
 
 
-def profit_factor(net: np.ndarray) -> float | None:
-    """Gross win over gross loss, a trade at a time, net of costs; None without a losing trade."""
-    loss = -float(net[net < 0.0].sum())
-    return float(net[net > 0.0].sum()) / loss if loss > 0.0 else None
+def parts(values: np.ndarray, of_one: int) -> np.ndarray:
+    """float64[n] as whole parts of one, int64[n]; what is no number counts 0."""
+    return np.rint(np.where(np.isfinite(values), values, 0.0) * of_one).astype(np.int64)
+
+
+def complete(trades: pl.DataFrame) -> pl.DataFrame:
+    """A table of trades with every column of `TRADE_SCHEMA`; an older one lacks those of `ABSENT`."""
+    return trades.with_columns(
+        pl.col(name).fill_null(value) if name in trades.columns else pl.lit(value, TRADE_SCHEMA[name]).alias(name)
+        for name, value in ABSENT.items()
+    )
+
+
+def ledger(trades: pl.DataFrame) -> np.ndarray:
+    """int64[n, 11]: what each trade adds to every sum, in whole parts of money and R."""
+    money = [parts(trades[name].cast(pl.Float64).to_numpy(), MONEY_PARTS) for name in MONEY]
+    net, r = money[0], trades["r_net"].cast(pl.Float64).to_numpy()
+    columns = (*money, np.maximum(net, 0), np.maximum(-net, 0), parts(r, R_PARTS), np.isfinite(r), net > 0, net < 0)
+    return np.column_stack((*columns, np.ones(net.size))).astype(np.int64)
+
+
+def figures(sums: np.ndarray, whole_net: int) -> Group:
+    """The figures of the trades whose ledger rows add up to `sums`; `whole_net`: the run's net result in parts."""
+    (net, gross, fees, slippage, won_money, lost_money, r, with_r, won, lost, count) = (int(value) for value in sums)
+    return {
+        "trades": count,
+        "wins": won,
+        "losses": lost,
+        "net_usd": net / MONEY_PARTS,
+        "gross_usd": gross / MONEY_PARTS,
+        "fees_usd": fees / MONEY_PARTS,
+        "slippage_usd": slippage / MONEY_PARTS,
+        "total_r": r / R_PARTS,
+        "expectancy_usd": net / MONEY_PARTS / count if count else None,
+        "expectancy_r": r / R_PARTS / with_r if with_r else None,
+        "win_rate": won / count if count else None,
+        "profit_factor": won_money / lost_money if lost_money else None,
+        "share_net": net / whole_net if whole_net > 0 else None,
+    }
 
 
 def longest_losing_run(net: np.ndarray) -> int:
     """Largest number of losing trades in a row, in the order given."""
-    longest = run = 0
-    for lost in net < 0.0:
-        run = run + 1 if lost else 0
-        longest = max(longest, run)
-    return longest
+    ends = np.flatnonzero(np.concatenate(([True], ~(net < 0.0), [True])))
+    return int(np.diff(ends).max() - 1)
 
 
-def group_figures(net: np.ndarray, r_net: np.ndarray) -> Group:
-    """The figures of one group; money and R add up over the groups."""
-    known = finite(r_net)
-    return {
-        "trades": int(net.size),
-        "net_usd": float(net.sum()),
-        "total_r": float(known.sum()),
-        "expectancy_r": float(known.mean()) if known.size else None,
-        "win_rate": float((net > 0.0).mean()) if net.size else None,
-        "profit_factor": profit_factor(net),
-    }
-
-
-def by(keys: pl.Series, net: np.ndarray, r_net: np.ndarray, name: Callable[[object], str] = str) -> dict[str, Group]:
-    """`group_figures` of every value of `keys` (one a trade), sorted by the value."""
-    codes = keys.rank("dense").to_numpy().astype(np.int64) - 1 if keys.len() else np.empty(0, np.int64)
+def by(keys: pl.Series, book: np.ndarray, name: Callable[[object], str] = str) -> dict[str, Group]:
+    """`figures` of every value of `keys` (one a trade), sorted by the value; `book`: the ledger of the same trades."""
+    if not keys.len():
+        return {}
+    codes = keys.rank("dense").to_numpy().astype(np.int64)
+    order = np.argsort(codes, kind="stable")
+    starts = np.flatnonzero(np.diff(codes[order], prepend=0))
+    sums, whole = np.add.reduceat(book[order], starts, axis=0), int(book[:, NET].sum())
     values = keys.unique().sort().to_list()
-    return {name(value): group_figures(net[codes == i], r_net[codes == i]) for i, value in enumerate(values)}
+    return {name(value): figures(row, whole) for value, row in zip(values, sums, strict=True)}
+
+
+def months(session_date: pl.Series) -> pl.Series:
+    """Year and month, 2024-01, of yyyymmdd dates."""
+    text = session_date.cast(pl.String)
+    return text.str.slice(0, 4) + "-" + text.str.slice(4, 2)
 
 
 def hours(ts: pl.Series, tz: str) -> pl.Series:
