@@ -93,3 +93,28 @@ def test_a_table_of_somebody_else_is_kept_and_then_no_table_is_written(pse, stor
 def test_a_file_is_no_folder_for_tables(pse, stored, tmp_path):
     (tmp_path / "file").write_text("mine")
     assert pse("report", stored.name, "--csv", tmp_path / "file").code == 2 and (tmp_path / "file").read_text() == "mine"
+
+
+def test_csv_without_a_place_writes_the_log_of_trades_beside_the_pages(pse, stored, tmp_path):
+    ran = pse("report", stored.name, "--csv", "--json")
+    path = tmp_path / "reports" / f"{stored.name}.csv"
+    assert ran.code == 0 and ran.json["csv"] == [str(path)] and "report" not in ran.json
+    assert path.read_text().startswith("time stamp,symbol,trend,pattern,direction,entry,stop,target,exit,odds score,")
+    named = tmp_path / "mine.csv"
+    assert pse("report", stored.name, "--csv", named).code == 0 and named.read_bytes() == path.read_bytes()
+    named.write_text("my own notes\n")
+    ran = pse("report", stored.name, "--csv", named)
+    assert ran.code == 2 and "no table that pse wrote" in ran.err and named.read_text() == "my own notes\n"
+
+
+def test_the_folder_of_tables_holds_the_log_and_what_was_turned_down(pse, stored, tmp_path):
+    assert pse("report", stored.name, "--csv", tmp_path / "sheets").code == 0
+    assert {"trade_log.csv", "turned_down.csv"} <= {path.name for path in (tmp_path / "sheets").iterdir()}
+    assert "The reward was too small for the risk." in (tmp_path / "sheets" / "turned_down.csv").read_text()
+
+
+def test_which_trades_have_charts_is_one_of_three_words(pse, stored):
+    ran = pse("report", stored.name, "--charts", "few")
+    assert ran.code == 2 and "all, some, none" in ran.err
+    ran = pse("report", stored.name, "--charts", "none", "--json")
+    assert ran.code == 0 and ran.json["warnings"] == []                                     # no bars were looked for

@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from pse.domain.sessions import DAY_NS, MINUTE_NS
-from pse.reports.candles import AFTER, BEFORE, MOST, Candles, candles_around, gather, largest, pack, tick_of, unpack
+from pse.reports.candles import AFTER, BEFORE, MOST, Candles, candles_around, charted, gather, largest, pack, tick_of, unpack
 from tests.reports.make_run import make_bars, make_trades
 
 FIVE = 5 * MINUTE_NS
@@ -50,13 +50,13 @@ def test_no_bars_there_no_candles():
     assert candles_around(bars[0:0], 0, 1) is None
     assert candles_around(bars, int(bars.ts_close[-1]) + DAY_NS, int(bars.ts_close[-1]) + DAY_NS) is None
     trades = make_trades(bars)
-    assert gather(trades, largest(trades), lambda symbol, start, end: None) == {}
+    assert gather(trades, charted(trades, "all"), lambda symbol, start, end: None) == {}
 
 
 def test_packing_and_unpacking_five_hundred_trades_changes_nothing():
     bars = make_bars(300)
     trades = make_trades(bars, 2.0)
-    rows = largest(trades)
+    rows = largest(trades, 500)
     found = gather(trades, rows, lambda symbol, start, end: bars.between(start, end))
     assert list(found) == rows.tolist() and len(found) == 500
     text, index = pack(found, dict.fromkeys(found, 0.25))

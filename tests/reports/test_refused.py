@@ -96,7 +96,7 @@ def test_the_page_keeps_the_first_three_hundred_and_tells_the_count(tmp_path):
     run, _ = make_run(tmp_path, sessions=2, a_session=0)
     journal(run / "journal.jsonl", [gates(f"s{i}", ("rr", False, 1.0, 1.5, "RR")) for i in range(301)])
     page = render(read_run(run), None)
-    assert page.count("<td>rr</td>") == 300 and "The first 300 of 301 refused setups" in page
+    assert page.count("<td>rr</td>") == 300 and "The first 300 of 301 setups" in page
 
 
 def test_words_of_others_in_a_refused_setup_are_text(tmp_path):

@@ -65,10 +65,10 @@ def test_a_tripped_breaker_is_said_with_its_moment(view):
     assert found and "equity opened at 2013-12-05 00:00 UTC" in found[0].text
 
 
-def test_months_compound_to_their_year():
+def test_each_year_has_its_months_and_its_own_return():
     rows = [{"month": "2024-01", "net_usd": 100.0, "return": 0.1, "trades": 2}, {"month": "2024-03", "net_usd": -50.0, "return": -0.05, "trades": 1}]
-    (year,) = months(rows)
-    assert year["total"] == pytest.approx(1.1 * 0.95 - 1) and year["net"] == 50.0 and year["trades"] == 3
+    (year,) = months(rows, [{"year": "2024", "net_usd": 50.0, "return": 0.045, "trades": 3}])
+    assert (year["total"], year["net"], year["trades"]) == (0.045, 50.0, 3)
     assert [cell["text"] for cell in year["cells"][:3]] == ["10.00", "", "\u22125.00"]
     assert (year["cells"][0]["heat"], year["cells"][2]["heat"]) == ("hp3", "hn2")
 
@@ -83,7 +83,7 @@ def rows_of(content):
 
 def test_csv_holds_every_trade_with_iso_moments(view):
     found = sheets(view)
-    assert set(found) == {"trades.csv", "equity.csv", "metrics.csv", "monthly.csv", "refusals.csv", "groups.csv"}
+    assert set(found) == {"trade_log.csv", "trades.csv", "equity.csv", "metrics.csv", "monthly.csv", "refusals.csv", "turned_down.csv", "groups.csv"}
     trades = rows_of(found["trades.csv"])
     assert len(trades) == view.trades.height and trades[0]["entry_utc"].startswith("2013-12-04T") and trades[0]["entry_utc"].endswith("Z")
     assert float(trades[0]["net_usd"]) == view.trades["net_usd"][0] and trades[0]["target2"] == ""

@@ -30,12 +30,14 @@ def test_breakers_come_from_the_journal(run):
     assert "equity opened at 2013-12-05 00:00 UTC" in said["A breaker tripped"] and "data" not in said["A breaker tripped"]
 
 
-def test_evidence_is_found_in_journal_lines_and_only_for_the_setups_asked_for(run):
-    lines = [{"kind": "SETUP", "ts": 1, "body": {"setup_id": f"s{i}", "evidence": {"poi": [1.0, 2.0]}}} for i in range(3)]
-    (run / "recommendations.json").write_text(json.dumps(lines))
-    assert read_run(run).evidence({"s1", "s9"}) == {"s1": {"poi": [1.0, 2.0]}}
+def test_setups_are_found_in_journal_lines_and_only_those_that_were_traded(run):
+    view = read_run(run)
+    traded = view.trades["setup_id"][1]
+    bodies = [{"setup_id": name, "evidence": {"poi": [1.0, 2.0]}} for name in ("never traded", traded)]
+    (run / "recommendations.json").write_text(json.dumps([{"kind": "SETUP", "ts": 1, "body": body} for body in bodies]))
+    assert view.setups == {traded: bodies[1]}
     (run / "recommendations.json").unlink()
-    assert read_run(run).evidence({"s1"}) == {}
+    assert read_run(run).setups == {}
 
 
 @pytest.mark.parametrize("name", ["manifest.json", "metrics.json"])

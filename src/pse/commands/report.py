@@ -1,4 +1,4 @@
-"""`pse report`: a past run as one HTML page, or its tables as CSV."""
+"""`pse report`: a past run as one HTML page, its log of trades as one CSV file, or all its tables as CSV."""
 
 from __future__ import annotations
 
@@ -19,13 +19,18 @@ if TYPE_CHECKING:
     from pse.reports.candles import BarsLoader
 
 
+USUAL = Path("RUN_ID.csv")                          # names no place of its own: reports/ and the id of the run
+CHARTS = ("all", "some", "none")
 SUFFIXES = (".html", ".htm")
 HEAD_BYTES, GENERATOR = 4096, b'<meta name="generator" content="pse '          # what the head of every page of ours says
 
 
-def run(context: Context, run_id: str, html: Path | None = None, csv: Path | None = None) -> Answer:
-    """Write the page of a stored run (reports/RUN_ID.html unless named), or with `csv` alone its tables into that
-    folder."""
+def run(context: Context, run_id: str, html: Path | None = None, csv: Path | None = None, charts: str = "some") -> Answer:
+    """Write the page of a stored run (reports/RUN_ID.html unless named), or with `csv` alone its tables: a name that ends in .csv is the file of the
+    log of trades (`USUAL`: reports/RUN_ID.csv), another the folder of all tables."""
+    if charts not in CHARTS:
+        raise RequestError(f"--charts {charts!r} is not one of {', '.join(CHARTS)}; all: every trade of the page has its candles; some: every one of up to "
+                           f"2,000, else the best, the worst and the last; none: no candles")
     check_target(html)
     found = load_run(context.home, run_id)
     run_id = found.run_id
@@ -37,9 +42,10 @@ def run(context: Context, run_id: str, html: Path | None = None, csv: Path | Non
         )
     data: dict[str, Any] = {"run_id": run_id}
     if csv is not None:
-        data["csv"] = [str(path) for path in write_sheets(found, csv)]
+        paths = [write_log(context, found, csv)] if _names_log(csv) else write_sheets(found, csv)
+        data["csv"] = [str(path) for path in paths]
     if html is not None or csv is None:
-        data["report"] = str(write_page(context, found, html))
+        data["report"] = str(write_page(context, found, html, charts))
     return Answer(data, lambda console: _show(console, data), warnings=tuple(context.warnings))
 
 
@@ -86,13 +92,31 @@ def _usual_place(context: Context, found: Run) -> Path:
     return context.home.reports / f"{found.run_id}.html"
 
 
-def write_page(context: Context, found: Run, html: Path | None = None) -> Path:
-    """The HTML page of a run; gives where it is."""
+def write_page(context: Context, found: Run, html: Path | None = None, charts: str = "some") -> Path:
+    """The HTML page of a run; gives where it is.  `charts`: which trades have candles, one of `CHARTS`."""
     from pse.reports.html import write_report
 
     out = html or _usual_place(context, found)
     check_target(out)
-    return write_report(found.folder, stored_bars(context, found), out)
+    return write_report(found.folder, None if charts == "none" else stored_bars(context, found), out, charts)  # type: ignore[arg-type]
+
+
+def _names_log(csv: Path) -> bool:
+    return csv.suffix.lower() == ".csv" and not csv.is_dir()
+
+
+def write_log(context: Context, found: Run, csv: Path) -> Path:
+    """The log of a run's trades as one CSV file; gives where it is."""
+    from pse.reports.sheets import written
+    from pse.reports.trade_log import trade_log
+    from pse.reports.view import read_run
+    from pse.store.files import write_atomic
+
+    path = context.home.reports / f"{found.run_id}.csv" if csv == USUAL else csv
+    content = written(trade_log(read_run(found.folder)))
+    _check_sheets(path.parent, {path.name: content})
+    write_atomic(path, content)
+    return path
 
 
 def write_sheets(found: Run, folder: Path) -> list[Path]:

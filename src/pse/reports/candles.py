@@ -12,7 +12,7 @@ import base64
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
@@ -21,7 +21,10 @@ from pse.domain.bars import Bars, timeframe_ns
 from pse.domain.sessions import DAY_NS, MINUTE_NS
 
 BarsLoader = Callable[[str, int, int], Bars | None]
-LARGEST, MOST, BEFORE, AFTER = 500, 120, 45, 25
+Charts = Literal["all", "some", "none"]
+SOME, LAST = 2_000, 500          # trades with candles unless all are asked for: every one up to here, else the last of them, the best and the worst
+MOST, BEFORE, AFTER = 120, 45, 25
+PACKING = 6                      # level of compression: a tenth of the time of level 9 for a hundredth of the size
 STEPS_NS = tuple(MINUTE_NS * minutes for minutes in (5, 15, 30, 60, 240, 1440, 10_080))
 CHUNK_NS = 366 * DAY_NS
 LIMIT = 32_000
@@ -45,7 +48,20 @@ class Candles:
     exit: int
 
 
-def largest(trades: pl.DataFrame, count: int = LARGEST) -> np.ndarray:
+def charted(trades: pl.DataFrame, which: Charts) -> np.ndarray:
+    """Rows of the trades that carry candles, in row order: none, all, or up to `SOME` of them, the last `LAST` and half of the rest each from the best
+    and the worst by R."""
+    if which == "none":
+        return np.empty(0, np.int64)
+    if which == "all" or trades.height <= SOME:
+        return np.arange(trades.height)
+    before = trades.height - LAST
+    order = np.argsort(np.nan_to_num(trades["r_net"].to_numpy()[:before]), kind="stable")
+    half = (SOME - LAST) // 2
+    return np.sort(np.concatenate((order[:half], order[-half:], np.arange(before, trades.height))))
+
+
+def largest(trades: pl.DataFrame, count: int) -> np.ndarray:
     """Rows of the trades with the largest |R|, in row order; a trade without R counts as 0."""
     size = np.nan_to_num(np.abs(trades["r_net"].to_numpy()))
     return np.sort(np.argsort(-size, kind="stable")[:count])
@@ -156,7 +172,7 @@ def pack(candles: dict[int, Candles], ticks: dict[int, float]) -> tuple[str, dic
         for name, value in zip(index, values, strict=True):
             index[name].append(value)
     joined = b"".join(_bytes(np.concatenate(plane) if plane else np.empty(0, "<i2")) for plane in planes)
-    return base64.b64encode(zlib.compress(joined, 9)).decode("ascii"), index
+    return base64.b64encode(zlib.compress(joined, PACKING)).decode("ascii"), index
 
 
 def _bytes(plane: np.ndarray) -> bytes:

@@ -14,16 +14,19 @@ import polars as pl
 from markupsafe import Markup
 
 from pse.reports import charts, words
-from pse.reports.candles import BarsLoader, gather, largest, pack
+from pse.reports.candles import BarsLoader, Charts, charted, gather, largest, pack
 from pse.reports.doubts import doubts
+from pse.reports.drawn import drawn
+from pse.reports.lives import Life
 from pse.reports.page import frame, packed, template
+from pse.reports.reasons import sentence
 from pse.reports.sections import page_parts
 from pse.reports.view import RunView, number, read_run
 from pse.store.files import write_atomic
 
 MOST_ROWS = 20_000
 EVIDENCE_CHARACTERS = 160
-NAMED = ("symbol", "contract", "tactic", "label", "grade", "direction", "entry_kind", "exit_reason")
+NAMED = ("symbol", "contract", "tactic", "label", "grade", "direction", "entry_kind", "exit_reason", "mcs")
 MEASURED = {
     "quantity": 8,
     "entry_price": 8,
@@ -38,24 +41,26 @@ MEASURED = {
     "mae_r": 2,
     "mfe_r": 2,
     "quality": 3,
+    "rate": 8,
 }
 
 
-def write_report(run_dir: Path, bars_loader: BarsLoader | None, out: Path) -> Path:
+def write_report(run_dir: Path, bars_loader: BarsLoader | None, out: Path, charts_of: Charts = "some") -> Path:
     """Write the page of a finished run to `out` and return that path.
 
     bars_loader(symbol, start_ns, end_ns) gives the bars that candles are drawn from; None: a page without candles.
     Raises `DamagedTable` where the run's files cannot be read, `DiskFull` where the page cannot be written.
     """
-    write_atomic(out, render(read_run(run_dir), bars_loader).encode("utf-8"))
+    write_atomic(out, render(read_run(run_dir), bars_loader, charts_of).encode("utf-8"))
     return out
 
 
-def render(view: RunView, bars_loader: BarsLoader | None) -> str:
-    """The page as text; equal runs and bars give equal text."""
+def render(view: RunView, bars_loader: BarsLoader | None, charts_of: Charts = "some") -> str:
+    """The page as text; equal runs and bars give equal text.  `charts_of`: which trades carry the candles of a chart, see `charted`."""
     parts = page_parts(view)
     trades, left_out = _rows_kept(view.trades)
-    payload: dict[str, Any] = _payload(view, trades, bars_loader) if view.trades.height else {"data": "", "candle_data": "", "kept": 0}
+    empty: dict[str, Any] = {"data": "", "candle_data": "", "kept": 0}
+    payload = _payload(view, trades, bars_loader, charts_of) if view.trades.height else empty
     pictures = {"refusals": charts.refusals(view.metrics.get("refusals") or {})} | (
         charts.of_trades(view.trades) if view.trades.height else {}
     )
@@ -71,7 +76,7 @@ def render(view: RunView, bars_loader: BarsLoader | None) -> str:
         group_pictures=[(name, Markup(picture)) for name, _, picture in named],
         data=payload["data"],
         candle_data=payload["candle_data"],
-        candle_words=_candle_words(payload["kept"], view.trades.height),
+        candle_words=_candle_words(payload["kept"], view.trades.height, charts_of),
         rows_left_out=left_out,
         few_words=_few_words(view.trades),
     )
@@ -97,8 +102,11 @@ def _few_words(trades: pl.DataFrame) -> str:
     )
 
 
-def _candle_words(kept: int, trades: int) -> str:
-    return "every trade" if kept == trades else "no trade" if not kept else f"the {kept:,} largest results"
+def _candle_words(kept: int, trades: int, charts_of: Charts) -> str:
+    if kept == trades or not kept:
+        return "every trade" if kept else "no trade"
+    all_of_them = "" if charts_of == "all" else "; `pse report --charts all` keeps them for every trade"
+    return f"{kept:,} of {trades:,} trades, the best, the worst and the last{all_of_them}"
 
 
 def _rows_kept(trades: pl.DataFrame) -> tuple[pl.DataFrame, str]:
@@ -116,15 +124,13 @@ def _rows_kept(trades: pl.DataFrame) -> tuple[pl.DataFrame, str]:
 # --- what the page unpacks ------------------------------------------------------------------------------------------
 
 
-def _payload(view: RunView, trades: pl.DataFrame, bars_loader: BarsLoader | None) -> dict[str, Any]:
+def _payload(view: RunView, trades: pl.DataFrame, bars_loader: BarsLoader | None, charts_of: Charts) -> dict[str, Any]:
     """Trades, equity and candles as two compressed texts, and how many trades have candles."""
-    rows = largest(trades)
+    rows = charted(trades, charts_of)
     candles = gather(trades, rows, bars_loader) if bars_loader is not None else {}
     symbols = trades["symbol"].to_list()
     ticks = {row: number(view.instruments.get(symbols[row], {}).get("tick")) or 0.0 for row in candles}
     block, index = pack(candles, ticks)
-    setups = trades["setup_id"].to_list()
-    evidence = view.evidence({setups[row] for row in rows})
     data = {
         "trades": _columns(trades),
         "equity": _equity(view.equity),
@@ -132,9 +138,35 @@ def _payload(view: RunView, trades: pl.DataFrame, bars_loader: BarsLoader | None
         "currency": view.currency,
         "digits": {symbol: _digits(view, trades, symbol) for symbol in sorted(set(symbols))},
         "candles": index,
-        "evidence": {str(row): _shown(evidence[setups[row]]) for row in rows if setups[row] in evidence},
+        "lives": _lives(view, trades[rows], rows),
+        "evidence": _told(view, trades[rows], rows),
+        "ends": {str(code): sentence(str(code)) for code in sorted(set(trades["exit_reason"].fill_null("").to_list()))},
     }
     return {"data": packed(data), "candle_data": block, "kept": len(candles)}
+
+
+def _told(view: RunView, trades: pl.DataFrame, rows: np.ndarray) -> dict[str, Any]:
+    """The tactic's evidence by row, as pairs of short texts and as what a chart draws."""
+    found = {}
+    for row, setup, entry in zip(rows.tolist(), trades["setup_id"], trades["entry_price"], strict=True):
+        evidence = view.setups.get(setup, {}).get("evidence")
+        if isinstance(evidence, dict):
+            found[str(row)] = {"facts": _facts(evidence), "boxes": drawn(evidence, float(entry))}
+    return found
+
+
+def _lives(view: RunView, trades: pl.DataFrame, rows: np.ndarray) -> dict[str, Any]:
+    """By row: the decision, the stop's steps after the first and the exits where there were several; moments in seconds UTC."""
+    lives, found = view.lives(set(trades["plan_id"].to_list())), {}
+    for row, plan, decided, entered in zip(rows.tolist(), trades["plan_id"], trades["ts_setup"], trades["ts_entry"], strict=True):
+        life = lives.get(plan, Life())
+        exits = [[ts // 10**9, price, leg] for ts, price, _, leg in life.fills if leg != "ENTRY"]
+        found[str(row)] = {
+            "decided": decided // 10**9,
+            "stops": [[max(ts, entered) // 10**9, stop] for ts, stop in life.stops[1:]],
+            "exits": exits if len(exits) > 1 else [],
+        }
+    return found
 
 
 def _columns(trades: pl.DataFrame) -> dict[str, Any]:
@@ -183,12 +215,9 @@ def _digits(view: RunView, trades: pl.DataFrame, symbol: str) -> int:
     return max((len(part) for part in shown), default=2)
 
 
-def _shown(evidence: dict[str, Any]) -> dict[str, Any]:
-    """Evidence as pairs of short texts, and the zone that the tactic named."""
-    facts = [[str(key), _fact(value)] for key, value in sorted(evidence.items()) if value is not None]
-    zone = evidence.get("poi")
-    known = isinstance(zone, list) and len(zone) == 2 and all(number(edge) is not None for edge in zone)
-    return {"facts": facts, "zone": zone if known else None}
+def _facts(evidence: dict[str, Any]) -> list[list[str]]:
+    """Evidence as pairs of short texts."""
+    return [[str(key), _fact(value)] for key, value in sorted(evidence.items()) if value is not None]
 
 
 def _fact(value: Any) -> str:

@@ -1,14 +1,14 @@
-"""Setups that a gate refused: one row each, with what was measured against what was allowed, from the journal.
+"""Setups that came to nothing: one row each, who said no and why, with what was measured against what was allowed, from the journal.
 
-A setup counts once, by the first gate that said no in its last round (a round is one GATES record: one stage for one
-contract), as the figures of a run count it.
+A setup counts once.  Where a gate refused it, it counts by the first gate that said no in its last round (a round is one GATES record: one stage for
+one contract), as the figures of a run count it; else by its tactic, the choice, whoever decides, or its entry order.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -21,7 +21,8 @@ from pse.reports.view import number
 from pse.reports.words import counted, plain
 from pse.store.journal import raw_lines
 
-TAIL_BYTES = 160  # kind, previous hash, number and time stand at the end of a record
+TAIL_BYTES = 200  # kind, previous hash, number and time stand at the end of a record
+KIND = b',"kind":"'
 UNMEASURED = {"BUSY", "CLOCK", "NEWS_BLACKOUT", "NOT_READY", "SHORT_NOT_ALLOWED"}  # yes or no, whatever number stands by
 STATES = {"MCS": MARKET_STATES, "RSI": RSI_STATES, "MACD": MACD_STATES}  # measured: code of a state; allowed: a sum of 2**code
 SCHEMA = {
@@ -34,6 +35,8 @@ SCHEMA = {
     "allowed": pl.Float64,
     "code": pl.String,
 }
+WHOLE = {"by": pl.String} | SCHEMA
+Row = tuple[str, int, str, str | None, str | None, str, float | None, float | None, str]
 
 
 @dataclass(frozen=True)
@@ -76,47 +79,63 @@ def said(code: str, measured: float | None, allowed: float | None) -> tuple[str,
     return words[int(measured)], ", ".join(word for i, word in enumerate(words) if int(allowed) >> i & 1) or "none"
 
 
+def turned_down(journal: Path) -> pl.DataFrame:
+    """All setups that came to nothing in order of time: columns of `WHOLE`, ts int64 ns UTC, null where the journal does not say."""
+    named: dict[str, tuple[str, str]] = {}
+    rounds: dict[str, tuple[int, str, list[Any] | None]] = {}
+    others: list[tuple[str, str, int, dict[str, Any]]] = []
+    for kind, record, body in records(journal, ("SETUP", "GATES", "PASSED_OVER", "DECISION", "ORDER")):
+        setup, ts = str(body.get("setup_id")), int(record.get("ts") or 0)
+        if kind == "SETUP":
+            named[setup] = (str(body.get("tactic", "")), str(body.get("direction", "")))
+        elif kind == "GATES":
+            gates = body.get("gates")
+            no = next((gate for gate in gates if _said_no(gate)), None) if isinstance(gates, list) else None
+            rounds[setup] = (ts, str(body.get("symbol", "")), no)
+        else:
+            by = _who(kind, body)
+            others += [(by, setup, ts, body)] if by else []
+    rows: list[Row] = [("gate", ts, symbol, *named.get(setup, (None, None)), str(no[0]), number(no[2]), number(no[3]), str(no[4]))
+                       for setup, (ts, symbol, no) in rounds.items() if no is not None]
+    refused = {setup for setup, (_, _, no) in rounds.items() if no is not None}
+    rows += [_other(by, ts, body, named.get(setup)) for by, setup, ts, body in others if setup not in refused]
+    return pl.DataFrame(rows, schema=WHOLE, orient="row").sort("ts", maintain_order=True)
+
+
 def refused_setups(journal: Path) -> pl.DataFrame:
-    """Refused setups in order of time: columns of `SCHEMA`, ts int64 ns UTC, null where the journal does not say."""
-    last: dict[str, tuple[int, str, list[Any] | None]] = {}
-    for record, body in _records(journal, "GATES"):
-        gates = body.get("gates")
-        no = next((gate for gate in gates if _said_no(gate)), None) if isinstance(gates, list) else None
-        last[str(body.get("setup_id"))] = (int(record.get("ts") or 0), str(body.get("symbol", "")), no)
-    refused = {setup: found for setup, found in last.items() if found[2] is not None}
-    named = _named(journal, refused)
-    rows = [
-        (ts, symbol, *named.get(setup, (None, None)), str(no[0]), number(no[2]), number(no[3]), str(no[4]))
-        for setup, (ts, symbol, no) in refused.items()
-        if no is not None
-    ]
-    return pl.DataFrame(rows, schema=SCHEMA, orient="row").sort("ts", maintain_order=True)
+    """The setups that gates refused, in order of time: columns of `SCHEMA`."""
+    return turned_down(journal).filter(pl.col("by") == "gate").select(*SCHEMA)
+
+
+def _who(kind: str, body: dict[str, Any]) -> str:
+    """Who said no in a record that is no gate's; nothing where it is no such record."""
+    if kind == "PASSED_OVER":
+        return "tactic" if body.get("by") == "tactic" else "selection"
+    if kind == "DECISION":
+        return "judge" if body.get("decision") in ("REJECT", "HOLD") else ""
+    return "order" if body.get("leg") == "ENTRY" and body.get("action") == "CANCEL" else ""
+
+
+def _other(by: str, ts: int, body: dict[str, Any], named: tuple[str, str] | None) -> Row:
+    tactic, direction = named or (body.get("tactic"), body.get("direction"))
+    return by, ts, str(body.get("symbol", "")), tactic, direction, "", None, None, str(body.get("reason", ""))
 
 
 def _said_no(gate: Any) -> bool:
     return isinstance(gate, list) and len(gate) >= 5 and gate[1] is False
 
 
-def _named(journal: Path, wanted: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
-    """Tactic and direction of the wanted setups, from their SETUP records."""
-    if not wanted:
-        return {}
-    found = {}
-    for _, body in _records(journal, "SETUP"):
-        setup = str(body.get("setup_id"))
-        if setup in wanted:
-            found[setup] = (str(body.get("tactic", "")), str(body.get("direction", "")))
-    return found
-
-
-def _records(journal: Path, kind: str) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-    """Records of one kind with their bodies; a missing journal has none."""
-    marker = f',"kind":"{kind}","prev":"'.encode()
+def records(journal: Path, kinds: Collection[str]) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
+    """Kind, record and body of the records of some kinds; a missing journal has none."""
+    wanted = {kind.encode(): kind for kind in kinds}
     for line in raw_lines(journal) if journal.is_file() else ():
-        if marker in line[-TAIL_BYTES:]:
+        tail = line[-TAIL_BYTES:]
+        at = tail.rfind(KIND)
+        kind = wanted.get(tail[at + len(KIND):tail.find(b'"', at + len(KIND))]) if at >= 0 else None
+        if kind is not None:
             record = json.loads(line)
             if isinstance(record.get("body"), dict):
-                yield record, record["body"]
+                yield kind, record, record["body"]
 
 
 def by_gate(rows: pl.DataFrame) -> dict[str, Refused]:
@@ -142,5 +161,5 @@ def _typical(code: str, values: list[tuple[float, float]]) -> tuple[float, float
 def counted_words(rows: int, shown: int) -> str:
     """What the table on the page holds."""
     if rows <= shown:
-        return f"{counted(rows, 'setup')}, each with the first gate that said no."
-    return f"The first {shown:,} of {rows:,} refused setups; `pse report --csv` writes all of them."
+        return f"{counted(rows, 'setup')}, each with the first that said no."
+    return f"The first {shown:,} of {rows:,} setups; `pse report --csv DIR` writes all of them."

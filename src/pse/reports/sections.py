@@ -7,7 +7,9 @@ from typing import Any
 
 import polars as pl
 
+from pse.kernels.codes import MARKET_STATES
 from pse.reports.definitions import conventions, definitions
+from pse.reports.reasons import WHO, sentence
 from pse.reports.refused import by_gate, counted_words, said
 from pse.reports.view import RunView, number
 from pse.reports.words import MISSING, counted, in_r, interval, money, plain, share, whole
@@ -60,14 +62,18 @@ def page_parts(view: RunView) -> dict[str, Any]:
         "cards": headline(view),
         "interval_words": _interval_words(m),
         "no_trades": _no_trades(m),
-        "months": months(m.get("monthly") or []),
+        "months": months(m.get("monthly") or [], m.get("yearly") or []),
         "month_names": MONTHS,
         "by": groups(m),
+        "whole_run": {"all": _whole(m), "titles": {}},
+        "ended": {"all": _whole(m), "titles": {code: sentence(code) for code in m.get("by_exit") or {}}},
+        "symbol_rows": symbol_rows(view),
+        "turned_down": turned_down(m),
         "refusals": m.get("refusals") or {},
         "refused_words": _refused_words(view),
         "refused_gates": [found.words for found in sorted(by_gate(view.refused).values(), key=lambda found: (-found.count, found.gate))],
         "refused_rows": refused_rows(view),
-        "refused_count": counted_words(view.refused.height, MOST_REFUSED),
+        "refused_count": counted_words(view.turned_down.height, MOST_REFUSED),
         "costs": costs(m, view.currency),
         "figures": figures(m),
         "definitions": definitions(m),
@@ -80,13 +86,49 @@ def page_parts(view: RunView) -> dict[str, Any]:
 
 def groups(m: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """The figures by kind, each kind in the order that a reader expects (stored metrics are sorted by name)."""
-    found = {key[3:]: value for key, value in m.items() if key.startswith("by_")}
-    for kind, order in (("weekday", WEEKDAYS), ("grade", GRADES)):
+    found: dict[str, dict[str, Any]] = dict.fromkeys(KINDS, {}) | {key[3:]: value for key, value in m.items() if key.startswith("by_")}
+    for kind, order in (("weekday", WEEKDAYS), ("grade", GRADES), ("mcs", MARKET_STATES)):
         rank = {name: i for i, name in enumerate(order)}
         found[kind] = dict(
             sorted((found.get(kind) or {}).items(), key=lambda item: (rank.get(item[0], len(rank)), item[0]))
         )
-    return found
+    return {kind: {key: NO_GROUP | group for key, group in parts.items()} for kind, parts in found.items()}
+
+
+KINDS = ("tactic", "symbol", "grade", "direction", "exit", "mcs", "year", "month", "weekday", "hour")        # an older run lacks some
+NO_GROUP = dict.fromkeys(("trades", "win_rate", "expectancy_r", "total_r", "fees_usd", "net_usd", "share_net", "profit_factor"))
+
+
+def _whole(m: dict[str, Any]) -> dict[str, Any]:
+    """The figures of the whole run as a group's."""
+    net = number(m.get("net_usd"))
+    return {name: m.get(name) for name in NO_GROUP} | {"share_net": 1.0 if net is not None and net > 0.0 else None}
+
+
+def symbol_rows(view: RunView) -> list[dict[str, Any]]:
+    """What is each symbol's own; nothing for one symbol in the account's currency."""
+    found = view.metrics.get("symbols") or {}
+    rows = []
+    for name, own in found.items():
+        low, high = number(own.get("rate_lowest")), number(own.get("rate_highest"))
+        rate = MISSING if low is None or high is None else _rate(low) if low == high else f"{_rate(low)} to {_rate(high)}"
+        group = (view.metrics.get("by_symbol") or {}).get(name) or {}
+        rows.append(own | {"symbol": name, "currency": str(view.instruments.get(name, {}).get("currency", "")), "rate": rate, "net_usd": group.get("net_usd")})
+    alone = len(rows) < 2 and all(row["currency"] in ("", view.currency) for row in rows)
+    return [] if alone else rows
+
+
+def _rate(value: float) -> str:
+    return f"{value:.6g}"
+
+
+def turned_down(m: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """By tactic: how many setups came to nothing, why in words, and who said so; most first."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in sorted(m.get("turned_down") or [], key=lambda row: -row["count"]):
+        who = f"gate {row['gate']}" if row["by"] == "gate" else WHO.get(row["by"], row["by"])
+        found.setdefault(row["tactic"], []).append({"count": row["count"], "why": sentence(row["reason"]), "reason": row["reason"], "who": who})
+    return dict(sorted(found.items()))
 
 
 def _parts(view: RunView) -> list[tuple[str, str]]:
@@ -97,7 +139,7 @@ def _parts(view: RunView) -> list[tuple[str, str]]:
         ("months", "Months"),
         ("trades-shape", "Results"),
         ("groups", "By kind"),
-        ("refusals", "Refused"),
+        ("refusals", "Turned down"),
         ("trades-part", "Trades"),
         ("costs", "Costs"),
         ("figures", "Figures and record"),
@@ -195,39 +237,28 @@ def _refused_words(view: RunView) -> str:
 
 
 def refused_rows(view: RunView) -> list[tuple[str, ...]]:
-    """Time UTC, symbol, tactic, direction, gate, measured, allowed and code of the first `MOST_REFUSED` refused setups."""
-    rows = view.refused.head(MOST_REFUSED).with_columns(pl.col("ts").cast(pl.Datetime("ns")).dt.strftime("%Y-%m-%d %H:%M"))
+    """Time UTC, symbol, tactic, direction, who, measured, allowed, code and sentence of the first `MOST_REFUSED` setups that came to nothing."""
+    rows = view.turned_down.head(MOST_REFUSED).with_columns(pl.col("ts").cast(pl.Datetime("ns")).dt.strftime("%Y-%m-%d %H:%M"))
     return [
-        (ts, symbol, tactic or MISSING, direction or MISSING, gate, *said(code, measured, allowed), code)
-        for ts, symbol, tactic, direction, gate, measured, allowed, code in rows.iter_rows()
+        (ts, symbol, tactic or MISSING, direction or MISSING, gate or by, *said(code, measured, allowed), code, sentence(code))
+        for by, ts, symbol, tactic, direction, gate, measured, allowed, code in rows.iter_rows()
     ]
 
 
-def months(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """One row a year with twelve cells; the year's return is compounded from its months."""
+def months(rows: list[dict[str, Any]], years: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One row a year with twelve cells."""
     largest = max((abs(row["return"]) for row in rows if row["return"] is not None), default=0.0)
-    years: dict[str, dict[str, Any]] = {}
+    lines = {row["year"]: {"year": row["year"], "cells": [{"text": "", "heat": "", "title": ""} for _ in MONTHS], "total": row["return"],
+                           "net": row["net_usd"], "trades": row["trades"]} for row in years}
     for row in rows:
         year, month = row["month"].split("-")
-        line = years.setdefault(
-            year,
-            {
-                "year": year,
-                "cells": [{"text": "", "heat": "", "title": ""} for _ in MONTHS],
-                "total": 1.0,
-                "net": 0.0,
-                "trades": 0,
-            },
-        )
-        line["cells"][int(month) - 1] = {
-            "text": share(row["return"], 2).removesuffix(" %"),
-            "heat": _heat(row["return"], largest),
-            "title": f"{money(row['net_usd'])}, {counted(row['trades'], 'trade')}",
-        }
-        line["total"] *= 1.0 + (row["return"] or 0.0)
-        line["net"] += row["net_usd"]
-        line["trades"] += row["trades"]
-    return [line | {"total": line["total"] - 1.0} for line in years.values()]
+        if year in lines:
+            lines[year]["cells"][int(month) - 1] = {
+                "text": share(row["return"], 2).removesuffix(" %"),
+                "heat": _heat(row["return"], largest),
+                "title": f"{money(row['net_usd'])}, {counted(row['trades'], 'trade')}",
+            }
+    return list(lines.values())
 
 
 def _heat(value: float | None, largest: float) -> str:
@@ -241,18 +272,17 @@ def costs(m: dict[str, Any], currency: str) -> list[tuple[str, str, str]]:
     """From the profit before costs to the net."""
     if not m.get("trades"):
         return []
-    count = m["trades"]
-    gross, fees, slip = (number(m.get(name)) or 0.0 for name in ("gross_usd", "fees_usd", "slippage_usd"))
     part = m.get("cost_share_gross")
     said = (
         share(part) + " of the profit before costs"
         if part is not None
         else str((m.get("reasons") or {}).get("cost_share_gross", ""))
     )
+    fees, slip = (-(number(m.get(name)) or 0.0) for name in ("fees_usd", "slippage_usd"))
     return [
-        ("Before costs", f"{money(gross + slip)} {currency}", "at the prices that were asked for"),
-        ("Slippage", f"{money(-slip)} {currency}", f"{money(slip / count)} a trade, inside the fill prices"),
-        ("Fees", f"{money(-fees)} {currency}", f"{money(fees / count)} a trade"),
+        ("Before costs", f"{money(m.get('before_costs_usd'))} {currency}", "at the prices that were asked for"),
+        ("Slippage", f"{money(slip)} {currency}", f"{money(m.get('slippage_a_trade_usd'))} a trade, inside the fill prices"),
+        ("Fees", f"{money(fees)} {currency}", f"{money(m.get('fees_a_trade_usd'))} a trade"),
         ("Net", f"{money(m.get('net_usd'))} {currency}", f"costs are {said}" if part is not None else said),
     ]
 

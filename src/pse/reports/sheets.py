@@ -3,27 +3,39 @@ apostrophe."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import polars as pl
 
+from pse.reports.reasons import SENTENCES
+from pse.reports.trade_log import trade_log
 from pse.reports.view import RunView
 
 FORMULA = r"^[=+\-@\t\r]"
+GROUP_FIGURES = ("net_usd", "gross_usd", "fees_usd", "slippage_usd", "total_r", "expectancy_usd", "expectancy_r", "win_rate", "profit_factor", "share_net")
 MOMENTS = {"ts_setup": "setup_utc", "ts_entry": "entry_utc", "ts_exit": "exit_utc", "ts": "utc"}
 
 
 def sheets(view: RunView) -> dict[str, bytes]:
-    """CSV files by name: trades, equity, figures, months, refused setups and one of every group; UTF-8, moments ISO 8601
-    UTC, null empty."""
+    """CSV files by name: the log of trades, all columns of the trades, equity, figures, months, setups that came to
+    nothing and one of every group; UTF-8, moments ISO 8601 UTC, null empty."""
     m = view.metrics
     frames = {
+        "trade_log": trade_log(view),
         "trades": _moments(view.trades),
         "equity": _moments(view.equity),
         "metrics": _figures(view),
         "monthly": _months(m.get("monthly") or []),
         "refusals": _moments(view.refused),
+        "turned_down": _moments(view.turned_down.with_columns(why=pl.col("code").replace(SENTENCES))),
         "groups": _groups(view),
     }
-    return {f"{name}.csv": safe(frame).write_csv().encode("utf-8") for name, frame in frames.items()}
+    return {f"{name}.csv": written(frame) for name, frame in frames.items()}
+
+
+def written(frame: pl.DataFrame) -> bytes:
+    """A table as the bytes of a CSV file."""
+    return safe(frame).write_csv().encode("utf-8")
 
 
 def safe(frame: pl.DataFrame) -> pl.DataFrame:
@@ -72,14 +84,10 @@ def _groups(view: RunView) -> pl.DataFrame:
         if name.startswith("by_")
         for key, figures in groups.items()
     ]
-    schema = {
+    schema: dict[str, Any] = {
         "by": pl.String,
         "group": pl.String,
-        "trades": pl.Int64,
-        "net_usd": pl.Float64,
-        "total_r": pl.Float64,
-        "expectancy_r": pl.Float64,
-        "win_rate": pl.Float64,
-        "profit_factor": pl.Float64,
+        **dict.fromkeys(("trades", "wins", "losses"), pl.Int64),
+        **dict.fromkeys(GROUP_FIGURES, pl.Float64),
     }
     return pl.DataFrame(rows, schema=schema)

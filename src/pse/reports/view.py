@@ -6,11 +6,15 @@ import math
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from pse.store.run_tables import journal_lines, read_evidence, read_object, read_table
+from pse.research.trade_stats import complete
+from pse.store.run_tables import journal_lines, read_object, read_setups, read_table
+
+if TYPE_CHECKING:
+    from pse.reports.lives import Life
 
 MOST_BREAKERS = 100_000
 
@@ -59,15 +63,29 @@ class RunView:
         return str(account.get("currency", "USD")) if isinstance(account, dict) else "USD"
 
     @cached_property
+    def turned_down(self) -> pl.DataFrame:
+        """Setups that came to nothing in order of time, with the columns of `refused.WHOLE`."""
+        from pse.reports.refused import turned_down
+
+        return turned_down(self.folder / "journal.jsonl")
+
+    @cached_property
     def refused(self) -> pl.DataFrame:
-        """Refused setups in order of time, with the columns of `refused.SCHEMA`."""
-        from pse.reports.refused import refused_setups
+        """Those that gates refused, with the columns of `refused.SCHEMA`."""
+        from pse.reports.refused import SCHEMA
 
-        return refused_setups(self.folder / "journal.jsonl")
+        return self.turned_down.filter(pl.col("by") == "gate").select(*SCHEMA)
 
-    def evidence(self, setup_ids: set[str]) -> dict[str, dict[str, Any]]:
-        """What the tactic measured, for the setups asked for."""
-        return read_evidence(self.folder / "recommendations.json", setup_ids)
+    @cached_property
+    def setups(self) -> dict[str, dict[str, Any]]:
+        """What was told of each setup that was traded, by its id: prices, grade, confidence and the tactic's evidence."""
+        return read_setups(self.folder / "recommendations.json", set(self.trades["setup_id"].to_list()))
+
+    def lives(self, plan_ids: set[str]) -> dict[str, Life]:
+        """How the plans of trades went on: where the stop stood, what was filled."""
+        from pse.reports.lives import lives
+
+        return lives(self.folder / "journal.jsonl", plan_ids)
 
 
 def read_run(run_dir: Path) -> RunView:
@@ -79,7 +97,7 @@ def read_run(run_dir: Path) -> RunView:
         folder=run_dir,
         manifest=read_object(run_dir / "manifest.json"),
         metrics=metrics,
-        trades=read_table(run_dir / "trades.parquet").sort("ts_entry", "trade_id"),
+        trades=complete(read_table(run_dir / "trades.parquet")).sort("ts_entry", "trade_id"),
         equity=read_table(run_dir / "equity.parquet").sort("ts", maintain_order=True),
         breakers=breakers,
     )

@@ -36,16 +36,16 @@ def read_object(path: Path) -> dict[str, Any]:
     return found
 
 
-def read_evidence(path: Path, wanted: set[str]) -> dict[str, dict[str, Any]]:
-    """Evidence of the wanted setups by setup id, from recommendations.json; empty when that file is not there."""
+def read_setups(path: Path, wanted: set[str]) -> dict[str, dict[str, Any]]:
+    """What was told of the wanted setups by setup id, from recommendations.json; empty when that file is not there."""
     found = read_json(path) if path.is_file() else []
-    evidence: dict[str, dict[str, Any]] = {}
+    setups: dict[str, dict[str, Any]] = {}
     for item in found if isinstance(found, list) else []:
         body = item.get("body", item) if isinstance(item, dict) else {}
-        setup = str(body.get("setup_id") or body.get("id") or "")
-        if setup in wanted and isinstance(body.get("evidence"), dict):
-            evidence[setup] = body["evidence"]
-    return evidence
+        setup = str(body.get("setup_id") or body.get("id") or "") if isinstance(body, dict) else ""
+        if setup in wanted:
+            setups[setup] = body
+    return setups
 
 
 def journal_lines(path: Path, kinds: Iterable[str], limit: int = 1000) -> dict[str, list[dict[str, Any]]]:

@@ -55,6 +55,31 @@ function unpacker(block, index) {
   };
 }
 
+// What the tactic saw, behind the candles: zones as boxes, levels as lines, each with its name at its left end.
+class Boxes {
+  constructor(chart, series, boxes, bars) { Object.assign(this, { chart, series, boxes, bars }); }
+  updateAllViews() {}
+  paneViews() { return this.views || (this.views = [{ zOrder: () => "bottom", renderer: () => ({ draw: (target) => target.useMediaCoordinateSpace(({ context }) => this.draw(context)) }) }]); }
+  draw(context) {
+    const x = (bar) => this.chart.timeScale().timeToCoordinate(this.bars[bar].time), taken = [];
+    context.font = `11px ${getComputedStyle(document.body).fontFamily}`;
+    for (const [title, low, high, from, to] of this.boxes) {
+      const left = x(from), right = x(to), top = this.series.priceToCoordinate(high), bottom = this.series.priceToCoordinate(low);
+      if ([left, right, top, bottom].includes(null)) continue;
+      context.fillStyle = hex("plain", 0.16);
+      context.fillRect(left, top, right - left, Math.max(1, bottom - top));
+      context.fillStyle = hex("plain", 0.75);
+      context.fillRect(left, top, right - left, 1);
+      context.fillRect(left, bottom, right - left, 1);
+      const above = [top - 4, bottom + 11].find((y) => !taken.some((other) => Math.abs(other - y) < 11));
+      if (above === undefined) continue;
+      taken.push(above);
+      context.fillStyle = colour("plain");
+      context.fillText(title, left + 3, above);
+    }
+  }
+}
+
 // --- trades -------------------------------------------------------------------------------------------------------
 function tradeBook(data, candlesOf) {
   const columns = data.trades, count = columns.entry_s.length;
@@ -147,13 +172,18 @@ function tradeBook(data, candlesOf) {
     part.append(element("h3", title), list);
     return part;
   }
+  function stopSteps(i) {
+    const steps = data.lives[String(i)] ? data.lives[String(i)].stops : [], shown = steps.slice(0, 6).map(([at, price]) => `${text(price, digits(i))} (${moment(at).slice(11)})`);
+    return steps.length ? [["Stop moved to", shown.join(", ") + (steps.length > 6 ? ` and ${steps.length - 6} more` : "")]] : [];
+  }
   function story(i) {
     const p = (name) => text(columns[name][i], digits(i)), evidence = data.evidence[String(i)];
     const parts = [
       facts("How it went", [
         ["In", `${moment(entered[i])} UTC at ${p("entry_price")} (${named("entry_kind", i)})`],
-        ["Out", `${moment(entered[i] + columns.held_s[i])} UTC at ${p("exit_price")} by ${named("exit_reason", i)}, after ${duration(columns.held_s[i])}`],
-        ["First stop", p("stop_initial")], ["Targets", [p("target"), p("target2")].filter((v) => v !== NONE).join(", ") || NONE],
+        ["Out", `${moment(entered[i] + columns.held_s[i])} UTC at ${p("exit_price")} by ${named("exit_reason", i)}, after ${duration(columns.held_s[i])}. ${data.ends[named("exit_reason", i)] ?? ""}`],
+        ["Decided", data.lives[String(i)] ? `${moment(data.lives[String(i)].decided)} UTC${named("mcs", i) ? ", market " + named("mcs", i) : ""}` : NONE],
+        ["First stop", p("stop_initial")], ...stopSteps(i), ["Targets", [p("target"), p("target2")].filter((v) => v !== NONE).join(", ") || NONE],
         ["Quantity", text(columns.quantity[i], columns.quantity[i] % 1 ? 4 : 0)]]),
       facts("What it came to", [
         ["Net", `${text(columns.net_usd[i], 2, true)} ${data.currency} (${text(columns.r_net[i], 2, true)} R)`],
@@ -170,21 +200,39 @@ function tradeBook(data, candlesOf) {
     box.hidden = !found;
     $("no-candles").hidden = Boolean(found);
     if (!found) return;
-    const long = named("direction", i) === "LONG", evidence = data.evidence[String(i)], zone = evidence && evidence.zone;
+    const long = named("direction", i) === "LONG", boxes = (data.evidence[String(i)] || { boxes: [] }).boxes, life = data.lives[String(i)] || { stops: [], exits: [] };
     chart = LWC.createChart(box, { ...look(), autoSize: true, timeScale: { borderColor: colour("line"), timeVisible: found.step < 86400, rightOffset: 2 },
       handleScroll: { vertTouchDrag: false }, localization: { locale: "en-US" } });
-    const lines = [["entry", columns.entry_price[i], "ink", 0], ["stop", columns.stop_initial[i], "loss", 2], ["target", columns.target[i], "gain", 2],
-      ["target 2", columns.target2[i], "gain", 2], ...(zone ? [["zone", zone[0], "plain", 1], ["", zone[1], "plain", 1]] : [])].filter(([, at]) => at !== null);
+    const place = (seconds) => {                                                  // the candle that holds a moment
+      let low = 0, high = found.bars.length - 1;
+      while (low < high) { const middle = (low + high + 1) >> 1; if (found.bars[middle].time <= seconds) low = middle; else high = middle - 1; }
+      return low;
+    };
+    const decided = life.decided ? Math.min(place(life.decided - 1), found.entry) : found.entry, steps = [[found.entry, columns.stop_initial[i]], ...life.stops.map(([at, price]) => [Math.min(place(at), found.exit), price])];
+    const stops = found.bars.map(() => null);
+    for (const [from, price] of steps) for (let bar = from; bar <= found.exit; bar++) stops[bar] = price;
+    for (let bar = decided; bar < found.entry; bar++) stops[bar] = columns.stop_initial[i];
+    const flat = (price) => found.bars.map((_, bar) => (bar >= decided && bar <= found.exit ? price : null));
+    const lines = [["entry", flat(columns.entry_price[i]), "ink", 0, columns.entry_price[i]], ["stop", stops, "loss", 0, columns.stop_initial[i]],
+      ["target", flat(columns.target[i]), "gain", 2, columns.target[i]], ["target 2", flat(columns.target2[i]), "gain", 2, columns.target2[i]]].filter(([, , , , at]) => at !== null);
     const lows = Math.min(...found.bars.map((bar) => bar.low)), highs = Math.max(...found.bars.map((bar) => bar.high)), room = 1.5 * (highs - lows);
-    const near = lines.map(([, at]) => at).filter((at) => at > lows - room && at < highs + room);
+    const near = [...lines.map(([, , , , at]) => at), ...boxes.flatMap(([, low, high]) => [low, high])].filter((at) => at > lows - room && at < highs + room);
     const series = addCandles(chart, digits(i), 10 ** -digits(i), { lastValueVisible: false,
       autoscaleInfoProvider: () => ({ priceRange: { minValue: Math.min(lows, ...near), maxValue: Math.max(highs, ...near) }, margins: { above: 18, below: 18 } }) });
     series.setData(found.bars);
-    for (const [title, at, name, style] of lines) series.createPriceLine({ price: at, color: colour(name), lineWidth: 1, lineStyle: style, axisLabelVisible: Boolean(title), title });
-    const mark = (bar, up, words, name) => ({ time: bar.time, position: up ? "belowBar" : "aboveBar", shape: up ? "arrowUp" : "arrowDown", color: colour(name), text: words });
+    series.attachPrimitive(new Boxes(chart, series, boxes.map(([title, low, high, since]) => [title, low, high, since === null ? 0 : place(since), found.exit]), found.bars));
+    for (const [title, values, name, style, at] of lines) {
+      const line = chart.addSeries(LWC.LineSeries, { color: colour(name), lineWidth: title === "stop" ? 2 : 1, lineStyle: style, lineType: 1, priceLineVisible: false, lastValueVisible: false,
+        crosshairMarkerVisible: false, autoscaleInfoProvider: () => null }, 0);
+      line.setData(found.bars.map((bar, k) => (values[k] === null ? { time: bar.time } : { time: bar.time, value: values[k] })));
+      series.createPriceLine({ price: at, color: colour(name), lineVisible: false, axisLabelVisible: true, title });
+    }
+    const mark = (bar, up, words, name, shape) => ({ time: found.bars[bar].time, position: up ? "belowBar" : "aboveBar", shape: shape || (up ? "arrowUp" : "arrowDown"), color: colour(name), text: words });
+    const partial = life.exits.slice(0, -1).map(([at, , leg]) => mark(Math.min(place(at), found.exit), !long, leg.toLowerCase(), "plain", "circle"));
     LWC.createSeriesMarkers(series, [
-      mark(found.bars[found.entry], long, long ? "buy" : "sell", "accent"),
-      mark(found.bars[found.exit], !long, named("exit_reason", i).slice(0, 40), columns.net_usd[i] > 0 ? "gain" : "loss")]);
+      ...(decided < found.entry ? [mark(decided, long, found.entry - decided > 2 ? "decided" : "", "dim", "circle")] : []),
+      mark(found.entry, long, long ? "buy" : "sell", "accent"), ...partial,
+      mark(found.exit, !long, named("exit_reason", i).slice(0, 40), columns.net_usd[i] > 0 ? "gain" : "loss")].sort((a, b) => a.time - b.time));
     chart.timeScale().fitContent();
   }
   const go = (place) => { if (place >= 0 && place < count) open(place); };
