@@ -56,7 +56,7 @@ class Interrupted(Exception):
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command line; returns the exit code (0, 1, 2, 3, 70 or 130)."""
-    words = _with_usual_log(sys.argv[1:] if argv is None else argv)
+    words = opt.with_usual_log(sys.argv[1:] if argv is None else argv)
     before_dashes = words[: words.index("--")] if "--" in words else words
     call = Call(json="--json" in before_dashes, verbose=bool({"-v", "--verbose"} & set(before_dashes)))
     try:
@@ -64,14 +64,6 @@ def main(argv: list[str] | None = None) -> int:
     except BrokenPipeError:                              # the reader had enough, as in `pse sql ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-
-
-def _with_usual_log(words: list[str]) -> list[str]:
-    """`pse report RUN --csv` without a place gets the word for the usual one."""
-    bare = [i for i, word in enumerate(words) if word == "--csv" and (i + 1 == len(words) or words[i + 1].startswith("-"))]
-    if "report" not in words or not bare:
-        return words
-    return [*words[:bare[0] + 1], "RUN_ID.csv", *words[bare[0] + 1:]]
 
 
 def _run(words: list[str], call: Call) -> int:
@@ -533,15 +525,7 @@ def runs_show(context: Context, run_id: opt.RunId) -> Answer:
 
 
 @mount(app, "report", LOOK)
-def report(
-    context: Context,
-    run_id: opt.RunId,
-    html: Annotated[Path | None, Option(help="HTML file to write; reports/RUN_ID.html without it.", metavar="FILE")] = None,
-    csv: Annotated[Path | None, Option(help="FILE.csv for the log of trades (reports/RUN_ID.csv where none is named), or a folder for all tables as CSV.",
-                                       metavar="[FILE|DIR]")] = None,
-    charts: Annotated[str, Option(help="Which trades of the page carry a chart: all, some (every one of up to 2,000, else the best, the worst and the "
-                                       "last), none.", metavar="WHICH")] = "some",
-) -> Answer:
+def report(context: Context, run_id: opt.RunId, html: opt.Html = None, csv: opt.Csv = None, charts: opt.Charts = "some") -> Answer:
     """Write a past run as one HTML file, or as CSV."""
     return _module("report").run(context, run_id=run_id, html=html, csv=csv, charts=charts)
 

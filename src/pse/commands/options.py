@@ -19,3 +19,16 @@ Fills = Annotated[str | None, Option(help="Fill policy of configs/fills.yaml ins
 Report = Annotated[Path | None, Option(help="Write the run as one HTML file.", metavar="FILE")]
 RunId = Annotated[str, Argument(help="Run id, as `pse runs list` shows it.", metavar="RUN_ID", show_default=False)]
 SnapshotId = Annotated[str, Argument(help="Snapshot id, or the start of one.", metavar="ID", show_default=False)]
+Html = Annotated[Path | None, Option(help="HTML file to write; reports/RUN_ID.html without it.", metavar="FILE")]
+Csv = Annotated[Path | None, Option(help="FILE.csv for the log of trades (reports/RUN_ID.csv where none is named), or a folder for all tables as CSV.",
+                                    metavar="[FILE|DIR]")]
+Charts = Annotated[str, Option(help="Which trades of the page carry a chart: all, some (every one of up to 2,000, else the best, the worst and the last), "
+                                    "none.", metavar="WHICH")]
+
+
+def with_usual_log(words: list[str]) -> list[str]:
+    """`pse report RUN --csv` without a place gets the word for the usual one."""
+    bare = [i for i, word in enumerate(words) if word == "--csv" and (i + 1 == len(words) or words[i + 1].startswith("-"))]
+    if "report" not in words or not bare:
+        return words
+    return [*words[:bare[0] + 1], "RUN_ID.csv", *words[bare[0] + 1:]]
