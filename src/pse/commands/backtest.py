@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pse.commands.paper import paper_feed
-from pse.commands.running import Inputs, again, gather, only_rules, whole_run
+from pse.commands.running import REPLAY, Inputs, again, gather, only_rules, whole_run
 from pse.commands.wiring import Answer, Context
 from pse.domain.manifest import Manifest
 from pse.engine.desk import Mode
@@ -30,6 +30,6 @@ def whole_window(inputs: Inputs, mode: Mode) -> Prepared:
 
 def replay(context: Context, manifest: Manifest, folder: Path) -> Path:
     """Writes the journal of an earlier run anew into `folder`, fed as that run was; gives its path."""
-    if manifest.feed == "replay":
+    if manifest.feed == REPLAY:
         return again(context, manifest, folder, lambda inputs, mode: paper_feed(context, inputs, mode))
     return again(context, manifest, folder, lambda inputs, mode: historical_feed(whole_window(inputs, mode)))

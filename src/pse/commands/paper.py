@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from pse.commands.running import Inputs, gather, whole_run
+from pse.commands.running import REPLAY, Inputs, gather, whole_run
 from pse.commands.wiring import Answer, Context
 from pse.domain.errors import RequestError
 from pse.engine.desk import Mode
@@ -21,7 +21,7 @@ def run(context: Context, symbol: str | None = None, start_ns: int | None = None
             raise RequestError(f"{flag} {given!r} is not one of {', '.join(known)}; this version fills on paper by itself, on bars that are played back")
     inputs = gather(context, context.settings, (symbol,) if symbol else (), start_ns, end_ns)
     context.note("replaying bar by bar: features are made anew at each decision close, so this takes many times as long as a backtest ...")
-    return whole_run(context, inputs, "paper", "replay", lambda mode: paper_feed(context, inputs, mode), report)
+    return whole_run(context, inputs, "paper", REPLAY, lambda mode: paper_feed(context, inputs, mode), report)
 
 
 def paper_feed(context: Context, inputs: Inputs, mode: Mode) -> Iterator[Prepared]:

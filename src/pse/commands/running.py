@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 
     from pse.reports.view import RunView
 
+REPLAY = "replay"                                # the feed that hands over one closed bar after the other
+
+
 def manifest_of(context: Context, inputs: Inputs, command: str, feed: str) -> Manifest:
     """The manifest of a run that starts now."""
     from pse import __version__
@@ -88,10 +91,12 @@ def said_compiling(context: Context) -> None:
 
 
 @contextlib.contextmanager
-def without_collector() -> Iterator[None]:
-    """No search for circular garbage inside: a run keeps hundreds of thousands of small objects and makes no circles, and every search looks at all of them."""
+def without_collector(feed: str | None) -> Iterator[None]:
+    """No search for circular garbage inside a run over history: it keeps hundreds of thousands of small objects and makes no circles, and every search looks
+    at all of them.  A replay makes markets anew at each decision, which are circles."""
     searching = gc.isenabled()
-    gc.disable()
+    if feed != REPLAY:
+        gc.disable()
     try:
         yield
     finally:
@@ -140,8 +145,8 @@ def whole_run(context: Context, inputs: Inputs, command: str, feed_name: str, ma
     run = new_run(context.home, manifest_of(context, inputs, command, feed_name), context.clock.now_ns())
     started = stopwatch_ns()
     with run.journal() as journal, told_how_to_go_on(run, journal):
-        with without_collector():
-            outcome = drive(make_feed(Mode(end_ns=inputs.end_ns)), inputs.plan, journal, sync=feed_name == "replay")
+        with without_collector(feed_name):
+            outcome = drive(make_feed(Mode(end_ns=inputs.end_ns)), inputs.plan, journal, sync=feed_name == REPLAY)
         engine_done = stopwatch_ns()
         metrics = write_results(run.folder, inputs, outcome)
         run = finish_run(run, journal, iso(context.clock.now_ns()))
@@ -241,7 +246,7 @@ def again(context: Context, manifest: Manifest, folder: Path, make_feed: Callabl
     fresh = manifest_of(context, inputs, manifest.command, manifest.feed or "")
     write_json(folder / "manifest.json", fresh.model_dump(mode="json"))
     path = folder / "journal.jsonl"
-    with Journal(path, inputs.fingerprint, lock=folder / "journal.lock") as journal, without_collector():
+    with Journal(path, inputs.fingerprint, lock=folder / "journal.lock") as journal, without_collector(manifest.feed):
         outcome = drive(make_feed(inputs, Mode(end_ns=inputs.end_ns)), inputs.plan, journal)
     write_results(folder, inputs, outcome)
     return path

@@ -31,13 +31,21 @@ def live_feed(plan: DeskPlan, bars: Sequence[Bars], mode: Mode, start_ns: int, p
     for done, (now, decides) in enumerate(zip(moments.tolist(), decisions.tolist(), strict=True), 1):
         tape = line.grow(bars, now)
         if known is None or decides:
-            known = prepare(plan, [_closed(one, now) for one in bars], mode, start_ns, now, tape,
+            before, known = known, prepare(plan, [_closed(one, now) for one in bars], mode, start_ns, now, tape,
                             {symbol: _closed(one, now) for symbol, one in (context or {}).items()})
+            _let_go(before)
         else:
             known = replace(known, tape=tape, until_ns=now)
         yield known
         if progress is not None:
             progress(done, moments.size)
+
+
+def _let_go(before: Prepared | None) -> None:
+    """Frees what an earlier decision was computed from; its setups and rows stay."""
+    for one in before.features if before is not None else ():
+        for market in (one.known.market, *one.known.market.others.values()):
+            market.let_go()
 
 
 def _closed(bars: Bars, now_ns: int) -> Bars:

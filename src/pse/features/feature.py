@@ -110,6 +110,14 @@ class Market:
         return self._at[timeframe]
 
 
+    def let_go(self) -> None:
+        """Forgets what is known, so that its memory is free as soon as nobody holds it: a market and what is known of it point at each other.
+
+        What is asked for again is made again.
+        """
+        self._at = {}
+
+
 class Known:
     """The complete bars of one timeframe and everything computed from them, each thing once."""
 
