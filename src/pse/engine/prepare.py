@@ -16,7 +16,7 @@ from pse.domain.errors import BadBars
 from pse.domain.setups import Facts, Setups, Told, setup_id
 from pse.engine.desk import DeskPlan, Mode, instrument_records, policy_record
 from pse.features.build import Features
-from pse.features.context import context_rows
+from pse.features.context import context_rows, inside
 from pse.features.feature import Market
 from pse.features.resampled import as_of
 from pse.kernels.book import Tape, World
@@ -52,8 +52,8 @@ def prepare(plan: DeskPlan, bars: Sequence[Bars], mode: Mode, start_ns: int, unt
     scan = scan_desk(list(plan.tactics.values()), features, plan.instruments)
     blackouts = intervals(plan.risk.gates.blackouts, start_ns, min(until_ns, mode.end_ns) + 1)
     rates = [rate_at(way, markets, one.decision.ts_close) for way, one in zip(plan.rates, features, strict=True)]
-    row_ts, row_symbol, rows = _rows(plan, features, rates, blackouts, start_ns, mode.end_ns)
-    returns = _returns(features, row_symbol, rows)
+    days, returns = _returns(features)
+    row_ts, row_symbol, rows = _rows(plan, features, rates, days, blackouts, start_ns, mode.end_ns)
     setups = _decidable(scan, row_ts, row_symbol)
     world = World(row_ts, row_symbol, rows, setups.rows, returns, instrument_records(plan), policy_record(plan, mode))
     return Prepared(plan, mode, tape or time_line(bars, blackouts, start_ns, mode.end_ns), world, setups.evidence,
@@ -90,48 +90,52 @@ def _ids(plan: DeskPlan, setups: Setups) -> list[str]:
             for symbol, tactic, direction, ts, facts in zip(*columns, setups.evidence, strict=True)]
 
 
-def _rows(plan: DeskPlan, features: Sequence[Features], rates: Sequence[np.ndarray | None], blackouts: list[tuple[int, int]], start_ns: int,
-          end_ns: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Decision times, symbols and context inside the window, sorted by time, then the desk's order."""
-    found = [context_rows(one, instrument, blackouts, None if one.bars.spread is None else one.bars.spread / instrument.tick, rate)
-             for one, instrument, rate in zip(features, plan.instruments, rates, strict=True)]
-    keep = [(ts > start_ns) & (ts < end_ns) for ts, _ in found]
+def _rows(plan: DeskPlan, features: Sequence[Features], rates: Sequence[np.ndarray | None], days: np.ndarray, blackouts: list[tuple[int, int]],
+          start_ns: int, end_ns: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Decision times, symbols and context inside the window, sorted by time, then the desk's order; DAILY_ROW counts `days`."""
+    found = []
+    for one, instrument, rate in zip(features, plan.instruments, rates, strict=True):
+        ts, rows = context_rows(one, instrument, blackouts, None if one.bars.spread is None else one.bars.spread / instrument.tick, rate)
+        lo, hi = np.searchsorted(ts, start_ns, side="right"), np.searchsorted(ts, end_ns)
+        ts, rows = ts[lo:hi], rows[lo:hi]
+        if len(features) > 1:
+            rows[:, C_DAILY_ROW] = _renumbered(rows[:, C_DAILY_ROW].astype(np.int64), np.searchsorted(days, one.daily.session_date))
+        found.append((ts, rows))
+    symbol = np.repeat(np.arange(len(found)), [ts.size for ts, _ in found])
     if len(found) == 1:
-        lo, hi = np.searchsorted(found[0][0], start_ns, side="right"), np.searchsorted(found[0][0], end_ns)
-        ts = np.ascontiguousarray(found[0][0][lo:hi])
-        return ts, np.zeros(ts.size, np.int64), np.ascontiguousarray(found[0][1][lo:hi])
-    ts = np.concatenate([one[mask] for (one, _), mask in zip(found, keep, strict=True)])
-    symbol = np.concatenate([np.full(int(mask.sum()), i, np.int64) for i, mask in enumerate(keep)])
-    context = np.concatenate([rows[mask] for (_, rows), mask in zip(found, keep, strict=True)])
+        return np.ascontiguousarray(found[0][0]), symbol, np.ascontiguousarray(found[0][1])
+    ts = np.concatenate([ts for ts, _ in found])
     order = np.lexsort((symbol, ts))
-    return ts[order], symbol[order], np.ascontiguousarray(context[order])
+    return ts[order], symbol[order], np.concatenate([rows for _, rows in found])[order]
 
 
-def _returns(features: Sequence[Features], row_symbol: np.ndarray, context: np.ndarray) -> np.ndarray:
-    """Daily returns of all symbols on the days that any of them has, float64[days, symbols]; DAILY_ROW is renumbered to those days."""
-    if len(features) == 1:
-        return np.ascontiguousarray(features[0].daily_returns.reshape(-1, 1))
+def _renumbered(known: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """Counts of a symbol's own days as counts of everybody's; at[i]: place of its day i among them."""
+    return np.where(known > 0, at[np.maximum(known - 1, 0)] + 1 if at.size else 0, 0)
+
+
+def _returns(features: Sequence[Features]) -> tuple[np.ndarray, np.ndarray]:
+    """The days that any symbol has, int32[days], and the daily returns of all on them, float64[days, symbols], NaN where a symbol has none."""
     days = np.unique(np.concatenate([one.daily.session_date for one in features]))
+    if len(features) == 1:
+        return days, np.ascontiguousarray(features[0].daily_returns.reshape(-1, 1))
     table = np.full((days.size, len(features)), np.nan)
     for i, one in enumerate(features):
-        at = np.searchsorted(days, one.daily.session_date)
-        table[at, i] = one.daily_returns
-        mine = row_symbol == i
-        known = context[mine, C_DAILY_ROW].astype(np.int64)
-        last = np.where(known > 0, at[np.maximum(known - 1, 0)] + 1 if at.size else 0, 0)
-        context[mine, C_DAILY_ROW] = last
-    return table
+        table[np.searchsorted(days, one.daily.session_date), i] = one.daily_returns
+    return days, table
 
 
 def _decidable(found: Setups, row_ts: np.ndarray, row_symbol: np.ndarray) -> Setups:
     """What was found at the decisions of the window."""
-    inside = np.zeros(len(found), bool)
-    for symbol in np.unique(found.rows["symbol"]):
-        mine = found.rows["symbol"] == symbol
-        instants = row_ts[row_symbol == symbol]
-        at = np.minimum(np.searchsorted(instants, found.rows["ts"][mine]), max(instants.size - 1, 0))
-        inside[mine] = instants[at] == found.rows["ts"][mine] if instants.size else False
-    return found.taken(inside)
+    if not row_ts.size:
+        return found.taken(np.zeros(len(found), bool))
+    instants, which = np.unique(row_ts, return_inverse=True)
+    ts, symbol = found.rows["ts"], found.rows["symbol"]
+    at = np.minimum(np.searchsorted(instants, ts), instants.size - 1)
+    symbols = 1 + max(int(row_symbol.max()), int(symbol.max(initial=0)))
+    rows, wanted = which * symbols + row_symbol, at * symbols + symbol         # one number a decision and symbol, rising with the rows
+    place = np.minimum(np.searchsorted(rows, wanted), rows.size - 1)
+    return found.taken((instants[at] == ts) & (rows[place] == wanted))
 
 
 def time_line(bars: Sequence[Bars], blackouts: list[tuple[int, int]], start_ns: int, end_ns: int) -> Tape:
@@ -211,9 +215,7 @@ def _check_closes(part: Bars, after_ns: int | None = None) -> None:
 
 def _columns(part: Bars, symbol: int, blackouts: list[tuple[int, int]]) -> tuple[np.ndarray, ...]:
     flags = np.where(part.roll, np.int16(BAR_ROLL), np.int16(0))
-    for begin, stop in blackouts:
-        lo, hi = np.searchsorted(part.ts_open, (begin, stop))
-        flags[lo:hi] |= BAR_BLACKOUT
+    flags[inside(part.ts_open, blackouts)] |= BAR_BLACKOUT
     own = {name: np.require(getattr(part, name), requirements=("C", "W"))        # a read-only array is another type to numba, compiled anew
            for name in ("ts_open", "ts_close", "open", "high", "low", "close", "volume")}
     prices = (own[name] for name in ("open", "high", "low", "close", "volume"))

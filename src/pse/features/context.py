@@ -68,10 +68,10 @@ def _ready(features: Features) -> np.ndarray:
 
 
 def inside(ts: np.ndarray, intervals: Sequence[tuple[int, int]]) -> np.ndarray:
-    """Whether each moment lies in one of the intervals [start, end), bool[n]."""
+    """Whether each moment, in order, lies in one of the intervals [start, end), bool[n]."""
     out = np.zeros(ts.size, bool)
-    for start, end in intervals:
-        lo, hi = np.searchsorted(ts, (start, end))
+    edges = np.searchsorted(ts, np.array(intervals, np.int64).reshape(-1, 2))
+    for lo, hi in edges[edges[:, 0] < edges[:, 1]]:
         out[lo:hi] = True
     return out
 
