@@ -9,7 +9,7 @@ from . import level_breaks, quality
 from .retests import CONVICTION, price
 
 
-def scan(view, tick, cap_points):
+def scan(view, tick, cap_points, min_rvol=1.5):
     """Setups as (t, direction, entry, stop, target, second target or None, score) and refusals as (t, direction, code)."""
     bars, columns = view.decision, view.columns
     low, high = bars.adjusted("low"), bars.adjusted("high")
@@ -18,7 +18,7 @@ def scan(view, tick, cap_points):
     for t in range(len(bars)):
         for d in (1, -1):
             scores = [row["mqs"] for row in view.breaks if row["t"] == t and row["dir"] == d and row["mss"] and row["mqs"] >= 0.70 - 1e-9]
-            if t in broken and broken[t][0] == d and is_thrust(view, t, d):
+            if t in broken and broken[t][0] == d and is_thrust(view, t, d, min_rvol):
                 scores.append(score(view, t, d, broken[t][1]))
             if not scores or np.isnan(columns["atr"][t]) or columns["tcc_dir"][t] != d:
                 continue
@@ -38,12 +38,12 @@ def scan(view, tick, cap_points):
     return good, bad
 
 
-def is_thrust(view, t, d):
+def is_thrust(view, t, d, min_rvol):
     bars, span = view.decision, view.decision.high[t] - view.decision.low[t]
     rvol = view.known.of(RelativeVolume())["rvol"][t]
     body, end = d * (bars.close[t] - bars.open[t]), (bars.close[t] - bars.low[t] if d > 0 else bars.high[t] - bars.close[t])
     wide = t > 0 and span >= 1.5 * view.columns["atr"][t - 1] - 1e-9
-    return bool(wide and span > 0 and body >= 0.6 * span - 1e-9 and end >= 0.75 * span - 1e-9 and not rvol < 1.5 - 1e-9)
+    return bool(wide and span > 0 and body >= 0.6 * span - 1e-9 and end >= 0.75 * span - 1e-9 and not rvol < min_rvol - 1e-9)
 
 
 def breaks_of_levels(view):

@@ -1,6 +1,7 @@
 """From minutes to setups: the features and the tactic together, on random walks of a week with a roll in it."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -8,10 +9,13 @@ from pse.domain.bars import Bars
 from pse.domain.sessions import DAY_NS, MINUTE_NS, Sessions
 from pse.features.build import build
 from pse.kernels.contract import NEVER
+from pse.tactics.momentum_thrust import MomentumThrust
 from pse.tactics.mss_fvg_retest import MssFvgRetest
+from pse.tactics.sweep_reversal import SweepReversal
 from tests.naive import retests as naive
+from tests.naive import thrusts as naive_thrusts
 from tests.tactics.test_mss_fvg_retest import assert_same_until
-from tests.tactics.views import TICK, entered, instrument
+from tests.tactics.views import TICK, entered, instrument, refused
 
 HOURS, DAYS = 23, 6
 FIRST_OPEN = 1_577_916_000_000_000_000           # 2020-01-01 22:00 UTC, a futures evening
@@ -58,16 +62,31 @@ def test_later_minutes_never_change_an_earlier_setup(seed):
         assert_same_until(tactic.scan(features, es), whole, int(features.decision.ts_close[-1]))
 
 
-def test_setups_on_built_features_equal_the_naive_scan():
+@pytest.mark.parametrize(("tactic", "stop_line"), [(MssFvgRetest(), naive.behind_the_gap), (SweepReversal(), naive.behind_the_sweep)])
+def test_retests_on_built_features_equal_the_naive_scan(tactic, stop_line):
     seen = 0
     for seed in (1, 2, 3):
         features = build(minutes(seed), instrument())
-        rows = entered(MssFvgRetest().scan(features, instrument())).rows
-        good, _ = naive.scan(features, TICK, 8.0)
+        rows = entered(tactic.scan(features, instrument())).rows
+        good, _ = naive.scan(features, TICK, 8.0, stop_line)
         bar = np.searchsorted(features.decision.ts_close, rows["ts"])
         assert [(*key, *prices) for *key, prices in zip(bar.tolist(), rows["direction"].tolist(), rows["group"].tolist(),
                 zip(*(rows[name].tolist() for name in ("entry", "stop", "target")), strict=True), strict=True)] == [tuple(row[:6]) for row in good]
         seen += len(good)
+    assert seen >= 5
+
+
+def test_thrusts_on_built_features_equal_the_naive_scan():
+    seen = 0
+    for seed in (1, 2, 3):
+        features, es = build(minutes(seed), instrument()), instrument(cap=20.0)
+        found = MomentumThrust(thrust_rvol=1.0).scan(features, es)
+        rows = entered(found).rows
+        good, bad = naive_thrusts.scan(features, TICK, 20.0, min_rvol=1.0)
+        bar = np.searchsorted(features.decision.ts_close, rows["ts"])
+        ours = list(zip(bar.tolist(), *(rows[name].tolist() for name in ("direction", "entry", "stop", "target")), strict=True))
+        assert ours == [tuple(row[:5]) for row in good] and len(refused(found)) == len(bad)
+        seen += len(good) + len(bad)
     assert seen >= 5
 
 

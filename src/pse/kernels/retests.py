@@ -60,15 +60,6 @@ def retest_code(direction, reach, close, near, far, tol, fill, max_fill):
     return OK
 
 
-@njit(cache=True)
-def block_rows(n_breaks, blocks):
-    """Row of the order block of each break, -1 where there is none, int64[n_breaks]."""
-    rows = np.full(n_breaks, -1, np.int64)
-    for i in range(blocks.size):
-        rows[blocks[i].break_row] = i
-    return rows
-
-
 @shared
 def tag_pair(high, low, close, close_raw, atr, mss, gap, block, start, rules, shift_row, gap_row, block_row, tags, found):
     """Appends the tags of one shift and one gap; returns (tags, how many are found then)."""

@@ -26,7 +26,7 @@ from pse.kernels.contract import (
     INVALID_TCC_AGAINST,
     LIMIT,
 )
-from pse.kernels.retests import POI_KINDS, RETEST_DTYPE, block_rows, tag_retests
+from pse.kernels.retests import POI_KINDS, RETEST_DTYPE, tag_retests
 from pse.kernels.targets import CONTEXT, OK
 from pse.tactics.finds import block_id, break_ids, finds_at, gap_ids, mqs_facts, priced
 from pse.tactics.rules import PRECEDENCE, StopRules, TargetRules
@@ -69,9 +69,11 @@ class Retest(Frozen):
 
         def find() -> np.ndarray:
             bars, breaks = features.decision, features.breaks
-            blocks = features.blocks if features.blocks.size else np.zeros(1, BLOCK_DTYPE)
+            blocks, block_row = features.blocks, np.full(breaks.size, -1)
+            block_row[blocks["break_row"]] = np.arange(blocks.size)
+            blocks = blocks if blocks.size else np.zeros(1, BLOCK_DTYPE)
             tags = tag_retests(bars.adjusted("high"), bars.adjusted("low"), bars.adjusted("close"), bars.close, features.columns["atr"], breaks,
-                               features.gaps, blocks, block_rows(breaks.size, features.blocks), rules[0])
+                               features.gaps, blocks, block_row, rules[0])
             return tags[np.lexsort((tags["gap"], tags["shift"], -tags["mqs"], tags["t"]))]
 
         return features.known.once(("retest tags", rules.tobytes()), find)  # type: ignore[no-any-return]
