@@ -21,22 +21,22 @@ def told(prepared, decide=None):
 
 def test_an_exit_closes_at_the_next_open_less_slippage():
     """Held from minute 11; EXIT at the close of minute 20: the bar opening there opens at 4001.50, sold at 4001.25."""
-    prepared = market([entry(10), signal(20, k.EXIT)], bars={**FILLED, (0, 20): (4001.5, 4001.5, 4001.5, 4001.5)}, **SIMPLE)
+    prepared = market([entry(10), signal(20, k.EXIT, direction=1)], bars={**FILLED, (0, 20): (4001.5, 4001.5, 4001.5, 4001.5)}, **SIMPLE)
     (found,) = bodies(told(prepared), "EXIT")
     assert (found["reason"], found["exit"]) == ("EXIT_SIGNAL", 4001.25)
     assert [body["kind"] for body in bodies(told(prepared), "SETUP")] == ["ENTER", "EXIT"]
 
 
 def test_an_exit_also_ends_an_entry_that_has_not_filled():
-    prepared = market([entry(10), signal(15, k.EXIT)], **SIMPLE)
+    prepared = market([entry(10), signal(15, k.EXIT, direction=1)], **SIMPLE)
     orders = [(body["leg"], body["action"], body["reason"]) for body in bodies(told(prepared), "ORDER")]
     assert orders == [("ENTRY", "NEW", "OK"), ("ENTRY", "CANCEL", "EXIT_SIGNAL")]
 
 
 def test_a_cancel_ends_an_unfilled_entry_and_leaves_a_position_alone():
-    unfilled = market([entry(10), signal(15, k.CANCEL)], **SIMPLE)
+    unfilled = market([entry(10), signal(15, k.CANCEL, direction=1)], **SIMPLE)
     assert [body["reason"] for body in bodies(told(unfilled), "ORDER") if body["action"] == "CANCEL"] == ["EXIT_SIGNAL"]
-    held = market([entry(10), signal(15, k.CANCEL)], bars=FILLED, **SIMPLE)
+    held = market([entry(10), signal(15, k.CANCEL, direction=1)], bars=FILLED, **SIMPLE)
     assert [body["reason"] for body in bodies(told(held), "EXIT")] == ["RUN_END"]
 
 
@@ -63,10 +63,10 @@ def test_an_amended_target_is_told_to_the_broker():
     assert [body["price"] for body in bodies(told(prepared), "ORDER") if body["leg"] == "TARGET1" and body["action"] == "REPLACE"] == [4006.0]
 
 
-def test_signals_without_a_plan_are_told_and_do_nothing():
-    prepared = market([signal(10, k.EXIT), signal(15, k.CANCEL), signal(20, k.AMEND, stop=1.0, target=2.0)])
+def test_signals_without_a_plan_do_nothing_and_only_an_edit_is_told():
+    prepared = market([signal(10, k.EXIT, direction=1), signal(15, k.CANCEL, direction=1), signal(20, k.AMEND, stop=1.0, target=2.0)])
     found = told(prepared)
-    assert [body["kind"] for body in bodies(found, "SETUP")] == ["EXIT", "CANCEL", "AMEND"]
+    assert [body["kind"] for body in bodies(found, "SETUP")] == ["AMEND"]
     assert not bodies(found, "ORDER") and not bodies(found, "DECISION")
 
 

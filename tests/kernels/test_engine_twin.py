@@ -48,33 +48,43 @@ def walk(rng, symbol, calendar, blackout):
 
 def made_setups(rng, found, instruments, busy):
     rows_ts, rows_symbol, context = found
-    setups = []
+    setups, flagged, flags = [], rng.choice([0.0, 0.1, 0.4, 0.8]), [2**bit for bit in range(8)]
     for ts, symbol, row in zip(rows_ts.tolist(), rows_symbol.tolist(), context, strict=True):
         for _ in range(int(rng.choice([0, 1, 2, 3], p=[1 - busy, busy * 0.7, busy * 0.2, busy * 0.1]))):
             d, close = int(rng.choice([-1, 1])), row[k.C_CLOSE]
+            kind = int(rng.choice([k.ENTER] * 12 + [k.EXIT, k.CANCEL, k.REFUSED]))
+            either = kind == k.ENTER and rng.random() < 0.06
             risk = int(rng.integers(4, 20))
             first = round(risk * rng.choice([1.4, 1.5, 2.0, 2.5]))
             limit = rng.random() < 0.8
             setups.append(w.setup(
-                (ts - w.START) // w.MINUTE, close, close - d * risk * TICK, close + d * first * TICK,
-                int(rng.choice([1, 5, 10, 13])), symbol=symbol, direction=d, order_type=k.LIMIT if limit else k.MARKET,
+                (ts - w.START) // w.MINUTE, close, close - (1 if either else d) * risk * TICK,
+                close + (1 if either else d) * first * TICK if rng.random() < 0.9 else math.nan,
+                int(rng.choice([1, 5, 10, 13, 60])), symbol=symbol, kind=kind, direction=0 if either else d, order_type=k.LIMIT if limit else k.MARKET,
                 target2=rng.choice([math.nan, close + d * (first + risk) * TICK]), size_multiple=rng.choice([0.5, 0.75, 1.0, 1.25]),
-                quality=round(rng.random(), 2), confidence=rng.choice([0.7, 0.7, 0.7, 0.2]), grade=int(rng.integers(2, 5)), tactic=int(rng.integers(0, 2)),
-                precedence=int(rng.integers(0, 2)), group=int(rng.integers(-1, 2)), event_bar=int(rng.integers(0, 3)),
-                invalid_price=close - d * max(1, risk - 3) * TICK, invalid_flags=int(rng.integers(0, 32)), trail_buffer=rng.choice([0.25, 0.4, 1.0]),
-                family=int(rng.choice([*range(10), 1, 2, 2, 2, 7, 8])), directional_gate=bool(rng.random() < 0.3)))
+                quality=round(rng.random(), 2), confidence=rng.choice([0.7, 0.7, 0.5, 0.7, 0.9, 0.2]), grade=int(rng.integers(2, 5)),
+                tactic=int(rng.integers(0, 2)),
+                precedence=int(rng.integers(0, 2)), group=int(rng.integers(-2, 2)),
+                event_bar=ts - int(rng.choice([0, 5, 30, 90])) * w.MINUTE, plan_flags=int(sum(flag for flag in flags if rng.random() < flagged)),
+                rank_base=rng.choice([0.8, math.nan]) if not either else math.nan,
+                invalid_price=close - d * max(1, risk - 3) * TICK, invalid_flags=int(rng.integers(0, 256)) & ~(32 if rng.random() < 0.7 else 0),
+                trail_buffer=rng.choice([0.25, 0.4, 1.0]),
+                family=int(rng.choice([*range(10), 1, *[2] * 12, 7, 8])), directional_gate=bool(rng.random() < 0.3)))
     return setups
 
 
 def made_context(rng, line, calendar, blackout):
     changes = {}
     end_known = rng.random() < 0.7
-    last = {}
+    last, rate, days = {}, [rng.choice([1.0, 1.25, 0.007]) for _ in range(3)], int(rng.choice([0, 50, 110]))
+    first_day, moves = 20231101, rng.random() < 0.5
     for ts, symbol in zip(line.ts.tolist(), line.symbol.tolist(), strict=True):
         minute = (ts - w.START) // w.MINUTE
         last[minute // 5 * 5 + 5, symbol] = minute
     for (minute, symbol), bar in last.items():
         day_left = calendar[bar][1] - (minute - bar)
+        if moves:
+            rate[symbol] = round(rate[symbol] * rng.choice([1.0, 1.01, 0.99]), 6)
         changes[minute, symbol] = {
             "SESSION_LEFT_NS": float(day_left * w.MINUTE) if end_known else float(k.NEVER), "BLACKOUT": float(minute in blackout),
             "LAST_BAR_AGE_NS": float((minute - bar - 1) * w.MINUTE + (12 * w.MINUTE if rng.random() < 0.02 else 0)),
@@ -82,8 +92,11 @@ def made_context(rng, line, calendar, blackout):
             "SPREAD_TICKS": float(rng.choice([math.nan, 1.0, 3.0], p=[0.8, 0.17, 0.03])), "MSS_DIR": float(rng.choice([0, 0, 0, 1, -1])),
             "TCC_CLASS": float(rng.integers(0, 5)), "TCC_DIR": float(rng.choice([-1, 0, 1])), "ATR": float(rng.choice([1.0, 2.0, 4.0])),
             "TCC_SCORE_LONG": float(rng.choice([math.nan, 0.3, 0.8])), "TCC_SCORE_SHORT": float(rng.choice([math.nan, 0.4, 0.7])),
-            "MCS": float(rng.choice([0, 1, 2, 3, *[4, 5, 6, 7] * 4])), "VOL_BUCKET": float(rng.integers(0, 5)), "RSI_STATE": float(rng.integers(0, 4)),
-            "MACD_STATE": float(rng.integers(0, 6)), "LIQUIDITY": float(rng.integers(0, 3)), "VOL_SPIKE": float(rng.integers(0, 2))}
+            "MCS": float(rng.choice([0, 1, 2, 3, *[4, 5, 6, 7] * 8])), "VOL_BUCKET": float(rng.integers(0, 5)), "RSI_STATE": float(rng.integers(0, 4)),
+            "MACD_STATE": float(rng.integers(0, 6)), "LIQUIDITY": float(rng.integers(0, 3)), "VOL_SPIKE": float(rng.integers(0, 2)),
+            "RATE": math.nan if minute < 15 else float(rate[symbol]), "DAILY_ATR": float(rng.choice([1.0, 3.0, 8.0])),
+            "DAILY_ROW": float(days + calendar[bar][0] - first_day),
+            "NEWS_AGE_NS": float(rng.choice([math.nan, 10.0, 400.0])) * w.MINUTE, "NEWS_FLAG": float(rng.random() < 0.2)}
     return changes
 
 
@@ -97,7 +110,7 @@ def made_world(seed):
     line = w.tape(sorted(bars, key=lambda bar: (bar[0], bar[6])))
     instruments = [w.instrument(group=int(rng.choice([-1, 0, 0])), has_micro=int(rng.random() < 0.7), stop_cap=rng.choice([8.0, 4.0, math.nan]),
                                 slippage_ticks=rng.choice([1, 2]), tradable=int(rng.random() < 0.95), point_value=rng.choice([50, 20])) for _ in range(symbols)]
-    found = w.decision_rows(line, made_context(rng, line, calendar, blackout), DAILY_ROW=float(rng.choice([0, 50, 120])))
+    found = w.decision_rows(line, made_context(rng, line, calendar, blackout))
     returns = rng.normal(0, rng.choice([0.004, 0.02]), (120, symbols))
     returns[rng.random(returns.shape) < 0.05] = math.nan
     limits = w.policy(
@@ -107,7 +120,9 @@ def made_world(seed):
         allow_micro=int(rng.random() < 0.8), max_group=int(rng.choice([1, 2])),
         max_concurrent=rng.choice([0.05, 0.012]), max_gross=rng.choice([5.0, 1.5, 50.0]),
         var95=rng.choice([0.015, 0.05]), es975=rng.choice([0.025, 0.008, 0.08]), stale_bars=int(rng.choice([24, 4])), equity_drawdown=rng.choice([0.1, 0.02]),
-        high_vol_size=rng.choice([0.5, 1.0]), transition_size=rng.choice([0.5, 1.0]),
+        shares=int(rng.random() < 0.4), cash_only=int(rng.random() < 0.5), max_symbol=rng.choice([1e9, 1.0, 3.0]), max_quantity=rng.choice([20, 60]),
+        max_group_notional=rng.choice([1e9, 2.0]), wait_closes=int(rng.choice([1, 2, 5])), news_required=int(rng.random() < 0.3),
+        trail_range_atr=rng.choice([3.0, 1.0]), high_vol_size=rng.choice([0.5, 1.0]), transition_size=rng.choice([0.5, 1.0]),
         on_end=int(rng.random() < 0.5), end=int(max(line.ts_close[-1], found[0][-1])), volume_share=rng.choice([0.1, 0.5]), through_ticks=rng.choice([1, 1, 0]))
     setups = made_setups(rng, found, instruments, rng.choice([0.08, 0.25, 0.6]))
     return line, w.world(line, setups, found, instruments, limits, returns), float(rng.choice([20_000, 60_000, 150_000, 400_000]))
@@ -131,9 +146,18 @@ def expected(line, around, capital):
     return fills, trades, twin.refused, twin.ended
 
 
+def alike(mine, other):
+    """Equal, where a number lies half way between two roundings within one of them."""
+    if isinstance(mine, dict):
+        return set(mine) == set(other) and all(alike(mine[name], other[name]) for name in mine)
+    if isinstance(mine, list | tuple):
+        return len(mine) == len(other) and all(map(alike, mine, other))
+    return mine == other or (isinstance(mine, float) and abs(mine - other) < 2e-6)
+
+
 @settings(max_examples=100)
 @given(st.integers(0, 2**32))
 def test_fills_trades_and_refusals_equal_the_naive_twin(seed):
     ours, theirs = told(*made_world(seed)), expected(*made_world(seed))
     for mine, other in zip(ours, theirs, strict=True):
-        assert mine == other
+        assert alike(mine, other), (mine, other)

@@ -17,7 +17,7 @@ M = 60_000_000_000
 
 def word(found):
     """A gate's answer in a word; what passes with a remark is OK."""
-    assert (found[3] in (c.R_OK, c.R_UNMEASURED, c.R_OFF, c.R_INSUFFICIENT)) == found[0]
+    assert (found[3] in (c.R_OK, c.R_UNMEASURED, c.R_OFF, c.R_INSUFFICIENT, c.R_NO_TARGET)) == found[0]
     return "OK" if found[0] else c.REASONS[found[3]]
 
 

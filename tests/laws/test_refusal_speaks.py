@@ -9,7 +9,7 @@ from pse.kernels import codes as c
 from pse.kernels import contract as k
 from tests.engine.made import Shape, batches, bodies, journal_lines, made
 
-PASSING = {"OK", "UNMEASURED", "OFF", "INSUFFICIENT", "REDUCED", "R_CAPPED"}
+PASSING = {"OK", "NO_TARGET", "UNMEASURED", "OFF", "INSUFFICIENT", "REDUCED", "R_CAPPED"}
 NO_NUMBER = {"spread"}               # passes unmeasured where there is no quote
 
 

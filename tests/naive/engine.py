@@ -1,6 +1,6 @@
 """The whole engine with simulated fills, minute by minute with lists and dicts, from the order of events and the tables of gates and plans.
 
-It decides by plain rules (the first setup that passes is taken).  Left out: exits and edits by signal, outside fills, charges, acknowledgements.
+It decides by plain rules (the first setup that passes and has a direction is taken).  Left out: edits by signal, outside fills, charges, acknowledgements.
 """
 
 import math
@@ -10,6 +10,8 @@ from . import breakers, gates, matching, plans, select, sizing
 
 MINUTE = 60_000_000_000
 MARKET = 1
+ENTER, EXIT, CANCEL, REFUSED = 1, 2, 3, 5
+NO_BREAKEVEN, NO_PARTIAL, NO_STALE, TRAIL_RANGE, TRAIL_BARS, OVERNIGHT, WAITS_AFTER_STOP, LEAVES_ON_TCC_LOWER = (2**bit for bit in range(8))
 PROPOSAL_GATES = ("breakers", "data", "session", "blackout", "spread", "directional", "confidence", "bracket", "expected_value", "cooldown", "daily_loss")
 
 
@@ -46,6 +48,12 @@ class Plan:
     favourable: float = 0.0
     decision_bars: int = 0
     entry_ts: int = 0
+    entry_kind: str = ""
+    best: float = 0.0
+    gained: float = 0.0                 # money of the exits
+    risk_money: float = 0.0
+    flags: int = 0
+    conviction: int = 0
 
     @property
     def entry(self):
@@ -64,6 +72,8 @@ class Symbol:
     entry_ts: dict = field(default_factory=lambda: {1: -math.inf, -1: -math.inf})
     stop_ts: dict = field(default_factory=lambda: {1: -math.inf, -1: -math.inf})
     last_ts: int = 0
+    row: dict = field(default_factory=dict)         # of the latest decision
+    waits: dict | None = None
     plan: Plan | None = None
 
 
@@ -129,7 +139,7 @@ class Twin:
                         self.leave(symbol.last_ts, plan, "EXIT", symbol.last, "ROLL", market=True)
                 symbol.bars = []
         days = [day for _, day, _ in bars.values()]
-        if days and max(days) != self.day:
+        if days and (self.day is None or max(days) > self.day):
             self.day, self.day_start, self.losses, self.resting = max(days), self.equity(), 0, ""
             for tally in self.tallies.values():
                 for i in range(3):
@@ -191,18 +201,19 @@ class Twin:
     def enter(self, m, plan, kind, price, quantity):
         symbol, fee = self.symbols[plan.symbol], self.fee(plan) * quantity
         if not plan.bought:
-            symbol.entry_ts[plan.d], plan.entry_ts = m, m
+            symbol.entry_ts[plan.d], plan.entry_ts, plan.entry_kind, plan.best = m, m, kind, price
         plan.working -= quantity
         plan.held += quantity
         plan.bought += quantity
         plan.paid += price * quantity
         plan.fees += fee
         self.balance -= fee
+        plan.risk_money = (plan.risk if plan.risk > 1e-9 else abs(plan.limit - plan.first_stop)) * plan.bought * self.point_value(plan)
         self.fills.append((m, plan.setup, "ENTRY", kind, price, quantity))
 
     def take_targets(self, m, plan, price, through):
         if plan.held and not plan.target_done and matching.reached(plan.d, plan.target, price, through):
-            part = plans.first_target_quantity(plan.held, self.policy["partial"], self.lot(plan))
+            part = plan.held if plan.flags & NO_PARTIAL else plans.first_target_quantity(plan.held, self.policy["partial"], self.lot(plan))
             plan.working, plan.target_done = 0.0, True
             self.out(m, plan, "TARGET1", "TARGET", plan.target, part, "TP1")
         if plan.held and plan.target_done and matching.reached(plan.d, plan.target2, price, through):
@@ -215,28 +226,32 @@ class Twin:
 
     def out(self, m, plan, leg, kind, price, quantity, reason):
         fee, point = self.fee(plan) * quantity, self.point_value(plan)
-        self.balance += plan.d * (price - plan.entry) * quantity * point - fee
+        gain = plan.d * (price - plan.entry) * quantity * point
+        plan.gained += gain
+        self.balance += gain - fee
         plan.held -= quantity
         plan.got += price * quantity
         plan.fees += fee
         self.fills.append((m, plan.setup, leg, kind, price, quantity))
         if leg == "STOP":
             self.symbols[plan.symbol].stop_ts[plan.d] = m
+            if plan.flags & WAITS_AFTER_STOP:
+                self.symbols[plan.symbol].waits = {"tactic": self.setups[plan.setup]["tactic"], "d": plan.d, "since": m, "closes": 0,
+                                                   "day": self.symbols[plan.symbol].row["DAILY_ROW"]}
         if plan.held < 1e-9:
             self.close(m, plan, reason)
 
     def close(self, m, plan, reason):
-        point = self.point_value(plan)
-        net = plan.d * (plan.got - plan.paid) * point - plan.fees
+        net = plan.gained - plan.fees
         planned = abs(plan.limit - plan.first_stop)
-        r = net / ((plan.risk if plan.risk > 1e-9 else planned) * plan.bought * point)
+        r = net / plan.risk_money
         self.trades.append({"setup": plan.setup, "entry": plan.entry, "exit": plan.got / plan.bought, "quantity": plan.bought, "micro": int(plan.micro),
                             "reason": reason, "net": net, "entry_ts": plan.entry_ts, "exit_ts": m, "balance": self.balance})
         self.symbols[plan.symbol].plan = None
         self.losses = self.losses + 1 if net < 0 else 0
         if self.losses >= self.policy["max_losses"]:
             self.resting = "LOSS_STREAK"
-        b = plan.d * (plan.target - plan.limit) / planned
+        b = 2.0 if math.isnan(plan.target) else plan.d * (plan.target - plan.limit) / planned
         tally = self.tallies.setdefault((self.setups[plan.setup]["tactic"], self.setups[plan.setup]["grade"]), [0.0, 0.0, 0.0])
         tally[1] += 1
         if abs(r) <= self.policy["ev_scratch"] + 1e-9:
@@ -251,6 +266,8 @@ class Twin:
         i, d = self.instruments[plan.symbol], plan.d
         if d * (bar[3] - plan.first_stop) < -1e-9:
             self.cancel(plan, "CLOSE_BEYOND_STOP")
+        if self.setups[plan.setup]["invalid_flags"] & 32 and matching.at_or_below(d * (bar[2] if d > 0 else bar[1]), d * self.invalid_price(plan)):
+            self.cancel(plan, "LEVEL_TRADED")
         minds = plan.working and not plan.held and self.setups[plan.setup]["invalid_flags"] & 4
         if minds and matching.reached(d, plan.target, bar[1] if d > 0 else bar[2], 0.0):
             self.cancel(plan, "MISSED")
@@ -259,11 +276,25 @@ class Twin:
         resting = any(fill[0] == m and fill[1] == plan.setup and fill[3] == "LIMIT" for fill in self.fills)
         seen = plans.favourable(d, plan.entry, bar, resting)
         plan.favourable = max(plan.favourable, seen)
-        if plan.target_done or matching.at_or_below(self.policy["breakeven_r"] * plan.risk, seen):
+        breakeven = plan.target_done or matching.at_or_below(self.policy["breakeven_r"] * plan.risk, seen)
+        if breakeven and not plan.flags & NO_BREAKEVEN:
             self.tighten(plan, plans.breakeven(d, plan.entry, self.policy["breakeven_ticks"], i["tick"]), "BE")
         swing = plans.last_swing(self.symbols[plan.symbol].bars, d)
         if plan.target_done and self.policy["trail_swing"] and not math.isnan(swing):
             self.tighten(plan, plans.behind_swing(d, swing, self.setups[plan.setup]["trail_buffer"], i["tick"]), "TRAIL")
+        self.trail(m, plan, bar)
+
+    def trail(self, m, plan, bar):
+        """Behind the best price since entry, or behind the last three bars from 1R on."""
+        d, tick, symbol = plan.d, self.instruments[plan.symbol]["tick"], self.symbols[plan.symbol]
+        after_the_open = plan.entry_ts == m and plan.entry_kind == "LIMIT"
+        seen = bar[3] if after_the_open else bar[1] if d > 0 else bar[2]
+        plan.best = d * max(d * plan.best, d * seen)
+        if plan.flags & TRAIL_RANGE and not math.isnan(symbol.row["DAILY_ATR"]):
+            self.tighten(plan, plans.behind_swing(d, plan.best, self.policy["trail_range_atr"] * symbol.row["DAILY_ATR"], tick), "TRAIL")
+        if plan.flags & TRAIL_BARS and plan.favourable >= plan.risk - 1e-9 and len(symbol.bars) >= 3:
+            extreme = min(low for _, low in symbol.bars[-3:]) if d > 0 else max(high for high, _ in symbol.bars[-3:])
+            self.tighten(plan, plans.behind_swing(d, extreme, tick, tick), "TRAIL")
 
     def tighten(self, plan, stop, reason):
         if plan.d * (stop - plan.stop) > 1e-9:
@@ -272,6 +303,8 @@ class Twin:
     # --- 5: decisions -----------------------------------------------------------------------------------------------------------------------
 
     def decide(self, at, rows):
+        for s, row in rows.items():
+            self.symbols[s].row = row
         equity = self.equity()
         self.equities.append(equity)
         self.scores.append(min(row["DATA_SCORE"] for row in rows.values()))
@@ -288,8 +321,13 @@ class Twin:
                 self.invalidate(plan, row)
             if plan and plan.held:
                 plan.decision_bars += 1
+                self.lose_conviction(plan, row)
+                if plan.flags & NO_STALE:
+                    continue
                 if plan.decision_bars >= self.policy["stale_bars"] and plan.favourable < self.policy["stale_mfe_r"] * plan.risk - 1e-9:
                     plan.pending = plan.pending or "STALE"
+        self.hear_signals(at, rows)
+        self.count_waits(at, rows)
         queue = []
         for s in rows:
             here = [n for n, setup in enumerate(self.setups) if setup["ts"] == at and setup["symbol"] == s and setup["kind"] == 1]
@@ -299,6 +337,50 @@ class Twin:
         for _, s, order in sorted(queue):
             self.try_in_order(at, s, order, rows[s], equity)
 
+    def lose_conviction(self, plan, row):
+        if not plan.flags & LEAVES_ON_TCC_LOWER or self.conviction(row, plan.d) >= plan.conviction:
+            return
+        if plan.d * (row["CLOSE"] - plan.entry) >= 0.5 * plan.risk - 1e-9:
+            self.tighten(plan, plans.breakeven(plan.d, plan.entry, self.policy["breakeven_ticks"], self.instruments[plan.symbol]["tick"]), "BE")
+        else:
+            plan.pending = plan.pending or "TCC_LOWER"
+
+    def conviction(self, row, d):
+        """0 where it is none, unknown or of the other direction, 1 low, 2 medium, 3 high."""
+        word = self.words.TCC_CLASSES[int(row["TCC_CLASS"])]
+        return ["Low", "Medium", "High"].index(word) + 1 if row["TCC_DIR"] == d and word in ("Low", "Medium", "High") else 0
+
+    def hear_signals(self, at, rows):
+        for n, setup in enumerate(self.setups):
+            if setup["ts"] != at or setup["symbol"] not in rows:
+                continue
+            plan = self.symbols[setup["symbol"]].plan
+            if setup["kind"] == REFUSED:
+                self.refused[n] = "TACTIC"
+            if not plan or (self.setups[plan.setup]["tactic"], plan.d) != (setup["tactic"], setup["direction"]):
+                continue
+            if setup["kind"] == EXIT and plan.held:
+                plan.working, plan.pending = 0.0, plan.pending or "EXIT_SIGNAL"
+            elif setup["kind"] == EXIT or (setup["kind"] == CANCEL and setup["group"] in (self.setups[plan.setup]["group"], -1, -2)):
+                self.cancel(plan, "EXIT_SIGNAL")
+
+    def count_waits(self, at, rows):
+        """A close counts where the stopped tactic speaks or a day is over; it is the last where its signal is gone or began anew."""
+        for s in rows:
+            waits = self.symbols[s].waits
+            if not waits:
+                continue
+            here = [setup for setup in self.setups if setup["ts"] == at and setup["symbol"] == s and setup["tactic"] == waits["tactic"]]
+            if not here and rows[s]["DAILY_ROW"] == waits["day"]:
+                continue
+            waits["closes"], waits["day"] = waits["closes"] + 1, rows[s]["DAILY_ROW"]
+            runs_on = any(setup["kind"] in (ENTER, REFUSED) and setup["direction"] == waits["d"] and setup["event_bar"] <= waits["since"] for setup in here)
+            if not runs_on or waits["closes"] >= self.policy["wait_closes"]:
+                self.symbols[s].waits = None
+
+    def invalid_price(self, plan):
+        return self.setups[plan.setup]["invalid_price"]
+
     def invalidate(self, plan, row):
         setup, d = self.setups[plan.setup], plan.d
         if setup["invalid_flags"] & 1 and row["MSS_DIR"] == -d:
@@ -307,12 +389,15 @@ class Twin:
             self.cancel(plan, "CLOSE_BEYOND_LEVEL")
         elif setup["invalid_flags"] & 8 and self.words.TCC_CLASSES[int(row["TCC_CLASS"])] == "High" and row["TCC_DIR"] == -d:
             self.cancel(plan, "TCC_AGAINST")
+        elif self.conviction(row, d) < max(plan.conviction if setup["invalid_flags"] & 64 else 0, 2 if setup["invalid_flags"] & 128 else 0):
+            self.cancel(plan, "TCC_LOWER")
         elif setup["invalid_flags"] & 16 and not self.let_in(setup, row):
             self.cancel(plan, "MCS")
 
     def let_in(self, setup, row):
         words = self.words
-        return gates.let_in(words.FAMILIES[setup["family"]], setup["direction"], words.MARKET_STATES[int(row["MCS"])],
+        d = setup["direction"] or (-1 if words.MARKET_STATES[int(row["MCS"])] == "TREND_DOWN" and self.policy["allow_short"] else 1)
+        return gates.let_in(words.FAMILIES[setup["family"]], d, words.MARKET_STATES[int(row["MCS"])],
                             words.TCC_CLASSES[int(row["TCC_CLASS"])], setup["quality"])
 
     def rank(self, n, row):
@@ -325,7 +410,7 @@ class Twin:
         return 0.40 * setup["quality"] + 0.20 * conviction + 0.20 * reward + 0.20 * setup["rank_base"] + setup["rank_bonus"]
 
     def reward(self, setup):
-        return setup["direction"] * (setup["target"] - setup["entry"]) / abs(setup["entry"] - setup["stop"])
+        return (setup["direction"] or 1) * (setup["target"] - setup["entry"]) / abs(setup["entry"] - setup["stop"])
 
     def order_of(self, here, row):
         """Setups in the order in which they are tried; twins and a conflict of directions are refused on the way."""
@@ -342,13 +427,20 @@ class Twin:
     def try_in_order(self, at, s, order, row, equity):
         """The gates before for each; the first that passes is the candidate, others that would pass are superseded."""
         i, passed = self.instruments[s], []
-        small = i["has_micro"] and self.policy["allow_micro"]
-        smallest = i["micro_lot"] * i["micro_point_value"] if small else i["lot"] * i["point_value"]
+        small = i["has_micro"] and self.policy["allow_micro"] and not self.policy["shares"]
+        smallest = (i["micro_lot"] * i["micro_point_value"] if small else i["lot"] * i["point_value"]) * row["RATE"]
+        plan = self.symbols[s].plan
         for n in order:
+            if not self.setups[n]["direction"] and plan and plan.held and not plan.pending and self.setups[plan.setup]["tactic"] == self.setups[n]["tactic"]:
+                self.refused[n] = "NO_OPINION"                       # asked in spite of the gates, and rules do not close by it
+                continue
             inside = self.policy["entries_from"] <= at < self.policy["entries_until"]
             why = self.stage(at, self.setups[n], s, row, equity, smallest, False) if inside else "OUT_OF_WINDOW"
             if why != "OK":
                 self.refused[n] = why
+            elif not self.setups[n]["direction"]:
+                self.refused[n] = "NO_OPINION"
+                continue
             elif passed:
                 self.refused[n] = "SUPERSEDED"
             if why == "OK":
@@ -372,14 +464,14 @@ class Twin:
         return "BREAKER_EQUITY" if breakers.equity(self.equities, self.policy["equity_drawdown"]) else "OK"
 
     def gate_data(self, at, setup, s, row, equity, exposure, micro):
-        return "NOT_READY" if row["READY"] != 1 else "STALE_DATA" if row["LAST_BAR_AGE_NS"] > self.policy["max_age_ns"] else "OK"
+        return "NOT_READY" if row["READY"] != 1 or math.isnan(row["RATE"]) else "STALE_DATA" if row["LAST_BAR_AGE_NS"] > self.policy["max_age_ns"] else "OK"
 
     def gate_session(self, at, setup, s, row, equity, exposure, micro):
         if not self.instruments[s]["tradable"]:
             return "NOT_TRADABLE"
         if self.symbols[s].plan:
             return "BUSY"
-        if row["SESSION_LEFT_NS"] < self.policy["session_left_ns"]:
+        if row["SESSION_LEFT_NS"] < self.policy["session_left_ns"] and not setup["plan_flags"] & OVERNIGHT:
             return "SESSION_END"
         if setup["direction"] < 0 and not self.policy["allow_short"]:
             return "SHORT_NOT_ALLOWED"
@@ -396,14 +488,24 @@ class Twin:
     def gate_directional(self, at, setup, s, row, equity, exposure, micro):
         if not setup["directional_gate"]:
             return "OK"
-        return gates.directional(setup["direction"], self.words.RSI_STATES[int(row["RSI_STATE"])], self.words.MACD_STATES[int(row["MACD_STATE"])])
+        rsi, macd, news = self.words.RSI_STATES[int(row["RSI_STATE"])], self.words.MACD_STATES[int(row["MACD_STATE"])], self.policy["news_required"]
+        stale = news and not (row["NEWS_AGE_NS"] <= self.policy["news_max_age_ns"] and row["NEWS_FLAG"] == 0)
+        sides = [setup["direction"]] if setup["direction"] else [1, -1] if self.policy["allow_short"] else [1]
+        technical = [gates.directional(d, rsi, macd) for d in sides]
+        found = ["NEWS" if d > 0 and stale else why for d, why in zip(sides, technical, strict=True)]
+        return "OK" if "OK" in found else found[0]
 
     def gate_confidence(self, at, setup, s, row, equity, exposure, micro):
         return "OK" if setup["confidence"] >= self.policy["min_confidence"] - 1e-9 else "MIN_CONFIDENCE"
 
     def gate_bracket(self, at, setup, s, row, equity, exposure, micro):
-        i = self.instruments[s]
-        return gates.bracket(setup["direction"], setup["entry"], setup["stop"], setup["target"], row["CLOSE"], i["tick"], row["ATR"], i["stop_cap"],
+        i, family = self.instruments[s], self.words.FAMILIES[setup["family"]]
+        atr, cap = row["ATR"], i["stop_cap"]
+        if math.isnan(cap) and family == "zone":
+            atr, cap = 0.0, math.inf
+        elif math.isnan(cap) and family.startswith("swing"):
+            atr = row["DAILY_ATR"]
+        return gates.bracket(setup["direction"] or 1, setup["entry"], setup["stop"], setup["target"], row["CLOSE"], i["tick"], atr, cap,
                              self.policy["min_reward_r"], self.policy["max_slippage_r"])
 
     def gate_expected_value(self, at, setup, s, row, equity, exposure, micro):
@@ -416,9 +518,11 @@ class Twin:
         return "OK" if value >= self.policy["ev_min"] - 1e-9 else "EV"
 
     def gate_cooldown(self, at, setup, s, row, equity, exposure, micro):
-        symbol, d = self.symbols[s], setup["direction"]
+        symbol, d = self.symbols[s], setup["direction"] or 1
         if self.resting == "LOSS_STREAK":
             return "LOSS_STREAK"
+        if symbol.waits and setup["plan_flags"] & WAITS_AFTER_STOP:
+            return "WAITING"
         rests = at - symbol.stop_ts[d] < self.policy["cooldown_stop_ns"] or at - symbol.entry_ts[d] < self.policy["cooldown_entry_ns"]
         return "COOLDOWN" if rests else "OK"
 
@@ -433,7 +537,7 @@ class Twin:
 
     def size_and_place(self, at, n, setup, s, row, equity):
         i = self.instruments[s]
-        contracts = [False, True] if i["has_micro"] and self.policy["allow_micro"] else [False]
+        contracts = [False, True] if i["has_micro"] and self.policy["allow_micro"] and not self.policy["shares"] else [False]
         why = ""
         for micro in contracts:
             why, quantity, size_was_the_obstacle = self.size(at, setup, s, row, equity, micro)
@@ -448,9 +552,18 @@ class Twin:
         i = self.instruments[s]
         names = ("micro_point_value", "micro_fee_unit", "micro_lot") if micro else ("point_value", "fee_unit", "lot")
         point, fee, lot = (i[name] for name in names)
+        point, fee = point * row["RATE"], fee * row["RATE"]
         risk = abs(setup["entry"] - setup["stop"])
         multiple = setup["size_multiple"] * self.regime_size(setup, row)
-        quantity = min(sizing.futures(equity, multiple, risk, point, 2 * fee, self.policy["r_unit"], self.policy["max_risk"], lot),
+        if self.policy["shares"]:
+            room = self.policy["max_symbol"] * equity - self.notional(s)
+            quantity, why, _ = sizing.shares(equity, setup["confidence"], multiple, risk * point, setup["entry"] * point, self.policy["max_risk"],
+                                             self.policy["max_quantity"], room, self.cash() if self.policy["cash_only"] else None,
+                                             self.policy["min_confidence"], lot)
+            if not quantity:
+                return why, 0.0, True
+        else:
+            quantity = min(sizing.futures(equity, multiple, risk, point, 2 * fee, self.policy["r_unit"], self.policy["max_risk"], lot),
                        self.policy["max_quantity"])
         if quantity < lot:
             return "SIZE_ZERO", 0.0, True
@@ -480,9 +593,11 @@ class Twin:
             over_risk = self.open_risk() + quantity * risk > self.policy["max_concurrent"] * equity + 1e-6
             over_gross = self.notional() + quantity * notional > self.policy["max_gross"] * equity + 1e-6
             over_symbol = quantity * notional > self.policy["max_symbol"] * equity + 1e-6
-            if not (over_risk or over_gross or over_symbol):
+            beside = sum(self.notional(one.plan.symbol) for one in alike) if group >= 0 else 0.0
+            over_group = beside + quantity * notional > self.policy["max_group_notional"] * equity + 1e-6
+            if not (over_risk or over_gross or over_symbol or over_group):
                 return "OK", quantity
-            why = "CONCURRENT_RISK" if over_risk and not (over_gross or over_symbol) else "EXPOSURE"
+            why = "CONCURRENT_RISK" if over_risk and not (over_gross or over_symbol or over_group) else "EXPOSURE"
             quantity -= lot
         return why, 0.0
 
@@ -492,14 +607,16 @@ class Twin:
             if one.plan:
                 exposures.append((one.plan.symbol, *self.at_risk(one.plan)))
         involved = {s} | {exposure[0] for exposure in exposures}
-        known = self.returns[:int(row["DAILY_ROW"])]
-        common = [day for day in known.tolist() if all(not math.isnan(day[k]) for k in involved)][-int(self.policy["tail_days"]):]
+        known = min(self.symbols[k].row["DAILY_ROW"] for k in involved)
+        common = [day for n, day in enumerate(self.returns.tolist()) if n < known and all(not math.isnan(day[k]) for k in involved)]
+        common = common[-int(self.policy["tail_days"]):]
         if len(common) < self.policy["tail_min_days"]:
             half = math.floor(quantity / lot / 2 + 1e-9) * lot
             return ("OK", half) if half else ("SIZE_ZERO", 0.0)
         why = "OK"
         while quantity >= lot - 1e-9:
             risk = abs(setup["entry"] - setup["stop"]) * quantity * point * self.policy["tail_stop_factor"]
+            risk = math.inf if setup["plan_flags"] & OVERNIGHT else risk
             candidate = (s, setup["direction"] * setup["entry"] * quantity * point, risk)
             losses = [sum(self.scenario(exposure, day) for exposure in [*exposures, candidate]) for day in common]
             if not losses:
@@ -519,22 +636,23 @@ class Twin:
     def at_risk(self, plan):
         point, last = self.point_value(plan), self.symbols[plan.symbol].last
         value = plan.d * (last * plan.held + plan.limit * plan.working) * point
-        return value, self.risk_of(plan) * self.policy["tail_stop_factor"]
+        return value, math.inf if plan.flags & OVERNIGHT else self.risk_of(plan) * self.policy["tail_stop_factor"]
 
     def place(self, at, n, setup, s, row, micro, quantity):
         latency = self.policy["latency_ns"]
         self.symbols[s].plan = Plan(
             n, s, setup["direction"], "MARKET" if setup["order_type"] == MARKET else "LIMIT", micro, setup["entry"], quantity, setup["stop"], setup["stop"],
             setup["target"], setup["target2"], at, at if latency <= 1_000_000_000 else at + latency, setup["valid_until"],
-            at + row["SESSION_LEFT_NS"] - self.policy["flat_before_ns"] if self.policy["flat_session"] else math.inf, row, working=quantity)
+            at + row["SESSION_LEFT_NS"] - self.policy["flat_before_ns"] if self.policy["flat_session"] and not setup["plan_flags"] & OVERNIGHT
+            else math.inf, row, working=quantity, flags=setup["plan_flags"], conviction=self.conviction(row, setup["direction"]))
 
     # --- money ------------------------------------------------------------------------------------------------------------------------------
 
     def point_value(self, plan):
-        return self.instruments[plan.symbol]["micro_point_value" if plan.micro else "point_value"]
+        return self.instruments[plan.symbol]["micro_point_value" if plan.micro else "point_value"] * self.symbols[plan.symbol].row["RATE"]
 
     def fee(self, plan):
-        return self.instruments[plan.symbol]["micro_fee_unit" if plan.micro else "fee_unit"]
+        return self.instruments[plan.symbol]["micro_fee_unit" if plan.micro else "fee_unit"] * self.symbols[plan.symbol].row["RATE"]
 
     def lot(self, plan):
         return self.instruments[plan.symbol]["micro_lot" if plan.micro else "lot"]
@@ -558,8 +676,14 @@ class Twin:
     def open_risk(self):
         return sum(self.risk_of(one.plan) for one in self.symbols if one.plan)
 
-    def notional(self):
-        return sum((one.last * one.plan.held + one.plan.limit * one.plan.working) * self.point_value(one.plan) for one in self.symbols if one.plan)
+    def notional(self, only=None):
+        return sum((one.last * one.plan.held + one.plan.limit * one.plan.working) * self.point_value(one.plan) for s, one in enumerate(self.symbols)
+                   if one.plan and only in (None, s))
+
+    def cash(self):
+        """The balance less what the long plans cost or may still cost."""
+        return self.balance - sum(((one.plan.entry * one.plan.held if one.plan.held else 0.0) + one.plan.limit * one.plan.working) * self.point_value(one.plan)
+                                  for one in self.symbols if one.plan and one.plan.d > 0)
 
     def close_everything(self, reason):
         for symbol in self.symbols:

@@ -1,6 +1,13 @@
 """The order of setups of one symbol and instant, with lists and sorts."""
 
 
+def alike(own, other):
+    """Whether two setups are one idea; -2 is one choice of all that say so."""
+    if own["group"] == -2:
+        return other["group"] == -2
+    return own["group"] >= 0 and other["group"] == own["group"] and other["direction"] == own["direction"]
+
+
 def select(setups, gap=0.05):
     """setups: dicts with rank, direction, group, precedence, event.  Returns (rows best first without twins, conflict)."""
     def key(i):
@@ -8,8 +15,7 @@ def select(setups, gap=0.05):
 
     kept = []
     for i, own in enumerate(setups):
-        same = [j for j, other in enumerate(setups)
-                if j == i or (own["group"] >= 0 and other["group"] == own["group"] and other["direction"] == own["direction"])]
+        same = [j for j, other in enumerate(setups) if j == i or alike(own, other)]
         if min(same, key=lambda j: (setups[j]["precedence"], key(j))) == i:
             kept.append(i)
     kept.sort(key=key)

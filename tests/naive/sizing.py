@@ -1,4 +1,9 @@
-"""How many contracts: the largest whole number whose loss at the stop and whose fees stay inside the budget, found by counting."""
+"""How many contracts: the largest whole number whose loss at the stop and whose fees stay inside the budget, found by counting.
+
+Shares: the least of four bounds.
+"""
+
+import math
 
 
 def futures(equity, multiple, risk_points, point_value, round_turn, r_unit, max_risk, lot=1.0, most=10_000):
@@ -7,3 +12,16 @@ def futures(equity, multiple, risk_points, point_value, round_turn, r_unit, max_
     while lots < most and (lots + 1) * lot * (risk_points * point_value + round_turn) <= budget + 1e-9 * (risk_points * point_value + round_turn):
         lots += 1
     return lots * lot
+
+
+def shares(equity, confidence, multiple, stop_distance, price, max_risk, max_quantity, room, cash, min_confidence, lot=1.0):
+    """(quantity, reason, what bound it); room and cash None for no limit."""
+    if confidence < min_confidence - 1e-9:
+        return 0.0, "MIN_CONFIDENCE", "risk"
+    if not stop_distance > 0:
+        return 0.0, "ZERO_ATR", "risk"
+    bounds = {"risk": equity * max_risk * min(1.0, confidence * multiple) / stop_distance, "max_shares": max_quantity}
+    bounds |= {name: money / price for name, money in (("notional", room), ("cash", cash)) if money is not None}
+    binding = min(bounds, key=bounds.get)
+    lots = max(0, math.floor(bounds[binding] / lot + 1e-9))
+    return lots * lot, "OK" if lots else {"cash": "CASH", "max_shares": "MAX_QUANTITY"}.get(binding, "SIZE_ZERO"), binding

@@ -12,20 +12,30 @@ from pse.kernels.breakers import call_breaker, data_breaker
 from pse.kernels.gates import daily_loss_gate, expected_value_gate, exposure_gate, slippage_check, spread_gate, var_es
 from pse.kernels.plans import breakeven_stop, excursion
 from pse.kernels.quality import data_score
-from pse.kernels.sizing import size_futures
+from pse.kernels.sizing import BINDINGS, size_futures, size_shares
 from pse.research.returns import max_drawdown, sharpe
 from pse.risk.blackouts import intervals
 from pse.risk.policy import BlackoutWindow
 from tests.spec.worked_cases import differences, load
 
 TOLERANCE, CASES = load("07-risk-and-plans")
-UNBOUND = {"quant_scale", "size_shares", "kelly", "vol_normalised_mult"}          # profiles and overlays that no desk of this version uses
+UNBOUND = {"quant_scale", "kelly", "vol_normalised_mult"}          # profiles and overlays that no desk of this version uses
 
 
 def futures_size(given, params):
     quantity, fraction, budget, per_unit, _ = size_futures(given["equity"], given["mult"], given["risk_pts"], given["pv"], given["cost"],
                                                            params["r_unit"], params["max_risk"])
     return {"qty": quantity, "risk_frac": fraction, "risk_budget": budget, "risk_per_contract": per_unit, "reason": "OK" if quantity else "SIZE_ZERO"}
+
+
+def shares_size(given, params):
+    distance = params["atr_mult"] * given["atr"]
+    quantity, code, binding, at_risk = size_shares(given["equity"], given["confidence"], 1.0, distance, given["price"], params["max_risk"],
+                                                   float(params["max_shares"]), params["max_notional"] * given["equity"], nan, params["min_conf"], 1.0)
+    found = {"qty": quantity, "reason": c.REASONS[code]}
+    if found["reason"] in ("MIN_CONFIDENCE", "ZERO_ATR"):
+        return found
+    return found | {"binding": BINDINGS[binding], "stop_distance": distance, "risk_amount": at_risk, "risk_at_stop": quantity * distance}
 
 
 def expected_value(given, params):
@@ -101,7 +111,7 @@ def performance(given, params):
     return {"sharpe": sharpe(returns, params["bars_per_year"]), "max_drawdown": -max_drawdown(returns)}
 
 
-BOUND = {"size_futures": futures_size, "ev_gate": expected_value, "var_es": tail, "breaker": model_breaker, "breakeven": breakeven,
+BOUND = {"size_futures": futures_size, "size_shares": shares_size, "ev_gate": expected_value, "var_es": tail, "breaker": model_breaker, "breakeven": breakeven,
          "slippage_check": slippage, "daily_loss_gate": daily_loss, "concurrent_risk": concurrent, "blackout": blackout, "spread_guard": spread,
          "data_quality": quality, "sharpe_maxdd": performance}
 
@@ -113,7 +123,7 @@ def test_a_worked_case_comes_out_as_written(case):
 
 def test_what_is_not_bound_is_exactly_the_known_list():
     assert {case["function"] for case in CASES} - set(BOUND) == UNBOUND
-    assert sum(case["function"] in BOUND for case in CASES) == 32
+    assert sum(case["function"] in BOUND for case in CASES) == 37
 
 
 def test_value_at_risk_is_the_inverted_quantile_of_the_profit_and_loss():

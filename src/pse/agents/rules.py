@@ -1,22 +1,36 @@
-"""The verdict of plain rules: the best candidate that passed its gates, and no other.
+"""The verdict of plain rules: the best candidate that passed its gates and has a direction, and no other.
 
-The engine computes the same inside; asked through the door the journal is the same, byte for byte.
+Rules have no opinion on a candidate of either direction.  The engine computes the same inside; asked through the door the journal is the same, byte for
+byte.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from pse.domain.decisions import Briefing, Deliberation, Verdict
 
+EITHER = "EITHER"
 
-def record(setup_ids: tuple[str, ...]) -> dict[str, Any]:
+
+def chosen(directions: Sequence[str]) -> int:
+    """Which of the candidates, best first, is approved; -1 where none has a direction."""
+    return next((rank for rank, direction in enumerate(directions) if direction != EITHER), -1)
+
+
+def record(setup_ids: Sequence[str], directions: Sequence[str]) -> dict[str, Any]:
     """What the journal says of a decision by rules over these candidates, best first."""
-    return {"by": "rules", "passes": [{"role": "rules", "setup_id": setup_ids[0], "verdict": "APPROVE"}],
+    best = chosen(directions)
+    return {"by": "rules", "passes": [{"role": "rules", "setup_id": setup_ids[max(best, 0)], "verdict": "APPROVE" if best >= 0 else "HOLD"}],
             "candidates": list(setup_ids)}
 
 
 def decide(briefing: Briefing) -> Deliberation:
-    """APPROVE for the first candidate, REJECT for the others."""
-    verdicts = tuple(Verdict("APPROVE" if rank == 0 else "REJECT", reason="" if rank == 0 else "SUPERSEDED") for rank in range(len(briefing.candidates)))
-    return Deliberation(verdicts, record(tuple(candidate.setup_id for candidate in briefing.candidates)))
+    """APPROVE for the first candidate of a direction, REJECT for the others, HOLD where a candidate has none."""
+    directions = [candidate.direction for candidate in briefing.candidates]
+    best = chosen(directions)
+    verdicts = tuple(
+        Verdict("HOLD", reason="NO_OPINION") if direction == EITHER else Verdict("APPROVE") if rank == best else Verdict("REJECT", reason="SUPERSEDED")
+        for rank, direction in enumerate(directions))
+    return Deliberation(verdicts, record(tuple(candidate.setup_id for candidate in briefing.candidates), directions))

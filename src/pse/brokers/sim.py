@@ -9,7 +9,7 @@ import numpy as np
 from pse.domain.errors import OutsideError
 from pse.domain.steps import Step, Told
 from pse.kernels.book import Log
-from pse.kernels.engine import EVENTS_AN_INSTANT, TRADES_AN_INSTANT, advance
+from pse.kernels.engine import EVENTS_A_QUESTION, EVENTS_A_SYMBOL, TRADES_AN_INSTANT, advance
 from pse.kernels.state import EVENT_DTYPE, INPUT_DTYPE, TRADE_DTYPE
 
 BATCH_EVENTS, BATCH_TRADES = 65_536, 4_096
@@ -17,8 +17,9 @@ NO_INPUTS, NO_EVENTS, NO_TRADES = np.zeros(0, INPUT_DTYPE), np.zeros(0, EVENT_DT
 
 
 def new_log(symbols: int, events: int, trades: int) -> Log:
-    """A log for a desk of `symbols`: the engine asks for it to be emptied once more than `events` or `trades` are in it."""
-    return Log(np.zeros(events + EVENTS_AN_INSTANT * symbols, EVENT_DTYPE), np.zeros(trades + TRADES_AN_INSTANT * symbols, TRADE_DTYPE), np.zeros(2, np.int64),
+    """A log for a desk of `symbols`: the engine asks for it to be emptied before an instant that it may not hold."""
+    room = events + EVENTS_A_QUESTION + EVENTS_A_SYMBOL * symbols
+    return Log(np.zeros(room, EVENT_DTYPE), np.zeros(trades + TRADES_AN_INSTANT * symbols, TRADE_DTYPE), np.zeros(2, np.int64),
                np.zeros(1, np.int64))
 
 

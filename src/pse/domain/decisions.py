@@ -38,7 +38,10 @@ class Briefing:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The word on one candidate.  An edit may only shrink: `size_factor` at most 1, a tighter stop, a nearer target; None leaves a price alone."""
+    """The word on one candidate.  An edit may only shrink: `size_factor` at most 1, a tighter stop, a nearer target; None leaves a price alone.
+
+    `confidence` 0 to 1: lowers the candidate's own; of an open call (direction EITHER) it is the one that counts; None keeps the candidate's.
+    """
 
     word: Word
     size_factor: float = 1.0
@@ -46,6 +49,7 @@ class Verdict:
     entry: float | None = None
     stop: float | None = None
     target: float | None = None
+    confidence: float | None = None
     reason: str = ""
 
 

@@ -85,7 +85,7 @@ def answer(state: State, deliberation: Deliberation, asked: int) -> None:
     for record, verdict in zip(state.verdicts, verdicts, strict=False):
         record["code"] = codes.VERDICTS.index(verdict.word)
         record["direction"], record["size_factor"] = verdict.direction, verdict.size_factor
-        for name in ("entry", "stop", "target"):
+        for name in ("entry", "stop", "target", "confidence"):
             given = getattr(verdict, name)
             record[name] = np.nan if given is None else given
         record["reason"] = codes.REASONS.index(verdict.reason) if verdict.reason in codes.REASONS else codes.R_OK

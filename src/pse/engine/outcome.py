@@ -122,7 +122,7 @@ def _trade(prepared: Prepared, trade: np.ndarray) -> dict[str, Any]:
         "fees_usd": money(float(trade["fees"])), "slippage_usd": money(float(trade["slippage"])), "net_usd": money(float(trade["net"])),
         "r_net": float(trade["r"]), "mae_r": float(trade["mae_r"]), "mfe_r": float(trade["mfe_r"]), "bars_held": int(trade["bars_held"]),
         "exit_reason": c.REASONS[int(trade["reason"])], "exits": int(trade["exits"]), "quality": float(trade["quality"]), "ambiguous": bool(trade["ambiguous"]),
-        "rate": 1.0, "mcs": _condition(prepared, int(trade["symbol"]), int(trade["decided_at"])),
+        "rate": float(trade["rate"]), "mcs": _condition(prepared, int(trade["symbol"]), int(trade["decided_at"])),
     }
 
 

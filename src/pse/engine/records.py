@@ -52,6 +52,7 @@ class Renderer:
         self._refs: dict[tuple[int, int], str] = {}                # (number, leg) -> latest reference
         self._sides: dict[int, int] = {}                           # number -> direction; a setup may have been of either
         self._asked: tuple[str, ...] = ()                          # candidates of the question that was put last
+        self._sides_asked: tuple[str, ...] = ()                    # and their directions
 
     def lines(self, prepared: Prepared, events: np.ndarray, trades: np.ndarray, deliberations: Mapping[tuple[int, int], Mapping[str, Any]]) -> Iterator[Line]:
         """Lines of a batch of events.  `trades`: the batch's closed trades.  `deliberations` by (time, symbol): what was said through the door."""
@@ -120,12 +121,13 @@ class Renderer:
 
     def ask(self, prepared: Prepared, rows: list[Any], closed: Any, said: Any) -> dict[str, Any]:
         self._asked = tuple(prepared.setup_ids[row[3]] for row in rows)
+        self._sides_asked = tuple(DIRECTIONS[int(prepared.world.setups[row[3]]["direction"])] for row in rows)
         return {"symbol": prepared.plan.symbols[rows[0][2]], "candidates": list(self._asked)}
 
     def deliberation(self, prepared: Prepared, rows: list[Any], closed: Any, said: Mapping[tuple[int, int], Mapping[str, Any]]) -> dict[str, Any]:
         row = rows[0]
         spoken = said.get((row[1], row[2]))
-        return {"symbol": prepared.plan.symbols[row[2]], **(spoken if spoken is not None else rules_record(self._asked))}
+        return {"symbol": prepared.plan.symbols[row[2]], **(spoken if spoken is not None else rules_record(self._asked, self._sides_asked))}
 
     def decision(self, prepared: Prepared, rows: list[Any], closed: Any, said: Any) -> dict[str, Any]:
         row = rows[0]

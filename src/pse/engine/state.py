@@ -40,7 +40,7 @@ def _parts(shape: Shape) -> list[tuple[str, np.dtype, tuple[int, ...]]]:
     return [
         ("account", ACCOUNT_DTYPE, (1,)), ("symbols", SYMBOL_DTYPE, (shape.symbols,)), ("plans", PLAN_DTYPE, (shape.symbols,)),
         ("tallies", TALLY_DTYPE, (max(1, shape.tactics), GRADES)), ("verdicts", VERDICT_DTYPE, (MAX_CANDIDATES,)),
-        ("asked", np.dtype("i8"), (MAX_CANDIDATES,)), ("turn", np.dtype("i8"), (shape.symbols,)),
+        ("asked", np.dtype("i8"), (MAX_CANDIDATES,)), ("turn", np.dtype("i8"), (shape.symbols,)), ("live", np.dtype("i8"), (shape.symbols,)),
         ("bar", BAR_DTYPE, (1,)), ("losses", np.dtype("f8"), (3, MAX_TAIL_DAYS)),
     ]
 

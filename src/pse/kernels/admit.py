@@ -5,7 +5,25 @@ A reduction only ever lowers a quantity; a failed gate ends the attempt; where a
 
 import numpy as np
 
-from pse.kernels.book import NIL, NOBODY, ONE, emit, fee_of, is_live, lot_of, notional, open_risk, order_event, plan_event, point_value
+from pse.kernels.book import (
+    NIL,
+    NOBODY,
+    ONE,
+    conviction,
+    emit,
+    fee_of,
+    is_live,
+    list_live,
+    lot_of,
+    notional,
+    open_risk,
+    order_event,
+    plan_event,
+    point_value,
+    rate_of,
+    rest_of_entry,
+    value_of,
+)
 from pse.kernels.codes import (
     ACTIVATION,
     AFTER,
@@ -14,6 +32,7 @@ from pse.kernels.codes import (
     E_GATES,
     FAM_SWING_REVERSION,
     FAM_SWING_TREND,
+    FAM_ZONE,
     G_BLACKOUT,
     G_BRACKET,
     G_BREAKERS,
@@ -38,12 +57,14 @@ from pse.kernels.codes import (
     R_ES,
     R_EXPOSURE,
     R_INSUFFICIENT,
+    R_LOSS_STREAK,
     R_OK,
     R_R_CAPPED,
     R_REDUCED,
     R_SIZE_ZERO,
     R_THROUGH_STOP,
     R_VAR,
+    R_WAITING,
     R_ZERO_ATR,
     VOL_Q4,
 )
@@ -52,10 +73,14 @@ from pse.kernels.contract import (
     C_ATR,
     C_BLACKOUT,
     C_CLOSE,
+    C_DAILY_ATR,
     C_DAILY_ROW,
     C_LAST_BAR_AGE_NS,
     C_MACD_STATE,
     C_MCS,
+    C_NEWS_AGE_NS,
+    C_NEWS_FLAG,
+    C_RATE,
     C_READY,
     C_RSI_STATE,
     C_SESSION_LEFT_NS,
@@ -65,6 +90,8 @@ from pse.kernels.contract import (
     LIMIT,
     MARKET,
     NEVER,
+    OVERNIGHT,
+    WAITS_AFTER_STOP,
 )
 from pse.kernels.gates import (
     blackout_gate,
@@ -77,12 +104,14 @@ from pse.kernels.gates import (
     directional_gate,
     expected_value_gate,
     exposure_gate,
+    news_check,
     session_gate,
     slippage_check,
     spread_gate,
     tail_gate,
+    veto,
 )
-from pse.kernels.sizing import lots_down, size_futures
+from pse.kernels.sizing import lots_down, size_futures, size_shares
 from pse.kernels.state import BAR_BLACKOUT
 from pse.kernels.targets import EPS
 
@@ -99,24 +128,25 @@ def gate_event(log, ts, symbol, setup, stage, gate, passed, measured, allowed, c
 @inner
 def total_open_risk(state, world):
     risk = 0.0
-    for s in range(state.plans.size):
+    for a in range(state.account[0].live):
+        s = state.live[a]
         if is_live(state.plans[s]):
-            risk += open_risk(state.plans[s], world.instruments[s], state.symbols[s].last_close)
+            risk += open_risk(state.plans[s], value_of(state, world, s), state.symbols[s].last_close)
     return risk
 
 
 @inner
 def live_plans(state):
     n = 0
-    for s in range(state.plans.size):
-        if is_live(state.plans[s]):
+    for a in range(state.account[0].live):
+        if is_live(state.plans[state.live[a]]):
             n += 1
     return n
 
 
 @inner
 def round_turn(instrument, micro, price):
-    """Fees of one unit, in and out."""
+    """Fees of one unit, in and out, in the instrument's currency."""
     return 2.0 * fee_of(instrument, micro, 1.0, price)
 
 
@@ -133,14 +163,31 @@ def rests_away(order_type, limit, close, tick):
 
 
 @inner
-def gates_on_proposal(state, world, log, now, setup, stage, direction, stop, target, quantity, micro):
+def stop_measures(row, context, instrument):
+    """(range, largest stop distance) that the stop check measures by: daily plans by the daily range; the lines of a zone are its own measure.
+
+    The distance is NaN where it follows from the range.
+    """
+    if instrument.stop_cap == instrument.stop_cap:
+        return context[C_ATR], instrument.stop_cap
+    if row.family == FAM_ZONE:
+        return 0.0, np.inf
+    daily = row.family == FAM_SWING_TREND or row.family == FAM_SWING_REVERSION
+    return context[C_DAILY_ATR] if daily else context[C_ATR], instrument.stop_cap
+
+
+@inner
+def gates_on_proposal(state, world, log, now, setup, stage, direction, stop, target, quantity, micro, confidence):
     """Gates 1 to 11 on a proposal with this quantity.  All are evaluated and told; returns the first code that refuses, else R_OK."""
     row = world.setups[setup]
     symbol = row.symbol
     account, record, policy, instrument = state.account[0], state.symbols[symbol], world.policy[0], world.instruments[symbol]
     context = world.context[record.row]
     asked = row.direction if stage == BEFORE else direction           # of either direction: the gates of the market look at both sides
-    value = point_value(instrument, micro)
+    rate = context[C_RATE]
+    value = point_value(instrument, micro) * rate
+    atr, stop_cap = stop_measures(row, context, instrument)
+    need_ns = 0.0 if row.plan_flags & OVERNIGHT else float(policy.session_left_ns)
     risk = abs(row.entry - stop)
     slip_r = instrument.slippage_ticks * policy.slippage_factor * instrument.tick / risk if risk > 0.0 else np.inf
     charged = NIL if stage == BEFORE else micro                       # before sizing the costs are the large contract's
@@ -157,10 +204,10 @@ def gates_on_proposal(state, world, log, now, setup, stage, direction, stop, tar
             if passed and account.equity_state == B_HALF_OPEN and live_plans(state) > 0:
                 passed, measured, allowed, code = False, float(live_plans(state)), 0.0, R_BREAKER_HALF_OPEN
         elif gate == G_DATA:
-            passed, measured, allowed, code = data_gate(context[C_READY], context[C_LAST_BAR_AGE_NS], float(policy.max_age_ns))
+            passed, measured, allowed, code = data_gate(context[C_READY] if rate == rate else 0.0, context[C_LAST_BAR_AGE_NS], float(policy.max_age_ns))
         elif gate == G_SESSION:
             passed, measured, allowed, code = session_gate(instrument.tradable, is_live(state.plans[symbol]), asked, policy.allow_short,
-                                                           context[C_SESSION_LEFT_NS], float(policy.session_left_ns), row.family, context[C_MCS],
+                                                           context[C_SESSION_LEFT_NS], need_ns, row.family, context[C_MCS],
                                                            context[C_TCC_CLASS], row.quality)
         elif gate == G_BLACKOUT:
             passed, measured, allowed, code = blackout_gate(context[C_BLACKOUT] > 0.5)
@@ -169,11 +216,16 @@ def gates_on_proposal(state, world, log, now, setup, stage, direction, stop, tar
         elif gate == G_DIRECTIONAL:
             passed, measured, allowed, code = directional_gate(row.directional_gate, asked, policy.allow_short, context[C_RSI_STATE],
                                                                context[C_MACD_STATE])
+            if row.directional_gate and policy.news_required:
+                sale = veto(-ONE, context[C_RSI_STATE], context[C_MACD_STATE])
+                free, hours, most, why = news_check(asked, policy.allow_short, context[C_NEWS_AGE_NS], context[C_NEWS_FLAG], policy.news_max_age_ns, sale)
+                if not free:
+                    passed, measured, allowed, code = free, hours, most, why
         elif gate == G_CONFIDENCE:
-            passed, measured, allowed, code = confidence_gate(row.confidence, policy.min_confidence)
+            passed, measured, allowed, code = confidence_gate(confidence, policy.min_confidence)
         elif gate == G_BRACKET:
-            passed, measured, allowed, code = bracket_gate(direction, row.entry, stop, target, price_now, instrument.tick, context[C_ATR],
-                                                           instrument.stop_cap, policy.min_reward_r, policy.max_slippage_r)
+            passed, measured, allowed, code = bracket_gate(direction, row.entry, stop, target, price_now, instrument.tick, atr,
+                                                           stop_cap, policy.min_reward_r, policy.max_slippage_r)
         elif gate == G_EXPECTED_VALUE:
             slip_in = slip_r if row.order_type == MARKET else 0.0
             passed, measured, allowed, code, _ = expected_value_gate(tally.wins, tally.trades, tally.win_r, reward, slip_in, slip_r, fees_r,
@@ -181,6 +233,8 @@ def gates_on_proposal(state, world, log, now, setup, stage, direction, stop, tar
         elif gate == G_COOLDOWN:
             passed, measured, allowed, code = cooldown_gate(now, record.entry_ts[side], record.stop_ts[side], policy.cooldown_entry_ns, policy.cooldown_stop_ns,
                                                             account.losses_today, policy.max_losses)
+            if record.waits and row.plan_flags & WAITS_AFTER_STOP and code != R_LOSS_STREAK:
+                passed, measured, allowed, code = False, float(record.wait_closes), float(policy.wait_closes), R_WAITING
         else:
             new_risk = risk * quantity * value
             passed, measured, allowed, code, _, _ = daily_loss_gate(account.day_start_equity, account.equity, total_open_risk(state, world), new_risk,
@@ -196,7 +250,7 @@ def gates_on_proposal(state, world, log, now, setup, stage, direction, stop, tar
 @inner
 def smallest_lot(instrument, policy):
     """Whether the micro is the smallest thing that may be traded, and its lot."""
-    micro = ONE if instrument.has_micro and policy.allow_micro else NIL
+    micro = ONE if instrument.has_micro and policy.allow_micro and not policy.shares else NIL
     return micro, lot_of(instrument, micro)
 
 
@@ -208,11 +262,11 @@ def days_known(state, world, symbol):
 
 
 @inner
-def scenario_losses(state, world, symbol, direction, price, risk, value, base, unit):
+def scenario_losses(state, world, symbol, direction, price, risk, value, flat, base, unit):
     """Losses of one day by historical simulation: `base` of everything live, `unit` of one unit of the candidate.
 
     The last `tail_days` days on which all of them have a return that is known by now: where sessions close at different times a day may be over for
-    one symbol only.  Returns how many days those are.
+    one symbol only.  `flat`: the candidate goes at the session end, so no loss of it exceeds its stop by much.  Returns how many days those are.
     """
     policy = world.policy[0]
     day = days_known(state, world, symbol)
@@ -222,7 +276,8 @@ def scenario_losses(state, world, symbol, direction, price, risk, value, base, u
         change = world.returns[day, symbol]
         usable = change == change
         total = 0.0
-        for s in range(state.plans.size):
+        for a in range(state.account[0].live):
+            s = state.live[a]
             plan = state.plans[s]
             if not is_live(plan):
                 continue
@@ -230,14 +285,15 @@ def scenario_losses(state, world, symbol, direction, price, risk, value, base, u
             if moved != moved:
                 usable = False
                 break
-            loss = -plan.direction * moved * notional(plan, world.instruments[s], state.symbols[s].last_close)
-            if policy.flat_session:
-                loss = min(loss, policy.tail_stop_factor * open_risk(plan, world.instruments[s], state.symbols[s].last_close))
+            held_value = value_of(state, world, s)
+            loss = -plan.direction * moved * notional(plan, held_value, state.symbols[s].last_close)
+            if policy.flat_session and not plan.flags & OVERNIGHT:
+                loss = min(loss, policy.tail_stop_factor * open_risk(plan, held_value, state.symbols[s].last_close))
             total += loss
         if usable:
             base[n] = total
             unit[n] = -direction * change * price * value
-            if policy.flat_session:
+            if flat:
                 unit[n] = min(unit[n], policy.tail_stop_factor * risk * value)
             n += 1
     return n
@@ -263,11 +319,12 @@ def tail_at(state, n, quantity, policy):
 
 
 @inner
-def within_tail(state, world, symbol, direction, price, risk, quantity, micro):
+def within_tail(state, world, symbol, direction, price, risk, quantity, micro, flat):
     """The largest quantity inside VaR and ES.  Returns (quantity, measured, allowed, code); halved where too few days are known."""
     policy, instrument = world.policy[0], world.instruments[symbol]
     lot = lot_of(instrument, micro)
-    n = scenario_losses(state, world, symbol, direction, price, risk, point_value(instrument, micro), state.losses[0], state.losses[1])
+    n = scenario_losses(state, world, symbol, direction, price, risk, point_value(instrument, micro) * rate_of(state, world, symbol), flat, state.losses[0],
+                        state.losses[1])
     passed, measured, allowed, code = tail_at(state, n, quantity, policy)
     if code == R_INSUFFICIENT:
         return lots_down(0.5 * quantity, lot), measured, allowed, code
@@ -279,8 +336,10 @@ def within_tail(state, world, symbol, direction, price, risk, quantity, micro):
     while lots > 0 and not tail_at(state, n, lots * lot, policy)[0]:
         lots -= stride
     lots = max(lots, 0)
-    while stride > 1 and tail_at(state, n, (lots + 1) * lot, policy)[0]:
-        lots += 1
+    while stride > 1:                                     # what the stride jumped over, by halves
+        stride -= stride // 2
+        if tail_at(state, n, (lots + stride) * lot, policy)[0]:
+            lots += stride
     return lots * lot, measured, allowed, code
 
 
@@ -294,39 +353,68 @@ def regime_size(family, context, policy):
 
 
 @inner
-def fitting_quantity(state, world, log, now, setup, direction, stop, target, multiple, micro):
+def cash_left(state, world):
+    """The balance less what is held long and what live entries may still buy."""
+    cash = state.account[0].balance
+    for a in range(state.account[0].live):
+        s = state.live[a]
+        plan = state.plans[s]
+        if is_live(plan) and plan.direction > 0:
+            cash -= (plan.held * plan.entry + rest_of_entry(plan) * plan.limit) * value_of(state, world, s)
+    return cash
+
+
+@inner
+def sized(state, world, symbol, row, risk, value, cost, multiple, confidence, lot):
+    """(quantity, code of nothing at all, whether the cap of a trade cut it, whether another limit did) before the gates after."""
+    account, policy = state.account[0], world.policy[0]
+    if policy.shares:
+        price = row.entry * value
+        room = policy.max_symbol * account.equity - exposures(state, world, symbol)[1]
+        cash = cash_left(state, world) if policy.cash_only else np.nan
+        quantity, code, binding, _ = size_shares(account.equity, confidence, multiple, risk * value, price, policy.max_risk, policy.max_quantity, room, cash,
+                                                 policy.min_confidence, lot)
+        return quantity, code, confidence * multiple > 1.0 + EPS, binding > 0
+    quantity, _, _, _, capped = size_futures(account.equity, multiple, risk, value, cost, policy.r_unit, policy.max_risk, lot)
+    return min(quantity, lots_down(policy.max_quantity, lot)), R_SIZE_ZERO, capped, False
+
+
+@inner
+def fitting_quantity(state, world, log, now, setup, direction, stop, target, multiple, micro, confidence):
     """Gates 12, 1-11, 13 and 14 for one contract size.  Returns (quantity, code): 0 and the reason, or what may be traded."""
     row = world.setups[setup]
     symbol = row.symbol
     account, policy, instrument = state.account[0], world.policy[0], world.instruments[symbol]
-    value, lot = point_value(instrument, micro), lot_of(instrument, micro)
-    risk = abs(row.entry - stop)
-    cost = round_turn(instrument, micro, row.entry)
     context = world.context[state.symbols[symbol].row]
+    rate = context[C_RATE]
+    value, lot = point_value(instrument, micro) * rate, lot_of(instrument, micro)
+    risk = abs(row.entry - stop)
+    cost = round_turn(instrument, micro, row.entry) * rate
     regime = regime_size(row.family, context, policy)
-    quantity, _, _, _, capped = size_futures(account.equity, multiple * regime, risk, value, cost, policy.r_unit, policy.max_risk, lot)
-    quantity = min(quantity, lots_down(policy.max_quantity, lot))
-    if quantity * row.entry * value < instrument.min_notional:
-        quantity = 0.0
-    code = R_OK if quantity > 0.0 else R_SIZE_ZERO
+    quantity, code, capped, cut = sized(state, world, symbol, row, risk, value, cost, multiple * regime, confidence, lot)
+    if quantity > 0.0 and quantity * row.entry * point_value(instrument, micro) < instrument.min_notional:
+        quantity, code = 0.0, R_SIZE_ZERO
+    code = R_OK if quantity > 0.0 else code
     if not context[C_ATR] > 0.0:
         quantity, code = 0.0, R_ZERO_ATR
-    told = code if code != R_OK else R_R_CAPPED if capped else R_REDUCED if regime < 1.0 else R_OK
+    told = code if code != R_OK else R_R_CAPPED if capped else R_REDUCED if cut or regime < 1.0 else R_OK
     gate_event(log, now, symbol, setup, AFTER, G_SIZING, quantity > 0.0, quantity, lot, told, micro)
     if quantity <= 0.0:
         return 0.0, code
-    refused = gates_on_proposal(state, world, log, now, setup, AFTER, direction, stop, target, quantity, micro)
+    refused = gates_on_proposal(state, world, log, now, setup, AFTER, direction, stop, target, quantity, micro, confidence)
     if refused != R_OK:
         return 0.0, refused
     wanted = quantity
-    gross, same, group = exposures(state, world, symbol)
+    gross, same, group, group_gross = exposures(state, world, symbol)
     quantity, measured, allowed, code = exposure_gate(wanted, lot, account.equity, total_open_risk(state, world), risk * value, policy.max_concurrent, gross,
-                                                      same, row.entry * value, policy.max_gross, policy.max_symbol, group, policy.max_group)
+                                                      same, row.entry * value, policy.max_gross, policy.max_symbol, group, policy.max_group, group_gross,
+                                                      policy.max_group_notional)
     gate_event(log, now, symbol, setup, AFTER, G_EXPOSURE, quantity > 0.0, measured, allowed, R_REDUCED if 0.0 < quantity < wanted else code, micro)
     if quantity <= 0.0:
         return 0.0, code
     wanted = quantity
-    quantity, measured, allowed, code = within_tail(state, world, symbol, direction, row.entry, risk, wanted, micro)
+    quantity, measured, allowed, code = within_tail(state, world, symbol, direction, row.entry, risk, wanted, micro,
+                                                    policy.flat_session and not row.plan_flags & OVERNIGHT)
     told = R_REDUCED if 0.0 < quantity < wanted and code != R_INSUFFICIENT else code
     gate_event(log, now, symbol, setup, AFTER, G_TAIL_RISK, quantity > 0.0, measured, allowed, told, micro)
     if quantity <= 0.0:
@@ -336,17 +424,20 @@ def fitting_quantity(state, world, log, now, setup, direction, stop, target, mul
 
 @inner
 def exposures(state, world, symbol):
-    """(gross notional, notional of this symbol, live plans of its group)."""
-    gross, same, group = 0.0, 0.0, 0
+    """(gross notional, notional of this symbol, live plans of its group, their notional)."""
+    gross, same, group, group_gross = 0.0, 0.0, 0, 0.0
     mine = world.instruments[symbol].group
-    for s in range(state.plans.size):
+    for a in range(state.account[0].live):
+        s = state.live[a]
         plan = state.plans[s]
         if is_live(plan):
-            held = notional(plan, world.instruments[s], state.symbols[s].last_close)
+            held = notional(plan, value_of(state, world, s), state.symbols[s].last_close)
             gross += held
             same += held if s == symbol else 0.0
-            group += 1 if mine >= 0 and world.instruments[s].group == mine else 0
-    return gross, same, group
+            if mine >= 0 and world.instruments[s].group == mine:
+                group += 1
+                group_gross += held
+    return gross, same, group, group_gross
 
 
 @inner
@@ -356,17 +447,17 @@ def too_big(code):
 
 
 @inner
-def admit(state, world, log, now, setup, direction, stop, target, size_factor, latency_ns):
+def admit(state, world, log, now, setup, direction, stop, target, size_factor, latency_ns, confidence):
     """Sizes an approved setup and, if anything is left, places its entry order.  Returns (code, quantity)."""
     row = world.setups[setup]
     symbol = row.symbol
     account, policy, instrument = state.account[0], world.policy[0], world.instruments[symbol]
     multiple = row.size_multiple * size_factor * (0.5 if account.equity_state == B_HALF_OPEN else 1.0)
     micro = NIL
-    quantity, code = fitting_quantity(state, world, log, now, setup, direction, stop, target, multiple, NIL)
-    if quantity <= 0.0 and instrument.has_micro and policy.allow_micro and too_big(code):
+    quantity, code = fitting_quantity(state, world, log, now, setup, direction, stop, target, multiple, NIL, confidence)
+    if quantity <= 0.0 and instrument.has_micro and policy.allow_micro and not policy.shares and too_big(code):
         micro = ONE
-        quantity, code = fitting_quantity(state, world, log, now, setup, direction, stop, target, multiple, ONE)
+        quantity, code = fitting_quantity(state, world, log, now, setup, direction, stop, target, multiple, ONE, confidence)
     if quantity <= 0.0:
         return code, 0.0
     arm(state, world, log, now, setup, direction, stop, target, quantity, micro, latency_ns)
@@ -379,7 +470,8 @@ def arm(state, world, log, now, setup, direction, stop, target, quantity, micro,
     row = world.setups[setup]
     symbol = row.symbol
     account, policy, plan = state.account[0], world.policy[0], state.plans[symbol]
-    left = world.context[state.symbols[symbol].row, C_SESSION_LEFT_NS]
+    context = world.context[state.symbols[symbol].row]
+    left = context[C_SESSION_LEFT_NS]
     account.plans += 1
     plan.status, plan.number, plan.setup, plan.tactic, plan.grade = P_ARMED, account.plans, setup, row.tactic, row.grade
     plan.direction, plan.micro, plan.order_type, plan.limit = direction, micro, row.order_type, row.entry
@@ -392,7 +484,7 @@ def arm(state, world, log, now, setup, direction, stop, target, quantity, micro,
     plan.risk_points, plan.risk_usd, plan.buffer = plan.planned_risk, 0.0, row.trail_buffer
     plan.decided_at, plan.valid_until = now, row.valid_until
     plan.first_open = now if latency_ns <= SECOND_NS else now + latency_ns
-    plan.flat_at = now + int(left) - policy.flat_before_ns if left < ENDLESS_NS else NEVER
+    plan.flat_at = now + int(left) - policy.flat_before_ns if left < ENDLESS_NS and not row.plan_flags & OVERNIGHT else NEVER
     plan.activated = plan.entry_kind = plan.entry_ts = plan.bars_held = plan.decision_bars = 0
     plan.target_done = plan.breakeven_done = plan.stop_reason = plan.pending = plan.ambiguous = 0
     plan.favourable = plan.adverse = plan.gross = plan.fees = plan.slippage = plan.exit_value = 0.0
@@ -400,7 +492,9 @@ def arm(state, world, log, now, setup, direction, stop, target, quantity, micro,
     plan.external = policy.match
     plan.version, plan.stop_version, plan.quality = 1, 1, row.quality
     plan.invalid_price, plan.invalid_flags = on_side(row, row.invalid_price, direction), row.invalid_flags
-    plan.family = row.family
+    plan.family, plan.flags, plan.group, plan.best = row.family, row.plan_flags, row.group, row.entry
+    plan.conviction, plan.rate = conviction(context, direction), context[C_RATE]
+    list_live(state, symbol)
     plan_event(log, now, symbol, plan, R_OK)
     order_event(log, now, symbol, plan, LEG_ENTRY, O_NEW, row.order_type, row.entry, quantity, ONE, R_OK)
 

@@ -36,9 +36,10 @@ from pse.kernels.codes import (
     R_PARTIAL,
     R_SL,
     R_TRAIL,
+    TCC_NONE,
 )
 from pse.kernels.compiled import inner
-from pse.kernels.contract import LIMIT, MARKET, STOP
+from pse.kernels.contract import C_DAILY_ROW, C_RATE, C_TCC_CLASS, C_TCC_DIR, LIMIT, MARKET, NO_PARTIAL, STOP, WAITS_AFTER_STOP
 from pse.kernels.matching import side_fee
 from pse.kernels.plans import partial_quantity
 from pse.kernels.targets import EPS
@@ -86,6 +87,7 @@ class State(NamedTuple):
     verdicts: np.ndarray         # VERDICT_DTYPE[MAX_CANDIDATES]
     asked: np.ndarray            # int64[MAX_CANDIDATES] setup rows of the open question
     turn: np.ndarray             # int64[symbols] symbols of the instant in order of rank
+    live: np.ndarray             # int64[symbols] in the desk's order, all whose plan is live among them; the first account.live count
     bar: np.ndarray              # BAR_DTYPE[1] the bar at hand
     losses: np.ndarray           # float64[3, days] scratch of the tail-risk gate
 
@@ -137,13 +139,34 @@ def point_value(instrument, micro):
 
 
 @inner
+def rate_of(state, world, symbol):
+    """Money of the account for one of the symbol's currency, by its latest decision row; the rate of its plan's decision where that has none."""
+    r = state.symbols[symbol].row
+    rate = world.context[r, C_RATE] if r >= 0 else np.nan
+    return rate if rate == rate else state.plans[symbol].rate
+
+
+@inner
+def value_of(state, world, symbol):
+    """Money of the account for one point of one unit of what the symbol's plan trades."""
+    return point_value(world.instruments[symbol], state.plans[symbol].micro) * rate_of(state, world, symbol)
+
+
+@inner
+def conviction(context, direction):
+    """The class of trend conviction in a direction: none where it speaks for the other or is unknown."""
+    found = context[C_TCC_CLASS]
+    return np.int64(found) if found > TCC_NONE and context[C_TCC_DIR] == direction else TCC_NONE
+
+
+@inner
 def lot_of(instrument, micro):
     return instrument.micro_lot if micro else instrument.lot
 
 
 @inner
 def fee_of(instrument, micro, quantity, price):
-    """Fee of one side of a fill."""
+    """Fee of one side of a fill, in the instrument's currency."""
     unit = instrument.micro_fee_unit if micro else instrument.fee_unit
     return side_fee(quantity, price, point_value(instrument, micro), unit, instrument.fee_bps)
 
@@ -178,37 +201,68 @@ def rest_of_entry(plan):
 
 
 @inner
-def open_risk(plan, instrument, price_now):
-    """Money lost if what is held goes from here to the stop of the next bar, and what works on goes from its limit to the first stop."""
-    value = point_value(instrument, plan.micro)
+def open_risk(plan, value, price_now):
+    """Money lost if what is held goes from here to the stop of the next bar, and what works on goes from its limit to the first stop.
+
+    value: money of the account a point and unit.
+    """
     risk = max(0.0, plan.direction * (price_now - plan.stop_next)) * plan.held * value
     return risk + rest_of_entry(plan) * plan.planned_risk * value
 
 
 @inner
-def notional(plan, instrument, price_now):
-    value = point_value(instrument, plan.micro)
+def notional(plan, value, price_now):
     return plan.held * price_now * value + rest_of_entry(plan) * plan.limit * value
 
 
 @inner
-def unrealised(plan, instrument, price_now):
-    return plan.direction * (price_now - plan.entry) * plan.held * point_value(instrument, plan.micro) if plan.held > 0.0 else 0.0
+def unrealised(plan, value, price_now):
+    return plan.direction * (price_now - plan.entry) * plan.held * value if plan.held > 0.0 else 0.0
 
 
 @inner
 def mark(state, world):
     """Equity: the balance and every position at its symbol's last close."""
     equity = state.account[0].balance
-    for s in range(state.plans.size):
-        equity += unrealised(state.plans[s], world.instruments[s], state.symbols[s].last_close)
+    for a in range(state.account[0].live):
+        s = state.live[a]
+        equity += unrealised(state.plans[s], value_of(state, world, s), state.symbols[s].last_close)
     return equity
+
+
+@inner
+def list_live(state, symbol):
+    """Takes a symbol with a new plan into the list of live ones, in the desk's order."""
+    account, plan = state.account[0], state.plans[symbol]
+    if plan.listed:
+        return
+    plan.listed = 1
+    at = account.live
+    while at > 0 and state.live[at - 1] > symbol:
+        state.live[at] = state.live[at - 1]
+        at -= 1
+    state.live[at] = symbol
+    account.live += 1
+
+
+@inner
+def settle_live(state):
+    """Drops from the list what is live no more."""
+    account, kept = state.account[0], 0
+    for a in range(account.live):
+        s = state.live[a]
+        if is_live(state.plans[s]):
+            state.live[kept] = s
+            kept += 1
+        else:
+            state.plans[s].listed = 0
+    account.live = kept
 
 
 @inner
 def first_target_quantity(plan, instrument, policy):
     """What comes off at the first target: everything where no second part would be run."""
-    if policy.partial <= 0.0 or plan.target_done:
+    if policy.partial <= 0.0 or plan.target_done or plan.flags & NO_PARTIAL:
         return plan.held
     return min(plan.held, partial_quantity(plan.filled, policy.partial, lot_of(instrument, plan.micro)))
 
@@ -253,9 +307,9 @@ def end_entry(plan):
 
 @inner
 def take_entry(state, world, log, symbol, ts, kind, price, quantity, fee, slip):
-    """An entry fill: money, average price, the first stop's distance, and the bracket."""
+    """An entry fill: money, average price, the first stop's distance, and the bracket.  `fee` in money of the account."""
     plan, instrument, account, policy = state.plans[symbol], world.instruments[symbol], state.account[0], world.policy[0]
-    value = point_value(instrument, plan.micro)
+    value = value_of(state, world, symbol)
     first = plan.filled <= 0.0
     plan.entry = (plan.entry * plan.filled + price * quantity) / (plan.filled + quantity) if not first else price
     plan.filled += quantity
@@ -270,7 +324,7 @@ def take_entry(state, world, log, symbol, ts, kind, price, quantity, fee, slip):
     plan.risk_usd = plan.risk_points * plan.filled * value
     plan.breakeven_done = 0                                            # another average entry has another breakeven
     if first:
-        plan.entry_ts, plan.entry_kind, plan.status = ts, kind, P_OPEN
+        plan.entry_ts, plan.entry_kind, plan.status, plan.best = ts, kind, P_OPEN, price
         side = LONG_SIDE if plan.direction > 0 else 0
         state.symbols[symbol].entry_ts[side] = ts
     if rest_of_entry(plan) <= EPS:
@@ -287,9 +341,9 @@ def stop_name(plan):
 
 @inner
 def take_exit(state, world, log, symbol, ts, leg, kind, price, quantity, fee, slip, reason):
-    """An exit fill of any leg; the last one closes the trade."""
+    """An exit fill of any leg; the last one closes the trade.  `fee` in money of the account."""
     plan, instrument, account = state.plans[symbol], world.instruments[symbol], state.account[0]
-    value = point_value(instrument, plan.micro)
+    value = value_of(state, world, symbol)
     gain = plan.direction * (price - plan.entry) * quantity * value
     plan.gross += gain
     plan.fees += fee
@@ -321,6 +375,15 @@ def tally(state, world, plan, r):
 
 
 @inner
+def begin_wait(state, world, symbol, ts):
+    """After a stop-out the symbol waits for the end of the same signal."""
+    plan, record = state.plans[symbol], state.symbols[symbol]
+    record.waits, record.wait_tactic, record.wait_direction, record.wait_from = 1, plan.tactic, plan.direction, ts
+    record.wait_closes, record.wait_heard = 0, 0
+    record.wait_day = world.context[record.row, C_DAILY_ROW]
+
+
+@inner
 def close_trade(state, world, log, symbol, ts, leg, reason):
     """The end of a round trip: the trade's row, the tallies, the rest periods."""
     plan, account = state.plans[symbol], state.account[0]
@@ -336,6 +399,8 @@ def close_trade(state, world, log, symbol, ts, leg, reason):
     if leg == LEG_STOP:
         side = LONG_SIDE if plan.direction > 0 else 0
         state.symbols[symbol].stop_ts[side] = ts
+        if plan.flags & WAITS_AFTER_STOP:
+            begin_wait(state, world, symbol, ts)
     tally(state, world, plan, r)
     trade = log.trades[log.used[1]]
     log.used[1] += 1
@@ -347,7 +412,7 @@ def close_trade(state, world, log, symbol, ts, leg, reason):
     trade.gross, trade.fees, trade.slippage, trade.net, trade.r = plan.gross, plan.fees, plan.slippage, net, r
     trade.mae_r, trade.mfe_r = plan.adverse / plan.risk_points, plan.favourable / plan.risk_points
     trade.bars_held, trade.reason, trade.exits, trade.quality, trade.ambiguous = plan.bars_held, reason, plan.exits, plan.quality, plan.ambiguous
-    trade.balance = account.balance
+    trade.balance, trade.rate = account.balance, rate_of(state, world, symbol)
     trade.equity = mark(state, world)
     emit(log, E_EXIT, ts, symbol, plan.setup, plan.number, reason, plan.exits, plan.ambiguous, plan.micro, net, r, plan.gross, plan.fees,
          plan.favourable / plan.risk_points, trade.equity)

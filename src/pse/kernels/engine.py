@@ -25,6 +25,7 @@ from pse.kernels.book import (
     plan_event,
     request_exit,
     rest_of_entry,
+    settle_live,
 )
 from pse.kernels.codes import (
     ASK_OUTSIDE,
@@ -63,15 +64,17 @@ from pse.kernels.contract import (
     REFUSED,
 )
 from pse.kernels.inputs import take_inputs
-from pse.kernels.select import KEPT, TWIN, select, setup_rank
+from pse.kernels.select import KEPT, TWIN, one_idea, select, setup_rank
 from pse.kernels.simulate import market_exit, step_bar, watch_bar
 from pse.kernels.state import BAR_ROLL, MAX_CANDIDATES
 from pse.kernels.targets import EPS
-from pse.kernels.verdicts import apply_verdicts, rules
-from pse.kernels.watch import check_breakers, expire_entries, review_plan, roll_before_day, session_event, start_day
+from pse.kernels.verdicts import apply_verdicts, closes, rules
+from pse.kernels.watch import check_breakers, end_wait, expire_entries, hear_setup, review_plan, roll_before_day, session_event, start_day
 
-EVENTS_AN_INSTANT = 1_600        # room that one symbol may need at one instant with an ordinary number of setups
-EVENTS_A_SETUP = 50              # gates before and after for two contract sizes, and the order that follows
+EVENTS_A_QUESTION = 1_800        # room for the setups of one symbol and instant: gates before and after for two contract sizes, the order that follows
+EVENTS_A_SYMBOL = 128            # and for what one symbol may tell besides: fills, protective orders, setups that ask for nothing
+EVENTS_A_PLAN, EVENTS_A_SIGNAL, EVENTS_A_SETUP, EVENTS_AN_INPUT = 64, 6, 50, 12
+MANY_INPUTS = 200                # more than arrive between two bars
 TRADES_AN_INSTANT = 2
 
 
@@ -96,7 +99,7 @@ def best_rank(world, state, symbol):
         row, twin = world.setups[i], False
         for j in rows:
             other = world.setups[j]
-            same = other.kind == ENTER and row.group >= 0 and other.group == row.group and other.direction == row.direction
+            same = other.kind == ENTER and one_idea(row.group, row.direction, other.group, other.direction)
             twin = twin or (same and other.precedence < row.precedence)
         if row.kind == ENTER and not twin:
             best = max(best, rank_of(world, state, i))
@@ -105,11 +108,36 @@ def best_rank(world, state, symbol):
 
 @inner
 def room_wanted(state, world, now):
-    """Events that the setups of this instant may need."""
-    i = state.account[0].setup
+    """Events that this instant may need before its first question."""
+    i, wanted = state.account[0].setup, 0
     while i < world.setups.size and world.setups[i].ts <= now:
+        wanted += EVENTS_A_SIGNAL if world.setups[i].kind != ENTER else 0
         i += 1
-    return EVENTS_A_SETUP * (i - state.account[0].setup)
+    return wanted + room_for_plans(state)
+
+
+@inner
+def room_for_plans(state):
+    """Events that a bar or a decision of everything live may need."""
+    return EVENTS_A_SYMBOL + EVENTS_A_PLAN * state.account[0].live
+
+
+@inner
+def room_for_questions(n):
+    """Events that the setups of one symbol and instant may need; of those beyond the candidates only a line is told."""
+    return EVENTS_A_SYMBOL + EVENTS_A_SETUP * min(n, MAX_CANDIDATES) + max(0, n - MAX_CANDIDATES)
+
+
+@inner
+def does_something(plan, row):
+    """Whether an EXIT or a CANCEL meets what it speaks of: a position or an order of its tactic and direction (and group), not on its way out yet."""
+    if row.kind != EXIT and row.kind != CANCEL:
+        return True
+    mine = is_live(plan) and plan.tactic == row.tactic and plan.direction == row.direction
+    works = rest_of_entry(plan) > EPS
+    if row.kind == EXIT:
+        return mine and (works or (holds(plan) and plan.pending == 0))
+    return mine and works and (row.group < 0 or plan.group == row.group)
 
 
 @inner
@@ -120,10 +148,12 @@ def signal_setup(state, world, log, now, i):
         passed_over(log, now, row.symbol, i, R_TACTIC)
         return
     plan = state.plans[row.symbol]
+    if not does_something(plan, row):
+        return
     emit(log, E_SETUP, now, row.symbol, i, plan.number, R_OK, row.kind, NIL, NIL, np.nan, 0.0, 0.0, 0.0, 0.0, 0.0)
     if not is_live(plan):
         return
-    if row.kind == CANCEL and rest_of_entry(plan) > EPS:
+    if row.kind == CANCEL:
         cancel_entry(log, now, row.symbol, plan, R_EXIT_SIGNAL)
     elif row.kind == EXIT:
         cancel_entry(log, now, row.symbol, plan, R_EXIT_SIGNAL)
@@ -141,14 +171,41 @@ def signal_setup(state, world, log, now, i):
 
 
 @inner
+def goes_after(state, symbol, other):
+    """Whether a symbol's setups are tried after another's: rank falling, then the desk's order."""
+    rank, than = state.symbols[symbol].rank, state.symbols[other].rank
+    return rank < than or (rank == than and symbol > other)
+
+
+@inner
+def into_turn(state):
+    """Sorts the symbols of the instant in place, as a heap whose top is the last of them."""
+    turn, n = state.turn, state.account[0].symbols_here
+    for step in range(n // 2 + n):
+        if step < n // 2:
+            at, end = n // 2 - 1 - step, n
+        else:
+            at, end = 0, n - 1 - (step - n // 2)
+            turn[0], turn[end] = turn[end], turn[0]
+        while 2 * at + 1 < end:
+            child = 2 * at + 1
+            if child + 1 < end and goes_after(state, turn[child + 1], turn[child]):
+                child += 1
+            if not goes_after(state, turn[child], turn[at]):
+                break
+            turn[at], turn[child] = turn[child], turn[at]
+            at = child
+
+
+@inner
 def gather(state, world, log, now):
     """Finds the rows and setups of this instant, reviews plans, and puts the symbols with entries into order of rank."""
     account = state.account[0]
-    for s in range(state.symbols.size):
-        state.symbols[s].n_setups = 0
-    score, r = 1.0, account.row
+    settle_live(state)
+    score, r, first = 1.0, account.row, account.row
     while r < world.row_ts.size and world.row_ts[r] == now:
-        state.symbols[world.row_symbol[r]].row = r
+        record = state.symbols[world.row_symbol[r]]
+        record.row, record.n_setups = r, 0
         score = min(score, world.context[r, C_DATA_SCORE])
         r += 1
     check_breakers(state, world, log, now, score)
@@ -164,6 +221,8 @@ def gather(state, world, log, now):
         record = state.symbols[row.symbol]
         if row.ts < now or record.row < 0 or world.row_ts[record.row] != now:
             continue                                       # a decision without its row cannot be weighed: the builder refuses such setups
+        if record.waits:
+            hear_setup(record, row)
         if row.kind != ENTER:
             signal_setup(state, world, log, now, i)
             continue
@@ -174,20 +233,17 @@ def gather(state, world, log, now):
         record.n_setups = i - record.first_setup + 1
     for a in range(account.symbols_here):
         state.symbols[state.turn[a]].rank = best_rank(world, state, state.turn[a])
-    for a in range(1, account.symbols_here):               # insertion sort: rank falling, then the desk's order
-        symbol = state.turn[a]
-        at = a
-        while at > 0 and state.symbols[state.turn[at - 1]].rank < state.symbols[symbol].rank:
-            state.turn[at] = state.turn[at - 1]
-            at -= 1
-        state.turn[at] = symbol
+    into_turn(state)
+    for q in range(first, r):
+        if state.symbols[world.row_symbol[q]].waits:
+            end_wait(state, world, np.int64(world.row_symbol[q]))
     account.symbol_at = 0
     account.answered = 0
 
 
 @hot
 def quiet(state, world, now):
-    """Whether a decision instant changes nothing: no setup, no live plan, equity told, breakers closed and their measures good.
+    """Whether a decision instant changes nothing: no setup, no live plan, no symbol that waits, equity told, breakers closed, their measures good.
 
     True for the row at the cursor only; rows of other symbols at the same instant are asked in turn.
     """
@@ -200,10 +256,7 @@ def quiet(state, world, now):
         return False
     if not world.context[account.row, C_DATA_SCORE] >= world.policy[0].data_score_min:
         return False
-    for s in range(state.plans.size):
-        if is_live(state.plans[s]):
-            return False
-    return True
+    return account.live == 0 and not state.symbols[world.row_symbol[account.row]].waits
 
 
 @allocating
@@ -237,11 +290,15 @@ def candidates(state, world, log, now, symbol):
     for k in range(kept):
         i = rows[order[k]]
         row = world.setups[i]
+        if closes(state.plans[symbol], row):                   # it can only reduce, so no gate is asked
+            state.asked[found] = i
+            found += 1
+            continue
         if now < policy.entries_from or now >= policy.entries_until:
             passed_over(log, now, symbol, i, R_OUT_OF_WINDOW)
             continue
         d = row.direction if row.direction != 0 else ONE       # a setup of either direction is first tried as the long that its prices describe
-        code = gates_on_proposal(state, world, log, now, i, BEFORE, d, row.stop, row.target, lot, micro)
+        code = gates_on_proposal(state, world, log, now, i, BEFORE, d, row.stop, row.target, lot, micro, row.confidence)
         if code != R_OK:
             passed_over(log, now, symbol, i, code)
         else:
@@ -252,12 +309,14 @@ def candidates(state, world, log, now, symbol):
 
 @allocating
 def decide_instant(state, world, log):
-    """The decisions of `account.instant`, symbol by symbol.  Returns DONE, or PAUSE_ASK with the question in `asked`."""
+    """The decisions of `account.instant`, symbol by symbol.  Returns DONE, PAUSE_ASK with the question in `asked`, or PAUSE_FULL before the next one."""
     account, policy = state.account[0], world.policy[0]
     now = account.instant
     while account.symbol_at < account.symbols_here:
         symbol = state.turn[account.symbol_at]
         if account.asked == 0:
+            if log.used[0] > 0 and log.used[0] + room_for_questions(state.symbols[symbol].n_setups) > log.events.size:
+                return PAUSE_FULL
             account.asked = candidates(state, world, log, now, symbol)
             account.answered = 0
             if account.asked > 0:
@@ -265,7 +324,7 @@ def decide_instant(state, world, log):
                     emit(log, E_ASK, now, symbol, state.asked[k], NOBODY, R_OK, account.asked, k, NIL, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
                 if policy.decide == ASK_OUTSIDE:
                     return PAUSE_ASK
-                rules(state, account.asked)
+                rules(state, world, account.asked)
                 account.answered = 1
         elif not account.answered:
             return PAUSE_ASK
@@ -283,7 +342,8 @@ def finish(state, world, log):
     """The end of the window: with CLOSE_LAST_BAR nothing stays open; the last trading day is told."""
     account, policy = state.account[0], world.policy[0]
     if policy.on_end == CLOSE_LAST_BAR:
-        for s in range(state.plans.size):
+        for a in range(account.live):
+            s = state.live[a]
             plan, record = state.plans[s], state.symbols[s]
             if is_live(plan):
                 cancel_entry(log, account.now, s, plan, policy.end_reason)
@@ -297,6 +357,16 @@ def finish(state, world, log):
     account.closed_last = 1
 
 
+@inner
+def latest_day(tape, t):
+    """The latest trading day among the bars that close with bar t: where calendars differ a day begins with whoever begins it first."""
+    day, now = tape.day[t], tape.ts_close[t]
+    while t < tape.ts.size and tape.ts_close[t] == now:
+        day = max(day, tape.day[t])
+        t += 1
+    return day
+
+
 @njit(cache=True)
 def advance(state, tape, world, log, inputs, until):
     """Runs every instant at or before `until`.
@@ -307,23 +377,28 @@ def advance(state, tape, world, log, inputs, until):
     account, policy = state.account[0], world.policy[0]
     symbols = state.symbols.size
     log.brief[0] = policy.events
-    room, trade_room = log.events.size - EVENTS_AN_INSTANT * symbols, log.trades.size - TRADES_AN_INSTANT * symbols
+    trade_room = log.trades.size - TRADES_AN_INSTANT * symbols
     while True:
-        if log.used[0] > room or log.used[1] > trade_room:
-            return PAUSE_FULL
         if account.phase == 1:
-            if decide_instant(state, world, log) == PAUSE_ASK:
-                return PAUSE_ASK
+            pause = decide_instant(state, world, log)
+            if pause != DONE:
+                return pause
             continue
+        news = EVENTS_AN_INPUT * min(inputs.size - account.input, MANY_INPUTS)
+        if (log.used[0] > 0 and log.used[0] + room_for_plans(state) + news > log.events.size) or log.used[1] > trade_room:
+            return PAUSE_FULL
         next_bar = tape.ts_close[account.bar] if account.bar < tape.ts.size else NEVER
         next_row = world.row_ts[account.row] if account.row < world.row_ts.size else NEVER
         now = min(next_bar, next_row)
         if now == NEVER or now > until:
             break
         if next_bar == now:
-            if tape.day[account.bar] > account.day:
+            day = tape.day[account.bar]
+            if symbols > 1:
+                day = latest_day(tape, account.bar)
+            if day > account.day:
                 roll_before_day(state, tape, world, log)
-                start_day(state, world, log, tape.day[account.bar])
+                start_day(state, world, log, day)
         if inputs.size:                                    # what happened inside the bar comes before its close is looked at
             take_inputs(state, world, log, inputs, now)
         if next_bar == now:

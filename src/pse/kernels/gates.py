@@ -37,7 +37,9 @@ from pse.kernels.codes import (
     R_MCS,
     R_MIN_CONFIDENCE,
     R_MIN_RISK,
+    R_NEWS,
     R_NEWS_BLACKOUT,
+    R_NO_TARGET,
     R_NOT_READY,
     R_NOT_TRADABLE,
     R_OFF,
@@ -65,6 +67,7 @@ from pse.kernels.compiled import shared
 from pse.kernels.targets import EPS, OK, STOP_WRONG_SIDE, stop_check
 
 MINUTE = 60e9
+HOUR = 3600e9
 SECOND = 1e9
 
 # Which market conditions let a family of setups in: rows as FAMILIES, columns WITH the trend's direction, AGAINST it, in a RANGE, in TRANSITION.
@@ -213,6 +216,21 @@ def directional_gate(applies, direction, allow_short, rsi_state, macd_state):
 
 
 @shared
+def news_check(direction, allow_short, age_ns, flag, max_age_ns, sale):
+    """What the last headline says of a purchase: none, one too old, or a red flag forbids it; a sale (-1) is never forbidden.
+
+    A setup of either direction passes where the sale is allowed, `sale` its code by the other states.  measured, allowed: 1 for a flag and 0, else
+    hours, -1 where no headline is known.
+    """
+    known = age_ns == age_ns
+    flagged = flag > 0.5
+    measured = 1.0 if flagged else age_ns / HOUR if known else -1.0
+    free = direction < 0 or (direction == 0 and allow_short and sale == R_OK)
+    passed = free or (known and not flagged and age_ns <= max_age_ns)
+    return passed, measured, 0.0 if flagged else max_age_ns / HOUR, R_OK if passed else R_NEWS
+
+
+@shared
 def confidence_gate(confidence, least):
     passed = confidence >= least - EPS
     return passed, confidence, least, R_OK if passed else R_MIN_CONFIDENCE
@@ -250,6 +268,8 @@ def bracket_gate(direction, entry, stop, target, price_now, tick, atr, cap_point
     adverse, adverse_r, rr_now, passed, why = slippage_check(direction, entry, stop, target, price_now, tick, max_slip_r, min_rr)
     if not passed and why != R_RR:
         return False, adverse_r, max_slip_r, why
+    if target != target:                            # nothing to weigh the risk against: held until the tactic says otherwise
+        return True, adverse_r, max_slip_r, R_NO_TARGET
     rr = direction * (target - entry) / risk
     if rr < min_rr - EPS or why == R_RR:
         return False, min(rr, rr_now), min_rr, R_RR
@@ -302,18 +322,19 @@ def daily_loss_gate(day_start_equity, equity, open_risk, new_risk, limit):
 
 
 @shared
-def exposure_gate(quantity, lot, equity, open_risk, unit_risk, risk_cap, gross, symbol_gross, unit_notional, gross_cap, symbol_cap, group, group_cap):
-    """The largest quantity, at most `quantity`, inside concurrent risk and notional limits.
+def exposure_gate(quantity, lot, equity, open_risk, unit_risk, risk_cap, gross, symbol_gross, unit_notional, gross_cap, symbol_cap, group, group_cap,
+                  group_gross=0.0, group_notional_cap=1e9):
+    """The largest quantity, at most `quantity`, inside concurrent risk and the notional limits of all, of the symbol and of its group.
 
     Returns (quantity, measured, allowed, code): the binding limit's figures, as fractions of equity (positions for a group).
     """
     if group >= group_cap:
         return 0.0, float(group), float(group_cap), R_GROUP
     best, measured, allowed, code = quantity, (open_risk + quantity * unit_risk) / equity, risk_cap, R_OK
-    for which in range(3):
-        used = open_risk if which == 0 else gross if which == 1 else symbol_gross
+    for which in range(4):
+        used = open_risk if which == 0 else gross if which == 1 else symbol_gross if which == 2 else group_gross
         unit = unit_risk if which == 0 else unit_notional
-        cap = risk_cap if which == 0 else gross_cap if which == 1 else symbol_cap
+        cap = risk_cap if which == 0 else gross_cap if which == 1 else symbol_cap if which == 2 else group_notional_cap
         room = (cap * equity - used) / unit if unit > 0.0 else 1e15
         most = max(0.0, lot * ((room / lot + EPS) // 1.0))
         if most < best:

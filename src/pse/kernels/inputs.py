@@ -56,7 +56,8 @@ def take_inputs(state, world, log, inputs, until):
         elif record.kind == I_BREAKER_ACK:
             acknowledge(state, log, record.ts)
         elif record.kind == I_CANCEL_ENTRIES or record.kind == I_FLATTEN:
-            for p in range(state.plans.size):
+            for a in range(account.live):
+                p = state.live[a]
                 if is_live(state.plans[p]):
                     cancel_entry(log, record.ts, p, state.plans[p], R_OPERATOR)
                     if record.kind == I_FLATTEN:

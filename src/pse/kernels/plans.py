@@ -8,6 +8,7 @@ from pse.kernels.compiled import shared
 from pse.kernels.targets import EPS, round_stop
 
 PIVOT_SIDE = 2                   # bars on each side of a one-minute swing
+LAST_BARS = 3                    # completed base bars that a close trail stands behind
 
 
 @shared
@@ -33,11 +34,30 @@ def breakeven_stop(direction, entry, stop, risk_points, favourable, at_r, plus_t
 
 @shared
 def trail_stop(direction, stop, swing, buffer, tick):
-    """The stop behind a confirmed swing (NaN: none yet), never looser than `stop`."""
-    if swing != swing:
+    """The stop `buffer` points behind a price, a swing or an extreme (NaN: none yet), never looser than `stop`."""
+    if swing != swing or buffer != buffer:
         return stop
     moved = round_stop(swing - direction * buffer, direction, tick)
     return moved if direction * (moved - stop) > EPS else stop
+
+
+@shared
+def extended(direction, best, high, low, close, entered_inside):
+    """The best price since entry after a bar; of a bar in which the entry filled after the open only the close is known to come later."""
+    reach = close if entered_inside else high if direction > 0 else low
+    return reach if direction * (reach - best) > 0.0 else best
+
+
+@shared
+def last_extreme(direction, symbol):
+    """The lowest low (for longs; highest high for shorts) of the last three base bars of the contract, NaN before there are three."""
+    if symbol.seen < LAST_BARS:
+        return np.nan
+    n = 2 * PIVOT_SIDE + 1
+    found = symbol.low[n - 1] if direction > 0 else symbol.high[n - 1]
+    for i in range(n - LAST_BARS, n - 1):
+        found = min(found, symbol.low[i]) if direction > 0 else max(found, symbol.high[i])
+    return found
 
 
 @shared

@@ -6,6 +6,7 @@ Small arrays, no allocation: the caller owns `order` and `status`.  The gates de
 from math import isnan
 
 from pse.kernels.compiled import shared
+from pse.kernels.contract import ONE_CHOICE
 from pse.kernels.targets import EPS
 
 KEPT, TWIN, OPPOSED = 0, 1, 2    # a twin has a better tactic on the same group; an opposed one fell to a conflict of directions
@@ -39,12 +40,17 @@ def comes_before(i, j, rank, precedence, event):
 
 
 @shared
+def one_idea(group, direction, other_group, other_direction):
+    """Whether two setups are one idea: of one group and direction, or of one choice whatever their direction; group -1 stands alone."""
+    return group == other_group and (group == ONE_CHOICE or (group >= 0 and direction == other_direction))
+
+
+@shared
 def is_twin(i, n, rank, direction, group, precedence, event):
-    """Whether another row of the same direction and group is of a better tactic, or of the same and goes before; group -1 stands alone."""
+    """Whether another row of the same idea is of a better tactic, or of the same and goes before."""
     for j in range(n):
-        same_idea = j != i and group[i] >= 0 and group[j] == group[i] and direction[j] == direction[i]
         better = precedence[j] < precedence[i] or (precedence[j] == precedence[i] and comes_before(j, i, rank, precedence, event))
-        if same_idea and better:
+        if j != i and better and one_idea(group[i], direction[i], group[j], direction[j]):
             return True
     return False
 

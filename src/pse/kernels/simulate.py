@@ -15,6 +15,7 @@ from pse.kernels.book import (
     is_live,
     lot_of,
     move_stop,
+    rate_of,
     request_exit,
     rest_of_entry,
     stop_name,
@@ -35,6 +36,7 @@ from pse.kernels.codes import (
     R_BE,
     R_CLOSE_BEYOND_STOP,
     R_EXPIRED,
+    R_LEVEL_TRADED,
     R_MISSED,
     R_NEWS_BLACKOUT,
     R_OK,
@@ -45,11 +47,19 @@ from pse.kernels.codes import (
     R_TRAIL,
 )
 from pse.kernels.compiled import hot, inner
-from pse.kernels.contract import INVALID_TARGET_SEEN, LIMIT, MARKET
+from pse.kernels.contract import C_DAILY_ATR, INVALID_TARGET_SEEN, INVALID_TOUCH, LIMIT, MARKET, NO_BREAKEVEN, TRAIL_BARS, TRAIL_RANGE
 from pse.kernels.matching import NO_FILL, NO_LEG, against, entry_fill, exit_fill, fillable
-from pse.kernels.plans import breakeven_stop, excursion, forget_bars, push_bar, trail_stop
+from pse.kernels.plans import breakeven_stop, excursion, extended, forget_bars, last_extreme, push_bar, trail_stop
 from pse.kernels.state import BAR_BLACKOUT, BAR_ROLL
 from pse.kernels.targets import EPS
+
+TRAIL_BARS_FROM_R = 1.0
+
+
+@inner
+def side_cost(state, world, symbol, quantity, price):
+    """Fee of one side of a fill of the symbol's plan, money of the account."""
+    return fee_of(world.instruments[symbol], state.plans[symbol].micro, quantity, price) * rate_of(state, world, symbol)
 
 
 @inner
@@ -63,7 +73,7 @@ def market_exit(state, world, log, symbol, ts, price, reason):
     plan, instrument = state.plans[symbol], world.instruments[symbol]
     slip = slip_points(instrument, world.policy[0])
     fill = against(price, -plan.direction, slip, instrument.tick)
-    fee = fee_of(instrument, plan.micro, plan.held, fill)
+    fee = side_cost(state, world, symbol, plan.held, fill)
     take_exit(state, world, log, symbol, ts, LEG_EXIT, F_MARKET, fill, plan.held, fee, slip, reason)
 
 
@@ -116,18 +126,18 @@ def bracket_exits(state, world, log, symbol, bar, high, low, open_decides, targe
         if leg == LEG_STOP:
             gapped = plan.direction * (open_ - plan.stop) < -EPS
             plan.adverse = max(plan.adverse, plan.direction * (plan.entry - price))
-            fee = fee_of(instrument, plan.micro, plan.held, price)
+            fee = side_cost(state, world, symbol, plan.held, price)
             take_exit(state, world, log, symbol, bar.ts, LEG_STOP, F_GAP if gapped else F_STOP, price, plan.held, fee, slip, stop_name(plan))
             return
         plan.favourable = max(plan.favourable, plan.direction * (price - plan.entry))
         _, adverse = excursion(plan.direction, plan.entry, high, low, bar.close, NO)
         plan.adverse = max(plan.adverse, adverse)
         if plan.target_done:
-            fee = fee_of(instrument, plan.micro, plan.held, price)
+            fee = side_cost(state, world, symbol, plan.held, price)
             take_exit(state, world, log, symbol, bar.ts, LEG_TARGET2, F_TARGET, price, plan.held, fee, 0.0, R_TP2)
             return
         quantity = first_target_quantity(plan, instrument, policy)
-        fee = fee_of(instrument, plan.micro, quantity, price)
+        fee = side_cost(state, world, symbol, quantity, price)
         take_exit(state, world, log, symbol, bar.ts, LEG_TARGET1, F_TARGET, price, quantity, fee, 0.0, R_TP1)
         if holds(plan):
             cancel_entry(log, bar.ts, symbol, plan, R_TP1)
@@ -165,11 +175,11 @@ def work_entry(state, world, log, symbol, bar):
         return NO_FILL
     quantity = fillable(rest_of_entry(plan), bar.volume, policy.volume_share, lot_of(instrument, plan.micro))
     paid = 0.0 if plan.order_type == LIMIT else slip
-    take_entry(state, world, log, symbol, ts, kind, price, quantity, fee_of(instrument, plan.micro, quantity, price), paid)
+    take_entry(state, world, log, symbol, ts, kind, price, quantity, side_cost(state, world, symbol, quantity, price), paid)
     if kind == F_GAP:
         out = against(bar.open, -plan.direction, slip, instrument.tick)
         plan.adverse = max(plan.adverse, plan.direction * (plan.entry - out))
-        fee = fee_of(instrument, plan.micro, plan.held, out)
+        fee = side_cost(state, world, symbol, plan.held, out)
         take_exit(state, world, log, symbol, ts, LEG_STOP, F_GAP, out, plan.held, fee, slip, stop_name(plan))
     return kind
 
@@ -183,7 +193,7 @@ def step_plan(state, world, log, symbol, bar, filled_inside):
     favourable, adverse = excursion(plan.direction, plan.entry, bar.high, bar.low, bar.close, filled_inside)
     plan.favourable = max(plan.favourable, favourable)
     plan.adverse = max(plan.adverse, adverse)
-    if not plan.breakeven_done:
+    if not plan.breakeven_done and not plan.flags & NO_BREAKEVEN:
         reach = np.inf if plan.target_done else favourable
         moved = breakeven_stop(plan.direction, plan.entry, plan.stop_next, plan.risk_points, reach, policy.breakeven_r, policy.breakeven_ticks, instrument.tick)
         if reach >= policy.breakeven_r * plan.risk_points - EPS:
@@ -195,17 +205,35 @@ def step_plan(state, world, log, symbol, bar, filled_inside):
         moved = trail_stop(plan.direction, plan.stop_next, swing, plan.buffer, instrument.tick)
         if moved != plan.stop_next:
             move_stop(log, close_ts, symbol, plan, moved, R_TRAIL)
+    if plan.flags & (TRAIL_RANGE | TRAIL_BARS):
+        trail_close(state, world, log, symbol, bar)
+
+
+@inner
+def trail_close(state, world, log, symbol, bar):
+    """The stop behind the best price since entry by a multiple of the daily range, or one tick beyond the last bars from 1R on."""
+    plan, policy, record, tick = state.plans[symbol], world.policy[0], state.symbols[symbol], world.instruments[symbol].tick
+    stop = plan.stop_next
+    plan.best = extended(plan.direction, plan.best, bar.high, bar.low, bar.close, entered_inside(plan, bar))
+    if plan.flags & TRAIL_RANGE:
+        stop = trail_stop(plan.direction, stop, plan.best, policy.trail_range_atr * world.context[record.row, C_DAILY_ATR], tick)
+    if plan.flags & TRAIL_BARS and plan.favourable >= TRAIL_BARS_FROM_R * plan.risk_points - EPS:
+        stop = trail_stop(plan.direction, stop, last_extreme(plan.direction, record), tick, tick)
+    if stop != plan.stop_next:
+        move_stop(log, bar.ts_close, symbol, plan, stop, R_TRAIL)
 
 
 @hot
 def invalidate_entry(world, log, symbol, plan, bar):
-    """An unfilled entry is over when a bar closes beyond its stop, or its target traded since the decision without it."""
+    """An unfilled entry is over when a bar closes beyond its stop, trades at its invalid price, or traded at its target without it."""
     d, close_ts = plan.direction, bar.ts_close
     if d * (bar.close - plan.stop) < -EPS:
         cancel_entry(log, close_ts, symbol, plan, R_CLOSE_BEYOND_STOP)
         return
-    reach = bar.high if d > 0 else bar.low
-    if plan.held <= 0.0 and plan.invalid_flags & INVALID_TARGET_SEEN and d * (reach - plan.target) >= -EPS:
+    reach, against_it = (bar.high, bar.low) if d > 0 else (bar.low, bar.high)
+    if plan.invalid_flags & INVALID_TOUCH and d * (against_it - plan.invalid_price) <= EPS:
+        cancel_entry(log, close_ts, symbol, plan, R_LEVEL_TRADED)
+    elif plan.held <= 0.0 and plan.invalid_flags & INVALID_TARGET_SEEN and d * (reach - plan.target) >= -EPS:
         cancel_entry(log, close_ts, symbol, plan, R_MISSED)
 
 

@@ -5,7 +5,7 @@ The whole state is one block of bytes; `engine/state.py` lays these records over
 
 import numpy as np
 
-STATE_VERSION = 2
+STATE_VERSION = 3
 MAX_CANDIDATES = 32            # setups of one symbol and instant that can be asked about
 GRADES = 5                     # 0 none, C, B, A, A+
 
@@ -26,6 +26,7 @@ ACCOUNT_DTYPE = np.dtype([
     ("data_state", "i8"), ("data_good", "i8"),
     ("equity_state", "i8"), ("equity_tripped_day", "i8"), ("equity_ack", "f8"),
     ("closed_last", "i8"),
+    ("live", "i8"),                         # symbols in `State.live`
 ])
 SYMBOL_DTYPE = np.dtype([
     ("last_close", "f8"), ("last_ts", "i8"),
@@ -34,6 +35,8 @@ SYMBOL_DTYPE = np.dtype([
     ("swing_high", "f8"), ("swing_low", "f8"),
     ("row", "i8"),                                                         # context row of the current decision, -1 none
     ("first_setup", "i8"), ("n_setups", "i8"), ("rank", "f8"),
+    # after a stop-out of a plan that waits: whose signal it was, when, how many closes have passed, the day counted last, what this instant said of it
+    ("waits", "i8"), ("wait_tactic", "i8"), ("wait_direction", "i8"), ("wait_from", "i8"), ("wait_closes", "i8"), ("wait_day", "f8"), ("wait_heard", "i8"),
 ])
 PLAN_DTYPE = np.dtype([
     ("status", "i8"), ("number", "i8"), ("setup", "i8"), ("tactic", "i8"), ("grade", "i8"), ("direction", "i8"), ("micro", "i8"),
@@ -47,12 +50,13 @@ PLAN_DTYPE = np.dtype([
     ("gross", "f8"), ("fees", "f8"), ("slippage", "f8"), ("exit_value", "f8"), ("exits", "i8"), ("exit_reason", "i8"),
     ("version", "i8"), ("stop_version", "i8"), ("invalid_price", "f8"), ("invalid_flags", "i8"),
     ("stop_live", "i8"), ("external", "i8"), ("cancelling", "i8"), ("quality", "f8"), ("family", "i8"),
+    ("flags", "i8"), ("group", "i8"), ("best", "f8"), ("conviction", "i8"), ("rate", "f8"), ("listed", "i8"),
 ])
 TALLY_DTYPE = np.dtype([("wins", "f8"), ("trades", "f8"), ("win_r", "f8")])
 
 VERDICT_DTYPE = np.dtype([
     ("code", "i8"), ("direction", "i8"), ("size_factor", "f8"), ("entry", "f8"), ("stop", "f8"), ("target", "f8"), ("latency_ns", "i8"), ("cost_usd", "f8"),
-    ("reason", "i8"), ("failed", "i8"),
+    ("reason", "i8"), ("failed", "i8"), ("confidence", "f8"),
 ])
 INPUT_DTYPE = np.dtype([
     ("ts", "i8"), ("kind", "i8"), ("symbol", "i8"), ("plan", "i8"), ("leg", "i8"), ("price", "f8"), ("quantity", "f8"), ("fee", "f8"), ("amount", "f8"),
@@ -71,15 +75,17 @@ POLICY_DTYPE = np.dtype([
     ("latency_ns", "i8"),
     ("through_ticks", "f8"), ("volume_share", "f8"), ("slippage_factor", "f8"),
     ("max_risk", "f8"), ("r_unit", "f8"), ("max_daily_loss", "f8"), ("max_concurrent", "f8"), ("max_gross", "f8"), ("max_symbol", "f8"), ("max_quantity", "f8"),
-    ("max_group", "i8"), ("allow_short", "i8"), ("allow_micro", "i8"),
+    ("max_group", "i8"), ("max_group_notional", "f8"), ("allow_short", "i8"), ("allow_micro", "i8"), ("shares", "i8"), ("cash_only", "i8"),
     ("min_confidence", "f8"), ("min_reward_r", "f8"), ("max_age_ns", "i8"), ("max_slippage_r", "f8"), ("session_left_ns", "i8"),
     ("spread_base", "f8"), ("spread_tolerance", "f8"),
     ("ev_min", "f8"), ("ev_prior_r", "f8"), ("ev_prior_n", "f8"), ("ev_decay", "f8"), ("ev_scratch", "f8"),
-    ("cooldown_entry_ns", "i8"), ("cooldown_stop_ns", "i8"), ("max_losses", "i8"),
+    ("cooldown_entry_ns", "i8"), ("cooldown_stop_ns", "i8"), ("max_losses", "i8"), ("wait_closes", "i8"),
+    ("news_required", "i8"), ("news_max_age_ns", "f8"),
     ("var95", "f8"), ("es975", "f8"), ("tail_days", "i8"), ("tail_min_days", "i8"), ("tail_stop_factor", "f8"),
     ("data_score_min", "f8"), ("data_recovery", "i8"), ("equity_drawdown", "f8"), ("equity_recovered", "f8"), ("equity_retrip", "f8"), ("auto_ack_days", "i8"),
     ("llm_failures", "i8"), ("llm_timeout_ns", "i8"), ("llm_timeout_cap_ns", "i8"), ("llm_successes", "i8"),
-    ("breakeven_r", "f8"), ("breakeven_ticks", "f8"), ("partial", "f8"), ("trail_swing", "i8"), ("stale_bars", "i8"), ("stale_mfe_r", "f8"),
+    ("breakeven_r", "f8"), ("breakeven_ticks", "f8"), ("partial", "f8"), ("trail_swing", "i8"), ("trail_range_atr", "f8"),
+    ("stale_bars", "i8"), ("stale_mfe_r", "f8"),
     ("flat_session", "i8"), ("flat_before_ns", "i8"),
     ("high_vol_size", "f8"), ("transition_size", "f8"),
 ])
@@ -88,7 +94,7 @@ TRADE_DTYPE = np.dtype([
     ("decided_at", "i8"), ("entry_ts", "i8"), ("exit_ts", "i8"), ("day", "i8"), ("entry_kind", "i8"), ("entry", "f8"), ("exit", "f8"), ("stop", "f8"),
     ("target", "f8"), ("target2", "f8"), ("risk_points", "f8"), ("risk_usd", "f8"), ("gross", "f8"), ("fees", "f8"), ("slippage", "f8"), ("net", "f8"),
     ("r", "f8"), ("mae_r", "f8"), ("mfe_r", "f8"), ("bars_held", "i8"), ("reason", "i8"), ("exits", "i8"), ("quality", "f8"), ("ambiguous", "i8"),
-    ("balance", "f8"), ("equity", "f8"),
+    ("balance", "f8"), ("equity", "f8"), ("rate", "f8"),
 ])
 BAR_DTYPE = np.dtype([
     ("ts", "i8"), ("ts_close", "i8"), ("symbol", "i8"), ("flags", "i8"), ("open", "f8"), ("high", "f8"), ("low", "f8"), ("close", "f8"), ("volume", "f8"),

@@ -3,7 +3,7 @@
 import numpy as np
 
 from pse.kernels.admit import admit, on_side
-from pse.kernels.book import NOBODY, emit, passed_over
+from pse.kernels.book import NOBODY, cancel_entry, emit, holds, passed_over, request_exit
 from pse.kernels.codes import (
     APPROVE,
     ASK_OUTSIDE,
@@ -14,8 +14,11 @@ from pse.kernels.codes import (
     HOLD,
     MODIFY,
     R_AUTHORITY,
+    R_BUSY,
     R_ENTRY_EDIT,
+    R_EXIT_SIGNAL,
     R_HOLD,
+    R_NO_OPINION,
     R_OK,
     R_REJECTED,
     R_SUPERSEDED,
@@ -29,18 +32,23 @@ GRID_TOLERANCE = 1e-6            # ticks
 
 
 @inner
-def rules(state, n):
-    """The verdict of plain rules: the best candidate that passed its gates, and no other."""
+def rules(state, world, n):
+    """The verdict of plain rules: the best candidate that passed its gates and has a direction, and no other; of the rest rules have no opinion."""
+    taken = False
     for k in range(n):
         verdict = state.verdicts[k]
-        verdict.code = APPROVE if k == 0 else REJECT
+        if world.setups[state.asked[k]].direction == 0:
+            verdict.code, verdict.reason = HOLD, R_NO_OPINION
+        else:
+            verdict.code, verdict.reason = (REJECT, R_SUPERSEDED) if taken else (APPROVE, R_OK)
+            taken = True
         verdict.direction = 0
         verdict.size_factor = 1.0
         verdict.entry = verdict.stop = verdict.target = np.nan
         verdict.latency_ns = 0
         verdict.cost_usd = 0.0
-        verdict.reason = R_OK if k == 0 else R_SUPERSEDED
         verdict.failed = 0
+        verdict.confidence = np.nan
 
 
 @inner
@@ -65,7 +73,36 @@ def bounded(row, verdict, tick):
     wrong = wrong or not 0.0 < verdict.size_factor <= 1.0
     wrong = wrong or d * (stop - first_stop) < -EPS or d * (first_target - target) < -EPS
     wrong = wrong or off_grid(verdict.stop, tick) or off_grid(verdict.target, tick)
+    wrong = wrong or verdict.confidence < 0.0 or verdict.confidence > 1.0
     return R_AUTHORITY if wrong else R_OK, d, stop, target, verdict.size_factor
+
+
+@inner
+def believed(row, verdict):
+    """The confidence that counts: the setup's, lowered by a verdict that names a lower one; of an open call that of whoever gave it its direction."""
+    if verdict.confidence != verdict.confidence:
+        return row.confidence
+    if row.direction == 0 or row.confidence != row.confidence:
+        return verdict.confidence
+    return min(row.confidence, verdict.confidence)
+
+
+@inner
+def closes(plan, row):
+    """Whether a setup of either direction speaks to a position of its own tactic: all that it may still do is close it."""
+    return row.direction == 0 and holds(plan) and plan.tactic == row.tactic and plan.pending == 0
+
+
+@inner
+def close_call(log, now, symbol, plan, verdict):
+    """An open call while its position is held: the other direction closes it at the next open, nothing is reversed at once.  Returns the code."""
+    if verdict.direction == plan.direction:
+        return R_BUSY
+    if verdict.direction == 0:
+        return R_AUTHORITY
+    cancel_entry(log, now, symbol, plan, R_EXIT_SIGNAL)
+    request_exit(log, now, symbol, plan, R_EXIT_SIGNAL)
+    return R_EXIT_SIGNAL
 
 
 @inner
@@ -86,11 +123,16 @@ def apply_verdicts(state, world, log, now, symbol, n):
         row = world.setups[i]
         code, quantity, d, stop, target, factor = verdict.reason, 0.0, row.direction, row.stop, row.target, 1.0
         outcome = verdict.code
-        if outcome == APPROVE or outcome == MODIFY:
+        if (outcome == APPROVE or outcome == MODIFY) and closes(state.plans[symbol], row):
+            d = verdict.direction
+            code = close_call(log, now, symbol, state.plans[symbol], verdict)
+            if code != R_EXIT_SIGNAL:
+                outcome = REJECT
+        elif outcome == APPROVE or outcome == MODIFY:
             code, d, stop, target, factor = bounded(row, verdict, world.instruments[symbol].tick)
             if code == R_OK:
                 latency = verdict.latency_ns if verdict.latency_ns > 0 else policy.latency_ns
-                code, quantity = admit(state, world, log, now, i, d, stop, target, factor, latency)
+                code, quantity = admit(state, world, log, now, i, d, stop, target, factor, latency, believed(row, verdict))
             if code != R_OK:
                 outcome = REJECT
         elif code == R_OK:

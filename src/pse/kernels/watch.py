@@ -9,10 +9,12 @@ from pse.kernels.book import (
     ONE,
     TWO,
     cancel_entry,
+    conviction,
     emit,
     holds,
     is_live,
     mark,
+    move_stop,
     request_exit,
     rest_of_entry,
 )
@@ -24,6 +26,7 @@ from pse.kernels.codes import (
     E_BREAKER,
     E_CHARGE,
     E_SESSION,
+    R_BE,
     R_CLOSE_BEYOND_LEVEL,
     R_DAILY_LOSS,
     R_EXPIRED,
@@ -33,25 +36,36 @@ from pse.kernels.codes import (
     R_SESSION_END,
     R_STALE,
     R_TCC_AGAINST,
+    R_TCC_LOWER,
     TCC_HIGH,
+    TCC_MEDIUM,
 )
 from pse.kernels.compiled import inner
 from pse.kernels.contract import (
     C_CLOSE,
+    C_DAILY_ROW,
     C_MCS,
     C_MSS_DIR,
     C_TCC_CLASS,
     C_TCC_DIR,
+    ENTER,
     INVALID_CLOSE,
     INVALID_MCS,
     INVALID_OPPOSITE_MSS,
     INVALID_TCC_AGAINST,
+    INVALID_TCC_LOW,
+    INVALID_TCC_LOWER,
+    LEAVES_ON_TCC_LOWER,
+    NO_STALE,
+    REFUSED,
 )
 from pse.kernels.gates import is_permitted
-from pse.kernels.plans import is_stale
+from pse.kernels.plans import is_stale, trail_stop
 from pse.kernels.simulate import roll_over
 from pse.kernels.state import BAR_ROLL
 from pse.kernels.targets import EPS
+
+LEAVES_BELOW_R = 0.5             # a position that conviction leaves is kept, behind breakeven, from this favourable distance on
 
 
 @inner
@@ -125,7 +139,8 @@ def check_breakers(state, world, log, now, score):
     used = (account.day_start_equity - account.equity) / account.day_start_equity
     if used >= policy.max_daily_loss - EPS and not account.day_over:
         account.day_over = 1                               # entries end for the day; protective stops stay
-        for s in range(state.plans.size):
+        for a in range(account.live):
+            s = state.live[a]
             if rest_of_entry(state.plans[s]) > EPS:
                 cancel_entry(log, now, s, state.plans[s], R_DAILY_LOSS)
     old = account.equity_state
@@ -160,7 +175,8 @@ def charge(state, log, now, cost):
 @inner
 def expire_entries(state, world, log, now):
     """Ends entries whose time is over at this decision, also where their symbol has no next bar to say so: a dead order blocks nothing."""
-    for s in range(state.plans.size):
+    for a in range(state.account[0].live):
+        s = state.live[a]
         plan = state.plans[s]
         if rest_of_entry(plan) <= EPS:
             continue
@@ -171,15 +187,53 @@ def expire_entries(state, world, log, now):
 
 
 @inner
+def leave_on_lower(world, log, now, symbol, plan, context):
+    """A position whose trend has lost conviction: behind breakeven where it is half an R ahead, out at the next open where not."""
+    tick, policy = world.instruments[symbol].tick, world.policy[0]
+    if plan.direction * (context[C_CLOSE] - plan.entry) < LEAVES_BELOW_R * plan.risk_points - EPS:
+        request_exit(log, now, symbol, plan, R_TCC_LOWER)
+        return
+    moved = trail_stop(plan.direction, plan.stop_next, plan.entry + plan.direction * policy.breakeven_ticks * tick, 0.0, tick)
+    if moved != plan.stop_next:
+        move_stop(log, now, symbol, plan, moved, R_TCC_LOWER)
+        plan.stop_reason = R_BE
+
+
+@inner
+def hear_setup(record, row):
+    """Notes what a setup says to a symbol that waits: that the stopped tactic speaks (1), and that its signal still runs (3)."""
+    if row.tactic != record.wait_tactic:
+        return
+    same = row.direction == record.wait_direction and (row.kind == ENTER or row.kind == REFUSED)
+    record.wait_heard |= 3 if same and row.event_bar <= record.wait_from else 1
+
+
+@inner
+def end_wait(state, world, symbol):
+    """Counts a close at which the stopped tactic speaks; the wait is over when its signal's run has ended, or enough closes have passed."""
+    record = state.symbols[symbol]
+    day = world.context[record.row, C_DAILY_ROW]
+    if record.wait_heard or day != record.wait_day:
+        record.wait_closes += 1
+        record.wait_day = day
+        if record.wait_heard < 3 or record.wait_closes >= world.policy[0].wait_closes:
+            record.waits = 0
+    record.wait_heard = 0
+
+
+@inner
 def review_plan(state, world, log, now, symbol):
     """What a decision bar does to a live plan: staleness, and what ends an unfilled entry."""
     plan, policy = state.plans[symbol], world.policy[0]
     if not is_live(plan) or plan.decided_at >= now:
         return
     context = world.context[state.symbols[symbol].row]
+    felt = conviction(context, plan.direction)
     if holds(plan):
         plan.decision_bars += 1
-        if is_stale(plan.decision_bars, plan.favourable, plan.risk_points, policy.stale_bars, policy.stale_mfe_r):
+        if plan.flags & LEAVES_ON_TCC_LOWER and felt < plan.conviction:
+            leave_on_lower(world, log, now, symbol, plan, context)
+        if not plan.flags & NO_STALE and is_stale(plan.decision_bars, plan.favourable, plan.risk_points, policy.stale_bars, policy.stale_mfe_r):
             request_exit(log, now, symbol, plan, R_STALE)
     if rest_of_entry(plan) <= EPS:
         return
@@ -190,5 +244,7 @@ def review_plan(state, world, log, now, symbol):
         cancel_entry(log, now, symbol, plan, R_CLOSE_BEYOND_LEVEL)
     elif plan.invalid_flags & INVALID_TCC_AGAINST and context[C_TCC_CLASS] == TCC_HIGH and context[C_TCC_DIR] == -d:
         cancel_entry(log, now, symbol, plan, R_TCC_AGAINST)
+    elif (plan.invalid_flags & INVALID_TCC_LOWER and felt < plan.conviction) or (plan.invalid_flags & INVALID_TCC_LOW and felt < TCC_MEDIUM):
+        cancel_entry(log, now, symbol, plan, R_TCC_LOWER)
     elif plan.invalid_flags & INVALID_MCS and not is_permitted(plan.family, d, context[C_MCS], context[C_TCC_CLASS], plan.quality):
         cancel_entry(log, now, symbol, plan, R_MCS)

@@ -30,6 +30,8 @@ class BlackoutWindow(Frozen):
 class Limits(Frozen):
     """What the account may lose, hold and risk; fractions of equity unless said."""
 
+    sizing: Literal["futures", "shares"] = Field("futures", description="futures: a size in R through the stop, costs included; shares: risk times confidence "
+                                                                     "through the stop, notional and cash")
     max_risk_per_trade: float = Field(0.01, gt=0, le=1, description="hard cap of the loss at the stop")
     r_unit: float = Field(0.008, gt=0, le=1, description="what a size multiple of 1 risks")
     max_daily_loss: float = Field(0.03, gt=0, le=1, description="of the equity at the start of the trading day, realised and projected")
@@ -37,7 +39,9 @@ class Limits(Frozen):
     max_gross_notional: float = Field(5.0, gt=0, description="sum of price x quantity x point value")
     max_symbol_notional: float = Field(1e9, gt=0, description="the same for one symbol")
     max_quantity: float = Field(20, gt=0, description="contracts or shares in one plan")
+    max_group_notional: float = Field(1e9, gt=0, description="the same for the instruments of one group")
     max_group_positions: int = Field(2, ge=1, description="open plans among instruments of one group")
+    cash_only: bool = Field(False, description="what is bought is paid from the balance, less what other positions cost (sizing in shares)")
     allow_short: bool = True
     allow_micro: bool = Field(True, description="size the mapped micro contract where the large one is too big")
     high_vol_size: float = Field(0.5, gt=0, le=1, description="times every size in the HiVol-Q4 bucket; 1 switches it off")
@@ -61,7 +65,11 @@ class GatePolicy(Frozen):
     ev_half_life_days: float = Field(126.0, gt=0, description="trading days after which a closed trade counts half")
     ev_scratch_r: float = Field(0.10, ge=0, description="a trade inside this net R counts as neither")
     cooldown_entry_bars: float = Field(5.0, ge=0, description="decision bars after an entry, same symbol and side")
+    cooldown_entry_min: float = Field(0.0, ge=0, description="the same in minutes; above 0 it counts instead of the bars")
     cooldown_stop_bars: float = Field(3.0, ge=0, description="decision bars after a stop-out, same symbol and side")
+    wait_closes: int = Field(5, ge=1, description="closes that a symbol waits at most after a stop-out of a tactic whose signal goes on")
+    news_required: bool = Field(False, description="whether the directional gate buys only with a headline at hand that is fresh and no red flag")
+    news_max_age_h: float = Field(6.0, gt=0, description="age of the last headline, hours")
     max_consecutive_losses: int = Field(3, ge=1, description="losing trades in a trading day before entries rest until the next")
     blackouts: tuple[BlackoutWindow, ...] = Field((BlackoutWindow(start="08:00", end="09:30"),), description="news windows")
 
@@ -98,6 +106,7 @@ class PlanPolicy(Frozen):
     breakeven_plus_ticks: float = Field(1.0, ge=0)
     partial_fraction: float = Field(0.5, ge=0, lt=1, description="share taken off at the first target when two or more lots are held")
     trail: Literal["swing", "none"] = Field("swing", description="behind confirmed one-minute swings, from the first target on")
+    trail_range_atr: float = Field(3.0, gt=0, description="daily ATR behind the best price since entry, for tactics that trail so")
     stale_bars: int = Field(24, ge=1, description="decision bars")
     stale_mfe_r: float = Field(0.5, ge=0, description="largest favourable excursion under which a stale position is left")
     flat_at_session_end: bool = True
