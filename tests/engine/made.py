@@ -49,6 +49,7 @@ class Shape:
     rolls: bool = True
     overrides: tuple[str, ...] = ()
     capital: float = 100_000.0
+    rich: bool = False                 # plans with flags of their own, open calls, one choice of several, moving rates, every other seed sized in shares
 
 
 def made(seed: int, shape: Shape = Shape(), mode: Mode | None = None, **policy: Any) -> Prepared:  # noqa: B008
@@ -62,6 +63,10 @@ def made(seed: int, shape: Shape = Shape(), mode: Mode | None = None, **policy: 
     setups = draw_setups(rng, shape, plan, row_ts, row_symbol, context)
     mode = mode or Mode(end_ns=int(tape.ts_close[-1]))
     record = policy_record(plan, mode)
+    if shape.rich:
+        enrich(np.random.default_rng([seed, 1]), setups, row_ts, context)
+        record["shares"], record["min_confidence"] = seed % 2, 0.1
+        record["wait_closes"], record["news_required"], record["max_gross"] = 2, seed % 3 == 0, 50.0
     for name, value in policy.items():
         record[name] = value
     returns = rng.normal(0, 0.01, (80, len(parts)))
@@ -149,6 +154,25 @@ def draw_setups(rng: np.random.Generator, shape: Shape, plan: DeskPlan, row_ts: 
     found = found[np.lexsort((found["precedence"], found["symbol"], found["ts"]))]
     found["evidence"] = np.arange(found.size)
     return found
+
+
+def enrich(rng: np.random.Generator, setups: np.ndarray, row_ts: np.ndarray, context: np.ndarray) -> None:
+    """Draws what plans of several kinds say beside their prices, and rates and headlines at each decision; one rate a moment."""
+    n = setups.size
+    setups["plan_flags"] = np.where(rng.random(n) < 0.7, rng.integers(0, 256, n), 0)
+    setups["invalid_flags"] |= rng.choice([0, 0, 32, 64, 128], n)
+    setups["group"][rng.random(n) < 0.3] = k.ONE_CHOICE
+    setups["target"][rng.random(n) < 0.2] = np.nan
+    setups["event_bar"] = setups["ts"] - rng.choice([0, 5, 60], n) * MINUTE
+    either = (setups["direction"] > 0) & (setups["kind"] == k.ENTER) & (rng.random(n) < 0.2)
+    setups["direction"][either], setups["rank_base"][either] = 0, np.nan
+    refused = (setups["kind"] == k.ENTER) & (rng.random(n) < 0.05)
+    setups["kind"][refused], setups["refusal"][refused] = k.REFUSED, 1
+    steps = np.cumprod(rng.choice([1.0, 1.001, 0.999], row_ts.size))
+    context[:, k.C_RATE] = steps[np.searchsorted(row_ts, row_ts)]
+    context[:, k.C_NEWS_AGE_NS] = rng.choice([np.nan, 1.0, 7.0], row_ts.size) * 60 * MINUTE
+    context[:, k.C_NEWS_FLAG] = rng.random(row_ts.size) < 0.1
+    context[:, k.C_DAILY_ROW] += np.searchsorted(np.unique(row_ts), row_ts) // 30
 
 
 def fill_entry(setup: Any, tick: float, cap: float, close: float, rng: np.random.Generator) -> None:

@@ -13,7 +13,7 @@ from pse.kernels.engine import advance
 from pse.kernels.state import EVENT_DTYPE
 from tests.engine.made import NO_INPUTS, START, Shape, all_events, all_trades, batches, journal_bytes, made, state_of
 
-DESKS = {1: Shape(), 3: Shape(700, 50, ("ES", "NQ", "RTY"))}
+DESKS = {1: Shape(), 2: Shape(600, 80, ("ES", "NQ"), rich=True), 3: Shape(700, 50, ("ES", "NQ", "RTY"))}
 seeds = st.integers(0, 2**32 - 1)
 
 
@@ -25,7 +25,7 @@ def outcome(prepared, cuts):
 
 
 @settings(max_examples=40)
-@given(seeds, st.sampled_from([1, 3]), st.data())
+@given(seeds, st.sampled_from([1, 2, 3]), st.data())
 def test_one_advance_equals_any_two(seed, symbols, data):
     prepared = made(seed, DESKS[symbols])
     end = int(prepared.until_ns)
@@ -34,7 +34,7 @@ def test_one_advance_equals_any_two(seed, symbols, data):
 
 
 @pytest.mark.parametrize("seed", range(4))
-@pytest.mark.parametrize("symbols", [1, 3])
+@pytest.mark.parametrize("symbols", [1, 2, 3])
 def test_one_instant_at_a_time_equals_the_whole(seed, symbols):
     prepared = made(seed, DESKS[symbols])
     instants = np.unique(np.concatenate([prepared.tape.ts_close, prepared.world.row_ts]))
@@ -52,7 +52,7 @@ def test_a_cut_between_the_bars_of_an_instant_and_its_decisions_changes_nothing(
 
 @pytest.mark.parametrize("seed", range(4))
 def test_a_log_that_is_full_after_every_instant_gives_the_same_events(seed):
-    prepared = made(seed, DESKS[3])
+    prepared = made(seed, Shape(700, 300, ("ES", "NQ", "RTY"), rich=True))
     whole, events, fulls, state = state_of(prepared), [], 0, state_of(prepared)
     roomy, tiny = new_log(3, 60_000, 500), new_log(3, 1, 1)._replace(events=np.zeros(600, EVENT_DTYPE))
     assert advance(whole, prepared.tape, prepared.world, roomy, NO_INPUTS, prepared.until_ns) == c.DONE
@@ -64,15 +64,15 @@ def test_a_log_that_is_full_after_every_instant_gives_the_same_events(seed):
             break
         assert pause == c.PAUSE_FULL
         fulls += 1
-    assert fulls > 10
+    assert fulls > 5
     assert np.concatenate(events).tobytes() == roomy.events[:roomy.used[0]].tobytes()
     assert save_state(state, prepared.plan.shape) == save_state(whole, prepared.plan.shape)
 
 
 def test_the_loop_empties_a_full_log_and_goes_on(monkeypatch):
-    prepared = made(3, DESKS[3])
+    prepared = made(4, Shape(700, 300, ("ES", "NQ", "RTY"), rich=True))
     whole = journal_bytes(list(batches(prepared)))
     monkeypatch.setattr("pse.brokers.sim.BATCH_EVENTS", 1)
-    monkeypatch.setattr("pse.brokers.sim.EVENTS_A_QUESTION", 600)
+    monkeypatch.setattr("pse.brokers.sim.EVENTS_A_QUESTION", 400)
     found = list(batches(prepared, broker=SimBroker(3)))
-    assert len(found) > 5 and journal_bytes(found) == whole
+    assert len(found) > 2 and journal_bytes(found) == whole

@@ -30,9 +30,9 @@ def both(seed, shape):
 
 
 @settings(max_examples=40)
-@given(seeds, st.sampled_from([("ES",), ("ES", "NQ", "RTY")]))
-def test_rules_inside_equal_the_same_rules_asked(seed, symbols):
-    inside, asked, questions = both(seed, Shape(500, 30, symbols))
+@given(seeds, st.sampled_from([("ES",), ("ES", "NQ", "RTY")]), st.booleans())
+def test_rules_inside_equal_the_same_rules_asked(seed, symbols, rich):
+    inside, asked, questions = both(seed, Shape(500, 60 if rich else 30, symbols, rich=rich))
     assert inside == asked
     for briefing in questions:
         assert briefing.candidates and {one.symbol for one in briefing.candidates} == {briefing.symbol}
