@@ -69,7 +69,7 @@ def made(seed: int, shape: Shape = Shape(), mode: Mode | None = None, **policy: 
         record["wait_closes"], record["news_required"], record["max_gross"] = 2, seed % 3 == 0, 50.0
     for name, value in policy.items():
         record[name] = value
-    returns = rng.normal(0, 0.01, (80, len(parts)))
+    returns = rng.normal(0, 0.01, (120 if shape.rich else 80, len(parts)))
     world = World(row_ts, row_symbol, context, setups, returns, instrument_records(plan), record)
     return ready(plan, mode, tape, world)
 

@@ -16,7 +16,8 @@ def refusals(setups: list[dict[str, Any]], **policy: Any) -> list[tuple[int, str
     found = list(batches(market([entry(10, **WAITS), *setups], bars=STOPPED, minutes=90, **{**FREE, **policy})))
     ids = {body["setup_id"]: body for body in bodies(found, "PASSED_OVER")}
     prepared = found[0].prepared
-    return [(int((prepared.world.setups["ts"][row] - at(0)) // 60_000_000_000), ids[name]["reason"]) for row, name in enumerate(prepared.setup_ids) if name in ids]
+    minutes = ((prepared.world.setups["ts"] - at(0)) // 60_000_000_000).tolist()
+    return [(minute, ids[name]["reason"]) for minute, name in zip(minutes, prepared.setup_ids, strict=True) if name in ids]
 
 
 def repeated(first, last, **more):

@@ -265,6 +265,7 @@ def price_bounds(line):
 @given(st.integers(0, 2**32))
 def test_every_fill_is_a_price_that_could_be_had_after_its_order_and_the_money_adds_up(seed):
     line, around, capital = made_world(seed)
+    around.context[:, k.C_RATE] = 1.0
     ran = w.run(line, around, capital, tactics=2)
     bounds, placed, cash, open_cost = price_bounds(line), {}, capital, {}
     for e in ran.events:
@@ -318,7 +319,9 @@ def reflected(line, around, pivot):
 def test_a_market_upside_down_trades_upside_down(seed):
     line, around, capital = made_world(seed)
     around.policy["allow_short"], around.policy["max_gross"], around.policy["var95"], around.policy["es975"] = 1, 1e9, 9.0, 9.0
+    around.policy["cash_only"], around.policy["max_symbol"], around.policy["max_group_notional"] = 0, 1e9, 1e9
     around.setups["directional_gate"] = False                  # its veto is not the same for buyers and sellers
+    around.setups["direction"][around.setups["direction"] == 0] = 1                        # an open call gives the prices of its long side
     pivot = 4096.0
     up, down = w.run(line, around, capital, tactics=2), w.run(*reflected(line, around, pivot), capital, tactics=2)
     assert up.fills == [(minute, leg, kind, 2 * pivot - price, quantity) for minute, leg, kind, price, quantity in down.fills]
