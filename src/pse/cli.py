@@ -539,7 +539,7 @@ def chart(
     end: opt.End = None,
     at: Annotated[str | None, Option(help="Show only what was known at this moment.", metavar="TIME")] = None,
     bars: Annotated[int | None, Option(help="At most so many bars, the last ones; without it the last few sessions.", min=1)] = None,
-    layers: Annotated[str | None, Option(help="What to draw: sessions,structure,swings,gaps,pools,sweeps,blocks,levels,vwap,bands,volume,regime,trades.",
+    layers: Annotated[str | None, Option(help="What to draw: sessions,structure,swings,gaps,pools,sweeps,blocks,levels,zones,vwap,bands,volume,regime,trades.",
                                          metavar="LIST")] = None,
     features: Annotated[list[str] | None, Option(help="Features or columns to draw beside it, for example rsi,adx.", metavar="LIST")] = None,
     run: Annotated[str | None, Option(help="Draw the trades of this run, on the bars it saw.", metavar="RUN_ID")] = None,

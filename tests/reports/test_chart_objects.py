@@ -59,6 +59,15 @@ def test_a_break_is_a_line_from_the_broken_swing_to_the_bar_that_closes_beyond()
     assert (swing.event, swing.known, swing.way, swing.low) == (62, 65, 1, 104.0)
 
 
+def test_a_zone_is_a_box_from_its_first_base_bar_to_the_close_beyond_it():
+    """Bar 60 falls 6, bars 61 and 62 stand between 99.5 and 100.5, bar 63 leaves upwards: a demand zone; bar 66 closes under it."""
+    bars = drawn([106.0, 100.0, 100.0, 100.2, 106.0, 106.0, 106.0], [106.2, 100.5, 100.4, 106.2, 106.5, 106.5, 106.0],
+                 [99.9, 99.5, 99.6, 100.1, 105.5, 105.5, 97.0], [100.0, 100.1, 100.2, 106.0, 106.0, 106.0, 97.5])
+    box, = [one for one in of(bars, "zones") if one.first >= 60 and one.way > 0]
+    assert (box.form, box.way, box.label, box.first, box.known, box.low) == ("box", 1, "DBR", 61, 63, 99.5)
+    assert box.last == 66 and ("violated", 66) in box.later and not box.minor
+
+
 @pytest.mark.parametrize("layer", MAKERS)
 def test_what_is_drawn_at_a_bar_is_what_the_bars_until_then_tell(layer):
     """Cut anywhere, the shapes are those of the shorter history: nothing of the chart rests on what came after."""
@@ -106,7 +115,7 @@ def test_what_is_left_out_is_counted():
     shapes = shapes_of(Window(known, 0, len(known)), SPEC, tuple(MAKERS))
     said = left_out(shapes)
     assert [int(words.split(" ")[0].replace(",", "")) for words in said] == [
-        count for layer in ("gaps", "blocks", "pools", "sweeps", "levels") if (count := sum(one.minor for one in shapes if one.layer == layer))]
+        count for layer in ("gaps", "blocks", "pools", "sweeps", "zones", "levels") if (count := sum(one.minor for one in shapes if one.layer == layer))]
     standing = [one for one in shapes if one.layer == "blocks" and not one.minor]
     assert len(standing) <= 4 and all(one.last >= NEVER for one in standing)
 
@@ -149,7 +158,7 @@ def test_prices_before_a_roll_stand_on_the_scale_of_the_last_contract():
 
 def test_layers_come_with_a_run_or_by_name():
     every, on = layer_names(None, False)
-    assert set(every) == set(LAYERS) - {"trades"} and set(every) - set(on) == {"blocks", "levels", "bands"}
+    assert set(every) == set(LAYERS) - {"trades", "zones"} and set(every) - set(on) == {"blocks", "levels", "bands"}
     assert layer_names(["gaps", "swings", "gaps"], False) == (("swings", "gaps"),) * 2
     assert layer_names([], True) == ((), ())
 

@@ -18,6 +18,8 @@ from pse.domain.setups import GRADES, grades
 from pse.features.build import FeatureSpec
 from pse.features.feature import Known
 from pse.features.liquidity import weeks
+from pse.features.zones import Zones
+from pse.kernels.codes import ZONE_PATTERNS
 from pse.kernels.contract import ALIVE, BREAK_CHOCH, BROKEN, BROKEN_DEEP, EQUAL, EXPIRED, HIGHER, LOWER, NEVER, POOL_KINDS, REPLACED, SWEPT
 
 BOX, LINE, WICK, POINT = "box", "line", "wick", "point"
@@ -214,9 +216,20 @@ def _until(ended: int) -> tuple[tuple[str, int], ...]:
     return (("clustered anew", ended),)
 
 
+def zone_shapes(window: Window, spec: FeatureSpec) -> Iterator[Shape]:
+    """Supply and demand: a box from the first base bar to the zone's end; one that gave way to a better one at once is drawn on demand."""
+    for row in window.known.objects(Zones())["zones"]:
+        ends = {word: int(row[f"{word}_at"]) for word in ("violated", "expired", "nested")}
+        low, high = sorted((float(row["proximal"]), float(row["distal"])))
+        later = tuple((word, int(row[f"{word}_at"])) for word in ("touched", "stale", *ends))
+        yield Shape("zones", BOX, "zone", int(row["dir"]), int(row["base_first"]), min(ends.values()), low, high, ZONE_PATTERNS[int(row["pattern"])],
+                    int(row["base_first"]), int(row["confirmed_at"]), later, f"{9.0 * row['score']:g} of 9 points when it became known",
+                    minor=ends["nested"] == int(row["confirmed_at"]))
+
+
 MAKERS: dict[str, Callable[[Window, FeatureSpec], Iterator[Shape]]] = {
     "structure": break_shapes, "gaps": gap_shapes, "blocks": block_shapes, "pools": pool_shapes, "sweeps": sweep_shapes, "levels": level_shapes,
-    "swings": swing_shapes,
+    "zones": zone_shapes, "swings": swing_shapes,
 }
 _LEFT_OUT = {
     "gaps": "gaps outside the bounds of a valid one, and inverse ones that price never came back to",
@@ -224,6 +237,7 @@ _LEFT_OUT = {
     "pools": f"liquidity pools of priority under {STRONG_POOL} (single swings), or farther off than {POOLS_A_SIDE} standing ones, or too short for these bars, "
              "and standing extremes of days and weeks of which newer ones stand",
     "sweeps": f"sweeps of priority under {STRONG_SWEEP}, or of pools too short for these bars",
+    "zones": "supply and demand zones that a better one took in at once",
     "levels": f"support and resistance other than the {LEVELS_SHOWN} strongest standing levels",
 }
 

@@ -29,7 +29,7 @@ LOOKS: dict[str, dict[str, str]] = {
              "accent": "#7fb0ea"},
 }
 _TINTS = ("accent", "cyan", "pool", "gain", "sweep", "dim")
-_FIRST = {"mss": 1, "choch": 2, "sweep": 3, "pool": 4, "major": 5, "bos": 6, "level": 7, "block": 8, "gap": 8, "inverse": 9, "swing": 9}
+_FIRST = {"mss": 1, "choch": 2, "sweep": 3, "pool": 4, "major": 5, "bos": 6, "level": 7, "block": 8, "zone": 8, "gap": 8, "inverse": 9, "swing": 9}
 
 
 def draw(view: ChartView, theme: str = "light") -> bytes:

@@ -25,10 +25,12 @@ from pse.reports.chart_objects import MONTHS, Shape, Window, left_out, shapes_of
 LAYERS = {
     "sessions": "overnight hours shaded, trading days parted", "structure": "breaks of structure: BOS, CHoCH, MSS", "swings": "swing points",
     "gaps": "fair value gaps", "pools": "liquidity pools", "sweeps": "sweeps of pools", "blocks": "order blocks", "levels": "support and resistance",
+    "zones": "supply and demand zones",
     "vwap": "VWAP of the session", "bands": "its bands of one and two deviations", "volume": "volume", "regime": "states of the market",
     "trades": "trades of a run",
 }
 _HOLES_TOLD = 4                                  # the newest ones, in words
+ASKED_FOR = ("zones",)                           # in the chart only where the layer is named: what it rests on is computed for nothing else
 QUIET = ("blocks", "levels", "bands")            # in the page, and not drawn until asked for
 
 
@@ -94,7 +96,7 @@ class ChartView:
 def layer_names(asked: Iterable[str] | None, has_run: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Layers of the chart and those drawn at first sight; `UnknownName` with the nearest."""
     if asked is None:
-        every = tuple(name for name in LAYERS if has_run or name != "trades")
+        every = tuple(name for name in LAYERS if (has_run or name != "trades") and name not in ASKED_FOR)
         return every, tuple(name for name in every if name not in QUIET)
     names = tuple(dict.fromkeys(asked))
     for name in names:

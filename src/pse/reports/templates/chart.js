@@ -1,7 +1,7 @@
 const DAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"], MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 const FIELDS = ["layer", "form", "kind", "way", "first", "last", "low", "high", "label", "event", "known", "later", "note", "minor"];
 const NAMES = { bos: "Break of structure", choch: "Change of character", mss: "Market structure shift", gap: "Fair value gap", weak: "Gap, not valid", inverse: "Inverse gap",
-  block: "Order block", pool: "Pool", sweep: "Sweep", level: "Support or resistance", swing: "Swing", major: "Major swing" };
+  block: "Order block", zone: "Zone", pool: "Pool", sweep: "Sweep", level: "Support or resistance", swing: "Swing", major: "Major swing" };
 const HOLE = 7;                                    // pixels of the band where sessions are missing
 const SPOKEN = { 1: "up", "-1": "down", 0: "" };
 
@@ -13,7 +13,7 @@ function unpack(data) {
   const [t, length, wall, shift] = ["t", "length", "wall", "shift"].map((name) => summed(data[name]));
   const [open, high, low, close] = ["open", "high", "low", "close"].map((name) => prices(data[name], data.unit));
   const shapes = data.shapes.map((row) => Object.fromEntries(FIELDS.map((name, i) => [name, row[i]])));
-  const rank = { trades: 0, mss: 1, choch: 2, sweep: 3, pool: 4, major: 5, bos: 6, block: 7, gap: 7, inverse: 8, level: 8, swing: 9, weak: 9 };
+  const rank = { trades: 0, mss: 1, choch: 2, sweep: 3, pool: 4, major: 5, bos: 6, block: 7, zone: 7, gap: 7, inverse: 8, level: 8, swing: 9, weak: 9 };
   shapes.sort((a, b) => rank[a.kind] - rank[b.kind]);
   return { ...data, t, length, wall, shift, open, high, low, close, shapes, count: t.length };
 }
