@@ -8,13 +8,16 @@ import pytest
 from pydantic import ValidationError
 
 from pse.domain.setups import setup_id
+from pse.engine.desk import Mode
+from pse.engine.prepare import prepare
 from pse.features.build import build
 from pse.features.feature import Known
-from pse.kernels.codes import FAM_ZONE
+from pse.kernels.codes import E_ORDER, FAM_ZONE, LEG_ENTRY, O_CANCEL, R_CANCELLED, R_EXIT_SIGNAL
 from pse.kernels.contract import CANCEL, ENTER, INVALID_CLOSE, LIMIT, NO_PARTIAL, OVERNIGHT, REFUSED, SETUP_DTYPE
 from pse.kernels.targets import CODES, OK, OTHER_ZONE
 from pse.kernels.zone_offers import OFFER_DTYPE
 from pse.tactics.supply_demand_zone import SupplyDemandZone, calendar_of, choose, risk_ratio
+from tests.engine.made import all_events, all_trades, batches, desk
 from tests.features.made import future, minutes
 from tests.tactics.views import entered, five_minute_bars, instrument
 
@@ -229,3 +232,20 @@ def test_a_parameter_out_of_its_bounds_is_refused_by_name():
     for given in ({"rest_score": 1.1}, {"confirm_bars": -1}, {"timeframe": "7m"}, {"zones": {"base_bars": 0}}, {"reach": 1}):
         with pytest.raises(ValidationError, match=next(iter(given))):
             SupplyDemandZone(**given)
+
+
+def test_through_the_engine_orders_rest_at_zones_fill_there_and_are_taken_back():
+    """Eight days of minutes with wide gates: every entry fills at its limit while its order lives, and some orders are cancelled at a close."""
+    bars, plan = minutes(21, 8), desk(("ES",))
+    gates = plan.risk.gates.model_copy(update={"ev_min_r": -9.0, "blackouts": (), "min_reward_r": 0.1})
+    plan = replace(plan, risk=plan.risk.model_copy(update={"gates": gates}), tactics={"supply_demand_zone": SupplyDemandZone()})
+    end = int(bars.ts_close[-1])
+    prepared = prepare(plan, [bars], Mode(end_ns=end), int(bars.ts_open[0]), end)
+    found = list(batches(prepared))
+    trades, setups, events = all_trades(found), prepared.world.setups, all_events(found)
+    assert len(trades) >= 3
+    for trade in trades:
+        row = setups[trade["setup"]]
+        assert trade["entry"] == row["entry"] and trade["stop"] == row["stop"] and row["ts"] <= trade["entry_ts"] < row["valid_until"]
+    cancelled = events[(events["kind"] == E_ORDER) & (events["i"] == LEG_ENTRY) & (events["j"] == O_CANCEL)]
+    assert {*cancelled["code"].tolist()} & {int(R_EXIT_SIGNAL), int(R_CANCELLED)}, "no order was taken back at a close"
