@@ -13,6 +13,7 @@ from pse.engine.subjects import Subjects
 from pse.features.resampled import resample
 from pse.registry import FEATURES, resolve
 from pse.research.lookahead.said import History
+from pse.tactics.rules import PRECEDENCE
 from tests.engine.made import desk
 from tests.features.made import future, minutes, share
 
@@ -67,6 +68,13 @@ def test_nothing_shipped_is_accused_on_made_bars(kind):
     found = audited(*made(kind))
     assert told(found) == []
     assert found.rows_compared > 100_000 and found.tries["prefix"] > 100
+
+
+@pytest.mark.slow
+def test_the_tactics_that_share_the_ranking_of_a_gap_are_not_accused():
+    plan = replace(desk(("ES",)), tactics={name: resolve("tactic", name)() for name in PRECEDENCE})
+    found = audit(Subjects(plan, "5m", {}), History.of(minutes(31, 7, missing=0.04, roll_every=3)))
+    assert told(found) == [] and set(found.columns) >= {f"tactic {name}" for name in PRECEDENCE} and found.tries["prefix"] > 100
 
 
 @pytest.mark.slow
