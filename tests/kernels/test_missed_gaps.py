@@ -45,13 +45,13 @@ def world(seed, holes):
 
 
 @settings(max_examples=40)
-@given(seeds, st.sampled_from([0.0, 0.01]), st.booleans(), st.sampled_from([1.0, 2.5]))
-def test_missed_gaps_are_those_of_the_naive_twin(seed, holes, one_session, react_min):
+@given(seeds, st.sampled_from([0.0, 0.01]), st.booleans(), st.sampled_from([1.0, 2.5]), st.sampled_from([12, 2]))
+def test_missed_gaps_are_those_of_the_naive_twin(seed, holes, one_session, react_min, window):
     bars, minutes, last_minute, gaps, atr, before, session = world(seed, holes)
     found = missed_gaps(bars[1], bars[2], atr, before, gaps, *minutes[1:], session, last_minute,
-                        rules(one_session=one_session, react_min=react_min))
+                        rules(one_session=one_session, react_min=react_min, react_window=window))
     theirs = list(naive.finds((bars[1], bars[2]), atr, before, gaps, minutes[1:], session, last_minute, TICK,
-                              one_session=one_session, react_min=react_min))
+                              one_session=one_session, react_min=react_min, window=window))
     assert [(row["gap"], row["t"]) for row in found] == [one[:2] for one in theirs]
     for row, (_, _, story, breakout) in zip(found, theirs, strict=True):
         assert CODES[row["code"]] == story["code"] and (row["reacted_at"] if row["reacted_at"] < NEVER else None) == story["reacted_at"]

@@ -73,13 +73,13 @@ def breakout_at(minutes, session, d, story, middle, first, last, fresh, one_sess
     return {"pivot": k, "pullback": d * low[k], "depth": depth, "line": d * line, "broke_at": over[0]}
 
 
-def finds(bars, atr, atr_before, gaps, minutes, session, last_minute, tick, fresh=5, max_age=20, one_session=False, react_min=1.0):
+def finds(bars, atr, atr_before, gaps, minutes, session, last_minute, tick, fresh=5, max_age=20, one_session=False, react_min=1.0, window=12):
     """(gap row, bar, story, breakout) of every breakout, gap by gap."""
     for i, gap in enumerate(gaps):
         if not gap["valid"] or gap["inverse"]:
             continue
         for t in range(gap["formed_at"] + 1, min(gap["formed_at"] + max_age + 1, len(atr))):
-            story = missed_at(bars, atr, atr_before, gap, t, tick, react_min=react_min) if t < gap["stale_at"] else None
+            story = missed_at(bars, atr, atr_before, gap, t, tick, window=window, react_min=react_min) if t < gap["stale_at"] else None
             if story is None:
                 continue
             first = last_minute[story["extreme_at"] - 1] + 1

@@ -101,8 +101,8 @@ class MissedFvgReversion(Frozen):
 
     def _missed(self, features: FeatureView, minutes: Minutes, instrument: Instrument) -> tuple[np.ndarray, Grading]:
         """Every breakout from the pullback of a missed gap beside a break of structure, by bar; inside a bar the best score first, then the earlier gap."""
-        bars, fine, columns = features.decision, minutes.known, features.columns
-        found = missed_gaps(bars.adjusted("high"), bars.adjusted("low"), columns["atr"], columns["atr_before"], features.gaps, fine.price("high"),
+        known, fine, columns = features.known, minutes.known, features.columns
+        found = missed_gaps(known.price("high"), known.price("low"), columns["atr"], columns["atr_before"], features.gaps, fine.price("high"),
                             fine.price("low"), fine.price("close"), fine.bars.session, minutes.last, self._rules(minutes, instrument))
         formed = features.gaps["formed_at"][found["gap"]]
         grading = graded(features.breaks, found["dir"], formed - self.break_before_bars, np.minimum(formed + self.break_after_bars, found["t"]), found["t"])
