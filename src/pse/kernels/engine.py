@@ -123,6 +123,12 @@ def room_for_plans(state):
 
 
 @inner
+def is_full(state, log, inputs):
+    """Whether what is told already leaves too little room for a bar or a decision of everything live, and for what comes in between."""
+    return log.used[0] + room_for_plans(state) + EVENTS_AN_INPUT * min(inputs.size - state.account[0].input, MANY_INPUTS) > log.events.size
+
+
+@inner
 def room_for_questions(n):
     """Events that the setups of one symbol and instant may need; of those beyond the candidates only a line is told."""
     return EVENTS_A_SYMBOL + EVENTS_A_SETUP * min(n, MAX_CANDIDATES) + max(0, n - MAX_CANDIDATES)
@@ -378,14 +384,14 @@ def advance(state, tape, world, log, inputs, until):
     symbols = state.symbols.size
     log.brief[0] = policy.events
     trade_room = log.trades.size - TRADES_AN_INSTANT * symbols
+    easy = log.events.size - EVENTS_A_SYMBOL * (1 + symbols) - EVENTS_AN_INPUT * min(inputs.size, MANY_INPUTS)    # enough where every plan is live
     while True:
         if account.phase == 1:
             pause = decide_instant(state, world, log)
             if pause != DONE:
                 return pause
             continue
-        news = EVENTS_AN_INPUT * min(inputs.size - account.input, MANY_INPUTS)
-        if (log.used[0] > 0 and log.used[0] + room_for_plans(state) + news > log.events.size) or log.used[1] > trade_room:
+        if (log.used[0] > easy and log.used[0] > 0 and is_full(state, log, inputs)) or log.used[1] > trade_room:
             return PAUSE_FULL
         next_bar = tape.ts_close[account.bar] if account.bar < tape.ts.size else NEVER
         next_row = world.row_ts[account.row] if account.row < world.row_ts.size else NEVER
