@@ -124,10 +124,11 @@ def test_a_symbol_that_cannot_be_traded_is_in_no_universe_that_nobody_named():
     assert REASONS[short.signals(every["AAA"].at("1d")).reason[-1]] == "SMALL_UNIVERSE"
 
 
-def test_equal_scores_are_ranked_by_name():
-    same = [daily_bars([1, 2, 3, 4, 5], symbol=name) for name in ("BBB", "AAA", "CCC")]
+@pytest.mark.parametrize("later", [[], [daily_bars([1, 2, 3, 4, 9], symbol="ABC", calendar="24/7")]], ids=["alone", "beside one that closes later"])
+def test_equal_scores_are_ranked_by_name(later):
+    same = [*(daily_bars([1, 2, 3, 4, 5], symbol=name) for name in ("BBB", "AAA", "CCC")), *later]
     short = SectorRotation(short_bars=2, long_bars=3, least_bars=1)
-    ranks = {one.symbol: short.signals(known_of(same, one.symbol)).indicators["rank"][-1] for one in same}
+    ranks = {one.symbol: short.signals(known_of(same, one.symbol)).indicators["rank"][-1] for one in same[:3]}
     assert ranks == {"AAA": 1, "BBB": 2, "CCC": 3}
 
 
