@@ -63,6 +63,7 @@ class Desk(Frozen):
     base_timeframe: Timeframe = "1m"
     decision_timeframe: Timeframe = "5m"
     warmup_sessions: int = Field(60, ge=0, le=2000, description="sessions before --start that features may see")
+    news: bool = Field(False, description="whether headlines are read: their age and red flags stand in the context of every decision")
     tactics: dict[str, dict[str, Any] | None] = Field(min_length=1, description="tactic name to its parameters; `from`: where one of your own stands")
     features: dict[str, Any] = Field(default_factory=dict, description="parameters of the features")
     risk: str = Field(description="name of a profile in risk_policies.yaml")

@@ -39,7 +39,8 @@ def run(context: Context, *, provider: str, path: Path | None, url: str | None, 
         raise BadInput(f"none of the {len(read.rejected)} rows is a headline; nothing was stored; look at the file and at --columns")
     new, version = append_news(context.home, found)
     data = {"rows": len(found), "new_rows": new, "quarantined": len(read.rejected), "status": _status(new, version), "version": version,
-            "symbols": about.split(), "flagged": sum(bool(one.flags) for one in found), "first": iso(min(one.known_at for one in found)), "last": iso(max(one.known_at for one in found)),
+            "symbols": about.split(), "flagged": sum(bool(one.flags) for one in found),
+            "first": iso(min(one.known_at for one in found)), "last": iso(max(one.known_at for one in found)),
             "quarantine": None if kept is None else str(kept), "notes": list(read.notes)}
     return Answer(data, lambda console: _show(console, data))
 

@@ -6,7 +6,7 @@ Every symbol begins with its own warm-up: so many sessions of its own calendar b
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from pse.engine.desk import DeskPlan, desk_plan
 from pse.features.resampled import why_not
 from pse.settings import Settings
 from pse.store.load import Loaded, Stored
+from pse.store.news import NONE_STORED, headlines_of, stored_version
 from pse.store.sessions import load_sessions
 from pse.store.snapshots import Snapshot, take_snapshot
 
@@ -48,10 +49,18 @@ class Inputs:
     context: Mapping[str, Bars] = field(default_factory=dict)
     anchors: Mapping[str, int] = field(default_factory=dict)
     warnings: tuple[str, ...] = field(default=())
+    news_version: int | None = None
 
     @property
     def data(self) -> dict[str, str]:
-        return {f"{one.symbol} {one.timeframe}": one.hash for one in self.snapshot.series}
+        """Series to hash of its values; of headlines those that were known from the anchor to the end."""
+        headlines = {f"{symbol} news": one.digest_between(self.anchor_ns, self.end_ns) for symbol, one in self.plan.headlines.items()}
+        return {f"{one.symbol} {one.timeframe}": one.hash for one in self.snapshot.series} | headlines
+
+    @property
+    def tables(self) -> dict[str, int]:
+        """Table to the version that was read."""
+        return {"bars": self.snapshot.version} | ({} if self.news_version in (None, NONE_STORED) else {"news": self.news_version})
 
     @property
     def sessions(self) -> dict[str, str]:
@@ -77,9 +86,16 @@ class Series:
         return self.instrument.bars_of or self.instrument.symbol, self.timeframe
 
 
-def gather(context: Context, settings: Settings, symbols: Sequence[str], start_ns: int | None, end_ns: int | None, snapshot: Snapshot | None = None) -> Inputs:
-    """Loads the bars of a window and what comes before it.  Without `start_ns` and `end_ns` all stored bars; `snapshot` pins their version."""
+def gather(context: Context, settings: Settings, symbols: Sequence[str], start_ns: int | None, end_ns: int | None, snapshot: Snapshot | None = None,
+           news_version: int | None = None) -> Inputs:
+    """Loads the bars of a window and what comes before it.  Without `start_ns` and `end_ns` all stored bars.
+
+    `snapshot` and `news_version` pin what an earlier run read.
+    """
     plan = desk_plan(settings, symbols)
+    if settings.chosen.news:
+        news_version = stored_version(context.home) if news_version is None else news_version
+        plan = replace(plan, headlines={symbol: headlines_of(context.home, symbol, news_version) for symbol in plan.symbols})
     known = Stored.at(context.home, snapshot.version if snapshot else None)
     series, silent = _series(plan, settings, _timeframes(known, snapshot))
     snapshot = snapshot or take_snapshot(context.home, [one.key for one in series.values()], context.clock)
@@ -101,10 +117,18 @@ def gather(context: Context, settings: Settings, symbols: Sequence[str], start_n
     end = end_ns if end_ns is not None else max(int(one.ts_close[-1]) for one in bars)
     beside = {symbol: one.bars for symbol, one in loaded.items() if symbol in plan.reads}
     notes = (*(f"{symbol}: {note}" for symbol, one in loaded.items() for note in one.notes), *_of_currencies(plan, settings, loaded, end))
-    warnings = (*silent, *_too_short(plan, bars))
+    warnings = (*silent, *_too_short(plan, bars), *_without_news(plan, start, end))
     anchor = min(max(anchors[symbol], series[symbol].span[0]) for symbol in loaded)
     return Inputs(plan, settings, bars, start, end, anchor, snapshot, sum(one.dropped_outside for one in loaded.values()),
-                  notes, beside, {symbol: anchors[symbol] for symbol in loaded}, warnings)
+                  notes, beside, {symbol: anchors[symbol] for symbol in loaded}, warnings, news_version)
+
+
+def _without_news(plan: DeskPlan, start: int, end: int) -> Iterator[str]:
+    """A sentence for every symbol of a desk that reads headlines and has none in the window."""
+    for symbol, one in plan.headlines.items():
+        if not ((one.known_at >= start) & (one.known_at < end)).any():
+            refused = "; purchases that the directional gate judges are refused" if plan.risk.gates.news_required else ""
+            yield f"{symbol}: no stored headline was known between {iso(start)} and {iso(end)}{refused}; `pse ingest-news --symbol {symbol} ...` stores some"
 
 
 # --- which series ----------------------------------------------------------------------------------------------------------------------------------

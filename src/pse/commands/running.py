@@ -33,6 +33,7 @@ from pse.settings import BadSetting, Settings, settings_hash
 from pse.store.files import write_atomic, write_json
 from pse.store.journal import Journal
 from pse.store.ledger import Trial, append_trial
+from pse.store.news import NONE_STORED
 from pse.store.runs import EQUITY, METRICS, TRADES, Run, finish_run, new_run
 from pse.store.snapshots import load as load_snapshot
 
@@ -53,7 +54,7 @@ def manifest_of(context: Context, inputs: Inputs, command: str, feed: str) -> Ma
     return Manifest(
         fingerprint=inputs.fingerprint, created=iso(context.clock.now_ns()), command=command, desk=inputs.plan.name, symbols=inputs.plan.symbols,
         start=iso(inputs.start_ns), end=iso(inputs.end_ns), anchor=iso(inputs.anchor_ns), start_ns=inputs.start_ns, end_ns=inputs.end_ns,
-        anchor_ns=inputs.anchor_ns, seed=inputs.settings.seed, snapshot=inputs.snapshot.id, tables={"bars": inputs.snapshot.version}, data=inputs.data,
+        anchor_ns=inputs.anchor_ns, seed=inputs.settings.seed, snapshot=inputs.snapshot.id, tables=inputs.tables, data=inputs.data,
         sessions=inputs.sessions, settings=tree, settings_hash=settings_hash(inputs.settings.run_tree(inputs.plan.symbols)),
         decide="rules", route="SIM", feed=feed,
         code={"version": __version__, "kernels": sources_digest(Path(__file__).parent.parent / "kernels"), **_outside_code(inputs.settings)},
@@ -242,7 +243,8 @@ def again(context: Context, manifest: Manifest, folder: Path, make_feed: Callabl
     """The journal of a run like the manifest's, written into `folder` with manifest, tables and figures of its own beside it."""
     settings = Settings.from_tree(manifest.settings, context.home.root)
     check_outside(settings, manifest)
-    inputs = gather(context, settings, manifest.symbols, manifest.start_ns, manifest.end_ns, load_snapshot(context.home, manifest.snapshot))
+    inputs = gather(context, settings, manifest.symbols, manifest.start_ns, manifest.end_ns, load_snapshot(context.home, manifest.snapshot),
+                    manifest.tables.get("news", NONE_STORED))
     fresh = manifest_of(context, inputs, manifest.command, manifest.feed or "")
     write_json(folder / "manifest.json", fresh.model_dump(mode="json"))
     path = folder / "journal.jsonl"

@@ -10,6 +10,7 @@ import numpy as np
 
 from pse.domain.bars import timeframe_ns
 from pse.domain.currencies import Conversion
+from pse.domain.headlines import Headlines
 from pse.domain.instruments import Instrument
 from pse.domain.sessions import MINUTE_NS
 from pse.engine.state import Shape
@@ -31,6 +32,7 @@ class DeskPlan:
     """Everything that a run needs to know before it sees a bar.
 
     `reads`: symbols that are read and not traded, with their instruments in `context`.  `rates`: how each symbol's money becomes the account's.
+    `headlines` by symbol, where the desk reads them: none is seen before it was known.
     """
 
     name: str
@@ -50,6 +52,7 @@ class DeskPlan:
     context: Mapping[str, Instrument] = field(default_factory=dict)
     reads: Mapping[str, Read] = field(default_factory=dict)
     rates: tuple[Conversion, ...] = ()
+    headlines: Mapping[str, Headlines] = field(default_factory=dict)
 
     @property
     def shape(self) -> Shape:

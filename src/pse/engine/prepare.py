@@ -13,6 +13,8 @@ import numpy as np
 from pse.domain.bars import Bars
 from pse.domain.currencies import Conversion
 from pse.domain.errors import BadBars
+from pse.domain.headlines import NO_HEADLINES
+from pse.domain.sessions import MINUTE_NS
 from pse.domain.setups import Facts, Setups, Told, setup_id
 from pse.engine.desk import DeskPlan, Mode, instrument_records, policy_record
 from pse.features.build import Features
@@ -24,6 +26,8 @@ from pse.kernels.contract import C_DAILY_ROW
 from pse.kernels.state import BAR_BLACKOUT, BAR_ROLL
 from pse.risk.blackouts import intervals
 from pse.tactics.scan import scan_desk
+
+HOUR_NS = 60 * MINUTE_NS
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,9 +97,10 @@ def _ids(plan: DeskPlan, setups: Setups) -> list[str]:
 def _rows(plan: DeskPlan, features: Sequence[Features], rates: Sequence[np.ndarray | None], days: np.ndarray, blackouts: list[tuple[int, int]],
           start_ns: int, end_ns: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Decision times, symbols and context inside the window, sorted by time, then the desk's order; DAILY_ROW counts `days`."""
-    found = []
+    found, flag_age = [], int(plan.risk.gates.news_max_age_h * HOUR_NS)
     for one, instrument, rate in zip(features, plan.instruments, rates, strict=True):
-        ts, rows = context_rows(one, instrument, blackouts, None if one.bars.spread is None else one.bars.spread / instrument.tick, rate)
+        ts, rows = context_rows(one, instrument, blackouts, None if one.bars.spread is None else one.bars.spread / instrument.tick, rate,
+                                plan.headlines.get(instrument.symbol, NO_HEADLINES), flag_age)
         lo, hi = np.searchsorted(ts, start_ns, side="right"), np.searchsorted(ts, end_ns)
         ts, rows = ts[lo:hi], rows[lo:hi]
         if len(features) > 1:

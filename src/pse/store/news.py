@@ -38,6 +38,7 @@ class StoredHeadline:
 
 
 MOMENTS = ("published_at", "known_at")
+NONE_STORED = -1                         # the version of a table that was not there yet
 
 
 def schema() -> pa.Schema:
@@ -52,7 +53,7 @@ def open_news(home: Home, version: int | None = None) -> DeltaTable | None:
     from deltalake import DeltaTable
     from deltalake.exceptions import DeltaError, TableNotFoundError
 
-    if not (home.news / "_delta_log").is_dir():
+    if version == NONE_STORED or not (home.news / "_delta_log").is_dir():
         return None
     try:
         return DeltaTable(str(home.news), version=version)
@@ -61,6 +62,12 @@ def open_news(home: Home, version: int | None = None) -> DeltaTable | None:
     except DeltaError as error:
         raise DamagedTable(f"{home.news} cannot be read as a table ({error}); restore the folder from a copy, or move it away and run `pse ingest-news` "
                            f"again") from error
+
+
+def stored_version(home: Home) -> int | None:
+    """Version of the table as it stands; None when no headline was ever stored."""
+    table = open_news(home)
+    return None if table is None else table.version()
 
 
 def news_rows(home: Home, version: int | None = None) -> pa.Table:
@@ -100,8 +107,8 @@ def append_news(home: Home, found: Sequence[StoredHeadline]) -> tuple[int, int]:
             home.news.mkdir(parents=True, exist_ok=True)
             with disk_full_as_such(home.news):
                 write_deltalake(str(home.news), data, mode="append", name="news", configuration=CONFIGURATION)
-        table = open_news(home)
-        return len(new), table.version() if table is not None else -1
+        version = stored_version(home)
+        return len(new), NONE_STORED if version is None else version
 
 
 def headlines_of(home: Home, symbol: str, version: int | None = None) -> Headlines:
