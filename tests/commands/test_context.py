@@ -148,6 +148,11 @@ def test_an_account_in_another_currency_needs_the_rate_and_takes_it(home, pse):
     ran = pse(*words)
     assert ran.code == 0, ran.err
     assert any("USD becomes EUR by the last close of EURUSD 1m" in note for note in manifest(home)["notes"])
+    trades = pl.read_parquet(max(runs(home), key=lambda one: one.stat().st_mtime_ns) / "trades.parquet")
+    from pse.store.reading import read_bars
+
+    closes = read_bars(Home(home), "EURUSD", "1m")["close"].to_numpy()
+    assert trades.height and all(np.abs(rate - 1.0 / closes).min() < 1e-12 for rate in trades["rate"])
     assert set(manifest(home)["data"]) == {"ES 1m", "EURUSD 1m"}
 
 

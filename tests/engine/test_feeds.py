@@ -1,5 +1,8 @@
 """The two feeds: all of history at once, or one closed bar after the other; at every moment they know the same."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 
@@ -119,3 +122,20 @@ def test_what_the_live_feed_prepares_is_the_beginning_of_what_history_prepares(p
         assert step.setup_ids == whole.setup_ids[:setups] and step.evidence == whole.evidence[:setups]
         assert (whole.world.setups["ts"][setups:] > step.until_ns).all()
     assert rows == whole.world.row_ts.size and setups == whole.world.setups.size > 0
+
+
+def test_a_replay_frees_what_earlier_decisions_were_computed_from():
+    """Markets and what is known of them point at each other: without a search for such circles they would pile up, a history each decision."""
+    bars = bars_of(PLAN, 9, days=2)
+    start, _ = window(bars)
+    searching, known = gc.isenabled(), []
+    gc.disable()
+    try:
+        for step in live_feed(PLAN, bars, Mode(end_ns=start + 3_600_000_000_000), start):
+            if not known or known[-1]() is not step.features[0].known:
+                known.append(weakref.ref(step.features[0].known))
+            assert sum(one() is not None for one in known) <= 3
+    finally:
+        if searching:
+            gc.enable()
+    assert len(known) > 8
