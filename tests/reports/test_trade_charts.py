@@ -8,7 +8,7 @@ import pytest
 
 from pse.reports.candles import LAST, SOME, charted
 from pse.reports.drawn import drawn
-from pse.reports.html import render, write_report
+from pse.reports.html import _fact, render, write_report
 from pse.reports.lives import lives
 from pse.reports.view import read_run
 from tests.reports.make_run import make_run
@@ -39,6 +39,10 @@ def test_zones_gaps_and_levels_of_any_tactic_are_drawn_where_they_name_prices_ne
     assert drawn(zone, 51.93) == [["zone DBR", 51.75, 51.93, 1_700_000_000]]
     assert drawn({"swept": {"level": 99.0, "extreme": 98.5, "priority": 0.8}}, 100.0) == [["swept level", 99.0, 99.0, None], ["sweep", 98.5, 98.5, None]]
     assert drawn({"gap": True, "level": "PDH", "poi": [1, "x"], "swept": None, "break_level": 10_000.0, "gap_top": 100.0}, 100.0) == []
+
+
+def test_moments_in_the_evidence_are_told_as_times_and_numbers_as_numbers():
+    assert _fact(1_674_543_600_000_000_000) == "2023-01-24T07:00:00Z" and _fact(4622) == "4622" and _fact(0.5) == "0.5"
 
 
 def line(kind, ts, **body):

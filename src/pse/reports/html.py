@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 from markupsafe import Markup
 
+from pse.clock import iso
 from pse.reports import charts, words
 from pse.reports.candles import BarsLoader, Charts, charted, gather, largest, pack
 from pse.reports.doubts import doubts
@@ -26,6 +27,7 @@ from pse.store.files import write_atomic
 
 MOST_ROWS = 20_000
 EVIDENCE_CHARACTERS = 160
+FIRST_MOMENT, LAST_MOMENT = 10**17, 4 * 10**18           # a whole number between is a moment in ns UTC (1973 to 2096)
 NAMED = ("symbol", "contract", "tactic", "label", "grade", "direction", "entry_kind", "exit_reason", "mcs")
 MEASURED = {
     "quantity": 8,
@@ -221,6 +223,8 @@ def _facts(evidence: dict[str, Any]) -> list[list[str]]:
 
 
 def _fact(value: Any) -> str:
+    if isinstance(value, int) and FIRST_MOMENT < value < LAST_MOMENT:
+        return iso(value)
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, dict):
