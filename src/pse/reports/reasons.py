@@ -103,7 +103,6 @@ SENTENCES = {
     "TACTIC": "The tactic itself turned the find down.",
     # what tactics turn down themselves
     "CONTEXT": "A trend of high conviction stood against it.",
-    "FVG": "The fair value gap did not meet its conditions.",
     "NO_TAG": "The price did not come back to the point of interest.",
     "TOO_DEEP": "The price went too far through the gap.",
     "NO_REJECTION": "The bar did not close back on the right side.",
