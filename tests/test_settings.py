@@ -140,7 +140,7 @@ def test_a_new_desk_is_one_file(home):
 
 
 def test_a_named_entry_set_to_null_is_taken_out(tmp_path):
-    assert "VIX" not in load_settings(tmp_path, overrides=["instruments.VIX=null"]).instruments
+    assert "WTI" not in load_settings(tmp_path, overrides=["instruments.WTI=null"]).instruments
 
 
 def test_a_symbol_with_a_dot_can_be_set(home):

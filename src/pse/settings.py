@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, Field, PrivateAttr, StringConstraints, TypeAdapter, ValidationError, model_validator
+from pydantic import BaseModel, Field, PrivateAttr, StringConstraints, TypeAdapter, ValidationError, field_validator, model_validator
 
 from pse.domain.base import Frozen
 from pse.domain.currencies import Conversion, Peg, conversion
@@ -69,6 +69,12 @@ class Desk(Frozen):
     risk: str = Field(description="name of a profile in risk_policies.yaml")
     fills: str = Field("conservative", description="name of a policy in fills.yaml")
     decide: Literal["rules"] = Field("rules", description="who says yes or no")
+
+    @field_validator("tactics")
+    @classmethod
+    def _in_one_order(cls, tactics: dict[str, Any]) -> dict[str, Any]:
+        """By name: a manifest keeps no order of keys, and a run made again from it takes them in the same one."""
+        return dict(sorted(tactics.items()))
 
     @model_validator(mode="after")
     def _names_each_symbol_once(self) -> Self:
@@ -133,7 +139,7 @@ class Settings(Frozen):
         return self.instruments[symbol]
 
     def tactics(self) -> dict[str, Any]:
-        """The chosen desk's tactics, made with their parameters, in the desk's order."""
+        """The chosen desk's tactics, made with their parameters, by name."""
         return {name: self.tactic(name) for name in self.chosen.tactics}
 
     def tactic(self, name: str) -> Any:

@@ -6,6 +6,7 @@ import json
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pse.cli import main
@@ -259,3 +260,48 @@ def test_the_commands_read_and_never_write(tmp_path, monkeypatch):
     for words in (["list"], ["show", "futures-smc"], ["check"], ["tactics"]):
         assert main(["-q", "desks", *words]) == 0
     assert list(tmp_path.iterdir()) == []
+
+
+# --- the desks that come along, run --------------------------------------------------------------------------------------------------------------
+
+
+def days(folder: Path, symbol: str, seed: int, count: int = 700) -> Path:
+    """Daily bars of a share on the cent grid, with trends that last for weeks, on the business days from 2018 on."""
+    rng = np.random.default_rng(seed)
+    drift = np.repeat(rng.normal(0, 0.004, count // 25 + 1), 25)[:count]
+    close = np.round(100 * np.exp(np.cumsum(drift + rng.normal(0, 0.012, count))), 2)
+    opened = np.round(np.r_[close[0], close[:-1]] * np.exp(rng.normal(0, 0.003, count)), 2)
+    high, low = (np.round(edge(opened, close) * np.exp(sign * abs(rng.normal(0, 0.006, count))), 2) for edge, sign in ((np.maximum, 1), (np.minimum, -1)))
+    dates = np.busday_offset("2018-01-02", np.arange(count), roll="forward")
+    path = folder / f"{symbol}.csv"
+    path.write_text("date,open,high,low,close,volume\n" + "\n".join(
+        f"{day},{o:.2f},{max(h, o, c):.2f},{min(b, o, c):.2f},{c:.2f},{rng.integers(10**6, 10**7)}" for day, o, h, b, c
+        in zip(dates, opened, high, low, close, strict=True)))
+    return path
+
+
+@pytest.mark.parametrize(("desk", "symbols"), [("equities-swing", ("AAPL", "MSFT", "SPY")), ("zones", ("AAPL", "MSFT"))])
+def test_a_daily_desk_runs_on_daily_bars_and_is_proved(pse, tmp_path, desk, symbols):
+    for seed, symbol in enumerate(symbols):
+        assert pse("ingest", "--path", days(tmp_path, symbol, seed), "--symbol", symbol, "--timeframe", "1d", "--stamp", "open", "--tz",
+                   "America/New_York", "--max-bad", "50").code == 0
+    told = f"desks.{desk}.symbols=[{', '.join(symbols)}]"
+    assert pse("desks", "check", desk, "--set", told, "--json").json["findings"] == []
+    done = pse("backtest", "--desk", desk, "--set", told, "--json")
+    assert done.code == 0 and done.json["trades"] >= 3, done.err
+    assert pse("prove", done.json["run_id"], "--json").json["result"] == "EQUAL"
+
+
+def test_two_markets_with_different_hours_run_on_one_desk_and_what_is_not_stored_of_its_context_is_told(pse):
+    for symbol in ("BTCUSDT", "SPY"):
+        assert pse("-q", "ingest", "--provider", "synthetic", "--symbol", symbol, "--start", "2023-03-01", "--end", "2023-03-15", "--seed", "3").code == 0
+    done = pse("backtest", "--desk", "multi-context", "--start", "2023-03-10", "--json")
+    assert done.code == 0 and any("VIX" in one and "reads as missing" in one for one in done.json["warnings"]), done.err
+    assert pse("prove", done.json["run_id"], "--json").json["result"] == "EQUAL"
+
+
+def test_rules_hold_every_open_call(pse):
+    assert pse("-q", "ingest", "--provider", "synthetic", "--symbol", "BTCUSDT", "--start", "2023-03-01", "--end", "2023-03-15", "--seed", "3").code == 0
+    done = pse("backtest", "--desk", "crypto-spot", "--set", "desks.crypto-spot.base_timeframe=1m", "--set", "risk_policies.crypto_spot.gates.ev_min_r=-9",
+               "--json")
+    assert done.code == 0 and done.json["trades"] == 0 and done.json["records"] > 0, done.err

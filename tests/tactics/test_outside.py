@@ -55,6 +55,7 @@ def test_the_file_and_the_line_of_the_page_run_a_backtest_that_can_be_proved(pse
     done = pse("backtest", "--desk", "mine", "--json")
     assert done.code == 0 and done.json["trades"] >= 3, done.out
     assert pse("prove", done.json["run_id"], "--json").json["result"] == "EQUAL"
+    assert pse("desks", "check", "mine", "--json").json["findings"] == []
 
 
 def test_the_look_ahead_audit_finds_nothing_in_it(pse, tmp_path):
