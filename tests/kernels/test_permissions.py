@@ -17,6 +17,7 @@ MATRIX = {
     "swing_trend":          ("UNLMH",    "UNLMH",   "",       "UNLMH"),
     "swing_reversion":      ("UNLMH",    "",        "UNLMH",  "UNLMH"),
     "open_call":            ("UNLMH",    "",        "UNLMH",  "UNLMH"),
+    "rule":                 ("UNLMH",    "UNLMH",   "UNLMH",  "UNLMH"),
 }
 CLASSES = "UNLMH"
 COLUMNS = {("TREND_UP", 1): 0, ("TREND_DOWN", -1): 0, ("TREND_UP", -1): 1, ("TREND_DOWN", 1): 1, ("RANGE", 1): 2, ("RANGE", -1): 2, ("TRANSITION", 1): 3,
@@ -42,6 +43,12 @@ def test_every_cell_of_the_matrix(family, condition, direction, score):
     if cell == "8/9":
         cell = CLASSES if score >= 8 / 9 else ""
     assert [tcc for tcc in CLASSES if let_in(family, direction, condition, tcc, score)] == list(cell)
+
+
+@pytest.mark.parametrize("condition", c.MARKET_STATES)
+def test_a_desk_that_asks_for_no_condition_lets_a_setup_in_at_any(condition):
+    gate = g.session_gate(1, False, 1, 1, 60.0 * M, 15.0 * M, c.FAM_MOMENTUM_THRUST, float(c.MARKET_STATES.index(condition)), 0.0, 0.7, 0)
+    assert gate[0] and c.REASONS[gate[3]] == "OK"
 
 
 @pytest.mark.parametrize("condition", c.MARKET_STATES)

@@ -15,6 +15,7 @@ MATRIX = {
     "swing_trend": ("yes", "yes", "no", "yes"),
     "swing_reversion": ("yes", "no", "yes", "yes"),
     "open_call": ("yes", "no", "yes", "yes"),
+    "rule": ("yes", "yes", "yes", "yes"),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -85,7 +86,15 @@ def joined(parts: Sequence[Setups]) -> Setups:
 @lru_cache(maxsize=65_536)                       # paper names the same finds again at every close
 def setup_id(symbol: str, tactic: str, direction: int, ts_close: int, object_ids: tuple[str, ...]) -> str:
     """Deterministic id of a setup: the same find has the same id in a backtest and on paper."""
-    return str(uuid.uuid5(NAMESPACE, "|".join((symbol, tactic, str(direction), str(ts_close), *object_ids))))
+    return name_id("|".join((symbol, tactic, str(direction), str(ts_close), *object_ids)))
+
+
+def name_id(name: str) -> str:
+    """`str(uuid.uuid5(NAMESPACE, name))` (RFC 9562, section 5.5), without an object between."""
+    digest = bytearray(hashlib.sha1(NAMESPACE.bytes + name.encode(), usedforsecurity=False).digest()[:16])
+    digest[6], digest[8] = digest[6] & 0x0F | 0x50, digest[8] & 0x3F | 0x80
+    text = digest.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def grades(score: np.ndarray) -> np.ndarray:

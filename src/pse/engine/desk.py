@@ -143,7 +143,7 @@ def policy_record(plan: DeskPlan, mode: Mode) -> np.ndarray:
         "trail_range_atr": run.trail_range_atr,
         "stale_bars": run.stale_bars, "stale_mfe_r": run.stale_mfe_r, "flat_session": run.flat_at_session_end,
         "flat_before_ns": int(run.flat_before_min * MINUTE_NS),
-        "high_vol_size": limits.high_vol_size, "transition_size": limits.transition_size,
+        "high_vol_size": limits.high_vol_size, "transition_size": limits.transition_size, "market_state": gates.market_state,
     }
     record = np.zeros(1, POLICY_DTYPE)
     unset = set(record.dtype.names or ()) - set(values)

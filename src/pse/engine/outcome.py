@@ -2,42 +2,50 @@
 
 from __future__ import annotations
 
-import uuid
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from pse.domain.setups import DIRECTIONS, GRADES, NAMESPACE
+from pse.domain.setups import DIRECTIONS, GRADES, name_id
 from pse.engine.loop import Batch
 from pse.engine.prepare import Prepared
-from pse.engine.records import contract_of, money, price
+from pse.engine.records import PRICE_DIGITS, rounded
 from pse.kernels import codes as c
 from pse.kernels.contract import C_MCS
 from pse.kernels.targets import CODES
 from pse.research.trade_stats import EQUITY_SCHEMA, TRADE_SCHEMA
 
+PRICES = {"entry_price": "entry", "exit_price": "exit", "stop_initial": "stop", "target": "target", "target2": "target2", "risk_points": "risk_points"}
+MONEY = {"risk_usd": "risk_usd", "gross_usd": "gross", "fees_usd": "fees", "slippage_usd": "slippage", "net_usd": "net"}
+AS_THEY_ARE = {"quantity": "quantity", "ts_setup": "decided_at", "ts_entry": "entry_ts", "ts_exit": "exit_ts", "session_date": "day", "r_net": "r",
+               "mae_r": "mae_r", "mfe_r": "mfe_r", "bars_held": "bars_held", "exits": "exits", "quality": "quality", "rate": "rate"}
 MADE_ENTRY = ("", "MARKET", "OPEN", "LIMIT", "", "", "OPEN")          # by fill kind; an open beyond the stop is an open
 
 
 class Outcome:
     """Collects batches of a run."""
 
-    def __init__(self) -> None:
-        self._trades: list[dict[str, Any]] = []
-        self._equity: list[tuple[Any, ...]] = []
+    def __init__(self, named: bool = True) -> None:
+        """`named` False: for whoever wants figures alone, trades without ids."""
+        self._named = named
+        self._trades: list[pl.DataFrame] = []
+        self._equity: list[pl.DataFrame] = []
         self.passed_over: Counter[str] = Counter()
         self._turned_down: Counter[tuple[str, str, str, str]] = Counter()       # by tactic, who said no, gate, reason
 
     def take(self, batch: Batch) -> None:
         """Adds what a batch tells."""
-        for trade in batch.trades:
-            self._trades.append(_trade(batch.prepared, trade))
-            self._equity.append((int(trade["exit_ts"]), int(trade["day"]), "trade", money(float(trade["equity"])), money(float(trade["balance"])), 0, 0))
-        events, prepared = batch.events, batch.prepared
-        for row in events[events["kind"] == c.E_SESSION]:
-            self._equity.append((int(row["ts"]), int(row["i"]), "session", money(float(row["a"])), money(float(row["b"])), int(row["j"]), int(row["k"])))
+        events, prepared, trades = batch.events, batch.prepared, batch.trades
+        if trades.size:
+            self._trades.append(_trade_table(prepared, trades, self._named))
+            none = np.zeros(trades.size, np.int64)
+            self._equity.append(_equity_table("trade", trades["exit_ts"], trades["day"], trades["equity"], trades["balance"], none, none))
+        ends = events[events["kind"] == c.E_SESSION]
+        if ends.size:
+            self._equity.append(_equity_table("session", *(ends[name] for name in ("ts", "i", "a", "b", "j", "k"))))
         over = events[events["kind"] == c.E_PASSED_OVER]
         by_tactic = over["code"] == c.R_TACTIC
         found, others = over[by_tactic], over[~by_tactic]
@@ -81,11 +89,20 @@ class Outcome:
 
     def trades(self) -> pl.DataFrame:
         """One row a closed round trip, in order of exit."""
-        return pl.DataFrame(self._trades, schema=TRADE_SCHEMA).sort("ts_exit", "ts_entry", "trade_id")
+        return pl.concat([pl.DataFrame(schema=TRADE_SCHEMA), *self._trades]).sort("ts_exit", "ts_entry", "trade_id", maintain_order=True)
 
     def equity(self) -> pl.DataFrame:
         """One row a session end and a closed trade, in order of time."""
-        return pl.DataFrame(self._equity, schema=EQUITY_SCHEMA, orient="row").sort("ts", maintain_order=True)
+        return pl.concat([pl.DataFrame(schema=EQUITY_SCHEMA), *self._equity]).sort("ts", maintain_order=True)
+
+
+def _equity_table(kind: str, ts: np.ndarray, day: np.ndarray, equity: np.ndarray, balance: np.ndarray, market: np.ndarray,
+                  session: np.ndarray) -> pl.DataFrame:
+    """Rows of one kind, in the order of EQUITY_SCHEMA."""
+    names = list(EQUITY_SCHEMA)
+    values: tuple[Any, ...] = (np.ascontiguousarray(ts), np.ascontiguousarray(day), pl.Series([kind]).new_from_index(0, ts.size), rounded(equity),
+                               rounded(balance), np.ascontiguousarray(market), np.ascontiguousarray(session))
+    return pl.DataFrame(dict(zip(names, values, strict=True)), schema_overrides=EQUITY_SCHEMA)
 
 
 def _refused(gates: np.ndarray) -> np.ndarray:
@@ -104,35 +121,39 @@ def _refused(gates: np.ndarray) -> np.ndarray:
     return ended[first]
 
 
-def _trade(prepared: Prepared, trade: np.ndarray) -> dict[str, Any]:
-    setup = int(trade["setup"])
-    setup_id = prepared.setup_ids[setup]
-    plan_id = str(uuid.uuid5(NAMESPACE, f"plan|{prepared.plan.account}|{setup_id}"))
-    names = list(prepared.plan.tactics)
-    tactic = names[int(trade["tactic"])]
-    return {
-        "trade_id": str(uuid.uuid5(NAMESPACE, f"trade|{plan_id}")), "setup_id": setup_id, "plan_id": plan_id,
-        "symbol": prepared.plan.symbols[int(trade["symbol"])], "contract": contract_of(prepared, int(trade["symbol"]), int(trade["micro"])),
-        "tactic": tactic, "label": prepared.plan.tactics[tactic].label, "grade": GRADES[int(trade["grade"])],
-        "direction": DIRECTIONS[int(trade["direction"])], "quantity": float(trade["quantity"]), "ts_setup": int(trade["decided_at"]),
-        "ts_entry": int(trade["entry_ts"]), "ts_exit": int(trade["exit_ts"]), "session_date": int(trade["day"]),
-        "entry_kind": MADE_ENTRY[int(trade["entry_kind"])], "entry_price": price(float(trade["entry"])), "exit_price": price(float(trade["exit"])),
-        "stop_initial": price(float(trade["stop"])), "target": price(float(trade["target"])), "target2": price(float(trade["target2"])),
-        "risk_points": price(float(trade["risk_points"])), "risk_usd": money(float(trade["risk_usd"])), "gross_usd": money(float(trade["gross"])),
-        "fees_usd": money(float(trade["fees"])), "slippage_usd": money(float(trade["slippage"])), "net_usd": money(float(trade["net"])),
-        "r_net": float(trade["r"]), "mae_r": float(trade["mae_r"]), "mfe_r": float(trade["mfe_r"]), "bars_held": int(trade["bars_held"]),
-        "exit_reason": c.REASONS[int(trade["reason"])], "exits": int(trade["exits"]), "quality": float(trade["quality"]), "ambiguous": bool(trade["ambiguous"]),
-        "rate": float(trade["rate"]), "mcs": _condition(prepared, int(trade["symbol"]), int(trade["decided_at"])),
-    }
+def _trade_table(prepared: Prepared, trades: np.ndarray, named: bool) -> pl.DataFrame:
+    """The closed round trips of a batch, a row each; without `named` their ids are empty."""
+    plan, tactics = prepared.plan, list(prepared.plan.tactics)
+    setups = [prepared.setup_ids[row] for row in trades["setup"].tolist()] if named else [""] * trades.size
+    plans = [name_id(f"plan|{plan.account}|{setup}") for setup in setups] if named else setups
+    contracts = [*plan.symbols, *(plan.micros[symbol].symbol if symbol in plan.micros else symbol for symbol in plan.symbols)]
+    columns: dict[str, Any] = {
+        "trade_id": [name_id(f"trade|{one}") for one in plans] if named else setups, "setup_id": setups, "plan_id": plans,
+        "symbol": _words(plan.symbols, trades["symbol"]), "contract": _words(contracts, trades["symbol"] + len(plan.symbols) * trades["micro"]),
+        "tactic": _words(tactics, trades["tactic"]), "label": _words([plan.tactics[name].label for name in tactics], trades["tactic"]),
+        "grade": _words(GRADES, trades["grade"]), "direction": _words((DIRECTIONS[-1], DIRECTIONS[0], DIRECTIONS[1]), trades["direction"] + 1),
+        "entry_kind": _words(MADE_ENTRY, trades["entry_kind"]), "exit_reason": _words(c.REASONS, trades["reason"]),
+        "mcs": _words(c.MARKET_STATES, _conditions(prepared, trades)), "ambiguous": trades["ambiguous"] == 1}
+    columns |= {name: rounded(trades[own], PRICE_DIGITS) for name, own in PRICES.items()}
+    columns |= {name: rounded(trades[own]) for name, own in MONEY.items()}
+    columns |= {name: np.ascontiguousarray(trades[own]) for name, own in AS_THEY_ARE.items()}
+    return pl.DataFrame(columns, schema_overrides=TRADE_SCHEMA).select(pl.col(*TRADE_SCHEMA)).with_columns(pl.col(*PRICES).fill_nan(None))
 
 
-def _condition(prepared: Prepared, symbol: int, decided_at: int) -> str:
-    """The market condition of a symbol's decision row."""
-    world = prepared.world
-    row = int(np.searchsorted(world.row_ts, decided_at))
-    while row < world.row_ts.size and world.row_ts[row] == decided_at:
-        if world.row_symbol[row] == symbol:
-            code = world.context[row, C_MCS]
-            return c.MARKET_STATES[int(code)] if code == code else ""
-        row += 1
-    return ""
+def _words(words: Sequence[str], codes: np.ndarray) -> pl.Series:
+    return pl.Series(words, dtype=pl.String).gather(np.ascontiguousarray(codes))
+
+
+def _conditions(prepared: Prepared, trades: np.ndarray) -> np.ndarray:
+    """Code of the market condition on each trade's decision row, int64; 0 where there is no such row."""
+    world, symbols = prepared.world, len(prepared.plan.symbols)
+    first = np.searchsorted(world.row_ts, trades["decided_at"])
+    found = np.zeros(trades.size, np.int64)
+    for step in range(symbols if world.row_ts.size else 0):              # rows of one instant stand side by side
+        row = np.minimum(first + step, world.row_ts.size - 1)
+        mine = (world.row_ts[row] == trades["decided_at"]) & (world.row_symbol[row] == trades["symbol"])
+        codes = world.context[row[mine], C_MCS]
+        found[mine] = np.where(np.isnan(codes), 0, codes).astype(np.int64)
+        if mine.all():
+            break
+    return found

@@ -18,11 +18,19 @@ from pse.domain.sessions import MINUTE_NS
 from pse.domain.setups import Facts, Setups, Told, setup_id
 from pse.engine.desk import DeskPlan, Mode, instrument_records, policy_record
 from pse.features.build import Features
-from pse.features.context import context_rows, inside
+from pse.features.context import Wanted, context_rows, inside
 from pse.features.feature import Market
 from pse.features.resampled import as_of
 from pse.kernels.book import Tape, World
-from pse.kernels.contract import C_DAILY_ROW
+from pse.kernels.contract import (
+    C_DAILY_ROW,
+    INVALID_TARGET_SEEN,
+    INVALID_TOUCH,
+    LEAVES_ON_TCC_LOWER,
+    NO_STALE,
+    TRAIL_RANGE,
+    WAITS_AFTER_STOP,
+)
 from pse.kernels.state import BAR_BLACKOUT, BAR_ROLL
 from pse.risk.blackouts import intervals
 from pse.tactics.scan import scan_desk
@@ -57,7 +65,7 @@ def prepare(plan: DeskPlan, bars: Sequence[Bars], mode: Mode, start_ns: int, unt
     blackouts = intervals(plan.risk.gates.blackouts, start_ns, min(until_ns, mode.end_ns) + 1)
     rates = [rate_at(way, markets, one.decision.ts_close) for way, one in zip(plan.rates, features, strict=True)]
     days, returns = _returns(features)
-    row_ts, row_symbol, rows = _rows(plan, features, rates, days, blackouts, start_ns, mode.end_ns)
+    row_ts, row_symbol, rows = _rows(plan, features, rates, days, blackouts, start_ns, mode.end_ns, scan.rows if sparse(plan, scan.rows) else None)
     setups = _decidable(scan, row_ts, row_symbol)
     world = World(row_ts, row_symbol, rows, setups.rows, returns, instrument_records(plan), policy_record(plan, mode))
     return Prepared(plan, mode, tape or time_line(bars, blackouts, start_ns, mode.end_ns), world, setups.evidence,
@@ -95,12 +103,17 @@ def _ids(plan: DeskPlan, setups: Setups) -> list[str]:
 
 
 def _rows(plan: DeskPlan, features: Sequence[Features], rates: Sequence[np.ndarray | None], days: np.ndarray, blackouts: list[tuple[int, int]],
-          start_ns: int, end_ns: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Decision times, symbols and context inside the window, sorted by time, then the desk's order; DAILY_ROW counts `days`."""
+          start_ns: int, end_ns: int, told: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Decision times, symbols and context inside the window, sorted by time, then the desk's order; DAILY_ROW counts `days`.
+
+    `told`: setups at whose decisions alone rows are wanted; None: at all decisions.
+    """
     found, flag_age = [], int(plan.risk.gates.news_max_age_h * HOUR_NS)
-    for one, instrument, rate in zip(features, plan.instruments, rates, strict=True):
+    for number, (one, instrument, rate) in enumerate(zip(features, plan.instruments, rates, strict=True)):
+        at = None if told is None else _decision_bars(one, np.unique(told["ts"][told["symbol"] == number]))
+        wanted = Wanted(at, plan.risk.gates.market_state, plan.risk.breakers.data_score_min > 0.0)
         ts, rows = context_rows(one, instrument, blackouts, None if one.bars.spread is None else one.bars.spread / instrument.tick, rate,
-                                plan.headlines.get(instrument.symbol, NO_HEADLINES), flag_age)
+                                plan.headlines.get(instrument.symbol, NO_HEADLINES), flag_age, wanted)
         lo, hi = np.searchsorted(ts, start_ns, side="right"), np.searchsorted(ts, end_ns)
         ts, rows = ts[lo:hi], rows[lo:hi]
         if len(features) > 1:
@@ -112,6 +125,24 @@ def _rows(plan: DeskPlan, features: Sequence[Features], rates: Sequence[np.ndarr
     ts = np.concatenate([ts for ts, _ in found])
     order = np.lexsort((symbol, ts))
     return ts[order], symbol[order], np.concatenate([rows for _, rows in found])[order]
+
+
+def sparse(plan: DeskPlan, setups: np.ndarray) -> bool:
+    """Whether nothing happens at decisions without a setup: the desk watches neither equity nor data there, and no setup's plan looks at the market."""
+    risk = plan.risk
+    watches = risk.gates.market_state or risk.breakers.data_score_min > 0.0 or risk.breakers.equity_drawdown < 1.0 or risk.limits.max_daily_loss < 1.0
+    if watches:
+        return False
+    lingers = bool((setups["plan_flags"] & NO_STALE).all())
+    return lingers and not (setups["plan_flags"] & (TRAIL_RANGE | WAITS_AFTER_STOP | LEAVES_ON_TCC_LOWER)).any() and not (
+        setups["invalid_flags"] & ~(INVALID_TARGET_SEEN | INVALID_TOUCH)).any()
+
+
+def _decision_bars(features: Features, ts: np.ndarray) -> np.ndarray:
+    """Decision bars that close at these moments, int64."""
+    closes = features.decision.ts_close
+    at = np.minimum(np.searchsorted(closes, ts), max(closes.size - 1, 0))
+    return at[closes[at] == ts] if closes.size else at[:0]
 
 
 def _renumbered(known: np.ndarray, at: np.ndarray) -> np.ndarray:

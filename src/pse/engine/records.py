@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from pse.agents.rules import record as rules_record
-from pse.domain.setups import DIRECTIONS, GRADES, NAMESPACE
+from pse.domain.setups import DIRECTIONS, GRADES, name_id
 from pse.engine.prepare import Prepared
 from pse.kernels import codes as c
 from pse.kernels.contract import ENTER
@@ -79,7 +78,7 @@ class Renderer:
         if known is None:
             setup = prepared.setup_ids[row[3]]
             account = prepared.plan.account
-            plan_id = str(uuid.uuid5(NAMESPACE, f"plan|{account}|{setup}"))
+            plan_id = name_id(f"plan|{account}|{setup}")
             micro = row[8] if row[0] == c.E_PLAN else 0
             known = (plan_id, setup, contract_of(prepared, row[2], micro))
             self._plans[number] = known
@@ -131,7 +130,7 @@ class Renderer:
 
     def decision(self, prepared: Prepared, rows: list[Any], closed: Any, said: Any) -> dict[str, Any]:
         row = rows[0]
-        plan_id = str(uuid.uuid5(NAMESPACE, f"plan|{prepared.plan.account}|{prepared.setup_ids[row[3]]}")) if row[4] >= 0 else None
+        plan_id = name_id(f"plan|{prepared.plan.account}|{prepared.setup_ids[row[3]]}") if row[4] >= 0 else None
         return {**_head(prepared, row), "decision": c.VERDICTS[row[6]], "verdict": c.VERDICTS[row[7]], "reason": c.REASONS[row[5]], "rank": row[8],
                 "quantity": row[9], "entry": price(row[10]), "stop": price(row[11]), "target": price(row[12]), "size_factor": row[13],
                 "direction": DIRECTIONS[int(row[14])], "plan_id": plan_id}
@@ -214,26 +213,34 @@ def _gate_entries(events: np.ndarray, heads: np.ndarray) -> tuple[list[list[Any]
     """Every gate as [gate, passed, measured, allowed, code], and where those of each head begin: spans[at] to spans[at + 1]."""
     is_gate = events["kind"] == c.E_GATES
     gates = events[is_gate]
-    columns = (_GATE_NAMES[gates["j"]].tolist(), (gates["k"] == 1).tolist(), rounded(gates["a"]), rounded(gates["b"]), _REASON_NAMES[gates["code"]].tolist())
+    columns = (_GATE_NAMES[gates["j"]].tolist(), (gates["k"] == 1).tolist(), measures(gates["a"]), measures(gates["b"]), _REASON_NAMES[gates["code"]].tolist())
     before = np.concatenate([[0], np.cumsum(is_gate)])
     return list(map(list, zip(*columns, strict=True))), before[np.append(heads, events.size)].tolist()
 
 
-def rounded(values: np.ndarray) -> list[float | None]:
-    """What `round(value, MONEY_DIGITS)` gives for each of float64[n]; None for NaN and for what is too large to be a measure.
+def rounded(values: np.ndarray, digits: int = MONEY_DIGITS) -> np.ndarray:
+    """What `round(value, digits)` gives for each of float64[n]; NaN stays.
 
-    In one sweep: k / 10**digits is the nearest float of the right k, and k is right unless the value lies near the middle of two; those few, and large
-    ones, are rounded one by one.
+    In one sweep: k / 10**digits is the nearest float of the right k.  k is right unless the value lies near the middle of two, and right too where that
+    float is the value itself, as on a tick grid; the few others, and large ones, are rounded one by one.
     """
+    scale = 10.0**digits
     with np.errstate(invalid="ignore", over="ignore"):
-        scaled = values * 10.0**MONEY_DIGITS
+        scaled = values * scale
         whole = np.rint(scaled)
-        out = whole / 10.0**MONEY_DIGITS
-        unsure = ~((np.abs(scaled - whole) < 0.499) & (np.abs(scaled) < 1e12))
-    found: list[float | None] = out.tolist()
+        out = whole / scale
+        unsure = ~(((np.abs(scaled - whole) < 0.499) & (np.abs(scaled) < 1e12)) | ((out == values) & (np.abs(scaled) < 2.0**53)))
     for i in np.flatnonzero(unsure).tolist():
         value = float(values[i])
-        found[i] = round(value, MONEY_DIGITS) if value == value and abs(value) < LARGEST_MEASURE else None
+        out[i] = round(value, digits) if abs(value) < np.inf else value
+    return out
+
+
+def measures(values: np.ndarray) -> list[float | None]:
+    """Values as they are journaled; None for NaN and for what is too large to be a measure."""
+    found: list[float | None] = rounded(values).tolist()
+    for i in np.flatnonzero(~(np.abs(values) < LARGEST_MEASURE)).tolist():
+        found[i] = None
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -23,30 +24,54 @@ STATES = {k.C_TCC_CLASS: "tcc", k.C_TCC_DIR: "tcc_dir", k.C_TCC_SCORE_LONG: "tcc
           k.C_VOL_BUCKET: "vol_bucket", k.C_LIQUIDITY: "liquidity", k.C_RSI_STATE: "rsi_state", k.C_MACD_STATE: "macd_state", k.C_VOL_SPIKE: "vol_spike"}
 
 
+@dataclass(frozen=True, eq=False)
+class Wanted:
+    """Which decisions get a row, and what is asked there.
+
+    `at`: decision bars, int64 rising; None: all of them.  `states`: trends, volatility and structure; without them their columns are 0, and NaN of what
+    is no code.  `score`: the data's quality; without it 1.
+    """
+
+    at: np.ndarray | None = None
+    states: bool = True
+    score: bool = True
+
+
+EVERYTHING = Wanted()
+
+
 def context_rows(features: Features, instrument: Instrument, blackouts: Sequence[tuple[int, int]] = (), spread_ticks: np.ndarray | None = None,
-                 rate: np.ndarray | None = None, headlines: Headlines = NO_HEADLINES, flag_age_ns: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """(decision times int64[rows], float64[rows, len(CONTEXT_COLUMNS)]), one row a decision bar.
+                 rate: np.ndarray | None = None, headlines: Headlines = NO_HEADLINES, flag_age_ns: int = 0,
+                 wanted: Wanted = EVERYTHING) -> tuple[np.ndarray, np.ndarray]:
+    """(decision times int64[rows], float64[rows, len(CONTEXT_COLUMNS)]), one row a decision bar that is wanted.
 
     `blackouts`: (start_ns, end_ns) with start <= T < end inside.  `spread_ticks`: float64 a base bar, NaN where unknown; without it the column is NaN.
     States are their codes, 0 unknown; scores of an unknown conviction are NaN.  DAILY_ROW counts the rows of `features.daily_returns` known at T,
     DAILY_CLOSE is the last of their closes on the price scale of the bar's contract.  `rate`: money of the account for one of the instrument's currency
-    at each decision, float64[rows], NaN where it is unknown, and nothing is ready there; without it 1.  A red-flag headline counts for `flag_age_ns` from
+    at each decision bar, float64, NaN where it is unknown, and nothing is ready there; without it 1.  A red-flag headline counts for `flag_age_ns` from
     the moment it was known.
     """
     bars, decision, columns = features.bars, features.decision, features.columns
-    ts = decision.ts_close
+    at = np.arange(len(decision)) if wanted.at is None else wanted.at
+    pick = (lambda column: column) if wanted.at is None else (lambda column: column[at])
+    ts, n = pick(decision.ts_close), at.size
     last = asof_rows(bars.ts_close, ts)
-    age, (day, day_close, day_atr) = _age(features, ts, last), _daily(features, ts)
-    n, ready, (news_age, news_flag) = len(decision), _ready(features), headlines.at(ts, flag_age_ns)
+    age, (day, day_close, day_atr) = _age(features, at, ts, last), _daily(features, at, ts)
+    ready, (news_age, news_flag) = pick(_ready(features, wanted.states)), headlines.at(ts, flag_age_ns)
     if rate is not None:
-        ready &= np.isfinite(rate)
+        ready = ready & np.isfinite(pick(rate))
+    empty, zero = np.full(n, np.nan), np.zeros(n)
+    if wanted.states:
+        told = {k.C_MSS_DIR: "mss_dir", k.C_SWING_HIGH: "swing_high", k.C_SWING_LOW: "swing_low", **STATES}
+        states = {column: pick(columns[name]) for column, name in told.items()}
+    else:
+        states = {column: empty if column in (k.C_SWING_HIGH, k.C_SWING_LOW) else zero for column in (k.C_MSS_DIR, k.C_SWING_HIGH, k.C_SWING_LOW, *STATES)}
     return ts, _as_rows(n, {
-        k.C_CLOSE: decision.close, k.C_ATR: columns["atr"], k.C_READY: ready, k.C_DATA_SCORE: _scores(features, age), k.C_LAST_BAR_AGE_NS: age,
-        k.C_SESSION_LEFT_NS: session_left_ns(decision, instrument), k.C_BLACKOUT: inside(ts, blackouts),
-        k.C_RATE: np.ones(n) if rate is None else rate, k.C_DAILY_ATR: day_atr, k.C_NEWS_AGE_NS: news_age, k.C_NEWS_FLAG: news_flag,
-        k.C_SPREAD_TICKS: np.full(n, np.nan) if spread_ticks is None else spread_ticks[last], k.C_MSS_DIR: columns["mss_dir"],
-        k.C_SWING_HIGH: columns["swing_high"], k.C_SWING_LOW: columns["swing_low"], k.C_DAILY_ROW: day, k.C_DAILY_CLOSE: day_close,
-        **{column: columns[name] for column, name in STATES.items()}})
+        k.C_CLOSE: pick(decision.close), k.C_ATR: pick(columns["atr"]), k.C_READY: ready,
+        k.C_DATA_SCORE: pick(_scores(features)) if wanted.score else zero + 1.0, k.C_LAST_BAR_AGE_NS: age,
+        k.C_SESSION_LEFT_NS: pick(session_left_ns(decision, instrument)), k.C_BLACKOUT: inside(ts, blackouts),
+        k.C_RATE: zero + 1.0 if rate is None else pick(rate), k.C_DAILY_ATR: day_atr, k.C_NEWS_AGE_NS: news_age, k.C_NEWS_FLAG: news_flag,
+        k.C_SPREAD_TICKS: empty if spread_ticks is None else spread_ticks[last], k.C_DAILY_ROW: day, k.C_DAILY_CLOSE: day_close, **states})
 
 
 def _as_rows(n: int, columns: Mapping[int, np.ndarray]) -> np.ndarray:
@@ -59,9 +84,11 @@ def _as_rows(n: int, columns: Mapping[int, np.ndarray]) -> np.ndarray:
     return out
 
 
-def _ready(features: Features) -> np.ndarray:
-    """Past the warm-up of range, relative volume and conviction, and the session's VWAP known where volume is (not of days), bool[n]."""
+def _ready(features: Features, states: bool) -> np.ndarray:
+    """Past the warm-up of range, and with `states` of relative volume and conviction, the session's VWAP known where volume is (not of days), bool[n]."""
     columns, volume = features.columns, features.decision.volume
+    if not states:
+        return np.isfinite(columns["atr"]) & np.isfinite(columns["atr_before"])
     ready = np.isfinite(columns["atr"]) & np.isfinite(columns["atr_before"]) & (columns["tcc"] != TCC_UNKNOWN)
     ready[:features.spec.volume.period] = False
     return ready & (np.isfinite(columns["vwap"]) | np.isnan(volume)) if "vwap" in columns else ready
@@ -76,17 +103,18 @@ def inside(ts: np.ndarray, intervals: Sequence[tuple[int, int]]) -> np.ndarray:
     return out
 
 
-def _age(features: Features, ts: np.ndarray, last: np.ndarray) -> np.ndarray:
-    """Open time since the close of the last base bar, float64[n] ns."""
-    calendar, session = features.decision.sessions, features.decision.session
+def _age(features: Features, at: np.ndarray, ts: np.ndarray, last: np.ndarray) -> np.ndarray:
+    """Open time since the close of the last base bar at each of the decision bars `at`, float64[n] ns."""
+    calendar, session = features.decision.sessions, features.decision.session[at]
     closed = features.bars.ts_close[last]
     halt = np.minimum(ts, calendar.break_close_ns[session]) - np.maximum(closed, calendar.break_open_ns[session])
     return (ts - closed - np.maximum(halt, 0)).astype(np.float64)
 
 
-def _scores(features: Features, age: np.ndarray) -> np.ndarray:
+def _scores(features: Features) -> np.ndarray:
     """Data-quality score of each decision bar."""
     bars, calendar = features.decision, features.decision.sessions
+    age = _age(features, np.arange(len(bars)), bars.ts_close, asof_rows(features.bars.ts_close, bars.ts_close))
     open_ns = calendar.close_ns - calendar.open_ns - (calendar.break_close_ns - calendar.break_open_ns)
     before = np.cumsum(open_ns) - open_ns
     elapsed = open_time(bars.ts_close, bars.session, calendar.open_ns, calendar.break_open_ns, calendar.break_close_ns, before)
@@ -95,11 +123,11 @@ def _scores(features: Features, age: np.ndarray) -> np.ndarray:
                        timeframe_ns(bars.timeframe), timeframe_ns(features.bars.timeframe), JUMP_ATR)
 
 
-def _daily(features: Features, ts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _daily(features: Features, at: np.ndarray, ts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Completed trading days known at each moment: how many, the last one's close on the scale of the bar's contract, and its ATR; NaN before the first."""
     row = asof_rows(features.daily_known_at, ts)
     close, atr = np.full(ts.size, np.nan), np.full(ts.size, np.nan)
     some = row >= 0
-    close[some] = features.daily.adjusted("close")[row[some]] + features.decision.offset[some]
+    close[some] = features.daily.adjusted("close")[row[some]] + features.decision.offset[at[some]]
     atr[some] = features.known.at("1d").atr[row[some]]
     return row + 1, close, atr

@@ -58,6 +58,7 @@ from pse.kernels.codes import (
     R_EXPOSURE,
     R_INSUFFICIENT,
     R_LOSS_STREAK,
+    R_OFF,
     R_OK,
     R_R_CAPPED,
     R_REDUCED,
@@ -208,7 +209,7 @@ def gates_on_proposal(state, world, log, now, setup, stage, direction, stop, tar
         elif gate == G_SESSION:
             passed, measured, allowed, code = session_gate(instrument.tradable, is_live(state.plans[symbol]), asked, policy.allow_short,
                                                            context[C_SESSION_LEFT_NS], need_ns, row.family, context[C_MCS],
-                                                           context[C_TCC_CLASS], row.quality)
+                                                           context[C_TCC_CLASS], row.quality, policy.market_state)
         elif gate == G_BLACKOUT:
             passed, measured, allowed, code = blackout_gate(context[C_BLACKOUT] > 0.5)
         elif gate == G_SPREAD:
@@ -320,9 +321,14 @@ def tail_at(state, n, quantity, policy):
 
 @inner
 def within_tail(state, world, symbol, direction, price, risk, quantity, micro, flat):
-    """The largest quantity inside VaR and ES.  Returns (quantity, measured, allowed, code); halved where too few days are known."""
+    """The largest quantity inside VaR and ES.  Returns (quantity, measured, allowed, code); halved where too few days are known.
+
+    With `tail_min_days` 0 nothing is asked.
+    """
     policy, instrument = world.policy[0], world.instruments[symbol]
     lot = lot_of(instrument, micro)
+    if policy.tail_min_days <= 0:
+        return quantity, 0.0, 0.0, R_OFF
     n = scenario_losses(state, world, symbol, direction, price, risk, point_value(instrument, micro) * rate_of(state, world, symbol), flat, state.losses[0],
                         state.losses[1])
     passed, measured, allowed, code = tail_at(state, n, quantity, policy)

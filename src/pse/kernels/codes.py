@@ -88,9 +88,9 @@ ZONE_ALIGNMENTS = ("UNKNOWN", "Against", "Neutral", "With")
 
 # --- families of setups: what a market condition lets in is told by family; 0 names none and is let in nowhere ---------------------------------
 FAMILIES = ("", "mss_fvg_retest", "sweep_reversal", "missed_fvg_reversion", "pullback_micro_fvg", "momentum_thrust", "zone", "swing_trend", "swing_reversion",
-            "open_call")
+            "open_call", "rule")
 (FAM_MSS_FVG_RETEST, FAM_SWEEP_REVERSAL, FAM_MISSED_FVG_REVERSION, FAM_PULLBACK_MICRO_FVG, FAM_MOMENTUM_THRUST, FAM_ZONE, FAM_SWING_TREND,
- FAM_SWING_REVERSION, FAM_OPEN_CALL) = np.arange(1, len(FAMILIES))
+ FAM_SWING_REVERSION, FAM_OPEN_CALL, FAM_RULE) = np.arange(1, len(FAMILIES))
 
 # --- what the engine says: kinds of an event -------------------------------------------------------------------------------------------------
 EVENTS = ("SESSION", "SETUP", "PASSED_OVER", "GATES", "ASK", "DELIBERATION", "DECISION", "ORDER", "ACK", "FILL", "PLAN", "EXIT", "BREAKER", "CHARGE", "NOTE")

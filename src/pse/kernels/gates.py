@@ -84,6 +84,7 @@ PERMISSIONS = np.array([
     (YES, YES, NO, YES),                       # swing_trend
     (YES, NO, YES, YES),                       # swing_reversion
     (YES, NO, YES, YES),                       # open_call
+    (YES, YES, YES, YES),                      # rule: one that asks for no condition beside a market that can be traded
 ])
 N_MARKET_STATES, N_RSI_STATES, N_MACD_STATES = len(MARKET_STATES), len(RSI_STATES), len(MACD_STATES)
 TOP = 8.0 / 9.0                                # score of a zone that may be traded against the trend
@@ -140,8 +141,8 @@ def permitted_states(family, direction, tcc_class, score):
 
 
 @shared
-def session_gate(tradable, busy, direction, allow_short, left_ns, need_ns, family, market_state, tcc_class, score):
-    """The symbol is free, its session long enough, its side allowed, its family let in by the market condition.
+def session_gate(tradable, busy, direction, allow_short, left_ns, need_ns, family, market_state, tcc_class, score, asks_market=1):
+    """The symbol is free, its session long enough, its side allowed, its family let in by the market condition (where the desk asks for one).
 
     A setup of either direction (0) is asked about on the side of the trend, where that may be traded.
     measured, allowed: minutes to the session end; of an MCS the condition's code and the conditions that let it in as a sum of 2**code.
@@ -158,7 +159,7 @@ def session_gate(tradable, busy, direction, allow_short, left_ns, need_ns, famil
     side = direction
     if side == 0:
         side = -1 if market_state == MCS_TREND_DOWN and allow_short else 1
-    if not is_permitted(family, side, market_state, tcc_class, score):
+    if asks_market and not is_permitted(family, side, market_state, tcc_class, score):
         return False, market_state, permitted_states(family, side, tcc_class, score), R_MCS
     return True, measured, allowed, R_OK
 

@@ -87,7 +87,7 @@ POLICY_DTYPE = np.dtype([
     ("breakeven_r", "f8"), ("breakeven_ticks", "f8"), ("partial", "f8"), ("trail_swing", "i8"), ("trail_range_atr", "f8"),
     ("stale_bars", "i8"), ("stale_mfe_r", "f8"),
     ("flat_session", "i8"), ("flat_before_ns", "i8"),
-    ("high_vol_size", "f8"), ("transition_size", "f8"),
+    ("high_vol_size", "f8"), ("transition_size", "f8"), ("market_state", "i8"),
 ])
 TRADE_DTYPE = np.dtype([
     ("number", "i8"), ("setup", "i8"), ("symbol", "i8"), ("tactic", "i8"), ("grade", "i8"), ("direction", "i8"), ("micro", "i8"), ("quantity", "f8"),

@@ -246,5 +246,5 @@ def review_plan(state, world, log, now, symbol):
         cancel_entry(log, now, symbol, plan, R_TCC_AGAINST)
     elif (plan.invalid_flags & INVALID_TCC_LOWER and felt < plan.conviction) or (plan.invalid_flags & INVALID_TCC_LOW and felt < TCC_MEDIUM):
         cancel_entry(log, now, symbol, plan, R_TCC_LOWER)
-    elif plan.invalid_flags & INVALID_MCS and not is_permitted(plan.family, d, context[C_MCS], context[C_TCC_CLASS], plan.quality):
+    elif policy.market_state and plan.invalid_flags & INVALID_MCS and not is_permitted(plan.family, d, context[C_MCS], context[C_TCC_CLASS], plan.quality):
         cancel_entry(log, now, symbol, plan, R_MCS)

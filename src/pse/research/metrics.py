@@ -39,7 +39,7 @@ class MetricsSpec:
 
     `returns_base`: a session's profit over the equity at its start, or over the allocated capital.  `sessions_per_year`
     annualises; `hour_tz` is the zone of `by_hour`; `point_values` (money a point and unit, by contract: ES, MES) is
-    read for turnover, and taken from the risk of each trade where a contract is missing.  `expected_sessions`: sessions
+    read for turnover, and taken from the risk of each trade where a contract is missing.  `resamples` 0: no intervals.  `expected_sessions`: sessions
     of the calendar from the first bar to the last; None: not counted.
     """
 
@@ -99,7 +99,7 @@ def compute_metrics(
         _return_figures(sheet, returns, money, spec)
         _trade_figures(sheet, trades, book, spec)
         _concentration(sheet, trades, book)
-        block = _intervals(sheet, trades, sessions, returns, money, spec)
+        block = _intervals(sheet, trades, sessions, returns, money, spec) if spec.resamples else None
         _withhold(sheet, trades.height)
     else:
         block = None

@@ -51,6 +51,8 @@ class Limits(Frozen):
 class GatePolicy(Frozen):
     """What a setup must pass before it may become an order."""
 
+    market_state: bool = Field(True, description="whether the condition of the market says which families of setups are let in; false, on a desk whose "
+                                                 "setups ask nothing of it either: trends, volatility and structure are not even computed")
     min_confidence: float = Field(0.30, ge=0, le=1)
     min_reward_r: float = Field(1.5, gt=0, description="smallest reward per unit of risk, on tick-rounded prices")
     max_age_bars: float = Field(2.0, gt=0, description="age of the last close, in decision bars, that a decision may rest on")
@@ -80,7 +82,7 @@ class TailRisk(Frozen):
     var95: float = Field(0.015, gt=0)
     es975: float = Field(0.025, gt=0)
     days: int = Field(250, ge=20)
-    min_days: int = Field(60, ge=1, description="fewer: INSUFFICIENT, and the size is halved")
+    min_days: int = Field(60, ge=0, description="fewer: INSUFFICIENT, and the size is halved; 0: the gate is off")
     stop_factor: float = Field(1.5, gt=0, description="largest scenario loss of a position that is flat at the session end, in stop distances")
 
 

@@ -13,13 +13,13 @@ import numpy as np
 from pse.domain.instruments import Instrument
 from pse.domain.sessions import MINUTE_NS
 from pse.domain.setups import Facts, Setups, Told
-from pse.kernels.codes import FAM_SWING_TREND
+from pse.kernels.codes import FAM_RULE
 from pse.kernels.contract import ALONE, ENTER, MARKET, SETUP_DTYPE
 from pse.tactics.scan import FeatureView
 
 ORDINARY: dict[str, Any] = {
     "kind": ENTER, "order_type": MARKET, "target2": np.nan, "size_multiple": 1.0, "quality": 0.6, "confidence": 0.6, "rank_base": np.nan, "group": ALONE,
-    "invalid_price": np.nan, "family": FAM_SWING_TREND}
+    "invalid_price": np.nan, "family": FAM_RULE}
 
 
 def entries(features: FeatureView, instrument: Instrument, bar: np.ndarray, direction: np.ndarray, stop: np.ndarray, target: np.ndarray,

@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 from pse.domain.base import Frozen
 from pse.domain.instruments import Instrument
 from pse.domain.setups import Setups, Told
-from pse.kernels.codes import FAM_SWING_TREND
+from pse.kernels.codes import FAM_RULE
 from pse.kernels.contract import ALONE, ENTER, EXIT, MARKET, NO_BREAKEVEN, NO_PARTIAL, NO_STALE, OVERNIGHT, SETUP_DTYPE
 from pse.kernels.crosses import find_crosses
 from pse.kernels.rolling import to_window_sums
@@ -66,7 +66,7 @@ class MovingAverageCross(Frozen):
         risk = np.ceil(self.stop_atr * atr[bar] / tick - 1e-9) * tick
         values = {"ts": bars.ts_close[bar], "kind": kind, "direction": way, "order_type": MARKET, "entry": entry, "stop": entry - way * risk,
                   "target": np.nan, "target2": np.nan, "size_multiple": 1.0, "quality": 0.5, "confidence": 0.5, "rank_base": np.nan, "group": ALONE,
-                  "event_bar": bars.ts_close[event], "valid_until": bars.ts_close[bar] + LATER, "invalid_price": np.nan, "family": FAM_SWING_TREND,
+                  "event_bar": bars.ts_close[event], "valid_until": bars.ts_close[bar] + LATER, "invalid_price": np.nan, "family": FAM_RULE,
                   "plan_flags": NO_BREAKEVEN | NO_PARTIAL | NO_STALE | OVERNIGHT, "evidence": np.arange(bar.size)}
         for name, column in values.items():
             rows[name] = column
