@@ -5,7 +5,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
-PYTEST := $(BIN)/python -m pytest -q -p no:cacheprovider
+# Two workers, each with whole files: what a file makes once is made once.  Without the compiled files every process would read all sources again.
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -p no:cacheprovider -n 2 --dist loadfile
 
 # Real market data for the tests marked `real`; they skip without it.
 REAL := $(abspath $(wildcard ../shared/data))
@@ -24,10 +25,11 @@ demo: $(VENV)/.demo ## install the core and run the whole path on made-up bars: 
 
 test: lint ## install the test set, then ruff, mypy and every test
 	@$(BIN)/python tests/warm_kernels.py
-	$(PYTEST) -n 2
+	$(PYTEST)
 
-test-fast: $(VENV)/.test ## the tests that need no real data, no browser and little time
-	$(PYTEST) -n 2 -m "not real and not browser and not slow"
+test-fast: $(VENV)/.test ## the tests that need no real data, no browser and little time, with fewer drawn examples
+	@$(BIN)/python tests/warm_kernels.py
+	$(PYTEST) -m "not real and not browser and not slow"
 
 lint: $(VENV)/.test ## ruff and mypy
 	$(BIN)/ruff check --no-cache .
