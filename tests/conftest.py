@@ -23,9 +23,22 @@ hypothesis.settings.register_profile("pse", deadline=None, max_examples=50, data
                                      suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("pse")
 
+# A run that leaves out the slow tests draws at most so many examples a test; the whole suite draws as many as each test asks for.
+FAST_EXAMPLES = 12
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what this machine cannot run, with the reason."""
+
+def draw_fewer(items: list[pytest.Item]) -> None:
+    """What a test asked for stands on its function, where hypothesis looks when the test is called."""
+    for item in items:
+        drawn = getattr(getattr(item, "obj", None), "_hypothesis_internal_use_settings", None)
+        if drawn is not None and drawn.max_examples > FAST_EXAMPLES:
+            item.obj._hypothesis_internal_use_settings = hypothesis.settings(drawn, max_examples=FAST_EXAMPLES)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip what this machine cannot run, with the reason; where the slow tests are left out, the others draw fewer examples."""
+    if "not slow" in config.getoption("markexpr", ""):
+        draw_fewer(items)
     folder = os.environ.get("PSE_REAL_DATA")
     real = pytest.mark.skip(reason="PSE_REAL_DATA names no folder of real market data") if not (folder and Path(folder).is_dir()) else None
     browser = pytest.mark.skip(reason=f"none of {', '.join(BROWSERS)} is installed") if not any(map(shutil.which, BROWSERS)) else None
