@@ -49,13 +49,21 @@ def ingest_words(path: object, *more: object, symbol: str = "ES") -> tuple[objec
 
 
 class Store:
-    """A home with some good minutes, and whether it still holds just those."""
+    """A home with some good minutes, and whether it still holds just those; made once a process and copied."""
 
-    def __init__(self, pse, root: Path):
+    made: tuple[Path, dict] | None = None
+
+    def __init__(self, pse, root: Path, kept: Path):
         self.pse, self.root = pse, root
-        (root / "good.csv").write_bytes(text(rows()))
-        self.first = pse(*ingest_words("good.csv"), "--json").json
-        assert self.first["status"] == "created" and self.first["quarantined"] == 0
+        if Store.made is None:
+            (root / "good.csv").write_bytes(text(rows()))
+            first = pse(*ingest_words("good.csv"), "--json").json
+            assert first["status"] == "created" and first["quarantined"] == 0
+            shutil.copytree(root, kept / "home")
+            Store.made = (kept / "home", first)
+        else:
+            shutil.copytree(Store.made[0], root, dirs_exist_ok=True)
+        self.first = Store.made[1]
         self.bytes = self._bytes()
 
     def _bytes(self) -> dict[str, str]:
@@ -71,8 +79,8 @@ class Store:
 
 
 @pytest.fixture
-def store(pse, tmp_path) -> Store:
-    return Store(pse, tmp_path)
+def store(pse, tmp_path, tmp_path_factory) -> Store:
+    return Store(pse, tmp_path, tmp_path_factory.mktemp("kept", numbered=True) if Store.made is None else tmp_path)
 
 
 def refused(store: Store, code: int, says: tuple[str, ...], *words: object) -> None:

@@ -43,7 +43,8 @@ def adx(high, low, close, period):
     downs = [low[a] - low[b] for a, b in zip(present, present[1:], strict=False)]
     plus = wilder_sums([up if up > down and up > 0 else 0.0 for up, down in zip(ups, downs, strict=True)], period)
     minus = wilder_sums([down if down > up and down > 0 else 0.0 for up, down in zip(ups, downs, strict=True)], period)
-    ranges = wilder_sums([true_ranges(high, low, close, True)[t] for t in present[1:]], period)
+    true = true_ranges(high, low, close, True)
+    ranges = wilder_sums([true[t] for t in present[1:]], period)
     strengths, mean = [], math.nan
     for i in range(period - 1, len(ups)):
         up, down = (100 * s[i] / ranges[i] if ranges[i] > 0 else 0.0 for s in (plus, minus))

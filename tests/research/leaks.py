@@ -11,7 +11,6 @@ from functools import lru_cache
 from types import SimpleNamespace
 
 import numpy as np
-from scipy import signal
 
 from pse.domain.bars import Bars
 from pse.domain.setups import Setups
@@ -23,6 +22,18 @@ from pse.tactics.mss_fvg_retest import MssFvgRetest
 from tests.features.made import MINUTE, minutes
 
 DAY = 1440 * MINUTE
+
+
+class Signal:
+    """scipy.signal, imported when the first leak needs it: that takes longer than most tests."""
+
+    def __getattr__(self, name: str):
+        from scipy import signal
+
+        return getattr(signal, name)
+
+
+signal = Signal()
 FEATURES: dict[str, Feature] = {}
 
 

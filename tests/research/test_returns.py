@@ -5,7 +5,6 @@ import math
 import warnings
 from pathlib import Path
 
-import empyrical
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -120,6 +119,7 @@ def test_equity_at_zero_has_no_growth_rate():
 @settings(max_examples=300, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(3, 400), st.floats(1e-4, 0.05))
 def test_figures_equal_empyrical_where_definitions_match(seed, n, scale):
+    empyrical = pytest.importorskip("empyrical")                 # imported here: it brings pandas and a client of a data service
     returns = np.random.default_rng(seed).standard_normal(n) * scale
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
