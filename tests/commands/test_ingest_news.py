@@ -44,11 +44,60 @@ def test_headlines_are_stored_once_with_their_flags(news, pse):
                                     ["2024-04-30T08:00:00Z", "Quiet day", "", "BTCUSDT", ""]]
 
 
-def test_a_plain_date_is_known_when_its_day_is_over(news, pse):
+def test_a_plain_date_is_known_when_its_day_is_over_everywhere(news, pse):
     news.file.write_text("2024-04-29,https://example.org,Ban announced\nno time here\n")
     found = news("--path", news.file, "--columns", "date,url,headline")
-    assert (found.json["quarantined"], found.json["first"], found.json["symbols"]) == (1, "2024-04-30T00:00:00Z", [])
+    assert (found.json["quarantined"], found.json["first"], found.json["symbols"]) == (1, "2024-04-30T12:00:00Z", [])
+    assert found.json["notes"] == ["1 of the headlines has a date without a time and counts as known when that day is over everywhere, at 12:00 UTC of the "
+                                   "next day; --tz says whose day it is"]
     assert json.loads(Path(found.json["quarantine"]).read_text())["reason"] == "1 fields, expected 3"
+
+
+def known_of(news, pse, text, *words):
+    """Title to the moment it is known, of a CSV of times and titles."""
+    news.file.write_text("published,title\n" + text)
+    found = news("--path", news.file, *words)
+    assert found.code == 0, found.json
+    return {title: known for known, title, *_ in rows(news.home, pse)}, found.json
+
+
+def test_a_plain_date_is_known_when_its_day_is_over_in_the_zone_that_is_told(news, pse):
+    """New York is four hours behind UTC in April; on 10 March 2024 its day has 23 hours and ends at 04:00 UTC."""
+    known, found = known_of(news, pse, "2024-04-29,April\n2024-03-10,March\n", "--tz", "America/New_York")
+    assert known == {"April": "2024-04-30T04:00:00Z", "March": "2024-03-11T04:00:00Z"} and "by the clock of America/New_York" in found["notes"][0]
+
+
+def test_a_day_of_a_fixed_offset_ends_by_it(news, pse):
+    assert known_of(news, pse, "2024-04-29,x\n", "--tz", "+09:00")[0] == {"x": "2024-04-29T15:00:00Z"}
+
+
+def test_a_day_without_a_midnight_begins_when_the_one_before_it_ends(news, pse):
+    """Clocks of Sao Paulo went from 00:00 to 01:00 on 4 November 2018: the day before ended at 03:00 UTC."""
+    assert known_of(news, pse, "2018-11-03,x\n2018-11-04,y\n", "--tz", "America/Sao_Paulo")[0] == {"x": "2018-11-04T03:00:00Z", "y": "2018-11-05T02:00:00Z"}
+
+
+def test_dates_among_times_are_dates_row_by_row_and_a_midnight_among_times_is_a_time(news, pse):
+    text = "2024-04-29 15:40:25,timed\n2024-04-29 00:00:00,midnight\n2024-04-29,date\nsoon,neither\n"
+    known, found = known_of(news, pse, text, "--tz", "UTC")
+    assert known == {"timed": "2024-04-29T15:40:25Z", "midnight": "2024-04-29T00:00:00Z", "date": "2024-04-30T00:00:00Z"}
+    assert found["quarantined"] == 1 and found["notes"][0].startswith("1 of the headlines")
+
+
+def test_midnights_and_nothing_else_are_dates(news, pse):
+    known, found = known_of(news, pse, "2024-04-29 00:00:00,x\n2024-04-30 00:00:00,y\n", "--tz", "UTC")
+    assert known == {"x": "2024-04-30T00:00:00Z", "y": "2024-05-01T00:00:00Z"} and found["notes"][0].startswith("2 of the headlines")
+
+
+def test_counts_since_1970_are_times(news, pse):
+    assert known_of(news, pse, "1714405225,x\n1714348800,y\n")[0] == {"x": "2024-04-29T15:40:25Z", "y": "2024-04-29T00:00:00Z"}
+
+
+def test_a_flag_counts_in_the_part_that_is_cut_off_and_a_cut_makes_none(news, pse):
+    """A title keeps 300 letters: the cut leaves `hack` of `hackathon` in one, and nothing of `ban` in the other."""
+    file = [("cut", "x" * 295 + " hackathon"), ("gone", "y" * 299 + " ban")]
+    known_of(news, pse, "".join(f"2024-04-29 10:00:00,{text}\n2024-04-29 11:00:00,{name}\n" for name, text in file), "--tz", "UTC")
+    flags = {title[0]: flags for _, title, _, _, flags in rows(news.home, pse) if len(title) > 10}
+    assert flags == {"x": "", "y": "ban"}
 
 
 def test_times_without_a_zone_are_asked_for(news):
@@ -62,6 +111,24 @@ def test_a_feed_from_a_file_is_known_when_it_says_so(news, pse):
     found = news("--provider", "rss", "--path", news.file)
     assert (found.code, found.json["rows"], found.json["quarantined"]) == (0, 1, 1)
     assert rows(news.home, pse) == [["2024-04-29T12:00:00Z", "Ban on mining", "x", "", "ban"]]
+
+
+ATOM = """<?xml version="1.0"?><feed xmlns="http://www.w3.org/2005/Atom"><title>Made News</title>
+<entry><title>Changed</title><published>2024-04-29T10:00:00Z</published><updated>2024-04-29T18:30:00Z</updated></entry>
+<entry><title>Dated</title><published>2024-04-29</published></entry>
+<entry><title>Both</title><published>2024-04-29</published><updated>2024-04-29T18:30:00Z</updated></entry>
+<entry><title>Updated</title><updated>2024-04-29T18:30:00Z</updated></entry>
+<entry><title>Month</title><published>2024-04</published></entry></feed>"""
+
+
+def test_an_entry_of_a_file_is_known_when_it_was_published_or_last_changed_and_a_date_when_it_is_over(news, pse):
+    """A month names no day, so it is no time."""
+    pytest.importorskip("feedparser")
+    news.file.write_text(ATOM)
+    found = news("--provider", "rss", "--path", news.file, "--tz", "America/New_York")
+    assert (found.json["rows"], found.json["quarantined"]) == (4, 1) and found.json["notes"][0].startswith("2 of the headlines have a date")
+    assert {title: known for known, title, *_ in rows(news.home, pse)} == {
+        "Changed": "2024-04-29T18:30:00Z", "Updated": "2024-04-29T18:30:00Z", "Dated": "2024-04-30T04:00:00Z", "Both": "2024-04-30T04:00:00Z"}
 
 
 def test_a_feed_from_an_address_is_known_when_it_was_fetched(news, pse):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pse.domain.headlines import RED_FLAGS, Headlines, cleaned, headline_id, red_flags
+from pse.domain.headlines import RED_FLAGS, Headlines, cut, headline_id, plain, red_flags
 
 HOUR = 3_600_000_000_000
 
@@ -17,14 +17,29 @@ def test_flags_are_whole_words_whatever_their_case_each_once(text, flags):
 
 
 def test_a_word_hidden_by_marks_that_nobody_sees_is_found():
-    """Zero-width space and joiner, a direction override, full-width letters, an entity, a tag."""
-    for hidden in ("h\u200bac\u200dk", "\u202ehack\u202c", "ｈａｃｋ", "ha&#99;k", "<b>hack</b>"):
-        assert red_flags(cleaned(hidden, 100)) == ("hack",), hidden
+    """Zero-width space and joiner, a direction override, full-width letters, an entity, a tag; a joiner and a selector without ink."""
+    for hidden in ("h\u200bac\u200dk", "\u202ehack\u202c", "ｈａｃｋ", "ha&#99;k", "<b>hack</b>", "h\u034fack", "hac\ufe0fk"):
+        assert red_flags(plain(hidden)) == ("hack",), hidden
 
 
-def test_cleaned_text_is_one_line_of_at_most_so_many_letters_without_markup():
-    assert cleaned("  <script>x()</script>A\n\n  &lt;b&gt; long\ttitle \x07 ", 100) == "x() A <b> long title"
-    assert cleaned("word " * 100, 12) == "word word wo"
+def test_markup_is_found_under_its_wrapping():
+    """As entities, entities of entities, full-width signs, and with a mark between that nobody sees."""
+    for wrapped in ("&lt;b&gt;hack&lt;/b&gt;", "&amp;lt;b&amp;gt;hack&amp;lt;/b&amp;gt;", "＜b＞hack＜/b＞", "<\u200bb>hack<\u200b/b>", "＆lt;b＆gt;hack",
+                    "<i<i>>hack"):
+        assert plain(wrapped).strip("<> i") == "hack" and red_flags(plain(wrapped)) == ("hack",), wrapped
+
+
+def test_signs_of_comparison_are_no_markup():
+    assert plain("rates < 5 and a ban if > 7") == "rates < 5 and a ban if > 7" and plain("A &lt; B &amp; C") == "A < B & C"
+
+
+def test_a_text_wrapped_without_end_costs_a_few_rounds_and_stays_text():
+    assert plain("&" + "amp;" * 50 + "lt;") == "&" + "amp;" * 40 + "lt;"
+
+
+def test_plain_text_is_one_line_without_markup_and_is_cut_where_asked():
+    assert plain("  <script>x()</script>A\n\n  &lt;b&gt; long\ttitle \x07 ") == "x() A long title"
+    assert cut("word " * 100, 12) == "word word wo" and cut("word word", 5) == "word"
 
 
 def test_the_id_of_a_headline_moves_with_each_of_its_parts():

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pse.clock import iso
 from pse.commands.wiring import Answer, Context
 from pse.domain.errors import BadInput
-from pse.domain.headlines import SUMMARY_LETTERS, TITLE_LETTERS, cleaned, headline_id, red_flags
+from pse.domain.headlines import SUMMARY_LETTERS, TITLE_LETTERS, cut, headline_id, plain, red_flags
 from pse.domain.ports import HeadlineProvider
 from pse.registry import resolve
 from pse.store.files import write_atomic
@@ -30,10 +30,11 @@ def run(context: Context, *, provider: str, path: Path | None, url: str | None, 
     read = source.fetch(path, url, context.clock, None if columns is None else columns.split(","), tz)
     found = []
     for item in read.items:
-        title, summary = cleaned(item.title, TITLE_LETTERS), cleaned(item.summary, SUMMARY_LETTERS)
-        name = cleaned(item.source, 100)
-        found.append(StoredHeadline(headline_id(item.published_ns, name, title, about), item.published_ns, item.known_ns, name, title, summary,
-                                    cleaned(item.url, 500), about, " ".join(red_flags(f"{title} {summary}"))))
+        whole_title, whole_summary = plain(item.title), plain(item.summary)
+        title, name = cut(whole_title, TITLE_LETTERS), cut(plain(item.source), 100)
+        found.append(StoredHeadline(headline_id(item.published_ns, name, title, about), item.published_ns, item.known_ns, name, title,
+                                    cut(whole_summary, SUMMARY_LETTERS), cut(plain(item.url), 500), about,
+                                    " ".join(red_flags(f"{whole_title} {whole_summary}"))))
     kept = _quarantined(context.home, read.rejected)
     if not found:
         raise BadInput(f"none of the {len(read.rejected)} rows is a headline; nothing was stored; look at the file and at --columns")

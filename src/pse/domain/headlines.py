@@ -1,4 +1,4 @@
-"""Headlines as data: cleaned, capped, searched for red-flag words by code, and never read as anything else."""
+"""Headlines as data: made plain, searched for red-flag words by code, cut, and never read as anything else."""
 
 from __future__ import annotations
 
@@ -12,19 +12,33 @@ import numpy as np
 
 RED_FLAGS = ("hack", "crash", "ban", "panic", "liquidation", "regulator", "suspension", "prohibition")       # whole words, whatever their case
 TITLE_LETTERS, SUMMARY_LETTERS = 300, 1_000
-_TAG = re.compile(r"<[^<>]{0,2000}>")
+MOST_ROUNDS = 10                      # of unwrapping what was wrapped several times; no honest text needs more than two or three
+_TAG = re.compile(r"<[A-Za-z/!?][^<>]{0,2000}>")
+_UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")     # letters and marks that leave no ink
 _FLAGGED = re.compile(r"\b(" + "|".join(RED_FLAGS) + r")\b", re.IGNORECASE)
 
 
-def cleaned(text: str, letters: int) -> str:
-    """Plain text of at most `letters`: markup, control, zero-width and direction marks gone, look-alike widths folded, runs of blanks as one."""
-    text = unicodedata.normalize("NFKC", html.unescape(_TAG.sub(" ", text)))
-    kept = "".join(" " if sign.isspace() else sign for sign in text if sign.isspace() or unicodedata.category(sign)[0] != "C")
-    return " ".join(kept.split())[:letters].rstrip()
+def plain(text: str) -> str:
+    """The whole text as one line: entities read, look-alike widths folded, then markup, control, zero-width and direction marks gone, runs of blanks as one.
+
+    As often as it changes anything, for what one round takes out may have hidden something from it.
+    """
+    for _ in range(MOST_ROUNDS):
+        bare = _TAG.sub(" ", unicodedata.normalize("NFKC", html.unescape(text)))
+        seen = "".join(" " if sign.isspace() else sign for sign in _UNSEEN.sub("", bare) if sign.isspace() or unicodedata.category(sign)[0] != "C")
+        before, text = text, " ".join(seen.split())
+        if text == before:
+            break
+    return text
+
+
+def cut(text: str, letters: int) -> str:
+    """The first `letters` of a plain text."""
+    return text[:letters].rstrip()
 
 
 def red_flags(text: str) -> tuple[str, ...]:
-    """The red-flag words in a cleaned text, each once, in the order of the list."""
+    """The red-flag words in a plain text, each once, in the order of the list.  To be asked of the whole text: a cut makes words that were none."""
     found = {word.lower() for word in _FLAGGED.findall(text)}
     return tuple(word for word in RED_FLAGS if word in found)
 

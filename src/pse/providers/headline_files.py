@@ -1,10 +1,14 @@
-"""Headlines from files and feeds: a CSV file, or RSS and Atom from a file or an address."""
+"""Headlines from files and feeds: a CSV file, or RSS and Atom from a file or an address.
+
+A time without a clock is a date, row by row: the headline counts as known when that day is over, by the user's zone, or everywhere when none is told.
+"""
 
 from __future__ import annotations
 
 import calendar
 import csv
 import io
+import re
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
@@ -17,15 +21,17 @@ import polars as pl
 
 from pse.clock import Clock
 from pse.domain.errors import BadInput, OutsideError, RequestError
-from pse.providers.times import moments
+from pse.providers.times import day_of, moments, without_clock, zone_shift_ns
 
-SECOND_NS, DAY_NS = 1_000_000_000, 86_400_000_000_000
+SECOND_NS = 1_000_000_000
 MOST_BYTES, PATIENCE_S = 20_000_000, 20.0
 NAMES = {
     "time": ("published_at", "published", "time", "datetime", "timestamp", "date", "created_at"), "title": ("title", "headline"),
     "summary": ("summary", "description", "text"), "url": ("url", "link"), "source": ("source", "publisher"),
 }
 SKIP = "_"
+_CLOCK = re.compile(r"\d:\d\d|\dT\d\d")
+_NO_DAY = re.compile(r"\d{4}(-?\d\d)?")         # a year or a month, which feeds may write
 
 
 @dataclass(frozen=True)
@@ -50,7 +56,7 @@ class ReadHeadlines:
 
 
 class HeadlineCsv:
-    """A CSV file of headlines; a date without a time is known when its day is over."""
+    """A CSV file of headlines; midnights among times are times, in a file that has no other time they are dates."""
 
     name = "csv"
 
@@ -70,21 +76,19 @@ class HeadlineCsv:
                 good.append((number, row))
         if not good:
             return ReadHeadlines((), tuple(rejected))
-        read = moments(pl.Series([row[places["time"]] for _, row in good]), None, tz, path.name)
+        known, notes = _moments_of([row[places["time"]] for _, row in good], tz, path.name)
         items = []
-        for (number, row), ns in zip(good, read.ns.to_list(), strict=True):
-            if ns is None:
+        for (number, row), when in zip(good, known, strict=True):
+            if when is None:
                 rejected.append((number, "the time cannot be read", ",".join(row)[:200]))
                 continue
             told = {name: row[at].strip() for name, at in places.items()}
-            items.append(Item(ns, ns + DAY_NS if read.dates else ns, told.get("source") or path.stem, told["title"], told.get("summary", ""),
-                              told.get("url", "")))
-        note = ("these are dates without a time: a headline counts as known when its UTC day is over",) if read.dates else ()
-        return ReadHeadlines(tuple(items), tuple(sorted(rejected)), (*read.notes, *note))
+            items.append(Item(*when, told.get("source") or path.stem, told["title"], told.get("summary", ""), told.get("url", "")))
+        return ReadHeadlines(tuple(items), tuple(sorted(rejected)), notes)
 
 
 class Feed:
-    """RSS or Atom; from an address a headline counts as known when it was fetched, from a file when it says that it was published."""
+    """RSS or Atom; from an address a headline counts as known when it was fetched, from a file when it was published or, if later, last changed."""
 
     name = "rss"
 
@@ -100,18 +104,58 @@ class Feed:
         found: Any = feedparser.parse(_fetched(url) if url is not None else _bytes_of(path))
         if not found.entries and (found.bozo or not found.version):
             raise BadInput(f"{where} is no RSS or Atom document; name another with --url or --path")
-        now, source = clock.now_ns(), str(found.feed.get("title") or where)
+        if tz is not None:
+            zone_shift_ns(tz)
+        now, source, dates = clock.now_ns(), str(found.feed.get("title") or where), 0
         items, rejected = [], []
         for number, entry in enumerate(found.entries, 1):
-            told = entry.get("published_parsed") or entry.get("updated_parsed")
-            title = str(entry.get("title") or "").strip()
-            if told is None or not title:
+            times = [_told_by(entry, name, tz) for name in ("published", "updated") if name in entry]
+            told, title = [one for one in times if one is not None], str(entry.get("title") or "").strip()
+            if not told or not title:
                 rejected.append((number, "no title or no time", title[:200]))
                 continue
-            published = calendar.timegm(told) * SECOND_NS
-            items.append(Item(published, published if url is None else max(published, now), source, title, str(entry.get("summary") or ""),
+            published, known = told[0][0], max(end for _, end in told)
+            dates += any(begin != end for begin, end in told)
+            items.append(Item(published, known if url is None else max(published, now), source, title, str(entry.get("summary") or ""),
                               str(entry.get("link") or "")))
-        return ReadHeadlines(tuple(items), tuple(rejected))
+        return ReadHeadlines(tuple(items), tuple(rejected), _date_note(dates if url is None else 0, tz))
+
+
+def _told_by(entry: Any, name: str, tz: str | None) -> tuple[int, int] | None:
+    """(published, known) ns by one time of an entry; None where it names no day."""
+    parsed, text = entry.get(f"{name}_parsed"), str(entry.get(name) or "").strip()
+    if parsed is None or _NO_DAY.fullmatch(text):
+        return None
+    ns = calendar.timegm(parsed) * SECOND_NS
+    return (ns, ns) if _CLOCK.search(text) else day_of(ns, tz)
+
+
+def _moments_of(texts: Sequence[str], tz: str | None, where: str) -> tuple[list[tuple[int, int] | None], tuple[str, ...]]:
+    """(published, known) ns of each text, None where it cannot be read; dates and times of day are read apart.  Notes for the user."""
+    column = pl.Series(texts, dtype=pl.String)
+    dates, timed = without_clock(column)
+    found: list[tuple[int, int] | None] = [None] * len(texts)
+    notes: list[str] = []
+    days = 0
+    for rows in (dates, timed) if dates.any() else (timed,) if timed.any() else (column.is_not_null(),):
+        at = rows.arg_true().to_list()
+        if not at:
+            continue
+        read = moments(column.filter(rows), None, tz, where)
+        notes += read.notes
+        for place, ns in zip(at, read.ns.to_list(), strict=True):
+            if ns is not None:
+                found[place] = day_of(ns, tz) if read.dates else (ns, ns)
+                days += read.dates
+    return found, (*dict.fromkeys(notes), *_date_note(days, tz))
+
+
+def _date_note(count: int, tz: str | None) -> tuple[str, ...]:
+    if not count:
+        return ()
+    many = "has a date without a time and counts" if count == 1 else "have a date without a time and count"
+    over = f"by the clock of {tz}" if tz is not None else "everywhere, at 12:00 UTC of the next day; --tz says whose day it is"
+    return (f"{count:,} of the headlines {many} as known when that day is over {over}",)
 
 
 def _bytes_of(path: Path | None) -> bytes:

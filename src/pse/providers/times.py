@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -23,6 +24,8 @@ _DATES = (
 )
 _CLOCKS = ("%H:%M:%S%.f", "%H:%M:%S", "%H:%M", "%H%M%S", "%H%M", "%I:%M:%S %p", "%I:%M %p")
 _JOINTS = (" ", "T", ", ")
+_CLOCK = r"\d:\d\d|[\d,][T ]\d{4}(?:\d\d)?$|^\d{9,}$"
+LAST_ZONE_NS = 12 * 3_600_000_000_000          # where a day ends last, twelve hours behind UTC
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,25 @@ def zone_shift_ns(tz: str) -> int | None:
     except (ValueError, KeyError, OSError) as error:
         raise RequestError(f"--tz {tz}: there is no such time zone; write a name such as UTC or America/Chicago, or an offset such as -05:00") from error
     return None
+
+
+def day_of(midnight_ns: int, tz: str | None) -> tuple[int, int]:
+    """(begin, end) of a plain date, ns UTC, by the clock of `tz`; without one it begins by UTC and ends when it has ended everywhere."""
+    if tz is None:
+        return midnight_ns, midnight_ns + DAY_NS + LAST_ZONE_NS
+    shift = zone_shift_ns(tz)
+    if shift is not None:
+        return midnight_ns - shift, midnight_ns - shift + DAY_NS
+    date, zone = datetime.fromtimestamp(midnight_ns // 1_000_000_000, UTC), ZoneInfo(tz)
+    begin, end = (int(one.replace(tzinfo=zone).timestamp()) * 1_000_000_000 for one in (date, date + timedelta(days=1)))
+    return begin, end
+
+
+def without_clock(texts: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """Which texts are dates alone, and which have a time of day or count since 1970, bool; one that is neither cannot be read."""
+    texts = texts.str.strip_chars()
+    dates = pl.DataFrame([_parse(texts, pattern).is_not_null().alias(pattern) for pattern in _DATES]).select(pl.any_horizontal(pl.all())).to_series()
+    return dates, ~dates & texts.str.contains(_CLOCK).fill_null(False)
 
 
 def moments(texts: pl.Series, time_format: str | None, tz: str | None, where: str) -> Moments:
