@@ -30,7 +30,7 @@ SENTENCES = {
     "SESSION_END": "Too little of the session was left.",
     "SHORT_NOT_ALLOWED": "Selling short is not allowed in this account.",
     "NEWS_BLACKOUT": "The time lies in a blackout around news.",
-    "NEWS": "A headline with a red flag was in force.",
+    "NEWS": "A headline with a red flag was in force, or headlines were required and none was known or the last one was too old.",
     "NOT_TRADABLE": "The symbol is read and not traded.",
     # price and conviction
     "SPREAD": "The spread was too wide.",
