@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,10 @@ hypothesis.settings.load_profile("pse")
 FAST_EXAMPLES = 12
 
 
+def is_fast(config: pytest.Config) -> bool:
+    return "not slow" in config.getoption("markexpr", "")
+
+
 def draw_fewer(items: list[pytest.Item]) -> None:
     """What a test asked for stands on its function, where hypothesis looks when the test is called."""
     for item in items:
@@ -37,7 +42,7 @@ def draw_fewer(items: list[pytest.Item]) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Skip what this machine cannot run, with the reason; where the slow tests are left out, the others draw fewer examples."""
-    if "not slow" in config.getoption("markexpr", ""):
+    if is_fast(config):
         draw_fewer(items)
     folder = os.environ.get("PSE_REAL_DATA")
     real = pytest.mark.skip(reason="PSE_REAL_DATA names no folder of real market data") if not (folder and Path(folder).is_dir()) else None
@@ -46,6 +51,27 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for name, mark in (("real", real), ("browser", browser)):
             if mark is not None and item.get_closest_marker(name):
                 item.add_marker(mark)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _made_once(pytestconfig: pytest.Config) -> Iterator[None]:
+    """A fast run makes the command line once, and the years of a calendar once for all homes; the whole suite makes them anew each time."""
+    with pytest.MonkeyPatch.context() as patched:
+        if is_fast(pytestconfig):
+            import typer.main
+
+            from pse.store import sessions
+
+            from_calendar, made = sessions._from_calendar, {}
+
+            def once(*given: Any) -> Any:
+                if (key := repr(given)) not in made:
+                    made[key] = from_calendar(*given)
+                return made[key]
+
+            patched.setattr(sessions, "_from_calendar", once)
+            patched.setattr(typer.main, "get_command", functools.cache(typer.main.get_command))
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -258,6 +258,7 @@ def test_a_damaged_log_of_the_table_is_named_and_verify_answers_no(store, tmp_pa
     assert store.unchanged()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="file size limits are a matter of POSIX")
 def test_a_full_disk_is_said_and_nothing_is_half_stored(store, tmp_path):
     """A limit on the size of files fails the write in the kernel, as a full disk does."""
@@ -269,6 +270,7 @@ def test_a_full_disk_is_said_and_nothing_is_half_stored(store, tmp_path):
     assert store.unchanged()
 
 
+@pytest.mark.slow
 def test_two_ingests_at_once_lose_nothing(pse, tmp_path):
     halves = [rows(600)[:300], rows(600)[300:]]
     running = []

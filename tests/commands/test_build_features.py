@@ -316,6 +316,7 @@ def test_memory_is_let_go_when_much_is_held_and_the_values_stay(pse: Callable, h
     assert again["table"] == whole["table"] and ask(home, query) == values
 
 
+@pytest.mark.slow
 def test_two_processes_at_once_are_safe(home: Path):
     words = [sys.executable, "-m", "pse", "--home", str(home), "build-features", "--symbol", "ES", "--timeframe", "1h", "--features", "rsi,atr", "--json"]
     both = [subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]

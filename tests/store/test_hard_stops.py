@@ -59,7 +59,7 @@ def test_two_processes_that_ingest_at_once_lose_nothing(home: Home):
     assert store(home, frame).status == "unchanged"
 
 
-@pytest.mark.parametrize("after_ms", [2, 20, 90])
+@pytest.mark.parametrize("after_ms", [pytest.param(2, marks=pytest.mark.slow), 20, pytest.param(90, marks=pytest.mark.slow)])
 def test_a_kill_in_the_middle_leaves_the_last_version_readable(home: Home, after_ms: int):
     store(home, minutes("2024-03-12T15:00", 60))
     process = writer(home, "for day in range(1, 200):\n    store(home, minutes(f'2024-0{1 + day % 9}-{1 + day % 27:02d}T15:00', 400, seed=day))")
@@ -86,7 +86,7 @@ def test_a_kill_between_commit_and_note_is_mended_by_the_next_reader(home: Home)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="file size limits are a matter of POSIX")
-@pytest.mark.parametrize("limit", [1_000, 20_000])
+@pytest.mark.parametrize("limit", [pytest.param(1_000, marks=pytest.mark.slow), 20_000])
 def test_a_full_disk_is_said_and_the_store_is_as_before(home: Home, limit: int):
     """A limit on the size of files fails the write in the kernel, as a full disk does."""
     store(home, minutes("2024-03-12T15:00", 60))

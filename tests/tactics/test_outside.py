@@ -58,6 +58,7 @@ def test_the_file_and_the_line_of_the_page_run_a_backtest_that_can_be_proved(pse
     assert pse("desks", "check", "mine", "--json").json["findings"] == []
 
 
+@pytest.mark.slow
 def test_the_look_ahead_audit_finds_nothing_in_it(pse, tmp_path):
     write(stored_synthetic(tmp_path))
     done = pse("audit", "lookahead", "--desk", "mine", "--tactics", "--symbol", "ES", "--cuts", "8", "--start", "2023-03-13", "--json")
