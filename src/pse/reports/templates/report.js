@@ -5,7 +5,7 @@ function drawEquity(data) {
   const box = $("equity");
   if (!box) return;
   const chart = LWC.createChart(box, { ...look(), autoSize: true, handleScroll: { mouseWheel: false, vertTouchDrag: false }, handleScale: { mouseWheel: false },
-    localization: { locale: "en-US" } });
+    timeScale: { minBarSpacing: 0.001, lockVisibleTimeRangeOnResize: true }, localization: { locale: "en-US" } });         // the library's least of 0.5 px a point would cut long runs off
   const money = { type: "custom", minMove: 0.01, formatter: (v) => text(v, 0) }, part = { type: "custom", minMove: 0.00001, formatter: (v) => text(100 * v, 1) + " %" };
   const equity = chart.addSeries(LWC.BaselineSeries, { baseValue: { type: "price", price: data.capital }, priceFormat: money, lineWidth: 2, priceLineVisible: false }, 0);
   const under = chart.addSeries(LWC.AreaSeries, { priceFormat: part, lineWidth: 1, priceLineVisible: false, lastValueVisible: false, invertFilledArea: true,
@@ -26,6 +26,10 @@ function drawEquity(data) {
     chart.timeScale().applyOptions({ timeVisible: kind === "trade" });
     chart.timeScale().fitContent();
     for (const button of document.querySelectorAll("[data-equity]")) button.setAttribute("aria-pressed", String(button.dataset.equity === kind));
+    requestAnimationFrame(() => requestAnimationFrame(() => {                                 // how many of the points the picture holds, for whoever tests the page
+      const seen = chart.timeScale().getVisibleLogicalRange();
+      box.dataset.seen = seen ? `${Math.max(0, Math.ceil(seen.from - 0.5))} to ${Math.min(t.length - 1, Math.floor(seen.to + 0.5))} of ${t.length}` : "";
+    }));
   };
   chart.panes()[0].setStretchFactor(0.72);
   chart.panes()[1].setStretchFactor(0.28);
