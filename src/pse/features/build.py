@@ -111,35 +111,35 @@ class Features:
         self.bars, self.decision, self.daily = market.bars, self.known.bars, self.known.at("1d").bars
         self.columns: Mapping[str, np.ndarray] = _Columns(self.known, self.spec)
 
-    @property
+    @cached_property
     def pivots_internal(self) -> np.ndarray:
         return self.known.objects(self.spec.structure)["pivots_internal"]
 
-    @property
+    @cached_property
     def pivots_major(self) -> np.ndarray:
         return self.known.objects(self.spec.structure)["pivots_major"]
 
-    @property
+    @cached_property
     def breaks(self) -> np.ndarray:
         return self.known.objects(self.spec.quality)["breaks"]
 
-    @property
+    @cached_property
     def gaps(self) -> np.ndarray:
         return self.known.objects(self.spec.gaps)["gaps"]
 
-    @property
+    @cached_property
     def blocks(self) -> np.ndarray:
         return self.known.objects(self.spec.blocks)["blocks"]
 
-    @property
+    @cached_property
     def pools(self) -> np.ndarray:
         return self.known.objects(self.spec.liquidity)["pools"]
 
-    @property
+    @cached_property
     def sweeps(self) -> np.ndarray:
         return self.known.objects(self.spec.liquidity)["sweeps"]
 
-    @property
+    @cached_property
     def levels(self) -> np.ndarray:
         return self.known.objects(self.spec.levels)["levels"]
 

@@ -63,26 +63,29 @@ class Priced:
         return own | {name: or_none(self.brackets[column]) for name, column in PRICED.items()}
 
     def _targets(self) -> dict[str, list[Any]]:
-        named: dict[str, list[Any]] = {"blocked_by": [self._level_id(row) for row in self.brackets["blocker"].tolist()]}
+        named = {"blocked_by": self._level_ids(self.brackets["blocker"])}
         for target, row in (("target", "level"), ("target2", "level2")):
-            rows, there = self.brackets[row].tolist(), (~np.isnan(self.brackets[target])).tolist()
-            named[f"{target}_source"] = [self._source(r) if known else None for r, known in zip(rows, there, strict=True)]
-            named[f"{target}_level"] = [self._level_id(r) for r in rows]
+            rows, there = self.brackets[row], (~np.isnan(self.brackets[target])).tolist()
+            kinds = np.where(rows >= 0, self.levels.kind[np.maximum(rows, 0)], R_MULTIPLE) if self.levels.kind.size else np.full(rows.size, R_MULTIPLE)
+            named[f"{target}_source"] = [POOL_KINDS[kind] if known else None for kind, known in zip(kinds.tolist(), there, strict=True)]
+            named[f"{target}_level"] = self._level_ids(rows)
         return named
 
-    def _source(self, row: int) -> str:
-        return POOL_KINDS[self.levels.kind[row] if row >= 0 else R_MULTIPLE]
-
-    def _level_id(self, row: int) -> str | None:
-        """Id of the object behind a row of the target levels; None for a plain multiple of risk."""
-        if row < 0:
-            return None
-        features, kind, source = self.features, int(self.levels.kind[row]), int(self.levels.source[row])
-        if kind == FVG_EDGE:
-            return gap_ids(features, np.array([source]))[0]
-        if kind == CLUSTER:
-            return ids(features, "cluster", np.zeros(1, np.int64), features.levels["known_at"][[source]])[0]
-        return ids(features, POOL_KINDS[kind].lower(), features.pools["side"][[source]], features.pools["origin"][[source]])[0]
+    def _level_ids(self, rows: np.ndarray) -> list[str | None]:
+        """Ids of the objects behind rows of the target levels; None for a plain multiple of risk."""
+        features, found = self.features, np.full(rows.size, None, object)
+        some = np.flatnonzero(rows >= 0)
+        kind, source = self.levels.kind[rows[some]], self.levels.source[rows[some]]
+        for one in np.unique(kind).tolist():
+            mine = kind == one
+            at = source[mine]
+            if one == FVG_EDGE:
+                found[some[mine]] = gap_ids(features, at)
+            elif one == CLUSTER:
+                found[some[mine]] = ids(features, "cluster", np.zeros(at.size, np.int64), features.levels["known_at"][at])
+            else:
+                found[some[mine]] = ids(features, POOL_KINDS[one].lower(), features.pools["side"][at], features.pools["origin"][at])
+        return found.tolist()
 
 
 def priced(features: FeatureView, instrument: Instrument, finds: np.ndarray, stop: StopRules, target: TargetRules, min_bars_between: int,
@@ -130,14 +133,22 @@ def gap_ids(features: FeatureView, rows: np.ndarray) -> list[str]:
     return ids(features, "fvg", features.gaps["dir"][rows], features.gaps["mid_bar"][rows])
 
 
-def block_id(features: FeatureView, row: int) -> str | None:
-    """Id of an order block; None for row -1."""
-    return None if row < 0 else ids(features, "ob", features.blocks["dir"][[row]], features.blocks["idx"][[row]])[0]
+def block_ids(features: FeatureView, rows: np.ndarray) -> list[str | None]:
+    """Ids of order blocks; None for row -1."""
+    return _some(rows, lambda at: ids(features, "ob", features.blocks["dir"][at], features.blocks["idx"][at]))
 
 
-def sweep_id(features: FeatureView, row: int) -> str | None:
-    """Id of a sweep; None for row -1."""
-    return None if row < 0 else ids(features, "sweep", features.sweeps["dir"][[row]], features.sweeps["pierced_at"][[row]])[0]
+def sweep_ids(features: FeatureView, rows: np.ndarray) -> list[str | None]:
+    """Ids of sweeps; None for row -1."""
+    return _some(rows, lambda at: ids(features, "sweep", features.sweeps["dir"][at], features.sweeps["pierced_at"][at]))
+
+
+def _some(rows: np.ndarray, named: Callable[[np.ndarray], list[str]]) -> list[str | None]:
+    """Names of the rows that are there, None for the others."""
+    found, there = np.full(rows.size, None, object), rows >= 0
+    found[there] = named(rows[there])
+    names: list[str | None] = found.tolist()
+    return names
 
 
 def mqs_facts(breaks: np.ndarray, score: str) -> list[dict[str, Any]]:

@@ -31,7 +31,7 @@ from pse.kernels.contract import (
 )
 from pse.kernels.quality import score_breaks
 from pse.kernels.targets import CONTEXT, EPS, GRADE, OK
-from pse.tactics.finds import finds_at, ids, mqs_facts, priced, sweep_id
+from pse.tactics.finds import finds_at, ids, mqs_facts, priced, sweep_ids
 from pse.tactics.levels import CLUSTER
 from pse.tactics.rules import PRECEDENCE, StopRules, TargetRules
 from pse.tactics.scan import FeatureView
@@ -123,16 +123,24 @@ class MomentumThrust(Frozen):
     @staticmethod
     def _facts(features: FeatureView, rows: np.ndarray, priority: np.ndarray) -> dict[str, list[Any]]:
         is_thrust = ~np.isnan(priority)
-        named = [ids(features, "thrust" if thrust else "mss", rows["dir"][[i]], rows["t"][[i]])[0] for i, thrust in enumerate(is_thrust.tolist())]
-        level = rows["level"] + features.decision.offset[rows["t"]]
+        names = {kind: ids(features, kind, rows["dir"], rows["t"]) for kind in ("thrust", "mss")}
+        named = [names["thrust" if thrust else "mss"][i] for i, thrust in enumerate(is_thrust.tolist())]
+        level, broken = rows["level"] + features.decision.offset[rows["t"]], np.full(rows.size, "SWING", object)
+        broken[is_thrust] = level_kinds(features, rows[is_thrust], priority[is_thrust])
         return {"objects": [[name] for name in named], "trigger": ["THRUST" if thrust else "MSS" for thrust in is_thrust.tolist()],
-                "level": [{"price": price, "priority": row_priority if thrust else None, "kind": level_kind(features, row, row_priority) if thrust else "SWING"}
-                          for price, row, row_priority, thrust in zip(level.tolist(), rows, priority.tolist(), is_thrust.tolist(), strict=True)],
-                "sweep": [sweep_id(features, row) for row in rows["sweep"].tolist()], "mqs": mqs_facts(rows, "mqs")}
+                "level": [{"price": price, "priority": row_priority if thrust else None, "kind": kind}
+                          for price, kind, row_priority, thrust in zip(level.tolist(), broken.tolist(), priority.tolist(), is_thrust.tolist(), strict=True)],
+                "sweep": sweep_ids(features, rows["sweep"]), "mqs": mqs_facts(rows, "mqs")}
 
 
-def level_kind(features: FeatureView, row: np.void, priority: float) -> str:
-    """What a thrust broke: the kind of the pool that stood at that price, else a cluster."""
-    pools, t = features.pools, row["t"]
-    stood = (pools["level"] == row["level"]) & (pools["priority"] == priority) & (pools["known_at"] < t) & (pools["ended_at"] >= t)
-    return POOL_KINDS[pools["kind"][stood][0]] if stood.any() else POOL_KINDS[CLUSTER]
+def level_kinds(features: FeatureView, rows: np.ndarray, priority: np.ndarray) -> list[str]:
+    """What each break went through: the kind of the pool that stood at that price with that priority, else a cluster."""
+    order = np.argsort(features.pools["level"], kind="stable")
+    pools = features.pools[order]
+    first, last = (np.searchsorted(pools["level"], rows["level"], side=side) for side in ("left", "right"))
+    kinds = []
+    for lo, hi, t, weight in zip(first.tolist(), last.tolist(), rows["t"].tolist(), priority.tolist(), strict=True):
+        same = pools[lo:hi]
+        stood = np.flatnonzero((same["priority"] == weight) & (same["known_at"] < t) & (same["ended_at"] >= t))
+        kinds.append(POOL_KINDS[same["kind"][stood[0]] if stood.size else CLUSTER])
+    return kinds

@@ -11,7 +11,7 @@ from typing import ClassVar
 from pse.domain.instruments import Instrument
 from pse.domain.setups import Setups, grades
 from pse.kernels.codes import FAM_MSS_FVG_RETEST
-from pse.tactics.finds import sweep_id
+from pse.tactics.finds import sweep_ids
 from pse.tactics.retest import Retest
 from pse.tactics.rules import GRADE_SIZE
 from pse.tactics.scan import FeatureView
@@ -31,4 +31,4 @@ class MssFvgRetest(Retest):
         buffer = self.stop.buffer(features.columns["atr"][tags["t"]], instrument.tick)
         return self.setups(features, instrument, tags, self.far_edge(features, tags), buffer,
                            {"grade": grade, "size_multiple": GRADE_SIZE[grade], "family": FAM_MSS_FVG_RETEST},
-                           lambda: {"sweep": [sweep_id(features, row) for row in features.breaks["sweep"][tags["shift"]].tolist()]})
+                           lambda: {"sweep": sweep_ids(features, features.breaks["sweep"][tags["shift"]])})

@@ -28,7 +28,7 @@ from pse.kernels.contract import (
 )
 from pse.kernels.retests import POI_KINDS, RETEST_DTYPE, tag_retests
 from pse.kernels.targets import CONTEXT, OK
-from pse.tactics.finds import block_id, break_ids, finds_at, gap_ids, mqs_facts, priced
+from pse.tactics.finds import block_ids, break_ids, finds_at, gap_ids, mqs_facts, priced
 from pse.tactics.rules import PRECEDENCE, StopRules, TargetRules
 from pse.tactics.scan import FeatureView
 
@@ -108,7 +108,7 @@ class Retest(Frozen):
         offset = features.decision.offset[tags["t"]]
         lower, upper = np.minimum(tags["near"], tags["far"]) + offset, np.maximum(tags["near"], tags["far"]) + offset
         return {"objects": [list(pair) for pair in zip(shifts, fvgs, strict=True)], "mss": shifts, "fvg": fvgs,
-                "order_block": [block_id(features, row) for row in tags["block"].tolist()],
+                "order_block": block_ids(features, tags["block"]),
                 "mqs": mqs_facts(features.breaks[tags["shift"]], "mqs_next"),
                 "poi": [list(pair) for pair in zip(lower.tolist(), upper.tolist(), strict=True)],
                 "poi_kind": [POI_KINDS[kind] for kind in tags["poi_kind"].tolist()],

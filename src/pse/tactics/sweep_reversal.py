@@ -17,7 +17,7 @@ from pse.kernels.codes import FAM_SWEEP_REVERSAL
 from pse.kernels.contract import POOL_KINDS, SWEPT
 from pse.kernels.retests import sweeps_before
 from pse.kernels.targets import EPS
-from pse.tactics.finds import break_ids, gap_ids, sweep_id
+from pse.tactics.finds import break_ids, gap_ids, sweep_ids
 from pse.tactics.retest import Retest
 from pse.tactics.rules import GRADE_SIZE
 from pse.tactics.scan import FeatureView
@@ -62,12 +62,15 @@ class SweepReversal(Retest):
 
     @staticmethod
     def _swept(features: FeatureView, tags: np.ndarray, rows: np.ndarray) -> dict[str, list[Any]]:
-        told, offset, closes, pools = [], features.decision.offset, features.decision.ts_close, features.pools
-        for t, row in zip(tags["t"].tolist(), rows.tolist(), strict=True):
-            sweep = features.sweeps[row]
-            taken = pools[(pools["ended_at"] == sweep["confirmed_at"]) & (pools["end"] == SWEPT) & (pools["side"] == sweep["side"])]
+        told, offset, closes = [], features.decision.offset, features.decision.ts_close
+        ended = features.pools[features.pools["end"] == SWEPT]
+        ended = ended[np.argsort(ended["ended_at"], kind="stable")]
+        first, last = (np.searchsorted(ended["ended_at"], features.sweeps["confirmed_at"][rows], side=side).tolist() for side in ("left", "right"))
+        for at, (t, row) in enumerate(zip(tags["t"].tolist(), rows.tolist(), strict=True)):
+            sweep, taken = features.sweeps[row], ended[first[at]:last[at]]
+            taken = taken[taken["side"] == sweep["side"]]
             told.append({"pools": [POOL_KINDS[kind] for kind in taken["kind"].tolist()], "level": float(sweep["level"] + offset[t]),
                          "extreme": float(sweep["extreme"] + offset[t]), "penetration": float(sweep["penetration"]),
                          "priority": float(sweep["priority"]), "confirmed_at": int(closes[sweep["confirmed_at"]])})
-        shifts, fvgs, named = break_ids(features, tags["shift"]), gap_ids(features, tags["gap"]), [sweep_id(features, row) for row in rows.tolist()]
+        shifts, fvgs, named = break_ids(features, tags["shift"]), gap_ids(features, tags["gap"]), sweep_ids(features, rows)
         return {"objects": [list(three) for three in zip(shifts, fvgs, named, strict=True)], "sweep": named, "swept": told}
