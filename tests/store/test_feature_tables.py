@@ -317,6 +317,7 @@ def _write_in_process(folder: str, symbol: str, said) -> None:
     said.put(write_series(home, SPEC, symbol, "1m", basis_of(home, bars), aside_of(home, bars["ts_open"].to_numpy()), CLOCK).status)
 
 
+@pytest.mark.slow
 def test_two_processes_at_once_write_one_whole_table(tmp_path: Path):
     Made(tmp_path, 3000)
     spawn = multiprocessing.get_context("spawn")
