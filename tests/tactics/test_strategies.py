@@ -117,6 +117,15 @@ def test_two_symbols_are_no_universe_and_a_symbol_outside_a_named_one_is_not_ran
     assert last(SectorRotation(**short), rise, fall, flat) == (1, "RULE")
 
 
+def test_what_a_desk_reads_and_does_not_trade_is_in_no_universe_that_nobody_named():
+    """Four symbols at hand of which the desk trades three: the best of all, only read, is not ranked."""
+    every = markets([walk_bars(3, 200, name) for name in ("AAA", "BBB", "CCC", "EURUSD")])
+    for one in every.values():
+        one.traded = ("AAA", "BBB", "CCC")
+    assert SectorRotation()._ranks(every["AAA"].at("1d")).symbols == ("AAA", "BBB", "CCC")
+    assert SectorRotation(universe=("AAA", "CCC", "EURUSD"))._ranks(every["AAA"].at("1d")).symbols == ("AAA", "CCC", "EURUSD")
+
+
 def test_a_symbol_that_cannot_be_traded_is_in_no_universe_that_nobody_named():
     every = markets([daily_bars([1, 2, 3, 4, 5], symbol=name) for name in ("AAA", "BBB", "VIX")])
     every["VIX"].instrument = every["VIX"].instrument.model_copy(update={"tradable": False})

@@ -94,11 +94,13 @@ class Feature(Frozen):
 class Market:
     """One instrument's finest bars and what can be known from them by `until_ns` (default: the close of the last bar).
 
-    `others` by symbol: what else is at hand, kept as it is given, so that several markets may share one table and each stand in it.
+    `others` by symbol: what else is at hand, kept as it is given, so that several markets may share one table and each stand in it.  `traded`: those that the
+    desk trades, this one among them; None where no desk says so.
     """
 
-    def __init__(self, bars: Bars, instrument: Instrument, until_ns: int | None = None, others: Mapping[str, Market] | None = None) -> None:
-        self.bars, self.instrument = bars, instrument
+    def __init__(self, bars: Bars, instrument: Instrument, until_ns: int | None = None, others: Mapping[str, Market] | None = None,
+                 traded: tuple[str, ...] | None = None) -> None:
+        self.bars, self.instrument, self.traded = bars, instrument, traded
         self.others: Mapping[str, Market] = {} if others is None else others
         self.until_ns = int(bars.ts_close[-1]) if until_ns is None and len(bars) else until_ns
         self._at: dict[str, Known] = {}

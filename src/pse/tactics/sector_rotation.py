@@ -1,7 +1,7 @@
 """Sector rotation: long while a symbol is among the best third of a universe by its rise over months, out while it is among the worst or falls.
 
-Moskowitz and Grinblatt (1999), Do Industries Explain Momentum?  The universe is what is at hand; each trading day ranks those that have a bar by then and
-enough of them before.
+Moskowitz and Grinblatt (1999), Do Industries Explain Momentum?  The universe is what the desk trades, or what is named; each trading day ranks those that
+have a bar by then and enough of them before.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class SectorRotation(Swing):
     least_bars: int = Field(126, ge=1, le=5000, description="bars of history below which it is silent, even where the formula needs fewer")
     short_bars: int = Field(63, ge=1, le=2000, description="bars of the shorter change; the score is the mean of both")
     long_bars: int = Field(126, ge=1, le=2000, description="bars of the longer change")
-    universe: tuple[str, ...] = Field((), description="symbols that are ranked; none: every tradable one at hand, the desk's own and those that it reads")
+    universe: tuple[str, ...] = Field((), description="symbols that are ranked; none: those that the desk trades")
 
     def needed_bars(self) -> int:
         """The longer change's bars and the one it starts from."""
@@ -82,7 +82,7 @@ class SectorRotation(Swing):
     def _ranks(self, known: Known) -> Ranks | None:
         """The table of the universe; the markets of a desk share it, so that it is made once."""
         market, own = known.market, known.instrument.symbol
-        asked = self.universe or {own, *(name for name, one in market.others.items() if one.instrument.tradable)}
+        asked = self.universe or {own, *(name for name in market.traded or market.others if name in market.others and market.others[name].instrument.tradable)}
         names = tuple(name for name in sorted(set(asked)) if name == own or name in market.others)
         if own not in names or len(names) < FEWEST:
             return None
