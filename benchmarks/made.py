@@ -15,14 +15,14 @@ SEED = 42
 MINUTE_NS = 60_000_000_000
 
 
-def context(home: Path):
-    """A quiet context on a home folder, with the default settings."""
+def context(home: Path, *overrides: str):
+    """A quiet context on a home folder, with the default settings but for `overrides`."""
     from rich.console import Console
 
     from pse.commands.wiring import Context
     from pse.store.layout import Home
 
-    return Context(Home(home), Console(file=StringIO()), Console(file=StringIO()), quiet=True, overrides=(f"seed={SEED}",))
+    return Context(Home(home), Console(file=StringIO()), Console(file=StringIO()), quiet=True, overrides=(f"seed={SEED}", *overrides))
 
 
 def fetch(home: Path, first: str, last: str):

@@ -41,14 +41,14 @@ def made_days(symbols: int):
 
 
 def desk_of(folder: Path, bars):
-    """The default desk's limits over these symbols, deciding on days by all ten strategies."""
+    """The limits of the desk of daily strategies over these symbols, deciding on days by all ten."""
     from pse.domain.instruments import Instrument
     from pse.engine.desk import desk_plan
     from pse.features.build import FeatureSpec
     from pse.registry import resolve
     from pse.tactics.swing import STRATEGIES
 
-    plan = desk_plan(context(folder / "home").settings)
+    plan = desk_plan(context(folder / "home", "desk=equities-swing").settings)
     instruments = tuple(Instrument(symbol=one.symbol, name="made", kind="stock", tick=0.01, lot_step=1, point_value=1, currency=plan.currency, calendar="NYSE")
                         for one in bars)
     return replace(plan, symbols=tuple(one.symbol for one in bars), instruments=instruments, micros={}, tactics={n: resolve("tactic", n)() for n in STRATEGIES},

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from pse.kernels import codes as c
 from pse.kernels import contract as k
 from tests.engine.made import batches, bodies
 from tests.engine.plain import at, entry, market, signal
@@ -24,9 +25,17 @@ def repeated(first, last, **more):
     return [entry(minute, **{**WAITS, **more}) for minute in range(first, last + 1, 5)]
 
 
+def entries(setups: list[dict[str, Any]], **policy: Any) -> list[int]:
+    """Minutes at which an entry was sent."""
+    found = list(batches(market([entry(10, **WAITS), *setups], bars=STOPPED, minutes=90, **{**FREE, **policy})))
+    return [(ts - at(0)) // 60_000_000_000 for ts in (int(e["ts"]) for batch in found for e in batch.events
+            if e["kind"] == c.E_ORDER and e["i"] == c.LEG_ENTRY and e["j"] == c.O_NEW)]
+
+
 def test_the_same_run_is_refused_until_five_closes_have_passed():
-    """Closes of minutes 15, 20, 25 and 30 are the first four; at the fifth, minute 35, it may enter again."""
-    assert refusals(repeated(15, 35)) == [(minute, "WAITING") for minute in (15, 20, 25, 30)]
+    """Closes of minutes 15, 20, 25 and 30 are the first four, and the first of them tells it; at the fifth, minute 35, it may enter again."""
+    assert refusals(repeated(15, 35)) == [(15, "WAITING")]
+    assert entries(repeated(15, 30)) == [10] and entries(repeated(15, 35)) == [10, 35]
 
 
 def test_fewer_closes_may_be_asked():
@@ -66,6 +75,8 @@ def test_setups_of_other_plans_do_not_wait_and_a_target_begins_no_wait():
 
 
 def test_the_cooldown_gate_tells_the_closes_waited_and_needed():
-    found = list(batches(market([entry(10, **WAITS), *repeated(15, 20)], bars=STOPPED, minutes=90, **FREE)))
+    """A refused find at minute 15 says that the run goes on, so that the setup of minute 20 is the first that is told to wait, at the second close."""
+    found = list(batches(market([entry(10, **WAITS), signal(15, k.REFUSED, direction=1, event_bar=at(5), refusal=1, plan_flags=k.WAITS_AFTER_STOP),
+                                 *repeated(20, 25)], bars=STOPPED, minutes=90, **FREE)))
     gates = [gate for body in bodies(found, "GATES") for gate in body["gates"] if gate[4] == "WAITING"]
-    assert gates == [["cooldown", False, 1.0, 5.0, "WAITING"], ["cooldown", False, 2.0, 5.0, "WAITING"]]
+    assert gates == [["cooldown", False, 2.0, 5.0, "WAITING"]]

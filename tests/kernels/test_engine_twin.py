@@ -46,9 +46,15 @@ def walk(rng, symbol, calendar, blackout):
     return bars
 
 
+def began(rng, ts, run_minutes):
+    """When the signal of a setup at `ts` began: some time before, or with the stretch of `run_minutes` that all in it share."""
+    return ts - int(rng.choice([0, 5, 30, 90])) * w.MINUTE if not run_minutes else ts // w.MINUTE // run_minutes * run_minutes * w.MINUTE
+
+
 def made_setups(rng, found, instruments, busy):
     rows_ts, rows_symbol, context = found
     setups, flagged, flags = [], rng.choice([0.0, 0.1, 0.4, 0.8]), [2**bit for bit in range(8)]
+    run_minutes = int(rng.choice([0, 0, 60, 240]))                     # where not 0, signals repeat: all of one stretch of so many minutes are one run
     for ts, symbol, row in zip(rows_ts.tolist(), rows_symbol.tolist(), context, strict=True):
         for _ in range(int(rng.choice([0, 1, 2, 3], p=[1 - busy, busy * 0.7, busy * 0.2, busy * 0.1]))):
             d, close = int(rng.choice([-1, 1])), row[k.C_CLOSE]
@@ -65,7 +71,8 @@ def made_setups(rng, found, instruments, busy):
                 quality=round(rng.random(), 2), confidence=rng.choice([0.7, 0.7, 0.5, 0.7, 0.9, 0.2]), grade=int(rng.integers(2, 5)),
                 tactic=int(rng.integers(0, 2)),
                 precedence=int(rng.integers(0, 2)), group=int(rng.integers(-2, 2)),
-                event_bar=ts - int(rng.choice([0, 5, 30, 90])) * w.MINUTE, plan_flags=int(sum(flag for flag in flags if rng.random() < flagged)),
+                refusal=int(rng.integers(1, 3)), event_bar=began(rng, ts, run_minutes),
+                plan_flags=int(sum(flag for flag in flags if rng.random() < flagged)),
                 rank_base=rng.choice([0.8, math.nan]) if not either else math.nan,
                 invalid_price=close - d * max(1, risk - 3) * TICK, invalid_flags=int(rng.integers(0, 256)) & ~(32 if rng.random() < 0.7 else 0),
                 trail_buffer=rng.choice([0.25, 0.4, 1.0]),

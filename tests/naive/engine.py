@@ -98,6 +98,7 @@ class Twin:
         self.losses, self.resting, self.scores = 0, "", []
         self.tallies = {}
         self.fills, self.trades, self.refused, self.ended = [], [], {}, {}
+        self.last = {}                                  # (symbol, tactic) -> (first close of the run told last, what became of it)
 
     def run(self):
         minutes = sorted(set(self.bars) | {ts - MINUTE for ts in self.rows})
@@ -330,12 +331,47 @@ class Twin:
         self.count_waits(at, rows)
         queue = []
         for s in rows:
-            here = [n for n, setup in enumerate(self.setups) if setup["ts"] == at and setup["symbol"] == s and setup["kind"] == 1]
-            order = self.order_of(here, rows[s])
+            here = [n for n, setup in enumerate(self.setups) if setup["ts"] == at and setup["symbol"] == s and setup["kind"] == 1
+                    and not self.unheard(n)]
+            order, over = self.order_of(here, rows[s])
             if order:
-                queue.append((-self.rank(order[0], rows[s]), s, order))
-        for _, s, order in sorted(queue):
-            self.try_in_order(at, s, order, rows[s], equity)
+                queue.append((-self.rank(order[0], rows[s]), s, order, over))
+            else:
+                self.tell(over, [])
+        for _, s, order, over in sorted(queue):
+            self.try_in_order(at, s, order, over, rows[s], equity)
+
+    # --- a signal that goes on is told when something about it changes ----------------------------------------------------------------------
+
+    def stands_for_a_state(self, n):
+        return self.setups[n]["plan_flags"] & WAITS_AFTER_STOP
+
+    def key(self, n):
+        return self.setups[n]["symbol"], self.setups[n]["tactic"]
+
+    def unheard(self, n):
+        """A plan of its own tactic answers it; beside the plan of another its run is told once."""
+        plan = self.symbols[self.setups[n]["symbol"]].plan
+        if not plan or not self.stands_for_a_state(n):
+            return False
+        known = self.key(n) in self.last and self.last[self.key(n)][0] == self.setups[n]["event_bar"]
+        return self.setups[plan.setup]["tactic"] == self.setups[n]["tactic"] or known
+
+    def told_before(self, n, why):
+        return self.stands_for_a_state(n) and self.last.get(self.key(n)) == (self.setups[n]["event_bar"], why)
+
+    def note(self, n, why):
+        if self.stands_for_a_state(n):
+            self.last[self.key(n)] = self.setups[n]["event_bar"], why
+
+    def tell(self, alone, together):
+        """`alone`: (setup, why) each told unless it was; `together`: the candidates of one question, told all or none."""
+        new = [(n, why) for n, why in alone if not self.told_before(n, why)]
+        again = all(why != "OK" and self.setups[n]["direction"] and self.told_before(n, why) for n, why in together)
+        for n, why in [*new, *([] if again else together)]:
+            self.note(n, why)
+            if why != "OK":
+                self.refused[n] = why
 
     def lose_conviction(self, plan, row):
         if not plan.flags & LEAVES_ON_TCC_LOWER or self.conviction(row, plan.d) >= plan.conviction:
@@ -355,8 +391,9 @@ class Twin:
             if setup["ts"] != at or setup["symbol"] not in rows:
                 continue
             plan = self.symbols[setup["symbol"]].plan
-            if setup["kind"] == REFUSED:
+            if setup["kind"] == REFUSED and not self.unheard(n) and not self.told_before(n, setup["refusal"]):
                 self.refused[n] = "TACTIC"
+                self.note(n, setup["refusal"])
             if not plan or (self.setups[plan.setup]["tactic"], plan.d) != (setup["tactic"], setup["direction"]):
                 continue
             if setup["kind"] == EXIT and plan.held:
@@ -413,42 +450,36 @@ class Twin:
         return (setup["direction"] or 1) * (setup["target"] - setup["entry"]) / abs(setup["entry"] - setup["stop"])
 
     def order_of(self, here, row):
-        """Setups in the order in which they are tried; twins and a conflict of directions are refused on the way."""
+        """(setups in the order in which they are tried, what is refused on the way: twins and a conflict of directions)."""
         found = [{"rank": self.rank(n, row), "direction": self.setups[n]["direction"], "group": self.setups[n]["group"],
                   "precedence": self.setups[n]["precedence"], "event": self.setups[n]["event_bar"]} for n in here]
         kept, conflict = select.select(found)
-        for i, n in enumerate(here):
-            if i not in kept:
-                self.refused[n] = "SAME_IDEA"
-            elif conflict:
-                self.refused[n] = "CONFLICT"
-        return [] if conflict else [here[i] for i in kept]
+        over = [(n, "SAME_IDEA" if i not in kept else "CONFLICT") for i, n in enumerate(here) if i not in kept or conflict]
+        return [] if conflict else [here[i] for i in kept], over
 
-    def try_in_order(self, at, s, order, row, equity):
+    def try_in_order(self, at, s, order, over, row, equity):
         """The gates before for each; the first that passes is the candidate, others that would pass are superseded."""
-        i, passed = self.instruments[s], []
+        i, passed, asked = self.instruments[s], [], []
         small = i["has_micro"] and self.policy["allow_micro"] and not self.policy["shares"]
         smallest = (i["micro_lot"] * i["micro_point_value"] if small else i["lot"] * i["point_value"]) * row["RATE"]
         plan = self.symbols[s].plan
         for n in order:
             if not self.setups[n]["direction"] and plan and plan.held and not plan.pending and self.setups[plan.setup]["tactic"] == self.setups[n]["tactic"]:
-                self.refused[n] = "NO_OPINION"                       # asked in spite of the gates, and rules do not close by it
+                asked.append((n, "NO_OPINION"))                      # in spite of the gates, and rules do not close by it
                 continue
             inside = self.policy["entries_from"] <= at < self.policy["entries_until"]
             why = self.stage(at, self.setups[n], s, row, equity, smallest, False) if inside else "OUT_OF_WINDOW"
             if why != "OK":
-                self.refused[n] = why
+                over.append((n, why))
             elif not self.setups[n]["direction"]:
-                self.refused[n] = "NO_OPINION"
-                continue
-            elif passed:
-                self.refused[n] = "SUPERSEDED"
-            if why == "OK":
+                asked.append((n, "NO_OPINION"))
+            else:
                 passed.append(n)
+                asked.append((n, "SUPERSEDED"))
         if passed:
             why = self.size_and_place(at, passed[0], self.setups[passed[0]], s, row, equity)
-            if why != "OK":
-                self.refused[passed[0]] = why
+            asked = [(n, why if n == passed[0] else said) for n, said in asked]
+        self.tell(over, asked)
 
     def stage(self, at, setup, s, row, equity, exposure, micro):
         """Gates 1 to 11; `exposure`: quantity times point value of the new plan."""
@@ -602,6 +633,8 @@ class Twin:
         return why, 0.0
 
     def inside_tail(self, setup, s, row, equity, quantity, lot, point):
+        if not self.policy["tail_min_days"]:
+            return "OK", quantity
         exposures = []                                                   # (symbol, signed value, largest loss)
         for one in self.symbols:
             if one.plan:

@@ -15,7 +15,7 @@ from pse.domain.currencies import Conversion
 from pse.domain.errors import BadBars
 from pse.domain.headlines import NO_HEADLINES
 from pse.domain.sessions import MINUTE_NS
-from pse.domain.setups import Facts, Setups, Told, setup_id
+from pse.domain.setups import Facts, OneByOne, Setups, setup_id
 from pse.engine.desk import DeskPlan, Mode, instrument_records, policy_record
 from pse.features.build import Features
 from pse.features.context import Wanted, context_rows, inside
@@ -24,6 +24,7 @@ from pse.features.resampled import as_of
 from pse.kernels.book import Tape, World
 from pse.kernels.contract import (
     C_DAILY_ROW,
+    CONTEXT_COLUMNS,
     INVALID_TARGET_SEEN,
     INVALID_TOUCH,
     LEAVES_ON_TCC_LOWER,
@@ -61,7 +62,7 @@ def prepare(plan: DeskPlan, bars: Sequence[Bars], mode: Mode, start_ns: int, unt
     """
     markets = open_markets(plan, bars, context or {}, until_ns)
     features = tuple(Features(markets[symbol], plan.spec) for symbol in plan.symbols)
-    scan = scan_desk(list(plan.tactics.values()), features, plan.instruments)
+    scan = scan_desk(list(plan.tactics.values()), features, plan.instruments, start_ns + 1)
     blackouts = intervals(plan.risk.gates.blackouts, start_ns, min(until_ns, mode.end_ns) + 1)
     rates = [rate_at(way, markets, one.decision.ts_close) for way, one in zip(plan.rates, features, strict=True)]
     days, returns = _returns(features)
@@ -69,7 +70,7 @@ def prepare(plan: DeskPlan, bars: Sequence[Bars], mode: Mode, start_ns: int, unt
     setups = _decidable(scan, row_ts, row_symbol)
     world = World(row_ts, row_symbol, rows, setups.rows, returns, instrument_records(plan), policy_record(plan, mode))
     return Prepared(plan, mode, tape or time_line(bars, blackouts, start_ns, mode.end_ns), world, setups.evidence,
-                    Told(len(setups), lambda: _ids(plan, setups)), features, until_ns)
+                    _ids(plan, setups), features, until_ns)
 
 
 def open_markets(plan: DeskPlan, bars: Sequence[Bars], context: Mapping[str, Bars], until_ns: int) -> dict[str, Market]:
@@ -77,7 +78,7 @@ def open_markets(plan: DeskPlan, bars: Sequence[Bars], context: Mapping[str, Bar
     found: dict[str, Market] = {}
     given = [*zip(plan.symbols, plan.instruments, bars, strict=True), *((symbol, plan.context[symbol], one) for symbol, one in context.items())]
     for symbol, instrument, one in given:
-        found[symbol] = Market(one, instrument, until_ns, found)
+        found[symbol] = Market(one, instrument, until_ns, found, plan.symbols)
     return found
 
 
@@ -95,11 +96,18 @@ def rate_at(way: Conversion, markets: Mapping[str, Market], ts: np.ndarray) -> n
     return rate
 
 
-def _ids(plan: DeskPlan, setups: Setups) -> list[str]:
-    names, tactics, rows = plan.symbols, tuple(plan.tactics), setups.rows
-    columns = (rows[name].tolist() for name in ("symbol", "tactic", "direction", "ts"))
-    return [setup_id(names[symbol], tactics[tactic], direction, ts, tuple(facts.get("objects", ())))
-            for symbol, tactic, direction, ts, facts in zip(*columns, setups.evidence, strict=True)]
+def _ids(plan: DeskPlan, setups: Setups) -> Sequence[str]:
+    """The id of each setup, made when it is asked for and then kept."""
+    names, tactics, evidence, known = plan.symbols, tuple(plan.tactics), setups.evidence, dict[int, str]()
+    columns = [setups.rows[name] for name in ("symbol", "tactic", "direction", "ts")]
+
+    def one(i: int) -> str:
+        if i not in known:
+            symbol, tactic, direction, ts = (int(column[i]) for column in columns)
+            known[i] = setup_id(names[symbol], tactics[tactic], direction, ts, tuple(evidence[i].get("objects", ())))
+        return known[i]
+
+    return OneByOne(len(setups), one)
 
 
 def _rows(plan: DeskPlan, features: Sequence[Features], rates: Sequence[np.ndarray | None], days: np.ndarray, blackouts: list[tuple[int, int]],
@@ -108,23 +116,27 @@ def _rows(plan: DeskPlan, features: Sequence[Features], rates: Sequence[np.ndarr
 
     `told`: setups at whose decisions alone rows are wanted; None: at all decisions.
     """
-    found, flag_age = [], int(plan.risk.gates.news_max_age_h * HOUR_NS)
-    for number, (one, instrument, rate) in enumerate(zip(features, plan.instruments, rates, strict=True)):
-        at = None if told is None else _decision_bars(one, np.unique(told["ts"][told["symbol"] == number]))
+    flag_age = int(plan.risk.gates.news_max_age_h * HOUR_NS)
+    bars = [None if told is None else _decision_bars(one, np.unique(told["ts"][told["symbol"] == number])) for number, one in enumerate(features)]
+    closes = [one.decision.ts_close if at is None else one.decision.ts_close[at] for one, at in zip(features, bars, strict=True)]
+    windows = [slice(*np.searchsorted(moments, (start_ns + 1, end_ns))) for moments in closes]
+    ts = np.concatenate([moments[window] for moments, window in zip(closes, windows, strict=True)])
+    symbol = np.repeat(np.arange(len(features)), [window.stop - window.start for window in windows])
+    order = np.lexsort((symbol, ts))
+    place, begin, table = np.empty(order.size, np.int64), 0, np.empty((order.size, len(CONTEXT_COLUMNS)))
+    place[order] = np.arange(order.size)
+    for one, instrument, rate, at, window in zip(features, plan.instruments, rates, bars, windows, strict=True):
         wanted = Wanted(at, plan.risk.gates.market_state, plan.risk.breakers.data_score_min > 0.0)
-        ts, rows = context_rows(one, instrument, blackouts, None if one.bars.spread is None else one.bars.spread / instrument.tick, rate,
-                                plan.headlines.get(instrument.symbol, NO_HEADLINES), flag_age, wanted)
-        lo, hi = np.searchsorted(ts, start_ns, side="right"), np.searchsorted(ts, end_ns)
-        ts, rows = ts[lo:hi], rows[lo:hi]
+        _, rows = context_rows(one, instrument, blackouts, None if one.bars.spread is None else one.bars.spread / instrument.tick, rate,
+                               plan.headlines.get(instrument.symbol, NO_HEADLINES), flag_age, wanted)
+        rows = rows[window]
         if len(features) > 1:
             rows[:, C_DAILY_ROW] = _renumbered(rows[:, C_DAILY_ROW].astype(np.int64), np.searchsorted(days, one.daily.session_date))
-        found.append((ts, rows))
-    symbol = np.repeat(np.arange(len(found)), [ts.size for ts, _ in found])
-    if len(found) == 1:
-        return np.ascontiguousarray(found[0][0]), symbol, np.ascontiguousarray(found[0][1])
-    ts = np.concatenate([ts for ts, _ in found])
-    order = np.lexsort((symbol, ts))
-    return ts[order], symbol[order], np.concatenate([rows for _, rows in found])[order]
+        if len(features) == 1:
+            return np.ascontiguousarray(ts), symbol, np.ascontiguousarray(rows)
+        table[place[begin:begin + len(rows)]] = rows
+        begin += len(rows)
+    return ts[order], symbol[order], table
 
 
 def sparse(plan: DeskPlan, setups: np.ndarray) -> bool:
@@ -162,7 +174,7 @@ def _returns(features: Sequence[Features]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _decidable(found: Setups, row_ts: np.ndarray, row_symbol: np.ndarray) -> Setups:
-    """What was found at the decisions of the window."""
+    """What was found at the decisions of the window; `row_ts` rising, by symbol at one moment."""
     if not row_ts.size:
         return found.taken(np.zeros(len(found), bool))
     instants, which = np.unique(row_ts, return_inverse=True)
@@ -171,7 +183,9 @@ def _decidable(found: Setups, row_ts: np.ndarray, row_symbol: np.ndarray) -> Set
     symbols = 1 + max(int(row_symbol.max()), int(symbol.max(initial=0)))
     rows, wanted = which * symbols + row_symbol, at * symbols + symbol         # one number a decision and symbol, rising with the rows
     place = np.minimum(np.searchsorted(rows, wanted), rows.size - 1)
-    return found.taken((instants[at] == ts) & (rows[place] == wanted))
+    told = (instants[at] == ts) & (rows[place] == wanted)
+    first = int(np.count_nonzero(told))
+    return found.taken(told) if not told[:first].all() else found if first == told.size else found.before(first)
 
 
 def time_line(bars: Sequence[Bars], blackouts: list[tuple[int, int]], start_ns: int, end_ns: int) -> Tape:

@@ -14,6 +14,7 @@ from pse.kernels.state import (
     ACCOUNT_DTYPE,
     BAR_DTYPE,
     GRADES,
+    HEARD_DTYPE,
     MAX_CANDIDATES,
     MAX_TAIL_DAYS,
     PLAN_DTYPE,
@@ -39,7 +40,8 @@ class Shape:
 def _parts(shape: Shape) -> list[tuple[str, np.dtype, tuple[int, ...]]]:
     return [
         ("account", ACCOUNT_DTYPE, (1,)), ("symbols", SYMBOL_DTYPE, (shape.symbols,)), ("plans", PLAN_DTYPE, (shape.symbols,)),
-        ("tallies", TALLY_DTYPE, (max(1, shape.tactics), GRADES)), ("verdicts", VERDICT_DTYPE, (MAX_CANDIDATES,)),
+        ("tallies", TALLY_DTYPE, (max(1, shape.tactics), GRADES)),
+        ("told", HEARD_DTYPE, (shape.symbols, max(1, shape.tactics))), ("verdicts", VERDICT_DTYPE, (MAX_CANDIDATES,)),
         ("asked", np.dtype("i8"), (MAX_CANDIDATES,)), ("turn", np.dtype("i8"), (shape.symbols,)), ("live", np.dtype("i8"), (shape.symbols,)),
         ("bar", BAR_DTYPE, (1,)), ("losses", np.dtype("f8"), (3, MAX_TAIL_DAYS)),
     ]

@@ -453,8 +453,8 @@ def too_big(code):
 
 
 @inner
-def admit(state, world, log, now, setup, direction, stop, target, size_factor, latency_ns, confidence):
-    """Sizes an approved setup and, if anything is left, places its entry order.  Returns (code, quantity)."""
+def fitted(state, world, log, now, setup, direction, stop, target, size_factor, confidence):
+    """What of an approved setup may be traded: (code, quantity, micro); a contract that is too big gives way to its micro."""
     row = world.setups[setup]
     symbol = row.symbol
     account, policy, instrument = state.account[0], world.policy[0], world.instruments[symbol]
@@ -464,10 +464,16 @@ def admit(state, world, log, now, setup, direction, stop, target, size_factor, l
     if quantity <= 0.0 and instrument.has_micro and policy.allow_micro and not policy.shares and too_big(code):
         micro = ONE
         quantity, code = fitting_quantity(state, world, log, now, setup, direction, stop, target, multiple, ONE, confidence)
-    if quantity <= 0.0:
-        return code, 0.0
-    arm(state, world, log, now, setup, direction, stop, target, quantity, micro, latency_ns)
-    return R_OK, quantity
+    return (code, 0.0, micro) if quantity <= 0.0 else (R_OK, quantity, micro)
+
+
+@inner
+def admit(state, world, log, now, setup, direction, stop, target, size_factor, latency_ns, confidence):
+    """Sizes an approved setup and, if anything is left, places its entry order.  Returns (code, quantity)."""
+    code, quantity, micro = fitted(state, world, log, now, setup, direction, stop, target, size_factor, confidence)
+    if code == R_OK:
+        arm(state, world, log, now, setup, direction, stop, target, quantity, micro, latency_ns)
+    return code, quantity
 
 
 @inner
@@ -494,7 +500,7 @@ def arm(state, world, log, now, setup, direction, stop, target, quantity, micro,
     plan.activated = plan.entry_kind = plan.entry_ts = plan.bars_held = plan.decision_bars = 0
     plan.target_done = plan.breakeven_done = plan.stop_reason = plan.pending = plan.ambiguous = 0
     plan.favourable = plan.adverse = plan.gross = plan.fees = plan.slippage = plan.exit_value = 0.0
-    plan.exits = plan.exit_reason = plan.stop_live = plan.cancelling = 0
+    plan.exits = plan.exit_reason = plan.stop_live = plan.cancelling = plan.leaves = 0
     plan.external = policy.match
     plan.version, plan.stop_version, plan.quality = 1, 1, row.quality
     plan.invalid_price, plan.invalid_flags = on_side(row, row.invalid_price, direction), row.invalid_flags

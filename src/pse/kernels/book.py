@@ -84,6 +84,7 @@ class State(NamedTuple):
     symbols: np.ndarray          # SYMBOL_DTYPE[symbols]
     plans: np.ndarray            # PLAN_DTYPE[symbols]
     tallies: np.ndarray          # TALLY_DTYPE[tactics, grades]
+    told: np.ndarray             # HEARD_DTYPE[symbols, tactics]
     verdicts: np.ndarray         # VERDICT_DTYPE[MAX_CANDIDATES]
     asked: np.ndarray            # int64[MAX_CANDIDATES] setup rows of the open question
     turn: np.ndarray             # int64[symbols] symbols of the instant in order of rank

@@ -8,7 +8,7 @@ step; then, where decision bars close, equity and breakers, what ends entries, a
 import numpy as np
 from numba import njit
 
-from pse.kernels.admit import gates_on_proposal, smallest_lot
+from pse.kernels.admit import fitted, gates_on_proposal, smallest_lot
 from pse.kernels.book import (
     NIL,
     NOBODY,
@@ -64,6 +64,7 @@ from pse.kernels.contract import (
     REFUSED,
 )
 from pse.kernels.inputs import take_inputs
+from pse.kernels.repeats import note, refused_find, same_run, told_before, unheard
 from pse.kernels.select import KEPT, TWIN, one_idea, select, setup_rank
 from pse.kernels.simulate import market_exit, step_bar, watch_bar
 from pse.kernels.state import BAR_ROLL, MAX_CANDIDATES
@@ -76,6 +77,7 @@ EVENTS_A_SYMBOL = 128            # and for what one symbol may tell besides: fil
 EVENTS_A_PLAN, EVENTS_A_SIGNAL, EVENTS_A_SETUP, EVENTS_AN_INPUT = 64, 6, 50, 12
 MANY_INPUTS = 200                # more than arrive between two bars
 TRADES_AN_INSTANT = 2
+ASKED = 9                        # beside KEPT, TWIN and OPPOSED while candidates are looked at
 
 
 @inner
@@ -97,11 +99,13 @@ def best_rank(world, state, symbol):
     rows = range(record.first_setup, record.first_setup + record.n_setups)
     for i in rows:
         row, twin = world.setups[i], False
+        if row.kind != ENTER or unheard(state, row):
+            continue
         for j in rows:
             other = world.setups[j]
-            same = other.kind == ENTER and one_idea(row.group, row.direction, other.group, other.direction)
+            same = other.kind == ENTER and not unheard(state, other) and one_idea(row.group, row.direction, other.group, other.direction)
             twin = twin or (same and other.precedence < row.precedence)
-        if row.kind == ENTER and not twin:
+        if not twin:
             best = max(best, rank_of(world, state, i))
     return best
 
@@ -151,7 +155,9 @@ def signal_setup(state, world, log, now, i):
     """A setup that asks nothing new of risk: EXIT, CANCEL, a tightening AMEND, or a find that its tactic refused."""
     row = world.setups[i]
     if row.kind == REFUSED:
-        passed_over(log, now, row.symbol, i, R_TACTIC)
+        if not unheard(state, row):
+            passed_over(log, now, row.symbol, i, R_TACTIC)
+            note(state, row, refused_find(row))
         return
     plan = state.plans[row.symbol]
     if not does_something(plan, row):
@@ -164,6 +170,7 @@ def signal_setup(state, world, log, now, i):
     elif row.kind == EXIT:
         cancel_entry(log, now, row.symbol, plan, R_EXIT_SIGNAL)
         request_exit(log, now, row.symbol, plan, R_EXIT_SIGNAL)
+        plan.leaves = R_EXIT_SIGNAL if plan.cancelling else 0
     elif row.kind == AMEND and holds(plan):
         if plan.direction * (row.stop - plan.stop_next) > EPS:
             move_stop(log, now, row.symbol, plan, row.stop, R_AMEND)
@@ -265,10 +272,65 @@ def quiet(state, world, now):
     return account.live == 0 and not state.symbols[world.row_symbol[account.row]].waits
 
 
+@inner
+def refusal_before(state, world, log, now, i):
+    """What refuses setup row i before anybody is asked: the window of entries or the first gate; R_OK: it is a candidate."""
+    row, policy = world.setups[i], world.policy[0]
+    if closes(state.plans[row.symbol], row):                   # it can only reduce, so no gate is asked
+        return R_OK
+    if now < policy.entries_from or now >= policy.entries_until:
+        return R_OUT_OF_WINDOW
+    micro, lot = smallest_lot(world.instruments[row.symbol], policy)
+    d = row.direction if row.direction != 0 else ONE           # a setup of either direction is first tried as the long that its prices describe
+    return gates_on_proposal(state, world, log, now, i, BEFORE, d, row.stop, row.target, lot, micro, row.confidence)
+
+
+@inner
+def hush(state, world, log, now, symbol, rows, order, status, entries, kept, silent):
+    """Writes `silent` bool[>=entries]: setups of which nothing new is to be told.
+
+    A twin, a conflict and what is refused before anybody is asked stand each for themselves.  A question stays unput as a whole, where its best candidate
+    would be refused even if it were approved as it stands, and all others were passed over for a better one, each as the last time.
+    """
+    repeated = False
+    for k in range(entries):
+        row = world.setups[rows[k]]
+        repeated = repeated or same_run(state, row)
+        silent[k] = status[k] != KEPT and told_before(state, row, R_SAME_IDEA if status[k] == TWIN else R_CONFLICT)
+    if not repeated:
+        return
+    spoken = log.brief[0]
+    log.brief[0] = 1                                           # what is tried here is told of nobody
+    best, same = -1, True
+    for k in range(kept):
+        at = order[k]
+        row = world.setups[rows[at]]
+        code = refusal_before(state, world, log, now, rows[at])
+        if code != R_OK:
+            silent[at] = told_before(state, row, code)
+            continue
+        status[at] = ASKED
+        same = same and row.direction != 0
+        if best < 0:
+            best = at
+            same = same and same_run(state, row)
+        else:
+            same = same and told_before(state, row, R_SUPERSEDED)
+    if best >= 0 and same:
+        row = world.setups[rows[best]]
+        code, _, _ = fitted(state, world, log, now, rows[best], row.direction, row.stop, row.target, 1.0, row.confidence)
+        same = told_before(state, row, code)
+    for k in range(entries):
+        if status[k] == ASKED:
+            status[k] = KEPT
+            silent[k] = same
+    log.brief[0] = spoken
+
+
 @allocating
 def candidates(state, world, log, now, symbol):
     """Selection and the gates before, for one symbol.  Fills `asked` with the setups that pass, best first; returns how many."""
-    record, policy = state.symbols[symbol], world.policy[0]
+    record = state.symbols[symbol]
     n = min(record.n_setups, MAX_CANDIDATES)
     rank, direction, group = np.empty(n), np.empty(n, np.int64), np.empty(n, np.int64)
     precedence, event, order, status = np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n, np.int64)
@@ -276,37 +338,38 @@ def candidates(state, world, log, now, symbol):
     rows = np.empty(n, np.int64)
     for i in range(record.first_setup, record.first_setup + record.n_setups):
         row = world.setups[i]
-        if row.kind != ENTER:
+        if row.kind != ENTER or unheard(state, row):
             continue
         if entries == n:
-            passed_over(log, now, symbol, i, R_SUPERSEDED)
+            if not told_before(state, row, R_SUPERSEDED):
+                passed_over(log, now, symbol, i, R_SUPERSEDED)
+                note(state, row, R_SUPERSEDED)
             continue
         rows[entries], rank[entries] = i, rank_of(world, state, i)
         direction[entries], group[entries], precedence[entries], event[entries] = row.direction, row.group, row.precedence, row.event_bar
         entries += 1
     kept, conflict = select(entries, rank, direction, group, precedence, event, order, status)
+    silent = np.zeros(n, np.bool_)
+    hush(state, world, log, now, symbol, rows, order, status, entries, 0 if conflict else kept, silent)
     for k in range(entries):
+        if silent[k]:
+            continue
         emit(log, E_SETUP, now, symbol, rows[k], NOBODY, R_OK, ENTER, status[k], NIL, rank[k], 0.0, 0.0, 0.0, 0.0, 0.0)
         if status[k] != KEPT:
-            passed_over(log, now, symbol, rows[k], R_SAME_IDEA if status[k] == TWIN else R_CONFLICT)
+            code = R_SAME_IDEA if status[k] == TWIN else R_CONFLICT
+            passed_over(log, now, symbol, rows[k], code)
+            note(state, world.setups[rows[k]], code)
     if conflict:
         return 0
     found = 0
-    micro, lot = smallest_lot(world.instruments[symbol], policy)
     for k in range(kept):
         i = rows[order[k]]
-        row = world.setups[i]
-        if closes(state.plans[symbol], row):                   # it can only reduce, so no gate is asked
-            state.asked[found] = i
-            found += 1
+        if silent[order[k]]:
             continue
-        if now < policy.entries_from or now >= policy.entries_until:
-            passed_over(log, now, symbol, i, R_OUT_OF_WINDOW)
-            continue
-        d = row.direction if row.direction != 0 else ONE       # a setup of either direction is first tried as the long that its prices describe
-        code = gates_on_proposal(state, world, log, now, i, BEFORE, d, row.stop, row.target, lot, micro, row.confidence)
+        code = refusal_before(state, world, log, now, i)
         if code != R_OK:
             passed_over(log, now, symbol, i, code)
+            note(state, world.setups[i], code)
         else:
             state.asked[found] = i
             found += 1

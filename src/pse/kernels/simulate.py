@@ -288,6 +288,8 @@ def take_input_fill(state, world, log, record):
         return False
     if record.leg == 0:
         take_entry(state, world, log, symbol, record.ts, F_MARKET if plan.order_type == MARKET else F_LIMIT, record.price, record.quantity, record.fee, 0.0)
+        if plan.leaves:
+            request_exit(log, record.ts, symbol, plan, plan.leaves)
         return True
     if record.quantity > plan.held + EPS:
         return False

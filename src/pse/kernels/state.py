@@ -5,7 +5,7 @@ The whole state is one block of bytes; `engine/state.py` lays these records over
 
 import numpy as np
 
-STATE_VERSION = 3
+STATE_VERSION = 4
 MAX_CANDIDATES = 32            # setups of one symbol and instant that can be asked about
 GRADES = 5                     # 0 none, C, B, A, A+
 
@@ -51,8 +51,10 @@ PLAN_DTYPE = np.dtype([
     ("version", "i8"), ("stop_version", "i8"), ("invalid_price", "f8"), ("invalid_flags", "i8"),
     ("stop_live", "i8"), ("external", "i8"), ("cancelling", "i8"), ("quality", "f8"), ("family", "i8"),
     ("flags", "i8"), ("group", "i8"), ("best", "f8"), ("conviction", "i8"), ("rate", "f8"), ("listed", "i8"),
+    ("leaves", "i8"),                       # why a fill that comes after the cancel of its order goes at once, 0 it stays
 ])
 TALLY_DTYPE = np.dtype([("wins", "f8"), ("trades", "f8"), ("win_r", "f8")])
+HEARD_DTYPE = np.dtype([("event_bar", "i8"), ("code", "i8")])              # of a repeated signal: the run that was told last, and what became of it
 
 VERDICT_DTYPE = np.dtype([
     ("code", "i8"), ("direction", "i8"), ("size_factor", "f8"), ("entry", "f8"), ("stop", "f8"), ("target", "f8"), ("latency_ns", "i8"), ("cost_usd", "f8"),

@@ -25,6 +25,7 @@ from pse.kernels.codes import (
     REJECT,
 )
 from pse.kernels.compiled import inner
+from pse.kernels.repeats import note
 from pse.kernels.targets import EPS
 from pse.kernels.watch import call_event, charge
 
@@ -137,6 +138,7 @@ def apply_verdicts(state, world, log, now, symbol, n):
                 outcome = REJECT
         elif code == R_OK:
             code = R_HOLD if outcome == HOLD else R_REJECTED
+        note(state, row, code if quantity <= 0.0 else R_OK)
         account.decisions += 1
         number = account.plans if quantity > 0.0 else NOBODY
         emit(log, E_DECISION, now, symbol, i, number, code, outcome, verdict.code, k, quantity, row.entry, stop, target, factor, float(d))

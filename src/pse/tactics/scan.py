@@ -15,7 +15,7 @@ import numpy as np
 from pse.domain.bars import Bars
 from pse.domain.errors import BadConfig
 from pse.domain.instruments import Instrument
-from pse.domain.setups import Setups, joined
+from pse.domain.setups import Setups, by_time, joined
 from pse.features.build import FeatureSpec
 from pse.features.feature import Known
 from pse.kernels.contract import AMEND, CANCEL, ENTER, EXIT, REFUSED
@@ -75,21 +75,28 @@ class Tactic(Protocol):
         ...
 
 
-def scan_desk(tactics: Sequence[Tactic], features: Sequence[FeatureView], instruments: Sequence[Instrument]) -> Setups:
+def scan_desk(tactics: Sequence[Tactic], features: Sequence[FeatureView], instruments: Sequence[Instrument], since_ns: int = 0) -> Setups:
     """All tactics over all symbols, as one table.
 
     features[i] and instruments[i] belong to symbol i of the desk; tactics are in the desk's order.  Rows come sorted by decision time, symbol, refused
-    finds last, then precedence, event bar and the order found; `symbol` and `tactic` are the indices.
+    finds last, then precedence, event bar and the order found; `symbol` and `tactic` are the indices.  Those before `since_ns` are left out.
     """
-    found = [finder.scan(view, instrument) if type(finder).__module__.startswith("pse.") else _of_outside(finder, view, instrument)
-             for view, instrument in zip(features, instruments, strict=True) for finder in tactics]
-    sizes = np.array([len(one) for one in found], np.int64)
+    tables = []
+    for symbol, (view, instrument) in enumerate(zip(features, instruments, strict=True)):
+        tables.append(_of_symbol(symbol, tactics, view, instrument, since_ns))
+        if len(features) > 1:
+            view.known.forget_columns()            # of hundreds of symbols what nobody reads again would not fit
+    return by_time(tables)
+
+
+def _of_symbol(symbol: int, tactics: Sequence[Tactic], view: FeatureView, instrument: Instrument, since_ns: int) -> Setups:
+    """What all tactics find of one symbol, in order."""
+    found = [finder.scan(view, instrument) if type(finder).__module__.startswith("pse.") else _of_outside(finder, view, instrument) for finder in tactics]
     whole = joined(found)
-    del found
     rows = whole.rows
-    rows["symbol"] = np.repeat(np.repeat(np.arange(len(features)), len(tactics)), sizes)
-    rows["tactic"] = np.repeat(np.tile(np.arange(len(tactics)), len(features)), sizes)
-    return whole.taken(np.lexsort((rows["event_bar"], rows["precedence"], rows["kind"] == REFUSED, rows["symbol"], rows["ts"])))
+    rows["symbol"], rows["tactic"] = symbol, np.repeat(np.arange(len(tactics)), [len(one) for one in found])
+    order = np.lexsort((rows["event_bar"], rows["precedence"], rows["kind"] == REFUSED, rows["ts"]))
+    return whole.taken(order[int(np.searchsorted(rows["ts"], since_ns, sorter=order)):])
 
 
 def _of_outside(finder: Tactic, view: FeatureView, instrument: Instrument) -> Setups:

@@ -1,22 +1,22 @@
 """What daily swing strategies share: a signal a close becomes rows of setups, and the state of the market says whose turn it is.
 
-A strategy answers BUY, SELL or HOLD at every close.  BUY opens a long and, as long as it holds, asks again at every close; SELL closes it, and opens a short
-only where that is allowed; nothing is reversed in one instant.  The stop is fixed at the decision, there is no target.  What a strategy answers stands in
-its own module; who is flat, waits after a stop-out or is busy is the engine's business.
+A strategy answers BUY, SELL or HOLD at every close.  BUY opens a long and, as long as it holds, asks again at every close; the first SELL of a run closes
+it, and SELL opens a short only where that is allowed; nothing is reversed in one instant.  The stop is fixed at the decision, there is no target.  What a
+strategy answers stands in its own module; who is flat, waits after a stop-out or is busy is the engine's business.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
 from pse.domain.base import Frozen
 from pse.domain.instruments import Instrument
-from pse.domain.setups import Setups, Told, joined
+from pse.domain.setups import Facts, OneByOne, Setups, Told, joined
 from pse.features.feature import Known
 from pse.kernels.codes import (
     FAM_SWING_REVERSION,
@@ -156,7 +156,7 @@ class Swing(Frozen):
         return Signals(signal, np.where(speaks, confidence(rule.strength), 0.0), reason, rule.indicators)
 
     def scan(self, features: FeatureView, instrument: Instrument) -> Setups:
-        """At BUY a setup, at SELL the exit of a long one; mirrored for shorts.  What the market's state does not choose is a refused find."""
+        """At BUY a setup, where SELL begins the exit of a long one; mirrored for shorts.  What the market's state does not choose is a refused find."""
         there = features.known.at(self.timeframe)
         said = self.signals(there)
         if said is None:
@@ -166,11 +166,18 @@ class Swing(Frozen):
         return Setups(rows, Told(rows.size, lambda: self._facts(features)))
 
     def _moments(self, features: FeatureView, there: Known, said: Signals) -> tuple[np.ndarray, np.ndarray]:
-        """(bar int64[rows], whether it is an entry bool[rows]): at each close the exit of the other side first.  Without a range there is no entry."""
-        told = np.repeat(np.flatnonzero(decisions(features, there).told & (said.signal != HOLD)), 2)
+        """(bar int64[rows], whether it is an entry bool[rows]): at each close the exit of the other side first.  Without a range there is no entry.
+
+        The exit stands at the first close of a run that is told: whatever it could close began on a close of the other signal, which lies before it.
+        """
+        closes = np.flatnonzero(decisions(features, there).told & (said.signal != HOLD))
+        run = first_of_run(said.signal)[closes]
+        begins = np.ones(run.size, bool)
+        begins[1:] = run[1:] != run[:-1]
+        told, begins = np.repeat(closes, 2), np.repeat(begins, 2)
         enters = np.arange(told.size) % 2 == 1
         asked = self.allow_short | (enters == (said.signal[told] > 0))
-        kept = asked & (~enters | (there.atr[told] > 0.0))
+        kept = asked & np.where(enters, there.atr[told] > 0.0, begins)
         return told[kept], enters[kept]
 
     def _rows(self, features: FeatureView, instrument: Instrument, there: Known, said: Signals, bar: np.ndarray, enters: np.ndarray) -> np.ndarray:
@@ -208,22 +215,25 @@ class Swing(Frozen):
         mcs, bucket = regime(features, there)
         return PLACES[STRATEGIES.index(self.name), mcs, (bucket == VOL_Q4).astype(np.int64)]
 
-    def _facts(self, features: FeatureView) -> list[dict[str, Any]]:
-        """The evidence of each row; everything is found again, so that a run that tells nothing keeps nothing for it."""
+    def _facts(self, features: FeatureView) -> Sequence[Facts]:
+        """The evidence of each row as it is asked for; everything is found again, so that a run that tells nothing keeps nothing for it."""
         there = features.known.at(self.timeframe)
         said = self.signals(there)
         assert said is not None
         bar, _ = self._moments(features, there, said)
         mcs, bucket = regime(features, there)
-        bars, words = there.bars, {BUY: self.buys, SELL: self.sells}
-        stem, names = f"bar:{bars.symbol}:{bars.timeframe}", tuple(said.indicators)
-        columns = (bars.ts_open, bars.session_date, said.signal, said.confidence, mcs, bucket, there.atr)
-        measured = zip(*(said.indicators[name][bar].tolist() for name in names), strict=True)
-        return [{"objects": [f"{stem}:{opened}"], "strategy": self.name, "signal": SIGNALS[signal], "confidence": sure, "reason": words[signal],
-                 "bar_date": iso(date), "indicators": dict(zip(names, values, strict=True)), "atr": atr, "mcs": MARKET_STATES[state],
-                 "vol_bucket": VOL_BUCKETS[quarter]}
-                for (opened, date, signal, sure, state, quarter, atr), values in
-                zip(zip(*(column[bar].tolist() for column in columns), strict=True), measured, strict=True)]
+        bars, atr, words = there.bars, there.atr, {BUY: self.buys, SELL: self.sells}
+        signal, sure = said.signal[bar].astype(np.int8), said.confidence[bar]
+        measured = {name: values[bar] for name, values in said.indicators.items()}
+
+        def one(i: int) -> Facts:
+            t, way = int(bar[i]), int(signal[i])
+            return {"objects": [f"bar:{bars.symbol}:{bars.timeframe}:{bars.ts_open[t]}"], "strategy": self.name, "signal": SIGNALS[way],
+                    "confidence": float(sure[i]), "reason": words[way], "bar_date": iso(int(bars.session_date[t])),
+                    "indicators": {name: float(values[i]) for name, values in measured.items()}, "atr": float(atr[t]), "mcs": MARKET_STATES[mcs[t]],
+                    "vol_bucket": VOL_BUCKETS[bucket[t]]}
+
+        return OneByOne(bar.size, one)
 
 
 # --- decisions ---------------------------------------------------------------------------------------------------------------------------------------
