@@ -78,7 +78,7 @@ def test_a_call_is_put_in_spite_of_the_gates_while_its_position_is_held():
 
 def test_a_position_of_another_tactic_is_no_business_of_the_call():
     prepared = market([entry(10), call(20, tactic=1)], bars=FILLED, mode=Mode(end_ns=at(60), ask=True), partial=0.0)
-    (own,) = prepared.plan.tactics.values()
+    own, *_ = prepared.plan.tactics.values()
     prepared = replace(prepared, plan=replace(prepared.plan, tactics={"one": own, "two": own}))
     found = list(batches(prepared, decide=lambda briefing: Deliberation((Verdict("APPROVE"),), {"by": "test"})))
     assert len(bodies(found, "ASK")) == 1 and [body["reason"] for body in bodies(found, "PASSED_OVER")] == ["BUSY"]
