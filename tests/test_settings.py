@@ -184,8 +184,52 @@ def test_an_instrument_without_a_tick_is_refused_by_name(home):
 def test_a_mistake_is_named_with_file_line_and_key(home, file, text, expected):
     write(home, file, text)
     with pytest.raises(BadConfig) as caught:
-        load_settings(home)
+        load_settings(home, overrides=["desk=mine"] if file == "desks/mine.yaml" else [])
     assert expected in str(caught.value)
+
+
+BROKEN = {
+    "keys": "symbols: [ES]\nsimbols: [ES]\ntactics: {mss_fvg_retest: {}}\nrisk: futures_intraday\n",
+    "names": "symbols: [ES]\ntactics: {mss_fvg_retest: {}}\nrisk: intraday\n",
+    "word": "symbols: ES\ntactics: {mss_fvg_retest: {}}\nrisk: futures_intraday\n",
+    "tab": "symbols: [ES]\n\trisk: futures_intraday\n",
+    "list": "- symbols\n- tactics\n",
+    "empty": "# to be written\n",
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_desk_file_stops_its_own_desk_and_no_other(home, name):
+    write(home, f"desks/{name}.yaml", BROKEN[name])
+    settings = load_settings(home)
+    assert set(settings.broken) == {name} and name not in settings.desks and settings.chosen.symbols
+    with pytest.raises(BadConfig) as caught:
+        load_settings(home, overrides=[f"desk={name}"])
+    assert str(caught.value).startswith(f"configs/desks/{name}.yaml, line") and str(caught.value) == settings.broken[name]
+    assert set(load_settings(home, overrides=[f"desk={name}"], any_desk=True).broken) == {name}
+
+
+def test_a_built_in_desk_does_not_stand_in_for_a_broken_file_of_its_name(home):
+    write(home, "desks/zones.yaml", BROKEN["tab"])
+    assert "zones" not in load_settings(home).desks
+    with pytest.raises(BadConfig, match=r"configs/desks/zones.yaml, line 2: this is not YAML"):
+        load_settings(home, overrides=["desk=zones"])
+
+
+def test_what_is_said_of_another_desk_on_the_command_line_stops_the_run(home):
+    with pytest.raises(BadConfig, match=r"^--set desks\.zones\.risk=none_such, desks\.zones\.risk: no risk profile"):
+        load_settings(home, overrides=["desks.zones.risk=none_such"])
+
+
+def test_a_word_where_a_list_belongs_is_told_how_a_list_is_written(home):
+    write(home, "desks/mine.yaml", BROKEN["word"])
+    with pytest.raises(BadConfig, match=r"found 'ES', expected a list; write it between brackets: `symbols: \[ES\]`"):
+        load_settings(home, overrides=["desk=mine"])
+
+
+def test_a_desk_that_nobody_knows_is_named_without_the_layer_it_came_by(home):
+    with pytest.raises(BadConfig, match="^no desk named 'zoness'; there are: .*Did you mean zones"):
+        load_settings(home, overrides=["desk=zoness"])
 
 
 def test_an_unknown_key_names_the_nearest_one(home):

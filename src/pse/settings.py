@@ -9,9 +9,10 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, Field, PrivateAttr, StringConstraints, TypeAdapter, ValidationError, field_validator, model_validator
@@ -116,6 +117,12 @@ class Settings(Frozen):
     _marks: Marks = PrivateAttr(default_factory=dict)
     _home: Path | None = PrivateAttr(None)
     _outside: dict[tuple[str, str], Outside | None] = PrivateAttr(default_factory=dict)
+    _broken: dict[str, str] = PrivateAttr(default_factory=dict)
+
+    @property
+    def broken(self) -> Mapping[str, str]:
+        """Desks that were left out because their files will not do, with the first thing that is wrong."""
+        return self._broken
 
     @property
     def chosen(self) -> Desk:
@@ -268,15 +275,54 @@ def settings_hash(tree: Mapping[str, Any]) -> str:
 # --- layers --------------------------------------------------------------------------------------------------------------------------------------
 
 
-def load_settings(home: Path, config: Path | None = None, overrides: Iterable[str] = ()) -> Settings:
-    """The resolved settings of a home folder.  Raises `BadConfig` naming file, line and the nearest key."""
-    tree, marks = _layered(home, config, overrides)
-    return _validated(tree, marks, Mark(str(home / "configs"), 0), home)
+def load_settings(home: Path, config: Path | None = None, overrides: Iterable[str] = (), any_desk: bool = False) -> Settings:
+    """The resolved settings of a home folder.  Raises `BadConfig` naming file, line and the nearest key.
+
+    A desk file that will not do stops only its own desk: the others are there, and it stands in `broken`.  `any_desk`: not even the chosen one stops.
+    """
+    tree, marks, broken = _layered(home, config, overrides)
+    wanted = None if any_desk else tree.get("desk", Settings.model_fields["desk"].default)
+    if wanted in broken:
+        raise BadConfig(broken[wanted])
+    while True:
+        try:
+            settings = _typed(tree, marks, Mark(str(home / "configs"), 0), home)
+            if wrong := list(_loose_ends(settings, marks, broken)):
+                raise BadSetting(wrong)
+        except BadSetting as error:
+            others = _of_other_desks(error.complaints, wanted)
+            if rest := [one for one in error.complaints if not any(one in own for own in others.values())]:
+                raise _unknown_desk(rest) or BadSetting(rest) from error
+            broken |= {name: str(BadSetting(own)) for name, own in others.items()}
+            tree["desks"] = {name: desk for name, desk in tree["desks"].items() if name not in broken}
+        else:
+            settings._broken = broken
+            return settings
 
 
-def settings_with_complaints(home: Path, config: Path | None = None, overrides: Iterable[str] = ()) -> tuple[Settings | None, list[Complaint]]:
-    """The settings without what is wrong in them, and everything that is; None where too little is left.  Text that is not YAML still raises."""
-    tree, marks = _layered(home, config, overrides)
+def _of_other_desks(complaints: Iterable[Complaint], wanted: str | None) -> dict[str, list[Complaint]]:
+    """Complaints about what the files of desks say that are not wanted, by desk; what --set and --config say is always wanted."""
+    found: dict[str, list[Complaint]] = {}
+    for one in complaints:
+        name = str(one.path[1]) if len(one.path) > 1 and one.path[0] == "desks" else None
+        if name is not None and name != wanted and one.mark is not None and one.mark.source.endswith(f"configs/desks/{name}.yaml"):
+            found.setdefault(name, []).append(one)
+    return found
+
+
+def _unknown_desk(complaints: Sequence[Complaint]) -> BadConfig | None:
+    """The words for a desk that was asked for on the command line; a settings file that names one is told by its line."""
+    one = complaints[0]
+    return BadConfig(one.text) if one.path == ("desk",) and one.mark is not None and one.mark.source.startswith("--set") else None
+
+
+def settings_with_complaints(home: Path, config: Path | None = None,
+                             overrides: Iterable[str] = ()) -> tuple[Settings | None, list[Complaint], dict[str, str]]:
+    """The settings without what is wrong in them, everything that is, and the desks whose files cannot be read, with why; None where too little is left.
+
+    Text of shared files that is not YAML still raises.
+    """
+    tree, marks, broken = _layered(home, config, overrides)
     complaints: list[Complaint] = []
     for _ in range(MAX_ROUNDS):
         try:
@@ -287,8 +333,8 @@ def settings_with_complaints(home: Path, config: Path | None = None, overrides: 
             for one in sorted(error.complaints, key=lambda one: str(one.path), reverse=True):
                 _take_out(tree, one.path)
         else:
-            return settings, complaints + list(_loose_ends(settings, marks))
-    return None, complaints
+            return settings, complaints + list(_loose_ends(settings, marks, broken)), broken
+    return None, complaints, broken
 
 
 def _take_out(tree: Any, path: tuple[str | int, ...]) -> None:
@@ -298,7 +344,7 @@ def _take_out(tree: Any, path: tuple[str | int, ...]) -> None:
         above = above[step] if _has(above, step) else None
     if _has(above, last):
         del above[last]
-    elif len(path) > 1:
+    elif len(path) > 2 or (len(path) == 2 and path[0] not in NAMED):        # a named entry that is gone already takes none of its like along
         _take_out(tree, path[:-1])
 
 
@@ -306,11 +352,12 @@ def _has(tree: Any, step: str | int) -> bool:
     return step in tree if isinstance(tree, dict) else isinstance(tree, list) and isinstance(step, int) and step < len(tree)
 
 
-def _layered(home: Path, config: Path | None, overrides: Iterable[str]) -> tuple[dict[str, Any], Marks]:
-    """All layers as one tree, with the place of every value."""
+def _layered(home: Path, config: Path | None, overrides: Iterable[str]) -> tuple[dict[str, Any], Marks, dict[str, str]]:
+    """All layers as one tree, with the place of every value, and the desks whose files cannot be read, with why."""
     tree: dict[str, Any] = {}
     marks: Marks = {}
-    for layer in _folder_layers(home / "configs"):
+    layers, broken = _folder_layers(home / "configs")
+    for layer in layers:
         _lay(tree, marks, layer)
     if config is not None:
         _lay(tree, marks, read_yaml(config))
@@ -319,23 +366,32 @@ def _layered(home: Path, config: Path | None, overrides: Iterable[str]) -> tuple
     for name in NAMED:
         entries = tree.get(name)
         if isinstance(entries, dict):
-            tree[name] = {key: value for key, value in entries.items() if value is not None}
-    return tree, marks
+            tree[name] = {key: value for key, value in entries.items() if value is not None and not (name == "desks" and key in broken)}
+    return tree, marks, broken
 
 
-def _folder_layers(own: Path) -> list[Layer]:
-    """Built-in files and home's, in order; a desk file is one layer below `desks.NAME`, and home's replaces the built-in one."""
+def _folder_layers(own: Path) -> tuple[list[Layer], dict[str, str]]:
+    """Built-in files and home's, in order; a desk file is one layer below `desks.NAME`, and home's replaces the built-in one.  Beside them the desks whose
+    files cannot be read, with why."""
     builtin = builtin_folder("configs")
     same = own.resolve() == builtin.resolve()
     folders = [(builtin, "configs" if same else "built-in configs")] + ([] if same else [(own, "configs")])
     files = [(FILES.index(path.name), path, shown) for folder, shown in folders for path in config_files(folder, FILES)]
     layers = [read_yaml(path, f"{shown}/{path.name}") for _, path, shown in sorted(files, key=lambda file: file[0])]
     desks = {name: (path, f"{shown}/desks/{path.name}") for folder, shown in folders for name, path in desk_files(folder).items()}
+    broken: dict[str, str] = {}
     for name, (path, shown) in desks.items():
-        desk = read_yaml(path, shown)
+        try:
+            desk = read_yaml(path, shown)
+        except BadConfig as error:
+            broken[name] = str(error)
+            continue
+        if not desk.tree:
+            broken[name] = f"{shown}, line 1: the file is empty, expected a desk: at least `symbols`, `tactics` and `risk`; write them, or remove the file"
+            continue
         marks: Marks = {("desks", name, *key): mark for key, mark in desk.marks.items()}
         layers.append(Layer({"desks": {name: desk.tree}}, marks))
-    return layers
+    return layers, broken
 
 
 def _lay(tree: dict[str, Any], marks: Marks, layer: Layer) -> None:
@@ -444,13 +500,13 @@ def _with_symbol(symbol: str, body: Any, marks: Marks) -> Any:
     return {"symbol": symbol, **body}
 
 
-def _loose_ends(settings: Settings, marks: Marks) -> Iterator[Complaint]:
+def _loose_ends(settings: Settings, marks: Marks, broken: Mapping[str, str] = MappingProxyType({})) -> Iterator[Complaint]:
     """Names that one part of the tree uses and that no other part has."""
     def need(path: tuple[str | int, ...], what: str, name: str, known: Iterable[str]) -> Iterator[Complaint]:
         if name not in known:
             yield Complaint(_mark(marks, path), path, str(UnknownName(what, name, known)))
 
-    yield from need(("desk",), "desk", settings.desk, settings.desks)
+    yield from need(("desk",), "desk", settings.desk, {**settings.desks, **broken})
     for name, desk in settings.desks.items():
         yield from need(("desks", name, "risk"), "risk profile", desk.risk, settings.risk_policies)
         yield from need(("desks", name, "fills"), "fill policy", desk.fills, settings.fills)
@@ -505,6 +561,9 @@ def _complaint(kind: Any, error: Mapping[str, Any], steps: tuple[str | int, ...]
         return f"{name!r} is missing, and it has no default; add it"
     if error["type"] in ("model_type", "dict_type", "model_attributes_type"):
         return f"found {error['input']!r}, expected settings as `key: value` lines below it; write it that way"
+    if error["type"] == "tuple_type":
+        written = f"[{error['input']}]" if isinstance(error["input"], str | int | float) else "[A, B]"
+        return f"found {error['input']!r}, expected a list; write it between brackets: `{name}: {written}`"
     field = _field_at(kind, steps)
     meaning = f" ({field.description})" if field is not None and field.description else ""
     message = error["msg"].removeprefix("Value error, ").replace("Input should", "it should")

@@ -74,6 +74,33 @@ def test_the_list_names_every_desk_in_a_few_lines_and_marks_the_one_that_runs(ps
     assert [name for name in BUILT_IN if name not in said] == [] and "stored: none" in said
 
 
+def test_broken_desk_files_are_listed_and_all_told_beside_what_is_wrong_with_the_others(pse, tmp_path):
+    write(tmp_path, "symbols: ES\n", "short")
+    write(tmp_path, "", "empty")
+    write(tmp_path, "symbols: [ES]\n\trisk: x\n", "tabbed")
+    write(tmp_path, SOUND.replace("[ES]", "[ESX]"))
+    listed = pse("desks", "list", "--json")
+    assert listed.code == 0 and [one["name"] for one in listed.json["desks"]] == BUILT_IN
+    assert [one["name"] for one in listed.json["broken"]] == ["empty", "mine", "short", "tabbed"]
+    lines = pse("desks", "list").out.splitlines()
+    assert all(any(line.startswith(f"{name}  broken: configs/desks/{name}.yaml, line") for line in lines) for name in ("empty", "mine", "short", "tabbed"))
+    found = pse("desks", "check", "--json")
+    assert found.code == 1 and set(BUILT_IN) <= set(found.json["desks"])
+    assert {(one["desk"], one["file"], one["line"]) for one in found.json["findings"]} == {
+        (name, f"configs/desks/{name}.yaml", line) for name, line in (("empty", 1), ("mine", 1), ("short", 1), ("tabbed", 2))}
+    assert pse("desks", "show", "zones").code == 0 and "configs/desks/short.yaml" in pse("desks", "show", "short").err
+
+
+def test_a_run_of_another_desk_says_in_one_line_that_desks_are_broken(pse, tmp_path):
+    stored_synthetic(tmp_path)
+    write(tmp_path, "symbols: ES\n", "short")
+    for words in (("backtest", "--symbol", "ES", "--start", "2023-03-14", "--end", "2023-03-15"),
+                  ("audit", "lookahead", "--features", "rsi", "--symbol", "ES", "--start", "2023-03-14", "--cuts", "2")):
+        done = pse(*words, "--json")
+        assert done.code == 0, done.out
+        assert [text for text in done.json["warnings"] if "short" in text] == ["a desk is broken and left out: short; `pse desks check` says why"]
+
+
 def test_what_is_stored_of_a_desk_is_told(pse, tmp_path):
     stored_synthetic(tmp_path)
     listed = {one["name"]: one["stored"] for one in pse("desks", "list", "--json").json["desks"]}
@@ -157,7 +184,7 @@ def test_a_mistake_beside_the_desks_is_told_for_every_desk(pse, tmp_path):
 def test_a_file_that_is_no_yaml_is_refused_with_its_line(pse, tmp_path):
     write(tmp_path, "symbols: [ES\n")
     done = pse("desks", "check")
-    assert done.code == 2 and "configs/desks/mine.yaml, line 2: this is not YAML" in done.err
+    assert done.code == 1 and "configs/desks/mine.yaml, line 2: this is not YAML" in done.out
 
 
 OTHERS = '''from typing import ClassVar

@@ -24,6 +24,7 @@ from pse.store.index import SeriesIndex
 from pse.store.reading import open_bars, series_index, series_names
 
 _PLACED = re.compile(r"(?P<file>[^:]+?)(?:, line (?P<line>\d+))?, (?P<key>[^\s:,]+): (?P<says>.*)", re.S)
+_LINE = re.compile(r"(?P<file>[^:]+?), line (?P<line>\d+)(?P<key>): (?P<says>.*)", re.S)           # a file that is not settings at all
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,10 @@ class Finding:
     @property
     def data(self) -> dict[str, Any]:
         """With the place apart, where there is one."""
-        placed = _PLACED.fullmatch(self.text)
-        place = placed.groupdict() if placed else {"file": None, "line": None, "key": None, "says": self.text}
-        return {"desk": self.desk, "about": self.about, **place, "line": int(place["line"]) if place["line"] else None}
+        placed = _PLACED.fullmatch(self.text) or _LINE.fullmatch(self.text)
+        place = placed.groupdict("") if placed else {"file": None, "line": None, "key": None, "says": self.text}
+        return {"desk": self.desk, "about": self.about, **place, "line": int(place["line"]) if place["line"] else None,
+                "key": place["key"] or None}
 
 
 @dataclass(frozen=True)
@@ -82,8 +84,8 @@ class Stored:
 
 def findings(context: Context, name: str | None = None) -> tuple[list[str], list[Finding]]:
     """Names of the desks looked at, and all that was found; `name` alone, or every desk.  Raises `UnknownName`."""
-    settings, complaints = settings_with_complaints(context.home.root, context.config, context.overrides)
-    found = [Finding(_desk_of(one), "settings", str(one)) for one in complaints]
+    settings, complaints, broken = settings_with_complaints(context.home.root, context.config, context.overrides)
+    found = [*(Finding(desk, "settings", why) for desk, why in broken.items()), *(Finding(_desk_of(one), "settings", str(one)) for one in complaints)]
     known = list(settings.desks) if settings is not None else []
     names = sorted({*known, *(one.desk for one in found if one.desk)})
     if name is not None and name not in names:

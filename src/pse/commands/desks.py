@@ -19,7 +19,7 @@ from pse.domain.sessions import Sessions
 from pse.features.requests import Parameter
 from pse.registry import TACTICS, installed
 from pse.reports.words import counted
-from pse.settings import FROM, Settings
+from pse.settings import FROM, Settings, load_settings
 from pse.store.sessions import load_sessions
 from pse.tactics.outside import outside, tactic_class
 from pse.tactics.parameters import kind_of, parameters
@@ -35,9 +35,10 @@ Rows = list[tuple[str, ...]]
 
 def run_list(context: Context) -> Answer:
     """All desks in a line each; the one that runs without --desk is marked."""
-    settings, stored = context.settings, Stored(context)
+    settings, stored = load_settings(context.home.root, context.config, context.overrides, any_desk=True), Stored(context)
     found = [_summary(settings.model_copy(update={"desk": name}), stored, name == settings.desk) for name in settings.desks]
-    return Answer({"desks": found}, lambda console: _show_list(console, found))
+    broken = [{"name": name, "default": name == settings.desk, "error": why} for name, why in sorted(settings.broken.items())]
+    return Answer({"desks": found, "broken": broken}, lambda console: _show_list(console, found, broken))
 
 
 def _summary(settings: Settings, stored: Stored, is_default: bool) -> dict[str, Any]:
@@ -48,7 +49,7 @@ def _summary(settings: Settings, stored: Stored, is_default: bool) -> dict[str, 
             "fills": desk.fills, "stored": have}
 
 
-def _show_list(console: Console, found: Sequence[Mapping[str, Any]]) -> None:
+def _show_list(console: Console, found: Sequence[Mapping[str, Any]], broken: Sequence[Mapping[str, Any]]) -> None:
     from rich.text import Text
 
     for one in found:
@@ -58,6 +59,8 @@ def _show_list(console: Console, found: Sequence[Mapping[str, Any]]) -> None:
                  ("bars", f"decides on {one['decision_timeframe']}, fills on {one['base_timeframe']}"), ("tactics", ", ".join(one["tactics"])),
                  ("limits", f"{one['risk']}, fills {one['fills']}")]
         _grid(console, facts)
+    for one in broken:
+        console.print(Text.assemble((one["name"], "bold"), "  (runs without --desk)" if one["default"] else "", f"  broken: {one['error']}"), soft_wrap=True)
     console.print(Text("pse desks show NAME: everything behind one; pse desks check: what is wrong", style="dim"))
 
 
@@ -79,10 +82,10 @@ def _grid(console: Console, rows: Sequence[tuple[str, ...]], indent: int = 2) ->
 
 def run_show(context: Context, name: str) -> Answer:
     """Everything that a desk runs with, resolved.  Raises what a run would raise."""
-    settings = context.settings
-    if name not in settings.desks:
-        raise UnknownName("desk", name, settings.desks)
-    chosen, stored = settings.model_copy(update={"desk": name}), Stored(context)
+    settings = load_settings(context.home.root, context.config, context.overrides, any_desk=True)
+    if name not in settings.desks and name not in settings.broken:
+        raise UnknownName("desk", name, {**settings.desks, **settings.broken})
+    chosen, stored = load_settings(context.home.root, context.config, (*context.overrides, f"desk={name}")), Stored(context)
     data = {
         **_summary(chosen, stored, name == settings.desk), "context": list(chosen.chosen.context),
         "warmup_sessions": chosen.chosen.warmup_sessions, "decide": chosen.chosen.decide, "account": chosen.account.model_dump(mode="json"),

@@ -92,6 +92,7 @@ def gather(context: Context, settings: Settings, symbols: Sequence[str], start_n
 
     `snapshot` and `news_version` pin what an earlier run read.
     """
+    warn_of_broken_desks(context, settings)
     plan = desk_plan(settings, symbols)
     if settings.chosen.news:
         news_version = stored_version(context.home) if news_version is None else news_version
@@ -121,6 +122,13 @@ def gather(context: Context, settings: Settings, symbols: Sequence[str], start_n
     anchor = min(max(anchors[symbol], series[symbol].span[0]) for symbol in loaded)
     return Inputs(plan, settings, bars, start, end, anchor, snapshot, sum(one.dropped_outside for one in loaded.values()),
                   notes, beside, {symbol: anchors[symbol] for symbol in loaded}, warnings, news_version)
+
+
+def warn_of_broken_desks(context: Context, settings: Settings) -> None:
+    """One line about desks that were left out because their files will not do."""
+    if settings.broken:
+        one = len(settings.broken) == 1
+        context.warn(f"{'a desk is' if one else 'desks are'} broken and left out: {_listed(sorted(settings.broken))}; `pse desks check` says why")
 
 
 def _without_news(plan: DeskPlan, start: int, end: int) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pse.clock import iso
 from pse.commands.feature_inputs import Plan, can_be_made, catalogue, load_source, plan_table, stored_timeframes
-from pse.commands.inputs import beside_of
+from pse.commands.inputs import beside_of, warn_of_broken_desks
 from pse.commands.running import said_compiling
 from pse.commands.wiring import Answer, Context
 from pse.domain.bars import timeframe_ns
@@ -42,6 +42,7 @@ DESK = "tactics, context and briefings"
 def run_lookahead(context: Context, symbol: str | None = None, timeframe: str | None = None, features: str | None = None, tactics: bool = False,
                   start_ns: int | None = None, end_ns: int | None = None, cuts: int = 64, exhaustive: bool = False) -> Answer:
     """Tries everything that the desk says of the symbol's stored bars at many cuts; exit code 1 with findings."""
+    warn_of_broken_desks(context, context.settings)
     scope = scope_of(context, symbol, timeframe, features, tactics)
     plan, requests = _planned(context, scope, start_ns, end_ns)
     source = load_source(context, plan)
