@@ -90,7 +90,8 @@ def test_csv_holds_every_trade_with_iso_moments(view):
     assert {row["figure"]: row["value"] for row in rows_of(found["metrics.csv"])}["trades"] == f"{float(view.trades.height)}"
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1", "\n=1", "\n \t-1", "\u00a0+1", "\u200b@A",
+                                  "＝1+1", "＋1", " －1", "＠SUM(A1)"])
 def test_csv_text_is_never_a_formula(tmp_path, text):
     found = sheets(read_run(make_run(tmp_path, sessions=20, text=text)[0]))
     assert all(row["label"] == "'" + text for row in rows_of(found["trades.csv"]))

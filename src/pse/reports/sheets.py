@@ -11,7 +11,7 @@ from pse.reports.reasons import SENTENCES
 from pse.reports.trade_log import trade_log
 from pse.reports.view import RunView
 
-FORMULA = r"^[=+\-@\t\r]"
+FORMULA = r"^[\t\r]|^[\s\x00\u200b\ufeff]*[=+\-@＝＋－＠]"          # programs trim blanks and fold full-width signs before they look
 GROUP_FIGURES = ("net_usd", "gross_usd", "fees_usd", "slippage_usd", "total_r", "expectancy_usd", "expectancy_r", "win_rate", "profit_factor", "share_net")
 MOMENTS = {"ts_setup": "setup_utc", "ts_entry": "entry_utc", "ts_exit": "exit_utc", "ts": "utc"}
 
@@ -39,7 +39,7 @@ def written(frame: pl.DataFrame) -> bytes:
 
 
 def safe(frame: pl.DataFrame) -> pl.DataFrame:
-    """Text columns with an apostrophe before =, +, -, @, tab and carriage return; NaN as null."""
+    """Text columns with an apostrophe where one of =, +, -, @ comes first, after blanks or not, or a tab or carriage return; NaN as null."""
     quoted = [
         pl.when(pl.col(name).str.contains(FORMULA)).then(pl.concat_str(pl.lit("'"), name)).otherwise(pl.col(name)).alias(name)
         for name, kind in frame.schema.items()
