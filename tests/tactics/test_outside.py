@@ -157,6 +157,38 @@ def test_an_installed_package_brings_a_tactic_by_its_entry_point(installed, tmp_
     assert load_settings(tmp_path, overrides=("desk=mine",)).run_tree()["outside"] != before["outside"]
 
 
+def test_any_python_file_of_an_installed_package_decides_and_what_is_no_source_does_not(installed, tmp_path, monkeypatch):
+    write(tmp_path, desk="symbols: [ES]\nrisk: futures_intraday\ntactics: {opening_range_breakout: {}}\n")
+    package = installed.parents[1] / "orb_parts"
+    (package / "deep").mkdir(parents=True)
+    for name, text in (("__init__.py", ""), ("rule.py", PYTHON), ("deep/numbers.py", "WIDTH = 1\n")):
+        (package / name).write_text(text)
+    installed.write_text("[pse.tactics]\nopening_range_breakout = orb_parts.rule:OpeningRangeBreakout\n")
+
+    def told():
+        return load_settings(tmp_path, overrides=("desk=mine",)).run_tree()["outside"]
+
+    before = told()
+    (package / "notes.txt").write_text("x")
+    assert told() == before
+    (package / "deep" / "numbers.py").write_text("WIDTH = 2\n")
+    changed = told()
+    (package / "deep" / "numbers.py").rename(package / "deep" / "figures.py")
+    assert len({str(one) for one in (before, changed, told())}) == 3
+    for name in [name for name in sys.modules if name.partition(".")[0] == "orb_parts"]:
+        monkeypatch.delitem(sys.modules, name)
+
+
+def test_a_file_that_leaves_python_is_an_error_with_its_line_and_nothing_half_run_stays(tmp_path):
+    """An exit is the file's mistake; Ctrl-C is the user's wish and goes through."""
+    before = set(sys.modules)
+    assert "line 1: SystemExit: 3; mend the file" in refusal(write(tmp_path, "raise SystemExit(3)\n", LINE))
+    write(tmp_path, "raise KeyboardInterrupt\n")
+    with pytest.raises(KeyboardInterrupt):
+        tactic_of(tmp_path)
+    assert not [name for name in set(sys.modules) - before if name.startswith("pse_outside")]
+
+
 def test_a_package_that_names_what_is_not_there_is_named(installed, tmp_path):
     write(tmp_path, desk="symbols: [ES]\nrisk: futures_intraday\ntactics: {opening_range_breakout: {}}\n")
     installed.write_text("[pse.tactics]\nopening_range_breakout = orb_package:Other\n")

@@ -10,6 +10,7 @@ import re
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import EntryPoint
@@ -23,7 +24,8 @@ from pse.domain.errors import BadConfig
 FORM = "FOLDER/FILE.py:Class below the home folder, for example tactics/my_rule.py:MyRule"
 MAX_BYTES = 1 << 20
 # What a file that somebody is still writing may raise.
-RAISED = (ArithmeticError, AssertionError, AttributeError, ImportError, LookupError, NameError, OSError, RuntimeError, SyntaxError, TypeError, ValueError)
+RAISED = (ArithmeticError, AssertionError, AttributeError, ImportError, LookupError, NameError, OSError, RuntimeError, SyntaxError, SystemExit, TypeError,
+          ValueError)
 _PLACE = re.compile(r"((?:[A-Za-z0-9_][A-Za-z0-9_.-]*/)*[A-Za-z_][A-Za-z0-9_]*\.py):([A-Za-z_][A-Za-z0-9_]*)")
 Made = TypeVar("Made")
 
@@ -56,12 +58,11 @@ class PluginFile:
             return sys.modules[name]
         module = ModuleType(name)
         module.__file__ = str(self.path)
-        sys.modules[name] = module                       # types that are written as text are looked up there
-        try:
+        with ExitStack() as halfway:
+            halfway.callback(sys.modules.pop, name, None)
+            sys.modules[name] = module                   # types that are written as text are looked up there
             self.told(lambda: exec(compile(self.content, str(self.path), "exec", dont_inherit=True), vars(module)))
-        except BadConfig:
-            del sys.modules[name]
-            raise
+            halfway.pop_all()
         return module
 
     def told(self, run: Callable[[], Made]) -> Made:
@@ -100,14 +101,28 @@ def read_plugin(home: Path, place: str) -> PluginFile:
 
 
 def installed_source(entry: EntryPoint) -> str:
-    """sha256 of the module that an installed package names; nothing of it is run but its parent packages.  Raises `BadConfig`."""
+    """sha256 over the Python files of the package that an entry point leads into, or of its one module; nothing of it is run but the module's parent
+    packages.  Raises `BadConfig`."""
     try:
-        spec = find_spec(entry.module)
+        spec, top = find_spec(entry.module), find_spec(entry.module.partition(".")[0])
     except RAISED as error:
         raise BadConfig(f"the installed {_package(entry)} names {entry.value}, which cannot be imported ({error}); install it again or remove it") from error
     if spec is None or spec.origin is None or not Path(spec.origin).is_file():
         raise BadConfig(f"the installed {_package(entry)} names {entry.value}, and there is no such module; install it again or remove it")
-    return hashlib.sha256(Path(spec.origin).read_bytes()).hexdigest()
+    if top is None or not top.submodule_search_locations:
+        return hashlib.sha256(Path(spec.origin).read_bytes()).hexdigest()
+    return _hash_below([Path(one) for one in top.submodule_search_locations], Path(spec.origin))
+
+
+def _hash_below(folders: list[Path], module: Path) -> str:
+    """sha256 over names and contents of all Python files of a package, and of its module where that is compiled."""
+    files = {path.relative_to(folder).as_posix(): path for folder in folders for path in folder.rglob("*.py")}
+    if module not in files.values():
+        files[module.name] = module
+    whole = hashlib.sha256()
+    for name in sorted(files):
+        whole.update(f"{name}\0{hashlib.sha256(files[name].read_bytes()).hexdigest()}\n".encode())
+    return whole.hexdigest()
 
 
 def load_installed(entry: EntryPoint) -> Any:
