@@ -227,6 +227,15 @@ def test_a_timeframe_that_a_tactic_reads_and_the_base_bars_cannot_make_is_told(o
     assert [(line, key) for line, key, _ in told] == [(5, "tactics.others")] and "reads 1m bars" in told[0][2] and "finer than 5m" in told[0][2]
 
 
+def test_shorts_that_the_profile_forbids_are_told_at_the_tactic_and_those_it_allows_are_not(found):
+    desk = ("symbols: [AAPL]\nbase_timeframe: 1d\ndecision_timeframe: 1d\nrisk: equities_swing\ntactics:\n  breakout: {allow_short: true}\n"
+            "features: {context_timeframe: 1d}\n")
+    told = found(desk)
+    assert [one[:2] for one in told] == [(6, "tactics.breakout.allow_short")] and "equities_swing refuses every one" in told[0][2]
+    assert found(desk.replace("true", "false")) == [] and found(desk.replace("equities_swing", "zones")) == []
+    assert found(desk.replace("equities_swing", "zones").replace("allow_short: true", "")) == []
+
+
 @pytest.mark.parametrize(("symbols", "given", "count"), [("ES, NQ", "{}", 2), ("ES, NQ, RTY", "{universe: [SPY, QQQ]}", 2), ("ES, NQ, RTY", "{}", None),
                                                        ("ES", "{universe: [SPY, QQQ, IWM]}", None)])
 def test_a_ranking_needs_three_symbols(found, symbols, given, count):

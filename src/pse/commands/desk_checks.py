@@ -1,6 +1,6 @@
 """What is wrong with desks, all of it at once: with what their files say, and with what is stored for them.
 
-A run refuses the same things, one at a time, when it meets them.
+A run refuses the same things, one at a time, when it meets them; shorts that the profile forbids it refuses at its gate, every one.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def _of_desk(settings: Settings, stored: Stored) -> Iterator[tuple[str, str]]:
     features = _feature_complaints(settings)
     yield from (("settings", str(one)) for one in features)
     sound = _without(settings, made, bool(features))
-    yield from (("settings", str(one)) for one in (*desk_complaints(sound), *_symbols(settings), *_read(sound, made), *_rates(sound)))
+    yield from (("settings", str(one)) for one in (*desk_complaints(sound), *_symbols(settings), *_read(sound, made), *_rates(sound), *_shorts(sound, made)))
     if stored.table is not None:
         yield from (("data", str(one)) for one in (*_not_stored(sound, stored), *_others_not_stored(sound, made, stored), *_too_short(sound, made, stored)))
 
@@ -158,6 +158,17 @@ def _symbols(settings: Settings) -> Iterator[Complaint]:
         if (known := settings.instruments.get(symbol)) is not None and not known.tradable:
             yield settings.complaint(("desks", settings.desk, "symbols", place), f"{symbol} cannot be traded (tradable: false in instruments.yaml); write it "
                                                                                  f"behind `context` to read it, and trade another")
+
+
+def _shorts(settings: Settings, made: Mapping[str, Any]) -> Iterator[Complaint]:
+    """Tactics that are asked for shorts under limits that let none through."""
+    if settings.risk.limits.allow_short:
+        return
+    for name, tactic in made.items():
+        if getattr(tactic, "allow_short", False):
+            text = (f"the tactic is asked for shorts, and the profile {settings.chosen.risk} refuses every one (limits.allow_short: false in "
+                    f"risk_policies.yaml); write allow_short: false here, or choose a profile that allows them")
+            yield settings.complaint(("desks", settings.desk, "tactics", name, "allow_short"), text)
 
 
 def _read(settings: Settings, made: Mapping[str, Any]) -> Iterator[Complaint]:
