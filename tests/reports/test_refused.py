@@ -4,11 +4,12 @@ import csv
 import io
 import json
 
+import polars as pl
 import pytest
 from rich.console import Console
 
 from pse.reports.html import render
-from pse.reports.refused import by_gate, refused_setups, said
+from pse.reports.refused import SCHEMA, by_gate, said, turned_down
 from pse.reports.sheets import sheets
 from pse.reports.summary import show_summary
 from pse.reports.view import read_run
@@ -33,12 +34,16 @@ def gates(name, *said, stage="before"):
 OK = ("data", True, 0.0, 660.0, "OK")
 
 
+def by_gates(path):
+    return turned_down(path).filter(pl.col("by") == "gate").select(*SCHEMA)
+
+
 def test_the_last_round_decides_and_its_first_no_is_the_gate(tmp_path):
     path = journal(tmp_path / "journal.jsonl", [
         setup("a"), gates("a", OK, ("expected_value", False, -0.5, 0.07, "EV"), ("cooldown", False, 2.0, 15.0, "COOLDOWN")),
         setup("b", "SHORT"), gates("b", OK), gates("b", ("sizing", False, 0.4, 1.0, "SIZE_ZERO"), stage="after"), gates("b", OK, stage="after"),
         setup("c"), gates("c", OK), gates("c", ("bracket", False, None, 0.15, "SLIPPAGE"), stage="activation")])
-    assert refused_setups(path).rows() == [
+    assert by_gates(path).rows() == [
         (60_000_000_000, "ES", "sweep_reversal", "LONG", "expected_value", -0.5, 0.07, "EV"),
         (480_000_000_000, "ES", "sweep_reversal", "LONG", "bracket", None, 0.15, "SLIPPAGE")]
 
@@ -49,7 +54,7 @@ def test_a_gate_tells_the_median_of_its_commonest_code(tmp_path):
         *(gates(f"e{i}", ("expected_value", False, value, 0.07, "EV")) for i, value in enumerate(measured)),
         *(gates(f"s{i}", ("session", False, 200.0, 15.0, "BUSY")) for i in range(2)), gates("s9", ("session", False, 5.0, 15.0, "SESSION_END")),
         gates("x", ("exposure", False, 6.5, 5.0, "EXPOSURE")), gates("l", ("cooldown", False, 3.0, 3.0, "LOSS_STREAK"))])
-    told = {gate: found.words for gate, found in by_gate(refused_setups(path)).items()}
+    told = {gate: found.words for gate, found in by_gate(by_gates(path)).items()}
     assert told == {"expected_value": "expected_value 5 (median −4.79, needs 0.07)", "session": "session 3 (busy)",
                     "exposure": "exposure 1 (median 6.50, at most 5.00)", "cooldown": "cooldown 1 (median 3.00, limit 3.00)"}
 
@@ -60,7 +65,7 @@ def test_a_refusal_by_a_state_is_told_in_words(tmp_path):
         setup("a"), gates("a", ("session", False, 6.0, 144.0, "MCS")), gates("b", ("session", False, 6.0, 144.0, "MCS")),
         gates("c", ("session", False, 0.0, 144.0, "MCS")), gates("d", ("directional", False, 3.0, 2.0, "RSI")),
         gates("e", ("directional", False, 3.0, 0.0, "MACD"))])
-    rows = refused_setups(path)
+    rows = by_gates(path)
     assert by_gate(rows)["session"].words == "session 3 (mostly RANGE, allowed: TREND_UP, TRANSITION)"
     assert [said(code, measured, allowed) for measured, allowed, code in rows.select("measured", "allowed", "code").rows()] == [
         ("RANGE", "TREND_UP, TRANSITION"), ("RANGE", "TREND_UP, TRANSITION"), ("UNKNOWN", "TREND_UP, TRANSITION"), ("OVERBOUGHT", "NEUTRAL"),
@@ -69,7 +74,7 @@ def test_a_refusal_by_a_state_is_told_in_words(tmp_path):
 
 
 def test_a_run_without_a_journal_has_no_refused_setups(tmp_path):
-    assert refused_setups(tmp_path / "journal.jsonl").height == 0
+    assert turned_down(tmp_path / "journal.jsonl").height == 0
 
 
 @pytest.fixture(scope="module")

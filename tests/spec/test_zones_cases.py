@@ -13,7 +13,7 @@ from pse.kernels.zones import (
     ZONE_RULES_DTYPE,
     ZONE_STATE_DTYPE,
     ZoneBars,
-    candle_classes,
+    candle_class,
     find_zones,
     follow_zone,
     freshness_of,
@@ -81,7 +81,7 @@ def run_zones(inputs, params):
              **{name: zone[name] for name in ("dir", "proximal", "distal", "height", "confirmed_at", "atr")}} for zone in found]
     alone = found[:1].copy()
     alone["violated_at"] = alone["touched_at"] = NEVER
-    return {"cls": candle_classes(*bars[:4], bars.atr_before, record["body"], record["range_atr"]), "zones": told,
+    return {"cls": [candle_class(*bar, record["body"], record["range_atr"]) for bar in zip(*bars[:4], bars.atr_before, strict=True)], "zones": told,
             "state_at_9": state_at(alone, bars, 9, record)}
 
 

@@ -160,15 +160,6 @@ def candle_class(open_, high, low, close, atr_before, min_body, min_range_atr):
     return (LONG if body > 0.0 else SHORT) if strong else ZERO
 
 
-@njit(cache=True)
-def candle_classes(open_, high, low, close, atr_before, min_body, min_range_atr):
-    """`candle_class` of each bar, int64[n]; columns float64[n] in points."""
-    out = np.zeros(close.size, np.int64)
-    for t in range(close.size):
-        out[t] = candle_class(open_[t], high[t], low[t], close[t], atr_before[t], min_body, min_range_atr)
-    return out
-
-
 @inner
 def put_base(new, bars, leg, first, t):
     """Writes the zone of the base first..t-1 between a leg-in of direction `leg` and the leg-out bar t."""

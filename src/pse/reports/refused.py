@@ -102,11 +102,6 @@ def turned_down(journal: Path) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=WHOLE, orient="row").sort("ts", maintain_order=True)
 
 
-def refused_setups(journal: Path) -> pl.DataFrame:
-    """The setups that gates refused, in order of time: columns of `SCHEMA`."""
-    return turned_down(journal).filter(pl.col("by") == "gate").select(*SCHEMA)
-
-
 def _who(kind: str, body: dict[str, Any]) -> str:
     """Who said no in a record that is no gate's; nothing where it is no such record."""
     if kind == "PASSED_OVER":
