@@ -18,8 +18,8 @@ from pse.kernels.contract import ALONE, ENTER, EXIT, MARKET, NO_BREAKEVEN, NO_PA
 from pse.kernels.crosses import find_crosses
 from pse.kernels.rolling import to_window_sums
 from pse.tactics.scan import FeatureView
-
-LATER = 4 * 86_400_000_000_000       # a market order waits for the next open, over a long weekend too
+from pse.tactics.swing import protective_stop
+from pse.tactics.timing import end_of_next_session
 
 
 class MovingAverageCross(Frozen):
@@ -62,11 +62,11 @@ class MovingAverageCross(Frozen):
         order = np.lexsort((kind == ENTER, bar))
         bar, way, kind, event = bar[order], way[order], kind[order], event[order]
         rows = np.zeros(bar.size, SETUP_DTYPE)
-        tick, entry = instrument.tick, bars.close[bar]
-        risk = np.ceil(self.stop_atr * atr[bar] / tick - 1e-9) * tick
-        values = {"ts": bars.ts_close[bar], "kind": kind, "direction": way, "order_type": MARKET, "entry": entry, "stop": entry - way * risk,
+        ts, entry = bars.ts_close[bar], bars.close[bar]
+        values = {"ts": ts, "kind": kind, "direction": way, "order_type": MARKET, "entry": entry,
+                  "stop": protective_stop(entry, atr[bar], way, self.stop_atr, instrument.tick),
                   "target": np.nan, "target2": np.nan, "size_multiple": 1.0, "quality": 0.5, "confidence": 0.5, "rank_base": np.nan, "group": ALONE,
-                  "event_bar": bars.ts_close[event], "valid_until": bars.ts_close[bar] + LATER, "invalid_price": np.nan, "family": FAM_RULE,
+                  "event_bar": bars.ts_close[event], "valid_until": end_of_next_session(bars.sessions, ts), "invalid_price": np.nan, "family": FAM_RULE,
                   "plan_flags": NO_BREAKEVEN | NO_PARTIAL | NO_STALE | OVERNIGHT, "evidence": np.arange(bar.size)}
         for name, column in values.items():
             rows[name] = column
