@@ -1,6 +1,7 @@
 """The worked cases of the tactics page, run against the kernels and the first tactic."""
 
 import json
+from dataclasses import replace
 from math import isnan, nan
 from pathlib import Path
 
@@ -17,10 +18,11 @@ from pse.kernels.gates import slippage_check
 from pse.kernels.impulse import LEG_DTYPE, PULLBACK_DTYPE, measure_pullback
 from pse.kernels.matching import entry_fill
 from pse.kernels.missed_gaps import MISSED_DTYPE, begin_gap, minute_of, take_bar, take_minutes
-from pse.kernels.retests import POI_KINDS, point_of_interest, retest_code
+from pse.kernels.retests import POI_KINDS
 from pse.kernels.select import select, setup_rank
-from pse.kernels.targets import CODES, kernel_tp1, stop_check
+from pse.kernels.targets import CODES, NO_TAG, OK, kernel_tp1, stop_check
 from pse.tactics.finds import finds_at, priced
+from pse.tactics.minutes import minutes_of
 from pse.tactics.missed_fvg_reversion import MissedFvgReversion
 from pse.tactics.momentum_thrust import MomentumThrust
 from pse.tactics.mss_fvg_retest import MssFvgRetest
@@ -30,6 +32,7 @@ from pse.tactics.sweep_reversal import SweepReversal
 from tests.kernels import worlds
 from tests.kernels.test_impulse import FLAGS
 from tests.kernels.test_missed_gaps import rules as missed_rules
+from tests.tactics.minute_views import minute_bars, minute_view
 from tests.tactics.views import View, columns, entered, five_minute_bars, instrument, refused, table
 
 FILE = json.loads((Path(__file__).parent / "04-tactics.json").read_text())
@@ -107,16 +110,24 @@ def run_das(given, params):
     for body in refused(scan):
         if body["ts"] == ts:
             return {"status": "REJECT", "tactic": LABEL[tactic.name], "entry": body["entry"], "sl": body["stop"], "reason": body["code"]}
-    return {"status": "NONE", **why_not(given, params)}
+    return {"status": "NONE", **why_not(tactic, view, t)}
 
 
-def why_not(given, params):
-    gap, t, d = given["fvg"], given["t"], given["fvg"]["dir"]
-    near, far, kind = point_of_interest(gap["top"], gap["bottom"], d, nan, nan, 0.25)
-    tol = min(params["retest_tolerance"] * given["close"][t], params["retest_tol_atr"] * given["atr"][t])
-    fill = (gap["top"] - min(given["low"][gap["formed_at"] + 1:t + 1])) / gap["width"]
-    code = retest_code(d, given["low"][t], given["close"][t], near, far, tol, fill, params["max_fill"])
-    return {"reason": CODES[code], "poi": [far, near], "poi_kind": POI_KINDS[kind], "tol": tol, "fill": fill}
+def why_not(tactic, view, t):
+    """What is missing, by what mends it: only a tolerance that is too wide lets bar t tag, so it tags nothing.
+
+    The place and the fill are that tag's; the tolerance is told of the same bar brought down to the place.
+    """
+    def tagged(by, seen):
+        found = by.tags(seen)
+        return found[found["t"] == t]
+
+    (far_off,) = tagged(tactic.model_copy(update={"tol_fraction": 0.05, "tol_atr": 5.0}), view)
+    low = view.decision.low.copy()
+    low[t] = far_off["near"]
+    (touching,) = tagged(tactic, replace(view, decision=replace(view.decision, low=low)))
+    return {"reason": CODES[NO_TAG if tagged(tactic, view).size == 0 else OK], "poi": [far_off["far"], far_off["near"]],
+            "poi_kind": POI_KINDS[far_off["poi_kind"]], "tol": touching["tol"], "fill": far_off["fill"]}
 
 
 def propose_thrust(given):
@@ -239,11 +250,13 @@ def run_pullback(given, _params):
 
 
 def run_visible_1m(given, _params):
-    """A bar is visible from its close on; it belongs to the decision bar that holds its open."""
-    ts_open, at = np.array(given["ts"]) * 1_000_000_000, given["T"] * 1_000_000_000
-    visible = ts_open + MINUTE_NS <= at
-    tau = timeframe_ns("5m")
-    return {"visible": visible.tolist(), "in_this_5m": (visible & (ts_open // tau * tau == at - tau)).tolist()}
+    """The last minute that a tactic sees at the decision, and at the one before it."""
+    opened = np.array(given["ts"]) * 1_000_000_000
+    bars = replace(minute_bars([(1.0,) * 4] * opened.size), ts_open=opened, ts_close=opened + MINUTE_NS)
+    view = minute_view(bars, table(BREAK_DTYPE), table(GAP_DTYPE))
+    last, now = minutes_of(view, instrument()).last, int(np.flatnonzero(view.decision.ts_close == given["T"] * 1_000_000_000)[0])
+    row = np.arange(opened.size)
+    return {"visible": (row <= last[now]).tolist(), "in_this_5m": ((row > last[now - 1]) & (row <= last[now])).tolist()}
 
 
 def run_fill_and_exit(given, params):

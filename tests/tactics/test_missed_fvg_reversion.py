@@ -177,6 +177,14 @@ def test_the_latest_break_or_shift_beside_the_gap_grades_it(rows, said):
     assert words(story(breaks=breaks(*rows))) == said
 
 
+@pytest.mark.parametrize(("rows", "quality"), [
+    ([(1, 1, 0, False, 0.6), (9, 1, 0, False, 0.9)], 0.6), ([(1, 1, 0, False, 0.6), (8, 1, 0, False, 0.9)], 0.9), ([(9, 1, 0, False, 0.9)], None)])
+def test_however_late_a_break_may_stand_one_after_the_decision_grades_nothing(rows, quality):
+    """Decided at bar 8, with two bars more; breaks up to twenty bars after the gap count."""
+    found = entered(scan(story(minute_bars([*STORY, *[(104.5,) * 4] * 10]), breaks=breaks(*rows)), break_after_bars=20)).rows
+    assert found["quality"][found["ts"] == 9 * FIVE].tolist() == ([] if quality is None else [quality])
+
+
 def test_a_break_too_long_before_the_gap_does_not_count():
     assert words(story(), break_before_bars=0) == []
     assert words(story(), break_before_bars=1) == [(8, "ENTER")]
