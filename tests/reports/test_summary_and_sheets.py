@@ -60,9 +60,9 @@ def test_doubts_follow_what_was_measured(view):
 
 
 def test_a_tripped_breaker_is_said_with_its_moment(view):
-    record = {"kind": "BREAKER", "ts": 1_386_201_600_000_000_000, "body": {"breaker": "equity", "state": "OPEN"}}
+    record = {"kind": "BREAKER", "ts": 1_386_201_600_000_000_000, "body": {"breaker": "data", "state": "OPEN"}}
     found = [doubt for doubt in doubts(replace(view, breakers=[record])) if doubt.title == "A breaker tripped"]
-    assert found and "equity opened at 2013-12-05 00:00 UTC" in found[0].text
+    assert found and "data opened at 2013-12-05 00:00 UTC" in found[0].text
 
 
 def test_each_year_has_its_months_and_its_own_return():
@@ -145,3 +145,41 @@ def test_under_ten_trades_the_ratios_are_a_dash_with_the_reason(tmp_path):
     cards = {card["name"]: card for card in headline(few)}
     for name in ("Sharpe ratio, a year", "Profit factor"):
         assert cards[name]["value"] == MISSING and cards[name]["interval"] == f"{few.trades.height} trades; shown from 10 on"
+
+
+def test_an_equity_breaker_that_stayed_open_says_since_when_and_for_what_part_of_the_window(view):
+    ends = view.equity.filter(pl.col("kind") == "session")["ts"].to_list()
+    settings = view.manifest["settings"] | {"desks": {"futures-smc": {"risk": "futures_intraday"}},
+                                            "risk_policies": {"futures_intraday": {"breakers": {"auto_ack_days": 0}}}}
+    shut = replace(view, breakers=[breaker("equity", "OPEN", ends[44])], manifest=view.manifest | {"settings": settings})
+    found = {doubt.title: doubt.text for doubt in doubts(shut)}
+    assert "A breaker tripped" not in found
+    words = found["The equity breaker stayed open"]
+    for part in ("no trade was begun since, in 15 of 60 sessions, 25.0 % of the window", "speak of all sessions",
+                 "risk_policies.futures_intraday.breakers.auto_ack_days (0)"):
+        assert part in words
+    again = replace(shut, breakers=[*shut.breakers, breaker("equity", "HALF_OPEN", ends[50])])
+    assert "The equity breaker stayed open" not in {doubt.title for doubt in doubts(again)}
+
+
+def test_a_symbol_that_lacks_sessions_is_named_with_their_number(view):
+    whole, thin = ({"sessions_with_bars": 2769 - lost, "expected_sessions": 2769, "missing_sessions": lost} for lost in (0, 307))
+    told = doubts(replace(view, metrics=view.metrics | {"symbols": {"SPY": whole, "QQQ": thin}}))
+    found = [doubt for doubt in told if doubt.title == "Symbols lack sessions"]
+    assert found[0].level == "serious" and found[0].text.startswith("QQQ 307 of 2,769: ")
+    assert "Symbols lack sessions" not in titles(view, symbols={"SPY": whole, "AAPL": whole})
+
+
+def test_sizes_that_a_limit_cut_are_told_as_a_share_of_the_trades(tmp_path):
+    run, _ = make_run(tmp_path, sessions=30)
+    ids = read_run(run).trades["setup_id"].to_list()
+    lines = []
+    for i, setup in enumerate(ids):
+        told = "REDUCED" if i < 3 else "OK"
+        bodies = [{"stage": "after", "gates": [["sizing", True, 4.0, 1.0, "REDUCED"]]}, {"stage": "after", "gates": [["sizing", True, 4.0, 1.0, told]]},
+                  {"stage": "activation", "gates": [["spread", True, None, 0.5, "UNMEASURED"]]}]
+        records = [{"body": {"setup_id": setup, "symbol": "ES", **body}, "kind": "GATES", "seq": 0, "ts": 0} for body in bodies]
+        lines += [json.dumps(record, separators=(",", ":")) for record in records]
+    (run / "journal.jsonl").write_text("\n".join(lines) + "\n")
+    found = [doubt for doubt in doubts(read_run(run)) if doubt.title.startswith("The size of")]
+    assert found[0].level == "note" and found[0].text.startswith(f"In 3 of {len(ids)} trades a limit")

@@ -3,9 +3,12 @@
 import json
 from collections import Counter
 
+import numpy as np
 import pytest
 
-from pse.engine.outcome import Outcome
+from pse.engine.outcome import Outcome, _last_words
+from pse.kernels import codes as c
+from pse.kernels.state import EVENT_DTYPE
 from pse.reports.html import render
 from pse.reports.refused import turned_down
 from pse.reports.sections import turned_down as by_tactic
@@ -33,7 +36,34 @@ def test_the_journal_and_the_figures_of_a_run_count_the_same(tmp_path, symbols):
         seen.update(rows["by"].to_list())
         gone = {body["setup_id"] for kind, _, body in journal_lines(found) if kind == "PASSED_OVER"}
         assert rows.height >= len(gone)
+        assert_each_setup_has_one_fate(rows["tactic"].to_list(), journal_lines(found))
     assert {"gate", "selection", "order"} <= set(seen)
+
+
+def assert_each_setup_has_one_fate(turned, lines):
+    """Turned down, entered, or still waiting for its fill when the bars end: by tactic they add up to the setups that were told."""
+    told = Counter(body["tactic"] for kind, _, body in lines if kind == "SETUP" and body["kind"] == "ENTER")
+    told += Counter(body["tactic"] for kind, _, body in lines if kind == "PASSED_OVER" and body.get("by") == "tactic")
+    tactics = {body["setup_id"]: body["tactic"] for kind, _, body in lines if kind == "SETUP"}
+    entries = [(body["setup_id"], body["action"]) for kind, _, body in lines if kind == "ORDER" and body["leg"] == "ENTRY"]
+    ended = {setup for setup, action in entries if action == "CANCEL"}
+    taken = {setup for setup, action in entries if action == "NEW"} - ended
+    assert Counter(turned) + Counter(tactics[setup] for setup in taken) == told
+
+
+def test_a_setup_that_was_judged_and_then_superseded_counts_once_under_the_last_word(tmp_path):
+    bodies = [("SETUP", {"setup_id": "a", "tactic": "open_call", "direction": "LONG", "kind": "ENTER"}),
+              ("DECISION", {"setup_id": "a", "symbol": "ES", "tactic": "open_call", "decision": "HOLD", "reason": "HOLD"}),
+              ("PASSED_OVER", {"setup_id": "a", "symbol": "ES", "tactic": "open_call", "by": "selection", "reason": "SUPERSEDED"})]
+    lines = [{"body": body, "kind": kind, "prev": "0" * 64, "seq": i, "ts": i} for i, (kind, body) in enumerate(bodies)]
+    (tmp_path / "journal.jsonl").write_text("".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines))
+    assert turned_down(tmp_path / "journal.jsonl").select("tactic", "by", "code").rows() == [("open_call", "selection", "SUPERSEDED")]
+    events = np.zeros(4, EVENT_DTYPE)
+    events["setup"] = 7, 7, 8, 9
+    events["kind"] = c.E_DECISION, c.E_PASSED_OVER, c.E_DECISION, c.E_DECISION
+    events["i"] = c.HOLD, 0, c.HOLD, c.APPROVE
+    events["code"] = c.R_HOLD, c.R_SUPERSEDED, c.R_HOLD, c.R_OK
+    assert _last_words(events)[["setup", "code"]].tolist() == [(7, c.R_SUPERSEDED), (8, c.R_HOLD)]
 
 
 def test_the_page_tells_each_tactic_its_reasons_in_words(tmp_path):

@@ -205,6 +205,17 @@ def test_sessions_without_bars_are_counted_and_silence_buy_and_hold_over_a_twent
     assert compute_metrics(trades, equity, SPEC, closes=closes)["missing_sessions"] is None
 
 
+def test_a_symbol_that_lacks_more_than_a_twentieth_of_its_sessions_is_not_held_beside_the_others():
+    trades, equity = frames([10.0, -5.0])
+    whole = daily_closes(make_bars(60, seed=1, symbol="ES"))
+    both = pl.concat([whole, daily_closes(make_bars(56, seed=2, symbol="NQ"))])
+    some, few = (compute_metrics(trades, equity, MetricsSpec(100_000.0, expected_by_symbol={"ES": 60, "NQ": n}), closes=both) for n in (58, 60))
+    assert some["symbols"]["NQ"]["missing_sessions"] == 2 and some["buy_hold_return"] is not None and some["symbols"]["NQ"]["buy_hold_return"] is not None
+    assert (few["symbols"]["NQ"]["missing_sessions"], few["symbols"]["NQ"]["expected_sessions"]) == (4, 60)
+    assert few["buy_hold_return"] is None and few["reasons"]["buy_hold_return"] == "4 of 60 sessions of NQ have no bars"
+    assert few["symbols"]["NQ"]["buy_hold_return"] is None and few["symbols"]["ES"]["buy_hold_return"] == some["symbols"]["ES"]["buy_hold_return"]
+
+
 def test_turnover_in_another_currency_is_told_at_the_rate_of_the_exit():
     """100,000 EURUSD at 1.08 and 1.10 for an account in EUR at 0.9: (1.08 + 1.10) * 100,000 * 0.9 = 196,200 over 98,100 and one of 252 sessions."""
     row = trade(0, -1900.0, symbol="EURUSD", contract="EURUSD", quantity=100_000.0, entry_price=1.08, exit_price=1.10, rate=0.9, risk_points=0.0)

@@ -175,6 +175,7 @@ def write_results(folder: Path, inputs: Inputs, outcome: Outcome) -> dict[str, A
     never_closes = any(one.calendar == "24/7" for one in inputs.plan.instruments)
     spec = MetricsSpec(capital=inputs.plan.capital, seed=inputs.settings.seed, hour_tz=inputs.bars[0].sessions.tz,
                        sessions_per_year=365.0 if never_closes else 252.0, expected_sessions=_expected_sessions(inputs),
+                       expected_by_symbol=_expected_by_symbol(inputs),
                        point_values={i.symbol: i.point_value for i in (*inputs.plan.instruments, *inputs.plan.micros.values())})
     closes = pl.concat([daily_closes(one.between(inputs.start_ns, inputs.end_ns)) for one in inputs.bars])
     metrics = compute_metrics(trades, equity, spec, dict(outcome.refusals), closes)
@@ -193,6 +194,16 @@ def _expected_sessions(inputs: Inputs) -> int:
         if len(bars):
             days.update(bars.sessions.session_date[bars.session[0]:bars.session[-1] + 1].tolist())
     return len(days)
+
+
+def _expected_by_symbol(inputs: Inputs) -> dict[str, int]:
+    """Of each symbol the trading days of its calendar from the first bar to the last of all symbols of that calendar."""
+    days: dict[str, set[int]] = {}
+    for one in inputs.bars:
+        bars = one.between(inputs.start_ns, inputs.end_ns)
+        if len(bars):
+            days.setdefault(bars.sessions.calendar, set()).update(bars.sessions.session_date[bars.session[0]:bars.session[-1] + 1].tolist())
+    return {one.symbol: len(days.get(one.sessions.calendar, ())) for one in inputs.bars}
 
 
 def _parquet(path: Path, table: pl.DataFrame) -> None:

@@ -55,10 +55,9 @@ class Outcome:
         self._count(prepared, found, "tactic", CODES, why)
         refused = _refused(events[events["kind"] == c.E_GATES])
         self._count(prepared, refused, "gate", c.REASONS, refused["code"])
-        decided = events[(events["kind"] == c.E_DECISION) & ((events["i"] == c.REJECT) | (events["i"] == c.HOLD))]
-        ended = events[(events["kind"] == c.E_ORDER) & (events["i"] == c.LEG_ENTRY) & (events["j"] == c.O_CANCEL)]
-        for by, rows in (("selection", others), ("judge", decided), ("order", ended)):      # a gate's no is told in these words once more
-            own = rows[~np.isin(rows["setup"], refused["setup"])]
+        last = _last_words(events[~np.isin(events["setup"], refused["setup"])])             # a gate's no is told in these words once more
+        for by, kind in (("selection", c.E_PASSED_OVER), ("judge", c.E_DECISION), ("order", c.E_ORDER)):
+            own = last[last["kind"] == kind]
             self._count(prepared, own, by, c.REASONS, own["code"])
 
     def _count(self, prepared: Prepared, events: np.ndarray, by: str, words: tuple[str, ...], codes: np.ndarray) -> None:
@@ -119,6 +118,17 @@ def _refused(gates: np.ndarray) -> np.ndarray:
     ended = gates[(turn == last_turn) & (gates["k"] == 0)]
     _, first = np.unique(ended["setup"], return_index=True)
     return ended[first]
+
+
+def _last_words(events: np.ndarray) -> np.ndarray:
+    """One event for each setup that the choice, whoever decides or an entry order turned down: the last that was said of it."""
+    kind = events["kind"]
+    passed_over = (kind == c.E_PASSED_OVER) & (events["code"] != c.R_TACTIC)
+    decided = (kind == c.E_DECISION) & ((events["i"] == c.REJECT) | (events["i"] == c.HOLD))
+    ended = (kind == c.E_ORDER) & (events["i"] == c.LEG_ENTRY) & (events["j"] == c.O_CANCEL)
+    said = events[passed_over | decided | ended]
+    _, from_behind = np.unique(said["setup"][::-1], return_index=True)
+    return said[::-1][from_behind]
 
 
 def _trade_table(prepared: Prepared, trades: np.ndarray, named: bool) -> pl.DataFrame:

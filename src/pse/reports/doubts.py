@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+import polars as pl
+
 from pse.reports.view import RunView, number
 from pse.reports.words import counted, money, plain, share
 
@@ -63,6 +65,14 @@ def _data(view: RunView) -> Iterator[Doubt]:
             f"{missing:,.0f} of {expected:,.0f} sessions have no bars",
             "The calendar has them between the first bar and the last. Nothing was traded there; figures a year and time in the market speak of "
             "the sessions that are stored.",
+        )
+    lacking = symbols_lacking(m)
+    if lacking:
+        yield Doubt(
+            "serious" if any(lost > MISSING_SHARE * of for _, lost, of in lacking) else "note",
+            "Symbols lack sessions",
+            f"{', '.join(f'{name} {lost:,} of {of:,}' for name, lost, of in lacking)}: the calendar and the other symbols have them. Nothing was traded there, "
+            f"and what is compared with such a symbol speaks of a shorter time.",
         )
     dropped = number(view.manifest.get("dropped_outside_session")) or 0
     if dropped:
@@ -141,9 +151,22 @@ def _luck(view: RunView) -> Iterator[Doubt]:
 def _engine(view: RunView) -> Iterator[Doubt]:
     m = view.metrics
     opened = _opened(view)
-    if opened:
+    shut = _shut_since(view)
+    if shut is not None:
+        yield Doubt("serious", "The equity breaker stayed open", _shut_words(view, shut))
+    if opened and (shut is None or opened != {"equity": [shut]}):
         total = sum(len(moments) for moments in opened.values())
         yield Doubt("serious", "A breaker tripped" if total == 1 else f"Breakers tripped {total:,} times", _opened_words(opened))
+    cut = view.cut_sizes
+    if cut and view.trades.height:
+        typical = view.trades["risk_usd"].cast(pl.Float64).fill_nan(None).median()
+        risk = (number(typical) or 0.0) / (number(m.get("mean_equity_usd")) or number(m.get("capital_usd")) or 1.0)
+        yield Doubt(
+            "note",
+            f"The size of {share(cut / view.trades.height, 0)} of the trades was cut",
+            f"In {cut:,} of {counted(view.trades.height, 'trade')} a limit (largest quantity, value of a symbol, cash) or the regime of the market left "
+            f"less than the risk of a trade would have bought: in the median {share(risk, 2)} of the equity was at risk.",
+        )
     cost = number(m.get("cost_share_gross"))
     if cost is not None and cost > 0.5:
         yield Doubt(
@@ -164,6 +187,38 @@ def _engine(view: RunView) -> Iterator[Doubt]:
         )
 
 
+def symbols_lacking(m: dict[str, Any]) -> list[tuple[str, int, int]]:
+    """Symbol, sessions without a bar and sessions expected, of the symbols of a desk with several that lack some; most first."""
+    rows = {name: (int(own.get("missing_sessions") or 0), int(own.get("expected_sessions") or 0)) for name, own in (m.get("symbols") or {}).items()}
+    found = [(name, lost, of) for name, (lost, of) in rows.items() if lost and len(rows) > 1]
+    return sorted(found, key=lambda item: (-item[1], item[0]))
+
+
+def _shut_since(view: RunView) -> int | None:
+    """Since when the equity breaker has been open at the end of the run, ns UTC; None where it is not."""
+    states = [(int(record.get("ts") or 0), str(body.get("state", body.get("to", "OPEN"))).upper())
+              for record in view.breakers if (body := record.get("body") or {}).get("breaker") == "equity"]
+    return states[-1][0] if states and states[-1][1] == "OPEN" else None
+
+
+def _shut_words(view: RunView, since: int) -> str:
+    """How long nothing was let in, what that does to the figures and what opens it again."""
+    ends = view.equity.filter(pl.col("kind") == "session")["ts"]
+    after = int((ends > since).sum())
+    settings = view.manifest.get("settings") or {}
+    name = ((settings.get("desks") or {}).get(str(view.manifest.get("desk"))) or {}).get("risk")
+    days = ((settings.get("risk_policies") or {}).get(str(name)) or {}).get("breakers", {}).get("auto_ack_days")
+    setting = f"risk_policies.{name}.breakers.auto_ack_days" if name else "auto_ack_days of the risk policy's breakers"
+    part = f", {share(after / ends.len())} of the window" if ends.len() else ""
+    return (f"It opened at {_moment(since)} and stayed open: no trade was begun since, in {after:,} of {counted(ends.len(), 'session')}{part}. Figures a year "
+            f"and time in the market speak of all sessions, those included. A breaker of the equity waits for a person; {setting}"
+            f"{f' ({days})' if days is not None else ''} says after how many trading days it lets trades in again by itself (0: never).")
+
+
+def _moment(ts: int) -> str:
+    return f"{datetime.fromtimestamp(ts / 1e9, UTC):%Y-%m-%d %H:%M} UTC"
+
+
 def _opened(view: RunView) -> dict[str, list[int]]:
     """When each breaker opened, ns UTC, from the journal."""
     opened: dict[str, list[int]] = {}
@@ -177,6 +232,6 @@ def _opened(view: RunView) -> dict[str, list[int]]:
 def _opened_words(opened: dict[str, list[int]]) -> str:
     said = []
     for name, moments in opened.items():
-        first = f"{datetime.fromtimestamp(min(moments) / 1e9, UTC):%Y-%m-%d %H:%M} UTC"
+        first = _moment(min(moments))
         said.append(f"{name} opened at {first}" if len(moments) == 1 else f"{name} opened {len(moments):,} times, first at {first}")
     return "; ".join(said) + "."

@@ -1,7 +1,7 @@
 """Setups that came to nothing: one row each, who said no and why, with what was measured against what was allowed, from the journal.
 
 A setup counts once.  Where a gate refused it, it counts by the first gate that said no in its last round (a round is one GATES record: one stage for
-one contract), as the figures of a run count it; else by its tactic, the choice, whoever decides, or its entry order.
+one contract), as the figures of a run count it; else by its tactic, or by the last word of the choice, whoever decides, or its entry order.
 """
 
 from __future__ import annotations
@@ -79,27 +79,53 @@ def said(code: str, measured: float | None, allowed: float | None) -> tuple[str,
     return words[int(measured)], ", ".join(word for i, word in enumerate(words) if int(allowed) >> i & 1) or "none"
 
 
+@dataclass(frozen=True, eq=False)
+class Told:
+    """What a journal tells of its setups.
+
+    `turned_down`: those that came to nothing in order of time, columns of `WHOLE`, ts int64 ns UTC, null where the journal does not say.  `cut`: ids of
+    those whose size a limit or the regime of the market cut below what their risk allowed.
+    """
+
+    turned_down: pl.DataFrame
+    cut: frozenset[str]
+
+
 def turned_down(journal: Path) -> pl.DataFrame:
-    """All setups that came to nothing in order of time: columns of `WHOLE`, ts int64 ns UTC, null where the journal does not say."""
+    """The setups of a journal that came to nothing."""
+    return told(journal).turned_down
+
+
+def told(journal: Path) -> Told:
+    """One reading of the journal."""
     named: dict[str, tuple[str, str]] = {}
     rounds: dict[str, tuple[int, str, list[Any] | None]] = {}
-    others: list[tuple[str, str, int, dict[str, Any]]] = []
+    others: dict[str, tuple[str, int, dict[str, Any]]] = {}
+    finds: list[tuple[str, int, dict[str, Any]]] = []
+    cut: dict[str, bool] = {}
     for kind, record, body in records(journal, ("SETUP", "GATES", "PASSED_OVER", "DECISION", "ORDER")):
         setup, ts = str(body.get("setup_id")), int(record.get("ts") or 0)
         if kind == "SETUP":
             named[setup] = (str(body.get("tactic", "")), str(body.get("direction", "")))
         elif kind == "GATES":
-            gates = body.get("gates")
-            no = next((gate for gate in gates if _said_no(gate)), None) if isinstance(gates, list) else None
+            gates = [gate for gate in body["gates"] if _is_gate(gate)] if isinstance(body.get("gates"), list) else []
+            no = next((gate for gate in gates if gate[1] is False), None)
             rounds[setup] = (ts, str(body.get("symbol", "")), no)
+            if body.get("stage") == "after":
+                cut[setup] = any(gate[4] == "REDUCED" for gate in gates)
         else:
             by = _who(kind, body)
-            others += [(by, setup, ts, body)] if by else []
+            if by == "tactic":
+                finds.append((by, ts, body))
+            elif by:
+                others[setup] = (by, ts, body)
     rows: list[Row] = [("gate", ts, symbol, *named.get(setup, (None, None)), str(no[0]), number(no[2]), number(no[3]), str(no[4]))
                        for setup, (ts, symbol, no) in rounds.items() if no is not None]
     refused = {setup for setup, (_, _, no) in rounds.items() if no is not None}
-    rows += [_other(by, ts, body, named.get(setup)) for by, setup, ts, body in others if setup not in refused]
-    return pl.DataFrame(rows, schema=WHOLE, orient="row").sort("ts", maintain_order=True)
+    rows += [_other(by, ts, body, None) for by, ts, body in finds]
+    rows += [_other(by, ts, body, named.get(setup)) for setup, (by, ts, body) in others.items() if setup not in refused]
+    table = pl.DataFrame(rows, schema=WHOLE, orient="row").sort("ts", maintain_order=True)
+    return Told(table, frozenset(setup for setup, less in cut.items() if less))
 
 
 def _who(kind: str, body: dict[str, Any]) -> str:
@@ -116,8 +142,8 @@ def _other(by: str, ts: int, body: dict[str, Any], named: tuple[str, str] | None
     return by, ts, str(body.get("symbol", "")), tactic, direction, "", None, None, str(body.get("reason", ""))
 
 
-def _said_no(gate: Any) -> bool:
-    return isinstance(gate, list) and len(gate) >= 5 and gate[1] is False
+def _is_gate(gate: Any) -> bool:
+    return isinstance(gate, list) and len(gate) >= 5
 
 
 def records(journal: Path, kinds: Collection[str]) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:

@@ -96,6 +96,7 @@ def groups(m: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 KINDS = ("tactic", "symbol", "grade", "direction", "exit", "mcs", "year", "month", "weekday", "hour")        # an older run lacks some
+NOT_COUNTED = {"expected_sessions": None, "missing_sessions": None}
 NO_GROUP = dict.fromkeys(("trades", "win_rate", "expectancy_r", "total_r", "fees_usd", "net_usd", "share_net", "profit_factor"))
 
 
@@ -113,7 +114,8 @@ def symbol_rows(view: RunView) -> list[dict[str, Any]]:
         low, high = number(own.get("rate_lowest")), number(own.get("rate_highest"))
         rate = MISSING if low is None or high is None else _rate(low) if low == high else f"{_rate(low)} to {_rate(high)}"
         group = (view.metrics.get("by_symbol") or {}).get(name) or {}
-        rows.append(own | {"symbol": name, "currency": str(view.instruments.get(name, {}).get("currency", "")), "rate": rate, "net_usd": group.get("net_usd")})
+        currency = str(view.instruments.get(name, {}).get("currency", ""))
+        rows.append(NOT_COUNTED | own | {"symbol": name, "currency": currency, "rate": rate, "net_usd": group.get("net_usd")})
     alone = len(rows) < 2 and all(row["currency"] in ("", view.currency) for row in rows)
     return [] if alone else rows
 

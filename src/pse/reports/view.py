@@ -15,6 +15,7 @@ from pse.store.run_tables import journal_lines, read_object, read_setups, read_t
 
 if TYPE_CHECKING:
     from pse.reports.lives import Life
+    from pse.reports.refused import Told
 
 MOST_BREAKERS = 100_000
 
@@ -63,11 +64,21 @@ class RunView:
         return str(account.get("currency", "USD")) if isinstance(account, dict) else "USD"
 
     @cached_property
+    def told(self) -> Told:
+        """What the journal tells of the setups."""
+        from pse.reports.refused import told
+
+        return told(self.folder / "journal.jsonl")
+
+    @property
     def turned_down(self) -> pl.DataFrame:
         """Setups that came to nothing in order of time, with the columns of `refused.WHOLE`."""
-        from pse.reports.refused import turned_down
+        return self.told.turned_down
 
-        return turned_down(self.folder / "journal.jsonl")
+    @property
+    def cut_sizes(self) -> int:
+        """How many trades have a smaller size than their risk allowed."""
+        return len(self.told.cut & set(self.trades["setup_id"].to_list()))
 
     @cached_property
     def refused(self) -> pl.DataFrame:

@@ -40,7 +40,8 @@ class MetricsSpec:
     `returns_base`: a session's profit over the equity at its start, or over the allocated capital.  `sessions_per_year`
     annualises; `hour_tz` is the zone of `by_hour`; `point_values` (money a point and unit, by contract: ES, MES) is
     read for turnover, and taken from the risk of each trade where a contract is missing.  `resamples` 0: no intervals.  `expected_sessions`: sessions
-    of the calendar from the first bar to the last; None: not counted.
+    of the calendar from the first bar to the last; None: not counted.  `expected_by_symbol`: of each symbol's own calendar in the same time; a symbol
+    that is not there is not counted.
     """
 
     capital: float
@@ -52,6 +53,7 @@ class MetricsSpec:
     level: float = 0.95
     point_values: dict[str, float] = field(default_factory=dict)
     expected_sessions: int | None = None
+    expected_by_symbol: dict[str, int] = field(default_factory=dict)
 
 
 class _Sheet:
@@ -318,7 +320,7 @@ def _market(sheet: _Sheet, closes: pl.DataFrame | None, spec: MetricsSpec) -> No
     found = [part.sort("session_date")["close"].to_numpy() for part in parts]
     found = [c for c in found if c.size > 1 and np.isfinite(c).all() and (c > 0.0).all()]
     why = "no daily closes were given"
-    thin = _too_thin(sheet, found)
+    thin = _too_thin(sheet, found) or _lacking(closes, spec)
     sheet.put("buy_hold_return", None if thin else market.hold_return(found), thin or why)
     sheet.put(
         "buy_hold_sharpe",
@@ -335,6 +337,22 @@ def _too_thin(sheet: _Sheet, closes: list[np.ndarray]) -> str:
         return f"{missing} of {expected} sessions have no bars"
     fewest = min((c.size for c in closes), default=MIN_SESSIONS)
     return f"{fewest} sessions; shown from {MIN_SESSIONS} on" if fewest < MIN_SESSIONS else ""
+
+
+def _lacking(closes: pl.DataFrame | None, spec: MetricsSpec) -> str:
+    """The symbol that lacks too many of its sessions to be held beside the others; empty where none does."""
+    seen = {} if closes is None else dict(closes.group_by("symbol").agg(pl.col("session_date").n_unique()).iter_rows())
+    for name in sorted(seen):
+        missing, expected = _missing_of(name, seen[name], spec)
+        if missing and expected and missing > MOST_MISSING * expected:
+            return f"{missing} of {expected} sessions of {name} have no bars"
+    return ""
+
+
+def _missing_of(name: str, present: int, spec: MetricsSpec) -> tuple[int | None, int | None]:
+    """Sessions without a bar and sessions expected of a symbol; None where they were not counted."""
+    expected = spec.expected_by_symbol.get(name)
+    return (None, None) if expected is None else (max(0, expected - present), expected)
 
 
 def _groups(trades: pl.DataFrame, book: np.ndarray, spec: MetricsSpec) -> dict[str, Any]:
@@ -390,7 +408,9 @@ def _symbols(sheet: _Sheet, trades: pl.DataFrame, closes: pl.DataFrame | None, s
     for name in sorted({*traded, *held}):
         mine = traded.get(name, none)
         own = held[name].sort("session_date")["close"].to_numpy() if name in held else np.empty(0)
-        usable = own.size > 1 and bool(np.isfinite(own).all() and (own > 0.0).all())
+        missing, expected = _missing_of(name, own.size, spec)
+        whole = not missing or missing <= MOST_MISSING * (expected or 0)
+        usable = whole and own.size >= MIN_SESSIONS and bool(np.isfinite(own).all() and (own > 0.0).all())
         found[name] = {
             "trades": mine.height,
             "turnover": _turnover(mine, sheet.values["mean_equity_usd"], sheet.values["years"], spec),
@@ -398,7 +418,9 @@ def _symbols(sheet: _Sheet, trades: pl.DataFrame, closes: pl.DataFrame | None, s
             "rate_lowest": float(mine["rate"].min()) if mine.height else None,  # type: ignore[arg-type]
             "rate_highest": float(mine["rate"].max()) if mine.height else None,  # type: ignore[arg-type]
             "sessions_with_bars": int(own.size),
-            "buy_hold_return": market.hold_return([own]) if usable and own.size >= MIN_SESSIONS else None,
+            "expected_sessions": expected,
+            "missing_sessions": missing,
+            "buy_hold_return": market.hold_return([own]) if usable else None,
         }
     return found
 
