@@ -2,7 +2,7 @@
 
 Ours: features, scan, engine and metrics without their bootstrap, no journal, the desk on the profile `bare`.  vectorbt (rust engine): its means, crosses and
 portfolio with the same figures asked for.  backtesting.py: its whole run.  Each by its own fill rules, so trades agree nearly and profits do not.
-The others are measured where they are installed: pip install "pse[bench]".
+The others are measured where they are installed: pip install vectorbt vectorbt-rust backtesting.
 """
 
 from __future__ import annotations

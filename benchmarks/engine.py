@@ -31,7 +31,8 @@ def made(plan, n: int, setups: int, trades_only: bool = False):
     blank = {"CLOSE": close[rows], "ATR": 4.0, "READY": 1.0, "DATA_SCORE": 1.0, "LAST_BAR_AGE_NS": 0.0, "SESSION_LEFT_NS": ends[rows] - closes[rows],
              "BLACKOUT": 0.0, "SPREAD_TICKS": np.nan, "MSS_DIR": 0.0, "SWING_HIGH": np.nan, "SWING_LOW": np.nan, "DAILY_ROW": np.maximum(0, number[rows] - 1),
              "MCS": codes.MCS_RANGE, "TCC_CLASS": codes.TCC_NONE, "TCC_DIR": 0.0, "TCC_SCORE_LONG": 0.0, "TCC_SCORE_SHORT": 0.0,
-             "VOL_BUCKET": codes.VOL_Q2, "LIQUIDITY": codes.LIQUIDITY_OK, "RSI_STATE": codes.RSI_NEUTRAL, "MACD_STATE": codes.MACD_NEUTRAL, "VOL_SPIKE": 0.0, "RATE": 1.0,
+             "VOL_BUCKET": codes.VOL_Q2, "LIQUIDITY": codes.LIQUIDITY_OK, "RSI_STATE": codes.RSI_NEUTRAL, "MACD_STATE": codes.MACD_NEUTRAL, "VOL_SPIKE": 0.0,
+             "RATE": 1.0,
              "DAILY_ATR": 40.0, "NEWS_FLAG": 0.0}
     table = np.full((rows.size, len(k.CONTEXT_COLUMNS)), np.nan)
     for name, values in blank.items():
