@@ -1,15 +1,20 @@
 """Refused setups on the page, in the terminal and as CSV: what was measured against what was allowed."""
 
 import csv
+import html
 import io
 import json
+from dataclasses import replace
 
 import polars as pl
 import pytest
 from rich.console import Console
 
+from pse.reports.doubts import doubts
 from pse.reports.html import render
+from pse.reports.lives import lives
 from pse.reports.refused import SCHEMA, by_gate, said, turned_down
+from pse.reports.sections import no_trades
 from pse.reports.sheets import sheets
 from pse.reports.summary import show_summary
 from pse.reports.view import read_run
@@ -48,15 +53,16 @@ def test_the_last_round_decides_and_its_first_no_is_the_gate(tmp_path):
         (480_000_000_000, "ES", "sweep_reversal", "LONG", "bracket", None, 0.15, "SLIPPAGE")]
 
 
-def test_a_gate_tells_the_median_of_its_commonest_code(tmp_path):
+def test_a_gate_tells_each_of_its_reasons_with_median_and_unit(tmp_path):
     measured = (-4.8, -4.7, 0.01, -4.79, -9.0)
     path = journal(tmp_path / "journal.jsonl", [
         *(gates(f"e{i}", ("expected_value", False, value, 0.07, "EV")) for i, value in enumerate(measured)),
         *(gates(f"s{i}", ("session", False, 200.0, 15.0, "BUSY")) for i in range(2)), gates("s9", ("session", False, 5.0, 15.0, "SESSION_END")),
         gates("x", ("exposure", False, 6.5, 5.0, "EXPOSURE")), gates("l", ("cooldown", False, 3.0, 3.0, "LOSS_STREAK"))])
     told = {gate: found.words for gate, found in by_gate(by_gates(path)).items()}
-    assert told == {"expected_value": "expected_value 5 (median −4.79, needs 0.07)", "session": "session 3 (busy)",
-                    "exposure": "exposure 1 (median 6.50, at most 5.00)", "cooldown": "cooldown 1 (median 3.00, limit 3.00)"}
+    assert told == {"expected_value": "expected_value 5 (median −4.79, needs 0.07 R)",
+                    "session": "session 3: busy 2, session end 1 (median 5.00, needs 15.00 min)",
+                    "exposure": "exposure 1 (median 6.50, at most 5.00 of equity)", "cooldown": "cooldown 1 (median 3.00, limit 3.00 losses)"}
 
 
 def test_a_refusal_by_a_state_is_told_in_words(tmp_path):
@@ -86,7 +92,7 @@ def view(tmp_path_factory):
 def test_the_terminal_says_count_median_and_bound(view):
     out = io.StringIO()
     show_summary(Console(file=out, width=200), view)
-    assert "rr 41 (median 1.20, needs 1.50), ev 27 (median 1.13, needs 1.50)" in out.getvalue()      # k-th: 1 + k/100
+    assert "rr 41 (median 1.20, needs 1.50 R), ev 27 (median 1.13, needs 1.50 R)" in out.getvalue()      # k-th: 1 + k/100
 
 
 def test_the_page_and_the_csv_hold_every_refused_setup(view):
@@ -109,3 +115,44 @@ def test_words_of_others_in_a_refused_setup_are_text(tmp_path):
     run, _ = make_run(tmp_path, sessions=5, a_session=0, text=text)
     page = render(read_run(run), None)
     assert text not in page and "&lt;script&gt;alert(1)&lt;/script&gt;</td>" in page
+
+
+def test_measured_and_allowed_have_digits_enough_to_differ(tmp_path):
+    path = journal(tmp_path / "journal.jsonl", [gates("a", ("tail_risk", False, 0.0202, 0.02, "VAR"))])
+    assert by_gate(by_gates(path))["tail_risk"].words == "tail_risk 1 (median 0.0202, at most 0.0200 of equity)"
+    assert said("VAR", 0.02, 0.02) == ("0.02", "0.02") and said("VAR", 0.020004, 0.02) == ("0.020004", "0.020000")
+
+
+def test_a_desk_of_open_calls_alone_is_told_that_rules_have_no_opinion(tmp_path):
+    run, _ = make_run(tmp_path, sessions=5, a_session=0)
+    view = read_run(run)
+    assert "most often rr (41)" in no_trades(view) and "open_call" not in no_trades(view)
+    desk = {"desks": {"futures-smc": {"tactics": {"open_call": {}}}}}
+    only = replace(view, manifest=view.manifest | {"settings": view.manifest["settings"] | desk})
+    out = io.StringIO()
+    show_summary(Console(file=out, width=400), only)
+    for text in (no_trades(only), out.getvalue(), html.unescape(render(only, None))):
+        assert "most often rr (41)" in text and "rules have none of their own" in text
+    assert "rules have none" not in no_trades(replace(only, manifest=only.manifest | {"decide": "llm"}))
+
+
+def test_costs_beyond_half_a_stop_are_a_doubt_with_their_size(tmp_path):
+    """A fee of 25 basis points a side at 40,000 is 200 points in and out, 100 ticks of 0.01 are 1 point: 201 of a stop of 100 points is 2.01 R."""
+    run, _ = make_run(tmp_path, sessions=5, a_session=0)
+    crypto = {"tick": 0.01, "point_value": 1.0, "slippage_ticks": 100.0, "fees": {"basis_points": 25.0, "per_unit": 0.0}}
+    told = "SETUP", {"setup_id": "a", "tactic": "breakout", "direction": "LONG", "entry": 40_000.0, "stop": 39_900.0}
+    journal(run / "journal.jsonl", [told, gates("a", ("expected_value", False, -1.7, 0.07, "EV"))])
+    view = read_run(run)
+    dear = replace(view, manifest=view.manifest | {"settings": view.manifest["settings"] | {"instruments": {"ES": crypto}}})
+    found = {doubt.title: doubt.text for doubt in doubts(dear)}
+    assert found["Costs are large beside the stops"].startswith("Fees and slippage are 2.01 R of a typical stop here: the median over the 1 setup ")
+    cheap = crypto | {"fees": {"basis_points": 2.5, "per_unit": 0.0}}
+    other = replace(view, manifest=view.manifest | {"settings": view.manifest["settings"] | {"instruments": {"ES": cheap}}})
+    assert "Costs are large beside the stops" not in {doubt.title for doubt in doubts(other)}
+
+
+def test_a_stop_that_was_gapped_through_says_so(tmp_path):
+    fills = [("FILL", {"plan_id": plan, "leg": leg, "kind": kind, "price": 1.0, "quantity": 1.0})
+             for plan, leg, kind in (("a", "ENTRY", "LIMIT"), ("a", "STOP", "GAP"), ("b", "ENTRY", "GAP"), ("b", "STOP", "STOP"))]
+    found = lives(journal(tmp_path / "journal.jsonl", fills), {"a", "b"})
+    assert (found["a"].gapped, found["b"].gapped) == (True, False)

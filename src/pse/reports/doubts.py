@@ -15,6 +15,7 @@ from pse.reports.words import counted, money, plain, share
 FEW, FEWER = 100, 30
 ENOUGH = 10  # trades, and days with one, from which the best few of them may be told from the rest
 MISSING_SHARE = 0.01
+DEAR = 0.5  # R
 
 
 @dataclass(frozen=True)
@@ -166,6 +167,14 @@ def _engine(view: RunView) -> Iterator[Doubt]:
             f"The size of {share(cut / view.trades.height, 0)} of the trades was cut",
             f"In {cut:,} of {counted(view.trades.height, 'trade')} a limit (largest quantity, value of a symbol, cash) or the regime of the market left "
             f"less than the risk of a trade would have bought: in the median {share(risk, 2)} of the equity was at risk.",
+        )
+    dear = view.cost_of_a_stop
+    if dear is not None and dear > DEAR:
+        yield Doubt(
+            "serious",
+            "Costs are large beside the stops",
+            f"Fees and slippage are {plain(dear)} R of a typical stop here: the median over the {counted(len(view.told.dear), 'setup')} refused for their "
+            f"expected value. Wider stops, a coarser timeframe or lower fees would let more in.",
         )
     cost = number(m.get("cost_share_gross"))
     if cost is not None and cost > 0.5:

@@ -20,7 +20,7 @@ from pse.reports.doubts import doubts
 from pse.reports.drawn import drawn
 from pse.reports.lives import Life
 from pse.reports.page import frame, packed, template
-from pse.reports.reasons import sentence
+from pse.reports.reasons import GAPPED, sentence
 from pse.reports.sections import page_parts
 from pse.reports.view import RunView, number, read_run
 from pse.store.files import write_atomic
@@ -142,6 +142,7 @@ def _payload(view: RunView, trades: pl.DataFrame, bars_loader: BarsLoader | None
         "candles": index,
         "lives": _lives(view, trades[rows], rows),
         "evidence": _told(view, trades[rows], rows),
+        "gapped": GAPPED,
         "ends": {str(code): sentence(str(code)) for code in sorted(set(trades["exit_reason"].fill_null("").to_list()))},
     }
     return {"data": packed(data), "candle_data": block, "kept": len(candles)}
@@ -167,6 +168,7 @@ def _lives(view: RunView, trades: pl.DataFrame, rows: np.ndarray) -> dict[str, A
             "decided": decided // 10**9,
             "stops": [[max(ts, entered) // 10**9, stop] for ts, stop in life.stops[1:]],
             "exits": exits if len(exits) > 1 else [],
+            "gapped": life.gapped,
         }
     return found
 

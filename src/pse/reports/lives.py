@@ -11,12 +11,14 @@ from pse.reports.refused import records
 from pse.reports.view import number
 
 
-@dataclass(frozen=True)
+@dataclass
 class Life:
-    """Moments in ns UTC, prices as traded.  `stops`: from when on the stop stood where; `fills`: when, at what price, how much, of which leg."""
+    """Moments in ns UTC, prices as traded.  `stops`: from when on the stop stood where; `fills`: when, at what price, how much, of which leg.
+    `gapped`: the last fill was an open beyond the stop."""
 
     stops: list[tuple[int, float]] = field(default_factory=list)
     fills: list[tuple[int, float, float, str]] = field(default_factory=list)
+    gapped: bool = False
 
 
 def lives(journal: Path, plan_ids: Collection[str]) -> dict[str, Life]:
@@ -28,6 +30,7 @@ def lives(journal: Path, plan_ids: Collection[str]) -> dict[str, Life]:
             continue
         if kind == "FILL":
             price, quantity = number(body.get("price")), number(body.get("quantity"))
+            found[plan].gapped = body.get("kind") == "GAP"
             found[plan].fills.extend([(ts, price, quantity or 0.0, str(body.get("leg", "")))] if price is not None else [])
         else:
             stop = number(body.get("stop"))

@@ -88,7 +88,7 @@ SENTENCES = {
     "SL": "The first stop was hit.",
     "TP1": "The first target was hit.",
     "TP2": "The second target was hit.",
-    "BE": "The stop had been moved to the entry and was hit.",
+    "BE": "The stop had been moved to the entry and was hit; it loses where the price opened beyond it.",
     "TRAIL": "The stop that followed the price was hit.",
     "STALE": "The trade went nowhere for too long.",
     "EXIT_SIGNAL": "The tactic said that the reason for it had gone.",
@@ -121,6 +121,9 @@ SENTENCES = {
     "NESTED": "It lay within another zone that stays.",
     "OTHER_ZONE": "Another zone of the symbol goes first.",
 }
+
+
+GAPPED = "The price gapped through the stop, so the fill is the open beyond it."
 
 
 def sentence(code: str) -> str:

@@ -23,7 +23,8 @@ from pse.store.journal import raw_lines
 
 TAIL_BYTES = 200  # kind, previous hash, number and time stand at the end of a record
 KIND = b',"kind":"'
-UNMEASURED = {"BUSY", "CLOCK", "NEWS_BLACKOUT", "NOT_READY", "SHORT_NOT_ALLOWED"}  # yes or no, whatever number stands by
+UNMEASURED = {"BUSY", "NOT_TRADABLE", "CLOCK", "NEWS_BLACKOUT", "NOT_READY", "SHORT_NOT_ALLOWED", "THROUGH_STOP", "BREAKER_LLM", "BREAKER_DATA",
+              "BREAKER_EQUITY", "BREAKER_HALF_OPEN"}  # yes or no, whatever number stands by
 STATES = {"MCS": MARKET_STATES, "RSI": RSI_STATES, "MACD": MACD_STATES}  # measured: code of a state; allowed: a sum of 2**code
 SCHEMA = {
     "ts": pl.Int64,
@@ -39,28 +40,61 @@ WHOLE = {"by": pl.String} | SCHEMA
 Row = tuple[str, int, str, str | None, str | None, str, float | None, float | None, str]
 
 
+UNITS = {
+    "COOLDOWN": "min", "SESSION_END": "min", "STALE_DATA": "s", "NEWS": "h", "LOSS_STREAK": "losses", "WAITING": "closes", "SPREAD": "ticks",
+    "MIN_RISK": "points", "SL_CAP": "points", "STOP_WRONG_SIDE": "points", "RR": "R", "SLIPPAGE": "R", "EV": "R",
+    "DAILY_LOSS": "of equity", "DAILY_LOSS_PROJECTED": "of equity", "CONCURRENT_RISK": "of equity", "EXPOSURE": "of equity", "VAR": "of equity",
+    "ES": "of equity", "GROUP": "positions",
+}
+
+
 @dataclass(frozen=True)
 class Refused:
-    """One gate over all its refusals: `count`; of its commonest code the median of what was measured and allowed (the
-    commonest pair where states are measured), None where nothing is."""
+    """Refusals of one gate for one reason: their number, the medians of what was measured and allowed (the commonest pair where states are measured),
+    None where nothing is."""
 
-    gate: str
     code: str
     count: int
     measured: float | None
     allowed: float | None
 
     @property
-    def words(self) -> str:
-        """`expected_value 127 (median -4.79, needs 0.07)`."""
-        name = f"{self.gate} {self.count:,}"
+    def why(self) -> str:
+        """`median -4.79, needs 0.07 R`; nothing where nothing was measured."""
         if self.measured is None or self.allowed is None:
-            return f"{name} ({self.code.lower().replace('_', ' ')})" if self.code else name
+            return ""
         if self.code in STATES:
             state, allowed = said(self.code, self.measured, self.allowed)
-            return f"{name} (mostly {state}, allowed: {allowed})"
+            return f"mostly {state}, allowed: {allowed}"
         bound = "needs" if self.measured < self.allowed else "at most" if self.measured > self.allowed else "limit"
-        return f"{name} (median {figure(self.measured)}, {bound} {figure(self.allowed)})"
+        measured, allowed = apart(self.measured, self.allowed)
+        unit = UNITS.get(self.code, "")
+        return f"median {measured}, {bound} {allowed}{' ' + unit if unit else ''}"
+
+
+@dataclass(frozen=True)
+class Gate:
+    """All refusals of one gate, by reason, the commonest first."""
+
+    gate: str
+    reasons: tuple[Refused, ...]
+
+    @property
+    def count(self) -> int:
+        return sum(reason.count for reason in self.reasons)
+
+    @property
+    def words(self) -> str:
+        """`expected_value 127 (median -4.79, needs 0.07 R)`; with several reasons `bracket 58: min risk 38 (...), sl cap 20 (...)`."""
+        name, several = f"{self.gate} {self.count:,}", len(self.reasons) > 1
+        if several:
+            return f"{name}: " + ", ".join(f"{_lower(one.code)} {one.count:,}" + (f" ({one.why})" if one.why else "") for one in self.reasons)
+        why = self.reasons[0].why or _lower(self.reasons[0].code)
+        return f"{name} ({why})" if why else name
+
+
+def _lower(code: str) -> str:
+    return code.lower().replace("_", " ")
 
 
 def figure(value: float | None) -> str:
@@ -71,11 +105,21 @@ def figure(value: float | None) -> str:
     return f"{found:.2g}".replace("-", "\u2212")
 
 
+def apart(measured: float | None, allowed: float | None) -> tuple[str, str]:
+    """Both as figures, with as many digits as it takes to see that they differ."""
+    texts = figure(measured), figure(allowed)
+    for digits in range(3, 8):
+        if texts[0] != texts[1] or measured == allowed:
+            break
+        texts = plain(measured, digits), plain(allowed, digits)
+    return texts
+
+
 def said(code: str, measured: float | None, allowed: float | None) -> tuple[str, str]:
     """What was measured and what was allowed as text: states by their words, else figures."""
     words = STATES.get(code)
     if words is None or measured is None or allowed is None or not 0 <= measured < len(words):
-        return figure(measured), figure(allowed)
+        return apart(measured, allowed)
     return words[int(measured)], ", ".join(word for i, word in enumerate(words) if int(allowed) >> i & 1) or "none"
 
 
@@ -84,11 +128,13 @@ class Told:
     """What a journal tells of its setups.
 
     `turned_down`: those that came to nothing in order of time, columns of `WHOLE`, ts int64 ns UTC, null where the journal does not say.  `cut`: ids of
-    those whose size a limit or the regime of the market cut below what their risk allowed.
+    those whose size a limit or the regime of the market cut below what their risk allowed.  `dear`: symbol, entry and stop of those that were refused for
+    their expected value.
     """
 
     turned_down: pl.DataFrame
     cut: frozenset[str]
+    dear: list[tuple[str, float, float]]
 
 
 def turned_down(journal: Path) -> pl.DataFrame:
@@ -99,6 +145,7 @@ def turned_down(journal: Path) -> pl.DataFrame:
 def told(journal: Path) -> Told:
     """One reading of the journal."""
     named: dict[str, tuple[str, str]] = {}
+    levels: dict[str, tuple[float | None, float | None]] = {}
     rounds: dict[str, tuple[int, str, list[Any] | None]] = {}
     others: dict[str, tuple[str, int, dict[str, Any]]] = {}
     finds: list[tuple[str, int, dict[str, Any]]] = []
@@ -107,6 +154,7 @@ def told(journal: Path) -> Told:
         setup, ts = str(body.get("setup_id")), int(record.get("ts") or 0)
         if kind == "SETUP":
             named[setup] = (str(body.get("tactic", "")), str(body.get("direction", "")))
+            levels[setup] = (number(body.get("entry")), number(body.get("stop")))
         elif kind == "GATES":
             gates = [gate for gate in body["gates"] if _is_gate(gate)] if isinstance(body.get("gates"), list) else []
             no = next((gate for gate in gates if gate[1] is False), None)
@@ -125,7 +173,9 @@ def told(journal: Path) -> Told:
     rows += [_other(by, ts, body, None) for by, ts, body in finds]
     rows += [_other(by, ts, body, named.get(setup)) for setup, (by, ts, body) in others.items() if setup not in refused]
     table = pl.DataFrame(rows, schema=WHOLE, orient="row").sort("ts", maintain_order=True)
-    return Told(table, frozenset(setup for setup, less in cut.items() if less))
+    dear = [(symbol, *levels.get(setup, (None, None))) for setup, (_, symbol, no) in rounds.items() if no is not None and no[4] == "EV"]
+    known = [(symbol, entry, stop) for symbol, entry, stop in dear if entry is not None and stop is not None and entry != stop]
+    return Told(table, frozenset(setup for setup, less in cut.items() if less), known)
 
 
 def _who(kind: str, body: dict[str, Any]) -> str:
@@ -159,17 +209,16 @@ def records(journal: Path, kinds: Collection[str]) -> Iterator[tuple[str, dict[s
                 yield kind, record, record["body"]
 
 
-def by_gate(rows: pl.DataFrame) -> dict[str, Refused]:
+def by_gate(rows: pl.DataFrame) -> dict[str, Gate]:
     """Each gate's refusals."""
-    found = {}
-    for (gate,), part in rows.partition_by("gate", as_dict=True, maintain_order=True).items():
-        codes = part["code"].value_counts(sort=True).sort(["count", "code"], descending=[True, False])
-        code = str(codes["code"][0])
-        pairs = part.filter((pl.col("code") == code) & pl.col("measured").is_not_null() & pl.col("allowed").is_not_null())
+    found: dict[str, list[Refused]] = {}
+    counts = rows.group_by("gate", "code").len().sort(["len", "gate", "code"], descending=[True, False, False])
+    for gate, code, count in counts.iter_rows():
+        mine = (pl.col("gate") == gate) & (pl.col("code") == code) & pl.col("measured").is_not_null() & pl.col("allowed").is_not_null()
+        pairs = rows.filter(mine)
         values = [] if code in UNMEASURED else list(zip(pairs["measured"].to_list(), pairs["allowed"].to_list(), strict=True))
-        measured, allowed = _typical(code, values) if values else (None, None)
-        found[str(gate)] = Refused(str(gate), code, part.height, measured, allowed)
-    return found
+        found.setdefault(str(gate), []).append(Refused(str(code), count, *(_typical(code, values) if values else (None, None))))
+    return {gate: Gate(gate, tuple(reasons)) for gate, reasons in found.items()}
 
 
 def _typical(code: str, values: list[tuple[float, float]]) -> tuple[float, float]:

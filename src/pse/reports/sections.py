@@ -61,7 +61,7 @@ def page_parts(view: RunView) -> dict[str, Any]:
         "trades": bool(view.trades.height),
         "cards": headline(view),
         "interval_words": _interval_words(m),
-        "no_trades": _no_trades(m),
+        "no_trades": no_trades(view),
         "months": months(m.get("monthly") or [], m.get("yearly") or []),
         "month_names": MONTHS,
         "by": groups(m),
@@ -224,7 +224,16 @@ def _sentence(text: Any) -> str:
     return found[:1].upper() + found[1:] + "." if found else ""
 
 
-def _no_trades(m: dict[str, Any]) -> str:
+def no_trades(view: RunView) -> str:
+    """Why a run has no trade: what ended most setups, and whether its tactics can trade at all as it was decided."""
+    m, settings = view.metrics, view.manifest.get("settings") or {}
+    own = ((settings.get("desks") or {}).get(str(view.manifest.get("desk"))) or {}).get("tactics") or {}
+    if list(own) == ["open_call"] and (view.manifest.get("decide") or "rules") == "rules":
+        return _ended(m) + " Its one tactic, open_call, only asks for an opinion, and rules have none of their own: decided by rules this desk never trades."
+    return _ended(m)
+
+
+def _ended(m: dict[str, Any]) -> str:
     refused = m.get("refusals") or {}
     sessions = counted(int(m.get("sessions") or 0), "session")
     if not refused:

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from pse.reports.doubts import doubts
-from pse.reports.refused import Refused, by_gate
-from pse.reports.sections import headline
+from pse.reports.refused import Gate, by_gate
+from pse.reports.sections import headline, no_trades
 from pse.reports.view import RunView
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def show_summary(console: Console, view: RunView, places: Mapping[str, object] |
     if view.trades.height:
         _figures(console, view)
     else:
-        console.print(Text("No trades, so no return figures."))
+        console.print(Text(f"No trades, so no return figures. {no_trades(view)}"))
     _refusals(console, view)
     _doubts(console, view)
     for name, place in (places or {}).items():
@@ -73,7 +73,7 @@ def _refusals(console: Console, view: RunView) -> None:
         )
 
 
-def _told(gate: str, count: int, told: Mapping[str, Refused]) -> str:
+def _told(gate: str, count: int, told: Mapping[str, Gate]) -> str:
     """A gate's count, with what was measured where the journal says the same count."""
     found = told.get(gate)
     return found.words if found is not None and found.count == count else f"{gate} {count:,}"

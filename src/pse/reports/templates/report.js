@@ -185,7 +185,7 @@ function tradeBook(data, candlesOf) {
     const parts = [
       facts("How it went", [
         ["In", `${moment(entered[i])} UTC at ${p("entry_price")} (${named("entry_kind", i)})`],
-        ["Out", `${moment(entered[i] + columns.held_s[i])} UTC at ${p("exit_price")} by ${named("exit_reason", i)}, after ${duration(columns.held_s[i])}. ${data.ends[named("exit_reason", i)] ?? ""}`],
+        ["Out", `${moment(entered[i] + columns.held_s[i])} UTC at ${p("exit_price")} by ${named("exit_reason", i)}, after ${duration(columns.held_s[i])}. ${data.ends[named("exit_reason", i)] ?? ""}${(data.lives[String(i)] || {}).gapped ? " " + data.gapped : ""}`],
         ["Decided", data.lives[String(i)] ? `${moment(data.lives[String(i)].decided)} UTC${named("mcs", i) ? ", market " + named("mcs", i) : ""}` : NONE],
         ["First stop", p("stop_initial")], ...stopSteps(i), ["Targets", [p("target"), p("target2")].filter((v) => v !== NONE).join(", ") || NONE],
         ["Quantity", text(columns.quantity[i], columns.quantity[i] % 1 ? 4 : 0)]]),
