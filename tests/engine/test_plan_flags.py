@@ -6,8 +6,8 @@ import pytest
 
 from pse.kernels import codes as c
 from pse.kernels import contract as k
-from tests.engine.made import batches, bodies
-from tests.engine.plain import Bar, entry, market
+from tests.engine.made import batches, bodies, journal_lines
+from tests.engine.plain import Bar, at, entry, market
 
 FILLED: dict[tuple[int, int], Bar] = {(0, 11): (4000.0, 4000.0, 3999.5, 4000.0)}
 ONE = {"max_quantity": 1}
@@ -23,6 +23,10 @@ def told(bars: dict[int, Bar], flags: int, context: dict[tuple[int, int], float]
 
 def stops(found):
     return [(body["reason"], body["stop"]) for body in bodies(found, "PLAN") if body["reason"] in ("BE", "TRAIL", "TCC_LOWER")]
+
+
+def timed(found, kind):
+    return [(ts, body) for which, ts, body in journal_lines(found) if which == kind]
 
 
 def exits(found):
@@ -68,6 +72,15 @@ def test_the_range_trail_is_rounded_away_and_waits_for_a_range_that_is_known():
     assert stops(told(bars, k.TRAIL_RANGE, {(10, k.C_DAILY_ATR): float("nan"), (15, k.C_DAILY_ATR): float("nan")})) == []
 
 
+@pytest.mark.parametrize(("known", "new", "found"), [(8.0, 1.0, [(at(15), 3997.0)]), (1.1, 8.0, [(at(12), 3996.5)])])
+def test_the_range_trail_knows_the_day_that_ends_with_its_bar(known, new, found):
+    """The decision of minute 15 brings a new daily range.  The bar that closes then reaches 4004: 24 behind is no move, 3.3 behind would be 4000.5."""
+    bars = {14: (4000.0, 4000.0 if new < known else 4004.0, 4000.0, 4000.0), 15: (4000.0, 4000.0, 4000.0, 4000.0)}
+    context = {(10, k.C_DAILY_ATR): known, **{(minute, k.C_DAILY_ATR): new for minute in range(15, 61, 5)}}
+    plans = timed(told(bars, k.TRAIL_RANGE | k.NO_BREAKEVEN, context), "PLAN")
+    assert [(ts, body["stop"]) for ts, body in plans if body["reason"] == "TRAIL"] == found
+
+
 def test_the_range_of_the_bar_that_filled_inside_is_no_price_since_entry():
     """Filled after the open of minute 11, whose high of 4003 may lie before: only its close of 4001 counts, 4001 - 3 = 3998."""
     found = told({11: (4000.5, 4003.0, 3999.5, 4001.0)}, k.TRAIL_RANGE, {(10, k.C_DAILY_ATR): 1.0})
@@ -106,6 +119,27 @@ def test_a_lower_conviction_moves_the_stop_of_one_that_is_to_breakeven():
     """4002 is exactly half an R: the stop goes to 4000.25, under which minute 21 opens."""
     found = told({19: (4000.0, 4002.0, 4000.0, 4002.0), 20: (4002.0, 4002.0, 4001.0, 4001.0)}, k.LEAVES_ON_TCC_LOWER, LOWER)
     assert stops(found) == [("TCC_LOWER", 4000.25)] and exits(found) == [("BE", 3999.75)]
+
+
+def test_one_fall_of_conviction_acts_once_and_the_next_one_again():
+    """Medium from minute 20 on, where 4002 moves the stop; at 4001, a quarter of an R, nothing more happens until Low at minute 40: out at its open."""
+    medium = {**HIGH, **{(minute, column): value for minute in range(20, 61, 5) for column, value in ((k.C_TCC_CLASS, c.TCC_MEDIUM), (k.C_TCC_DIR, 1.0))}}
+    bars = {19: (4000.0, 4002.0, 4000.0, 4002.0), **dict.fromkeys(range(20, 60), (4001.0, 4001.0, 4001.0, 4001.0))}
+    stays, leaves = told(bars, k.LEAVES_ON_TCC_LOWER, medium), told(bars, k.LEAVES_ON_TCC_LOWER, {**medium, (40, k.C_TCC_CLASS): c.TCC_LOW})
+    assert stops(stays) == [("TCC_LOWER", 4000.25)] and exits(stays) == [("RUN_END", 4000.75)]
+    assert exits(leaves) == [("TCC_LOWER", 4000.75)] and timed(leaves, "EXIT")[0][0] == at(40)
+
+
+def test_a_fall_of_conviction_ends_what_still_works_of_an_entry_that_has_filled_in_part():
+    """One of two is filled in minute 11 by the volume share; at minute 20 the rest goes, and what is held has its stop at breakeven."""
+    bars = dict.fromkeys(range(12, 60), (4002.0, 4002.0, 4001.5, 4002.0))
+    prepared = market([entry(10, plan_flags=k.LEAVES_ON_TCC_LOWER, invalid_flags=k.INVALID_TCC_LOWER, valid_until=at(60))],
+                      bars={**FILLED, **{(0, at_): bar for at_, bar in bars.items()}}, context={(0, *key): value for key, value in LOWER.items()},
+                      max_quantity=2)
+    prepared.tape.volume[11] = 10.0
+    found = list(batches(prepared))
+    ends = [(body["reason"], ts) for ts, body in timed(found, "ORDER") if body["leg"] == "ENTRY" and body["action"] == "CANCEL"]
+    assert ends == [("TCC_LOWER", at(20))] and ("TCC_LOWER", 4000.25) in stops(found)
 
 
 def test_a_conviction_that_turns_against_counts_as_none_and_one_that_stays_moves_nothing():

@@ -2,7 +2,9 @@
 
 import numpy as np
 
+from pse.engine.outcome import Outcome
 from pse.kernels import codes as c
+from pse.kernels import contract as k
 from tests.engine.made import Shape as Size
 from tests.engine.made import all_events, batches, bodies, journal_lines, made
 from tests.engine.plain import at, entry, market
@@ -81,3 +83,17 @@ def test_one_symbol_of_a_desk_does_what_it_would_do_alone_while_no_limit_binds()
     strip = [[(ts, body["leg"], body["price"], body["quantity"]) for _, ts, body in part] for part in pick]
     assert strip[0] == strip[1] and len(strip[0]) >= 4
     assert at(12) in [ts for ts, *_ in strip[0]]
+
+
+def test_each_trade_is_told_the_condition_of_its_own_market():
+    """All three are decided at one instant, whose rows stand side by side; later rows say RANGE."""
+    states = ((c.MCS_TREND_UP, "TREND_UP"), (c.MCS_RANGE, "RANGE"), (c.MCS_TRANSITION, "TRANSITION"))
+    for turn in range(3):
+        order = [states[(turn + symbol) % 3] for symbol in range(3)]
+        context = {(symbol, 10, k.C_MCS): float(state) for symbol, (state, _) in enumerate(order)}
+        prepared = market([entry(10, 0), entry(10, 1, risk=10.0), entry(10, 2)], THREE, context=context, max_gross=100.0, max_group=9, ev_min=-9,
+                          max_quantity=1, bars={(symbol, 11): (4000.0, 4000.0, 3999.5, 4000.0) for symbol in range(3)})
+        found = Outcome()
+        for batch in batches(prepared):
+            found.take(batch)
+        assert dict(found.trades().select("symbol", "mcs").iter_rows()) == dict(zip(THREE, (word for _, word in order), strict=True))

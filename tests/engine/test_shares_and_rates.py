@@ -31,6 +31,20 @@ def test_a_size_in_shares_is_the_least_of_its_bounds(policy, setup, found):
     assert sizes([entry(10, **setup)], **policy)[0] == [found]
 
 
+@pytest.mark.parametrize(("policy", "least", "found"), [
+    ({}, 1_000_000, ("APPROVE", "OK", 5.0)), ({}, 1_000_001, ("REJECT", "SIZE_ZERO", 0.0)),
+    ({"max_gross": 8.5}, 800_000, ("APPROVE", "OK", 4.0)), ({"max_gross": 8.5}, 900_000, ("REJECT", "SIZE_ZERO", 0.0)),
+    ({"tail_min_days": 81}, 400_000, ("APPROVE", "OK", 2.0)), ({"tail_min_days": 81}, 500_000, ("REJECT", "SIZE_ZERO", 0.0)),
+])
+def test_what_is_left_after_every_reduction_must_be_worth_the_least_that_the_venue_takes(policy, least, found):
+    """Five units of 200,000 by the risk; the gross limit leaves 4 of them, too few days known leave 2."""
+    prepared = market([entry(10)], **{**WIDE, "max_risk": 0.02, **policy})
+    prepared.world.instruments["min_notional"] = least
+    told = list(batches(prepared))
+    assert [(body["decision"], body["reason"], body["quantity"]) for body in bodies(told, "DECISION")] == [found]
+    assert bodies(told, "GATES")[-1]["gates"][-1][1] == (found[1] == "OK") or found[1] == "OK"
+
+
 def test_what_bound_a_size_is_told_and_no_micro_is_tried():
     _, found = sizes([entry(10)], max_risk=0.002)
     rounds = [body for body in bodies(found, "GATES") if body["stage"] == "after"]

@@ -1,4 +1,4 @@
-"""After a stop-out of a plan that waits, the symbol waits until the signal's run is over, or some closes have passed.  One decision every five minutes."""
+"""After a stop-out of a plan that waits, the symbol waits for a close without the signal, or some closes.  One decision every five minutes."""
 
 from typing import Any
 
@@ -42,8 +42,12 @@ def test_fewer_closes_may_be_asked():
     assert refusals(repeated(15, 20), wait_closes=2) == [(15, "WAITING")]
 
 
-def test_a_run_that_began_after_the_stop_ends_the_wait_at_once():
-    assert refusals(repeated(15, 15, event_bar=at(15))) == []
+def test_a_run_that_began_at_the_close_after_the_stop_waits_for_a_close_without_it():
+    """Its bar saw the stop-out, so no close without a purchase lies between; the exit of minute 20 is one."""
+    fresh = repeated(15, 15, event_bar=at(15))
+    assert refusals(fresh) == [(15, "WAITING")]
+    assert refusals([*fresh, *repeated(20, 20, event_bar=at(15))]) == [(15, "WAITING"), (20, "WAITING")]
+    assert refusals([*fresh, signal(20, k.EXIT, direction=1), *repeated(25, 25, event_bar=at(25))]) == [(15, "WAITING")]
 
 
 def test_a_refused_find_of_the_same_run_says_that_it_goes_on():

@@ -116,12 +116,14 @@ def made_world(seed):
     bars = [bar for symbol in range(symbols) for bar in walk(rng, symbol, calendar, blackout)]
     line = w.tape(sorted(bars, key=lambda bar: (bar[0], bar[6])))
     instruments = [w.instrument(group=int(rng.choice([-1, 0, 0])), has_micro=int(rng.random() < 0.7), stop_cap=rng.choice([8.0, 4.0, math.nan]),
-                                slippage_ticks=rng.choice([1, 2]), tradable=int(rng.random() < 0.95), point_value=rng.choice([50, 20])) for _ in range(symbols)]
+                                slippage_ticks=rng.choice([1, 2]), min_notional=rng.choice([0, 0, 90_000, 500_000]),
+                                tradable=int(rng.random() < 0.95), point_value=rng.choice([50, 20])) for _ in range(symbols)]
     found = w.decision_rows(line, made_context(rng, line, calendar, blackout))
     returns = rng.normal(0, rng.choice([0.004, 0.02]), (120, symbols))
     returns[rng.random(returns.shape) < 0.05] = math.nan
     limits = w.policy(
         ev_min=rng.choice([-9.0, -9.0, 0.07]), max_daily_loss=rng.choice([0.03, 0.01]), max_losses=int(rng.choice([3, 99])), max_age_ns=11 * w.MINUTE,
+        cooldown_entry_closes=rng.choice([0, 0, 3]), cooldown_stop_closes=rng.choice([0, 0, 4]),
         cooldown_entry_ns=int(rng.choice([25, 0])) * w.MINUTE, cooldown_stop_ns=int(rng.choice([15, 0])) * w.MINUTE, flat_session=int(rng.random() < 0.8),
         tail_min_days=int(rng.choice([0, 60])), latency_ns=int(rng.choice([1_000_000_000, 1_000_000_000, 61_000_000_000])), allow_short=int(rng.random() < 0.9),
         allow_micro=int(rng.random() < 0.8), max_group=int(rng.choice([1, 2])),

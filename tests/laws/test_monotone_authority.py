@@ -12,6 +12,7 @@ from pse.engine.desk import Mode
 from pse.kernels import codes as c
 from pse.kernels import contract as k
 from tests.engine.made import Shape, all_events, batches, bodies, made
+from tests.engine.plain import at, entry, market
 
 SHAPE = Shape(400, 20, missing=0.0, rolls=False)
 NEAR = st.sampled_from([-8.0, -2.0, -0.5, -0.25, 0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 100.0])
@@ -187,3 +188,38 @@ def test_an_edit_beside_the_tick_grid_is_refused():
 
     reasons = [decisions[0]["reason"] for seed in range(20) for _, asked, _, decisions in [first_decision(seed, judge)] if asked is not None]
     assert set(reasons) == {"AUTHORITY"} and len(reasons) > 10
+
+
+ROOM = {"max_gross": 1000.0, "max_concurrent": 1.0, "max_daily_loss": 1.0, "max_quantity": 1000, "var95": 9.0, "es975": 9.0, "ev_min": -9.0}
+FUTURES, SHARES = {"shares": 0, "r_unit": 0.08, "max_risk": 0.1}, {"shares": 1, "max_risk": 0.1}
+A_BAD_DAY = -0.02                    # 80 points: more than the stop allows, so each unit may lose 1.5 of its distance of 6 points
+
+
+def answered(ticks, day=0.0, **policy):
+    """(decision, reason, quantity) of a long at 4000 with its stop at 3994, drawn nearer by so many ticks; its target stays."""
+    def judge(briefing):
+        return Deliberation((Verdict("MODIFY", stop=briefing.candidates[0].stop + ticks * 0.25),), {"by": "test"})
+
+    prepared = market([entry(10, risk=6.0)], mode=Mode(end_ns=at(60), ask=True), overrides=("instruments.ES.micro=null",), **{**ROOM, **policy})
+    prepared.world.returns[:] = day
+    (told,) = bodies(list(batches(prepared, decide=judge)), "DECISION")
+    return told["decision"], told["reason"], told["quantity"]
+
+
+@pytest.mark.parametrize(("policy", "approved"), [
+    (FUTURES, 19.0),                                                   # 100,000 x .08 x .75 = 6000 over 6 x 50 + 5
+    ({**FUTURES, "max_concurrent": 0.03}, 10.0),                       # 3000 over 300
+    ({**FUTURES, "es975": 0.025, "day": A_BAD_DAY}, 5.0),              # 2500 over 450
+    (SHARES, 17.0),                                                    # 100,000 x .1 x .7 x .75 = 5250 over 300
+    ({**SHARES, "max_concurrent": 0.03}, 10.0),
+    ({**SHARES, "es975": 0.025, "day": A_BAD_DAY}, 5.0),
+])
+def test_a_stop_drawn_nearer_buys_no_more(policy, approved):
+    """Down to a distance of 3 points, where the size by itself would be twice the approval's."""
+    assert {answered(ticks, **policy) for ticks in range(13)} == {("MODIFY", "OK", approved)}
+
+
+@pytest.mark.parametrize("policy", [{"shares": 0, "r_unit": 0.002}, {"shares": 1, "max_risk": 0.002}])
+def test_a_stop_drawn_nearer_does_not_make_a_trade_of_one_that_is_too_big(policy):
+    """150 and 105 of money where the setup's own stop costs 305 and 300, and one at 1.5 points 80 and 75."""
+    assert {answered(ticks, **policy)[1:] for ticks in (0, 4, 12, 18)} == {("SIZE_ZERO", 0.0)}

@@ -71,6 +71,7 @@ class Symbol:
     scores: list = field(default_factory=list)
     entry_ts: dict = field(default_factory=lambda: {1: -math.inf, -1: -math.inf})
     stop_ts: dict = field(default_factory=lambda: {1: -math.inf, -1: -math.inf})
+    closes: list = field(default_factory=list)      # moments of its decisions
     last_ts: int = 0
     row: dict = field(default_factory=dict)         # of the latest decision
     waits: dict | None = None
@@ -237,7 +238,7 @@ class Twin:
         if leg == "STOP":
             self.symbols[plan.symbol].stop_ts[plan.d] = m
             if plan.flags & WAITS_AFTER_STOP:
-                self.symbols[plan.symbol].waits = {"tactic": self.setups[plan.setup]["tactic"], "d": plan.d, "since": m, "closes": 0,
+                self.symbols[plan.symbol].waits = {"tactic": self.setups[plan.setup]["tactic"], "d": plan.d, "closes": 0,
                                                    "day": self.symbols[plan.symbol].row["DAILY_ROW"]}
         if plan.held < 1e-9:
             self.close(m, plan, reason)
@@ -291,8 +292,9 @@ class Twin:
         after_the_open = plan.entry_ts == m and plan.entry_kind == "LIMIT"
         seen = bar[3] if after_the_open else bar[1] if d > 0 else bar[2]
         plan.best = d * max(d * plan.best, d * seen)
-        if plan.flags & TRAIL_RANGE and not math.isnan(symbol.row["DAILY_ATR"]):
-            self.tighten(plan, plans.behind_swing(d, plan.best, self.policy["trail_range_atr"] * symbol.row["DAILY_ATR"], tick), "TRAIL")
+        daily = self.rows.get(m + MINUTE, {}).get(plan.symbol, symbol.row)["DAILY_ATR"]          # a decision at this close knows the day it ends
+        if plan.flags & TRAIL_RANGE and not math.isnan(daily):
+            self.tighten(plan, plans.behind_swing(d, plan.best, self.policy["trail_range_atr"] * daily, tick), "TRAIL")
         if plan.flags & TRAIL_BARS and plan.favourable >= plan.risk - 1e-9 and len(symbol.bars) >= 3:
             extreme = min(low for _, low in symbol.bars[-3:]) if d > 0 else max(high for high, _ in symbol.bars[-3:])
             self.tighten(plan, plans.behind_swing(d, extreme, tick, tick), "TRAIL")
@@ -306,6 +308,7 @@ class Twin:
     def decide(self, at, rows):
         for s, row in rows.items():
             self.symbols[s].row = row
+            self.symbols[s].closes.append(at)
         equity = self.equity()
         self.equities.append(equity)
         self.scores.append(min(row["DATA_SCORE"] for row in rows.values()))
@@ -380,6 +383,7 @@ class Twin:
             self.tighten(plan, plans.breakeven(plan.d, plan.entry, self.policy["breakeven_ticks"], self.instruments[plan.symbol]["tick"]), "BE")
         else:
             plan.pending = plan.pending or "TCC_LOWER"
+        plan.conviction = self.conviction(row, plan.d)
 
     def conviction(self, row, d):
         """0 where it is none, unknown or of the other direction, 1 low, 2 medium, 3 high."""
@@ -402,7 +406,7 @@ class Twin:
                 self.cancel(plan, "EXIT_SIGNAL")
 
     def count_waits(self, at, rows):
-        """A close counts where the stopped tactic speaks or a day is over; it is the last where its signal is gone or began anew."""
+        """A close counts where the stopped tactic speaks or a day is over; it is the last where its signal is not given."""
         for s in rows:
             waits = self.symbols[s].waits
             if not waits:
@@ -411,8 +415,8 @@ class Twin:
             if not here and rows[s]["DAILY_ROW"] == waits["day"]:
                 continue
             waits["closes"], waits["day"] = waits["closes"] + 1, rows[s]["DAILY_ROW"]
-            runs_on = any(setup["kind"] in (ENTER, REFUSED) and setup["direction"] == waits["d"] and setup["event_bar"] <= waits["since"] for setup in here)
-            if not runs_on or waits["closes"] >= self.policy["wait_closes"]:
+            again = any(setup["kind"] in (ENTER, REFUSED) and setup["direction"] == waits["d"] for setup in here)
+            if not again or waits["closes"] >= self.policy["wait_closes"]:
                 self.symbols[s].waits = None
 
     def invalid_price(self, plan):
@@ -532,10 +536,10 @@ class Twin:
     def gate_bracket(self, at, setup, s, row, equity, exposure, micro):
         i, family = self.instruments[s], self.words.FAMILIES[setup["family"]]
         atr, cap = row["ATR"], i["stop_cap"]
-        if math.isnan(cap) and family == "zone":
+        if family.startswith("swing"):
+            atr, cap = row["DAILY_ATR"], math.nan
+        elif math.isnan(cap) and family == "zone":
             atr, cap = 0.0, math.inf
-        elif math.isnan(cap) and family.startswith("swing"):
-            atr = row["DAILY_ATR"]
         return gates.bracket(setup["direction"] or 1, setup["entry"], setup["stop"], setup["target"], row["CLOSE"], i["tick"], atr, cap,
                              self.policy["min_reward_r"], self.policy["max_slippage_r"])
 
@@ -555,6 +559,9 @@ class Twin:
         if symbol.waits and setup["plan_flags"] & WAITS_AFTER_STOP:
             return "WAITING"
         rests = at - symbol.stop_ts[d] < self.policy["cooldown_stop_ns"] or at - symbol.entry_ts[d] < self.policy["cooldown_entry_ns"]
+        since_stop, since_entry = (sum(close > found[d] for close in symbol.closes) for found in (symbol.stop_ts, symbol.entry_ts))
+        stopped, entered = symbol.stop_ts[d] > -math.inf, symbol.entry_ts[d] > -math.inf
+        rests = rests or (stopped and since_stop < self.policy["cooldown_stop_closes"]) or (entered and since_entry < self.policy["cooldown_entry_closes"])
         return "COOLDOWN" if rests else "OK"
 
     def gate_daily_loss(self, at, setup, s, row, equity, exposure, micro):
@@ -596,7 +603,7 @@ class Twin:
         else:
             quantity = min(sizing.futures(equity, multiple, risk, point, 2 * fee, self.policy["r_unit"], self.policy["max_risk"], lot),
                        self.policy["max_quantity"])
-        if quantity < lot:
+        if quantity < lot or self.too_little(i, setup, quantity, micro):
             return "SIZE_ZERO", 0.0, True
         why = self.stage(at, setup, s, row, equity, quantity * point, micro)
         if why != "OK":
@@ -604,8 +611,15 @@ class Twin:
         why, quantity = self.inside_exposure(setup, s, equity, quantity, lot, point)
         if why != "OK":
             return why, 0.0, why != "GROUP"
+        if self.too_little(i, setup, quantity, micro):
+            return "SIZE_ZERO", 0.0, True
         why, quantity = self.inside_tail(setup, s, row, equity, quantity, lot, point)
+        if why == "OK" and self.too_little(i, setup, quantity, micro):
+            return "SIZE_ZERO", 0.0, True
         return why, quantity, True
+
+    def too_little(self, i, setup, quantity, micro):
+        return quantity * setup["entry"] * i["micro_point_value" if micro else "point_value"] < i["min_notional"]
 
     def regime_size(self, setup, row):
         wild = self.words.VOL_BUCKETS[int(row["VOL_BUCKET"])] == "HiVol-Q4"

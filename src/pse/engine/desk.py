@@ -12,7 +12,7 @@ from pse.domain.bars import timeframe_ns
 from pse.domain.currencies import Conversion
 from pse.domain.headlines import Headlines
 from pse.domain.instruments import Instrument
-from pse.domain.sessions import MINUTE_NS
+from pse.domain.sessions import DAY_NS, MINUTE_NS
 from pse.engine.state import Shape
 from pse.features.build import FeatureSpec
 from pse.features.resampled import why_not
@@ -20,7 +20,7 @@ from pse.kernels import codes
 from pse.kernels.contract import NEVER
 from pse.kernels.state import INSTRUMENT_DTYPE, MAX_TAIL_DAYS, POLICY_DTYPE
 from pse.risk.fills import FillPolicy
-from pse.risk.policy import RiskPolicy
+from pse.risk.policy import GatePolicy, RiskPolicy
 from pse.settings import BadSetting, Complaint, Read, Settings
 from pse.tactics.scan import Tactic
 
@@ -109,6 +109,15 @@ class Mode:
     trades_only: bool = False      # tell trades and sessions, no gates or orders
 
 
+def rests(gates: GatePolicy, decision_ns: int) -> dict[str, float]:
+    """How long entries rest after an entry and after a stop-out: ns, or from days on decision closes, since a weekend has none."""
+    after_entry = 0.0 if gates.cooldown_entry_min else gates.cooldown_entry_bars
+    counted = decision_ns >= DAY_NS
+    return {"cooldown_entry_ns": int(gates.cooldown_entry_min * MINUTE_NS or (0.0 if counted else after_entry * decision_ns)),
+            "cooldown_stop_ns": 0 if counted else int(gates.cooldown_stop_bars * decision_ns),
+            "cooldown_entry_closes": after_entry if counted else 0.0, "cooldown_stop_closes": gates.cooldown_stop_bars if counted else 0.0}
+
+
 def policy_record(plan: DeskPlan, mode: Mode) -> np.ndarray:
     """POLICY_DTYPE[1] of the desk's limits: an argument of the kernel, so another value compiles nothing."""
     risk, fills = plan.risk, plan.fills
@@ -130,9 +139,7 @@ def policy_record(plan: DeskPlan, mode: Mode) -> np.ndarray:
         "session_left_ns": int(gates.session_left_min * MINUTE_NS), "spread_base": gates.spread_base_ticks, "spread_tolerance": gates.spread_tolerance_ticks,
         "ev_min": gates.ev_min_r, "ev_prior_r": gates.ev_prior_r, "ev_prior_n": gates.ev_prior_trades,
         "ev_decay": 0.5 ** (1.0 / gates.ev_half_life_days), "ev_scratch": gates.ev_scratch_r,
-        "cooldown_entry_ns": int(gates.cooldown_entry_min * MINUTE_NS or gates.cooldown_entry_bars * decision_ns),
-        "cooldown_stop_ns": int(gates.cooldown_stop_bars * decision_ns),
-        "max_losses": gates.max_consecutive_losses, "wait_closes": gates.wait_closes, "news_required": gates.news_required,
+        **rests(gates, decision_ns), "max_losses": gates.max_consecutive_losses, "wait_closes": gates.wait_closes, "news_required": gates.news_required,
         "news_max_age_ns": gates.news_max_age_h * 60 * MINUTE_NS,
         "var95": tail.var95, "es975": tail.es975, "tail_days": tail.days, "tail_min_days": tail.min_days,
         "tail_stop_factor": tail.stop_factor, "data_score_min": breakers.data_score_min, "data_recovery": breakers.data_recovery_bars,

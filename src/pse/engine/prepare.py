@@ -10,13 +10,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pse.domain.bars import Bars
+from pse.domain.bars import Bars, timeframe_ns
 from pse.domain.currencies import Conversion
 from pse.domain.errors import BadBars
 from pse.domain.headlines import NO_HEADLINES
 from pse.domain.sessions import MINUTE_NS
 from pse.domain.setups import Facts, OneByOne, Setups, setup_id
-from pse.engine.desk import DeskPlan, Mode, instrument_records, policy_record
+from pse.engine.desk import DeskPlan, Mode, instrument_records, policy_record, rests
 from pse.features.build import Features
 from pse.features.context import Wanted, context_rows, inside
 from pse.features.feature import Market
@@ -140,10 +140,12 @@ def _rows(plan: DeskPlan, features: Sequence[Features], rates: Sequence[np.ndarr
 
 
 def sparse(plan: DeskPlan, setups: np.ndarray) -> bool:
-    """Whether nothing happens at decisions without a setup: the desk watches neither equity nor data there, and no setup's plan looks at the market."""
+    """Whether nothing happens at decisions without a setup: the desk neither watches equity or data nor counts rests there, and no setup's plan looks at
+    the market."""
     risk = plan.risk
     watches = risk.gates.market_state or risk.breakers.data_score_min > 0.0 or risk.breakers.equity_drawdown < 1.0 or risk.limits.max_daily_loss < 1.0
-    if watches:
+    rest = rests(risk.gates, timeframe_ns(plan.decision_timeframe))
+    if watches or rest["cooldown_entry_closes"] > 0.0 or rest["cooldown_stop_closes"] > 0.0:
         return False
     lingers = bool((setups["plan_flags"] & NO_STALE).all())
     return lingers and not (setups["plan_flags"] & (TRAIL_RANGE | WAITS_AFTER_STOP | LEAVES_ON_TCC_LOWER)).any() and not (

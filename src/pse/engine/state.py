@@ -70,6 +70,8 @@ def fresh_state(shape: Shape, capital: float) -> State:
     symbols["row"] = -1
     symbols["entry_ts"] = LONG_AGO
     symbols["stop_ts"] = LONG_AGO
+    symbols["entry_closes"] = LONG_AGO
+    symbols["stop_closes"] = LONG_AGO
     for name in ("swing_high", "swing_low", "last_close"):
         symbols[name] = np.nan
     return state

@@ -53,6 +53,7 @@ from pse.kernels.codes import (
     P_ARMED,
     R_BREAKER_HALF_OPEN,
     R_CONCURRENT_RISK,
+    R_COOLDOWN,
     R_DAILY_LOSS,
     R_ES,
     R_EXPOSURE,
@@ -167,14 +168,24 @@ def rests_away(order_type, limit, close, tick):
 def stop_measures(row, context, instrument):
     """(range, largest stop distance) that the stop check measures by: daily plans by the daily range; the lines of a zone are its own measure.
 
-    The distance is NaN where it follows from the range.
+    The distance is NaN where it follows from the range.  An instrument's cap in points is one of stops inside a session, so daily plans have none.
     """
-    if instrument.stop_cap == instrument.stop_cap:
-        return context[C_ATR], instrument.stop_cap
-    if row.family == FAM_ZONE:
+    if row.family == FAM_SWING_TREND or row.family == FAM_SWING_REVERSION:
+        return context[C_DAILY_ATR], np.nan
+    if row.family == FAM_ZONE and instrument.stop_cap != instrument.stop_cap:
         return 0.0, np.inf
-    daily = row.family == FAM_SWING_TREND or row.family == FAM_SWING_REVERSION
-    return context[C_DAILY_ATR] if daily else context[C_ATR], instrument.stop_cap
+    return context[C_ATR], instrument.stop_cap
+
+
+@inner
+def rest_in_closes(record, side, policy):
+    """Rest after a stop-out and after an entry where it is counted in decision closes.  Returns (passed, measured, allowed)."""
+    since_stop, since_entry = float(record.closes - record.stop_closes[side]), float(record.closes - record.entry_closes[side])
+    if since_stop < policy.cooldown_stop_closes:
+        return False, since_stop, policy.cooldown_stop_closes
+    if since_entry < policy.cooldown_entry_closes:
+        return False, since_entry, policy.cooldown_entry_closes
+    return True, 0.0, 0.0
 
 
 @inner
@@ -234,6 +245,9 @@ def gates_on_proposal(state, world, log, now, setup, stage, direction, stop, tar
         elif gate == G_COOLDOWN:
             passed, measured, allowed, code = cooldown_gate(now, record.entry_ts[side], record.stop_ts[side], policy.cooldown_entry_ns, policy.cooldown_stop_ns,
                                                             account.losses_today, policy.max_losses)
+            if passed:
+                passed, measured, allowed = rest_in_closes(record, side, policy)
+                code = R_OK if passed else R_COOLDOWN
             if record.waits and row.plan_flags & WAITS_AFTER_STOP and code != R_LOSS_STREAK:
                 passed, measured, allowed, code = False, float(record.wait_closes), float(policy.wait_closes), R_WAITING
         else:
@@ -386,20 +400,31 @@ def sized(state, world, symbol, row, risk, value, cost, multiple, confidence, lo
 
 
 @inner
+def worth_trading(quantity, code, unit_notional, instrument):
+    """(quantity, code), or nothing and why where it is worth less than the venue takes.  unit_notional: in the instrument's currency."""
+    if quantity > 0.0 and quantity * unit_notional < instrument.min_notional:
+        return 0.0, R_SIZE_ZERO
+    return quantity, code
+
+
+@inner
 def fitting_quantity(state, world, log, now, setup, direction, stop, target, multiple, micro, confidence):
-    """Gates 12, 1-11, 13 and 14 for one contract size.  Returns (quantity, code): 0 and the reason, or what may be traded."""
+    """Gates 12, 1-11, 13 and 14 for one contract size.  Returns (quantity, code): 0 and the reason, or what may be traded.
+
+    Quantities rest on the setup's own stop, so that one that a judge draws nearer buys no more.
+    """
     row = world.setups[setup]
     symbol = row.symbol
     account, policy, instrument = state.account[0], world.policy[0], world.instruments[symbol]
     context = world.context[state.symbols[symbol].row]
     rate = context[C_RATE]
     value, lot = point_value(instrument, micro) * rate, lot_of(instrument, micro)
-    risk = abs(row.entry - stop)
+    unit_notional = row.entry * point_value(instrument, micro)
+    risk = max(abs(row.entry - stop), abs(row.entry - row.stop))
     cost = round_turn(instrument, micro, row.entry) * rate
     regime = regime_size(row.family, context, policy)
     quantity, code, capped, cut = sized(state, world, symbol, row, risk, value, cost, multiple * regime, confidence, lot)
-    if quantity > 0.0 and quantity * row.entry * point_value(instrument, micro) < instrument.min_notional:
-        quantity, code = 0.0, R_SIZE_ZERO
+    quantity, code = worth_trading(quantity, code, unit_notional, instrument)
     code = R_OK if quantity > 0.0 else code
     if not context[C_ATR] > 0.0:
         quantity, code = 0.0, R_ZERO_ATR
@@ -415,12 +440,14 @@ def fitting_quantity(state, world, log, now, setup, direction, stop, target, mul
     quantity, measured, allowed, code = exposure_gate(wanted, lot, account.equity, total_open_risk(state, world), risk * value, policy.max_concurrent, gross,
                                                       same, row.entry * value, policy.max_gross, policy.max_symbol, group, policy.max_group, group_gross,
                                                       policy.max_group_notional)
+    quantity, code = worth_trading(quantity, code, unit_notional, instrument)
     gate_event(log, now, symbol, setup, AFTER, G_EXPOSURE, quantity > 0.0, measured, allowed, R_REDUCED if 0.0 < quantity < wanted else code, micro)
     if quantity <= 0.0:
         return 0.0, code
     wanted = quantity
     quantity, measured, allowed, code = within_tail(state, world, symbol, direction, row.entry, risk, wanted, micro,
                                                     policy.flat_session and not row.plan_flags & OVERNIGHT)
+    quantity, code = worth_trading(quantity, code, unit_notional, instrument)
     told = R_REDUCED if 0.0 < quantity < wanted and code != R_INSUFFICIENT else code
     gate_event(log, now, symbol, setup, AFTER, G_TAIL_RISK, quantity > 0.0, measured, allowed, told, micro)
     if quantity <= 0.0:

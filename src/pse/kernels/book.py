@@ -328,6 +328,7 @@ def take_entry(state, world, log, symbol, ts, kind, price, quantity, fee, slip):
         plan.entry_ts, plan.entry_kind, plan.status, plan.best = ts, kind, P_OPEN, price
         side = LONG_SIDE if plan.direction > 0 else 0
         state.symbols[symbol].entry_ts[side] = ts
+        state.symbols[symbol].entry_closes[side] = state.symbols[symbol].closes
     if rest_of_entry(plan) <= EPS:
         plan.valid_until = 0
     emit(log, E_FILL, ts, symbol, plan.setup, plan.number, R_OK, LEG_ENTRY, kind, plan.micro, price, quantity, fee, slip, plan.held, account.balance)
@@ -376,10 +377,10 @@ def tally(state, world, plan, r):
 
 
 @inner
-def begin_wait(state, world, symbol, ts):
-    """After a stop-out the symbol waits for the end of the same signal."""
+def begin_wait(state, world, symbol):
+    """After a stop-out the symbol waits for a close without the same signal."""
     plan, record = state.plans[symbol], state.symbols[symbol]
-    record.waits, record.wait_tactic, record.wait_direction, record.wait_from = 1, plan.tactic, plan.direction, ts
+    record.waits, record.wait_tactic, record.wait_direction = 1, plan.tactic, plan.direction
     record.wait_closes, record.wait_heard = 0, 0
     record.wait_day = world.context[record.row, C_DAILY_ROW]
 
@@ -400,8 +401,9 @@ def close_trade(state, world, log, symbol, ts, leg, reason):
     if leg == LEG_STOP:
         side = LONG_SIDE if plan.direction > 0 else 0
         state.symbols[symbol].stop_ts[side] = ts
+        state.symbols[symbol].stop_closes[side] = state.symbols[symbol].closes
         if plan.flags & WAITS_AFTER_STOP:
-            begin_wait(state, world, symbol, ts)
+            begin_wait(state, world, symbol)
     tally(state, world, plan, r)
     trade = log.trades[log.used[1]]
     log.used[1] += 1

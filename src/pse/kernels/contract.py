@@ -92,8 +92,8 @@ NO_BREAKEVEN, NO_PARTIAL, NO_STALE = 1, 2, 4
 TRAIL_RANGE = 8                  # from entry on, behind the best price since entry by a multiple of the daily ATR
 TRAIL_BARS = 16                  # from 1R on, one tick beyond the last three completed base bars
 OVERNIGHT = 32                   # stays over the session end, and needs no time before it
-WAITS_AFTER_STOP = 64            # after its stop-out the symbol waits for the end of the same signal, or some closes
-LEAVES_ON_TCC_LOWER = 128        # a lower conviction moves the stop to breakeven from 0.5R on, and ends the position before
+WAITS_AFTER_STOP = 64            # after its stop-out the symbol waits for a close without the same signal, or some closes
+LEAVES_ON_TCC_LOWER = 128        # each fall of conviction moves the stop to breakeven from 0.5R on, and ends the position before
 
 ALONE, ONE_CHOICE = -1, -2       # groups: a setup of its own; one setup of all that say so, whatever their direction
 

@@ -219,6 +219,7 @@ def gather(state, world, log, now):
     while r < world.row_ts.size and world.row_ts[r] == now:
         record = state.symbols[world.row_symbol[r]]
         record.row, record.n_setups = r, 0
+        record.closes += 1
         score = min(score, world.context[r, C_DATA_SCORE])
         r += 1
     check_breakers(state, world, log, now, score)
@@ -486,7 +487,9 @@ def advance(state, tape, world, log, inputs, until):
         account.now = now
         if next_row == now:
             if quiet(state, world, now):
-                state.symbols[world.row_symbol[account.row]].row = account.row
+                record = state.symbols[world.row_symbol[account.row]]
+                record.row = account.row
+                record.closes += 1
                 account.row += 1
             elif log.used[0] > 0 and log.used[0] + room_wanted(state, world, now) > log.events.size:
                 return PAUSE_FULL

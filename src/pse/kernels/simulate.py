@@ -210,13 +210,24 @@ def step_plan(state, world, log, symbol, bar, filled_inside):
 
 
 @inner
+def daily_range(state, world, symbol, ts):
+    """The daily range known at a bar's close: of the decision at this moment, whose row is still ahead, where there is one, else of the latest."""
+    r = state.account[0].row
+    while r < world.row_ts.size and world.row_ts[r] == ts:
+        if world.row_symbol[r] == symbol:
+            return world.context[r, C_DAILY_ATR]
+        r += 1
+    return world.context[state.symbols[symbol].row, C_DAILY_ATR]
+
+
+@inner
 def trail_close(state, world, log, symbol, bar):
     """The stop behind the best price since entry by a multiple of the daily range, or one tick beyond the last bars from 1R on."""
     plan, policy, record, tick = state.plans[symbol], world.policy[0], state.symbols[symbol], world.instruments[symbol].tick
     stop = plan.stop_next
     plan.best = extended(plan.direction, plan.best, bar.high, bar.low, bar.close, entered_inside(plan, bar))
     if plan.flags & TRAIL_RANGE:
-        stop = trail_stop(plan.direction, stop, plan.best, policy.trail_range_atr * world.context[record.row, C_DAILY_ATR], tick)
+        stop = trail_stop(plan.direction, stop, plan.best, policy.trail_range_atr * daily_range(state, world, symbol, bar.ts_close), tick)
     if plan.flags & TRAIL_BARS and plan.favourable >= TRAIL_BARS_FROM_R * plan.risk_points - EPS:
         stop = trail_stop(plan.direction, stop, last_extreme(plan.direction, record), tick, tick)
     if stop != plan.stop_next:

@@ -31,12 +31,13 @@ ACCOUNT_DTYPE = np.dtype([
 SYMBOL_DTYPE = np.dtype([
     ("last_close", "f8"), ("last_ts", "i8"),
     ("entry_ts", "i8", (2,)), ("stop_ts", "i8", (2,)),                     # [short, long]
+    ("closes", "i8"), ("entry_closes", "i8", (2,)), ("stop_closes", "i8", (2,)),       # decisions so far; how many those were then
     ("high", "f8", (5,)), ("low", "f8", (5,)), ("seen", "i8"),             # the last five base bars, newest last
     ("swing_high", "f8"), ("swing_low", "f8"),
     ("row", "i8"),                                                         # context row of the current decision, -1 none
     ("first_setup", "i8"), ("n_setups", "i8"), ("rank", "f8"),
-    # after a stop-out of a plan that waits: whose signal it was, when, how many closes have passed, the day counted last, what this instant said of it
-    ("waits", "i8"), ("wait_tactic", "i8"), ("wait_direction", "i8"), ("wait_from", "i8"), ("wait_closes", "i8"), ("wait_day", "f8"), ("wait_heard", "i8"),
+    # after a stop-out of a plan that waits: whose signal it was, how many closes have passed, the day counted last, what this instant said of it
+    ("waits", "i8"), ("wait_tactic", "i8"), ("wait_direction", "i8"), ("wait_closes", "i8"), ("wait_day", "f8"), ("wait_heard", "i8"),
 ])
 PLAN_DTYPE = np.dtype([
     ("status", "i8"), ("number", "i8"), ("setup", "i8"), ("tactic", "i8"), ("grade", "i8"), ("direction", "i8"), ("micro", "i8"),
@@ -81,7 +82,8 @@ POLICY_DTYPE = np.dtype([
     ("min_confidence", "f8"), ("min_reward_r", "f8"), ("max_age_ns", "i8"), ("max_slippage_r", "f8"), ("session_left_ns", "i8"),
     ("spread_base", "f8"), ("spread_tolerance", "f8"),
     ("ev_min", "f8"), ("ev_prior_r", "f8"), ("ev_prior_n", "f8"), ("ev_decay", "f8"), ("ev_scratch", "f8"),
-    ("cooldown_entry_ns", "i8"), ("cooldown_stop_ns", "i8"), ("max_losses", "i8"), ("wait_closes", "i8"),
+    ("cooldown_entry_ns", "i8"), ("cooldown_stop_ns", "i8"), ("cooldown_entry_closes", "f8"), ("cooldown_stop_closes", "f8"),
+    ("max_losses", "i8"), ("wait_closes", "i8"),
     ("news_required", "i8"), ("news_max_age_ns", "f8"),
     ("var95", "f8"), ("es975", "f8"), ("tail_days", "i8"), ("tail_min_days", "i8"), ("tail_stop_factor", "f8"),
     ("data_score_min", "f8"), ("data_recovery", "i8"), ("equity_drawdown", "f8"), ("equity_recovered", "f8"), ("equity_retrip", "f8"), ("auto_ack_days", "i8"),

@@ -201,16 +201,16 @@ def leave_on_lower(world, log, now, symbol, plan, context):
 
 @inner
 def hear_setup(record, row):
-    """Notes what a setup says to a symbol that waits: that the stopped tactic speaks (1), and that its signal still runs (3)."""
+    """Notes what a setup says to a symbol that waits: that the stopped tactic speaks (1), and that it gives the same signal (3)."""
     if row.tactic != record.wait_tactic:
         return
     same = row.direction == record.wait_direction and (row.kind == ENTER or row.kind == REFUSED)
-    record.wait_heard |= 3 if same and row.event_bar <= record.wait_from else 1
+    record.wait_heard |= 3 if same else 1
 
 
 @inner
 def end_wait(state, world, symbol):
-    """Counts a close at which the stopped tactic speaks; the wait is over when its signal's run has ended, or enough closes have passed."""
+    """Counts a close that the stopped tactic answers, by a setup or, a day on, by none; over at one without its signal, or when enough have passed."""
     record = state.symbols[symbol]
     day = world.context[record.row, C_DAILY_ROW]
     if record.wait_heard or day != record.wait_day:
@@ -229,10 +229,12 @@ def review_plan(state, world, log, now, symbol):
         return
     context = world.context[state.symbols[symbol].row]
     felt = conviction(context, plan.direction)
+    lower = felt < plan.conviction
     if holds(plan):
         plan.decision_bars += 1
-        if plan.flags & LEAVES_ON_TCC_LOWER and felt < plan.conviction:
+        if plan.flags & LEAVES_ON_TCC_LOWER and lower:
             leave_on_lower(world, log, now, symbol, plan, context)
+            plan.conviction = felt                             # once for each fall
         if not plan.flags & NO_STALE and is_stale(plan.decision_bars, plan.favourable, plan.risk_points, policy.stale_bars, policy.stale_mfe_r):
             request_exit(log, now, symbol, plan, R_STALE)
     if rest_of_entry(plan) <= EPS:
@@ -244,7 +246,7 @@ def review_plan(state, world, log, now, symbol):
         cancel_entry(log, now, symbol, plan, R_CLOSE_BEYOND_LEVEL)
     elif plan.invalid_flags & INVALID_TCC_AGAINST and context[C_TCC_CLASS] == TCC_HIGH and context[C_TCC_DIR] == -d:
         cancel_entry(log, now, symbol, plan, R_TCC_AGAINST)
-    elif (plan.invalid_flags & INVALID_TCC_LOWER and felt < plan.conviction) or (plan.invalid_flags & INVALID_TCC_LOW and felt < TCC_MEDIUM):
+    elif (plan.invalid_flags & INVALID_TCC_LOWER and lower) or (plan.invalid_flags & INVALID_TCC_LOW and felt < TCC_MEDIUM):
         cancel_entry(log, now, symbol, plan, R_TCC_LOWER)
     elif policy.market_state and plan.invalid_flags & INVALID_MCS and not is_permitted(plan.family, d, context[C_MCS], context[C_TCC_CLASS], plan.quality):
         cancel_entry(log, now, symbol, plan, R_MCS)
