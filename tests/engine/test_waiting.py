@@ -46,8 +46,9 @@ def test_a_run_that_began_at_the_close_after_the_stop_waits_for_a_close_without_
     """Its bar saw the stop-out, so no close without a purchase lies between; the exit of minute 20 is one."""
     fresh = repeated(15, 15, event_bar=at(15))
     assert refusals(fresh) == [(15, "WAITING")]
-    assert refusals([*fresh, *repeated(20, 20, event_bar=at(15))]) == [(15, "WAITING"), (20, "WAITING")]
+    assert entries([*fresh, *repeated(20, 20, event_bar=at(15))]) == [10]
     assert refusals([*fresh, signal(20, k.EXIT, direction=1), *repeated(25, 25, event_bar=at(25))]) == [(15, "WAITING")]
+    assert entries([*fresh, signal(20, k.EXIT, direction=1), *repeated(25, 25, event_bar=at(25))]) == [10, 25]
 
 
 def test_a_refused_find_of_the_same_run_says_that_it_goes_on():

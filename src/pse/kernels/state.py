@@ -5,7 +5,7 @@ The whole state is one block of bytes; `engine/state.py` lays these records over
 
 import numpy as np
 
-STATE_VERSION = 4
+STATE_VERSION = 5
 MAX_CANDIDATES = 32            # setups of one symbol and instant that can be asked about
 GRADES = 5                     # 0 none, C, B, A, A+
 
