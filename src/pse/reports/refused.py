@@ -41,7 +41,7 @@ Row = tuple[str, int, str, str | None, str | None, str, float | None, float | No
 
 
 UNITS = {
-    "COOLDOWN": "min", "SESSION_END": "min", "STALE_DATA": "s", "NEWS": "h", "LOSS_STREAK": "losses", "WAITING": "closes", "SPREAD": "ticks",
+    "SESSION_END": "min", "STALE_DATA": "s", "NEWS": "h", "LOSS_STREAK": "losses", "WAITING": "closes", "SPREAD": "ticks",
     "MIN_RISK": "points", "SL_CAP": "points", "STOP_WRONG_SIDE": "points", "RR": "R", "SLIPPAGE": "R", "EV": "R",
     "DAILY_LOSS": "of equity", "DAILY_LOSS_PROJECTED": "of equity", "CONCURRENT_RISK": "of equity", "EXPOSURE": "of equity", "VAR": "of equity",
     "ES": "of equity", "GROUP": "positions",
