@@ -12,6 +12,7 @@ import pytest
 
 from pse.domain.errors import DamagedTable, UnknownName
 from pse.domain.sessions import Sessions
+from pse.settings import load_settings
 from pse.store.layout import Home
 from pse.store.sessions import SessionOverride, load_sessions
 from tests.store.made import CME, OVERRIDES, ns
@@ -128,3 +129,13 @@ def test_an_unknown_calendar_is_answered_with_the_nearest(home: Home):
 def test_an_override_that_makes_no_sense_is_refused(wrong: dict):
     with pytest.raises(ValueError):
         SessionOverride.model_validate({"calendar": CME, "first": "2024-01-01", "last": "2024-12-31", **wrong})
+
+
+def test_the_day_of_the_volatility_index_ends_a_quarter_of_an_hour_after_that_of_shares_on_the_same_days(home: Home):
+    """So that at the shares' close its value of that day is not known yet; no trading in the week of 11 September 2001."""
+    settings = load_settings(home.root)
+    index, shares = (around(home, settings.instrument(symbol).calendar, "2001-09-04", "2001-09-28", settings.sessions) for symbol in ("VIX", "SPY"))
+    days = [[day for day in one.session_date.tolist() if 20010904 <= day <= 20010927] for one in (index, shares)]
+    assert days[0] == days[1] and 20010910 in days[0] and 20010911 not in days[0] and 20010917 in days[0]
+    apart = [one.close_ns[np.isin(one.session_date, days[0])] for one in (index, shares)]
+    assert set((apart[0] - apart[1]).tolist()) == {15 * 60 * 10**9}
