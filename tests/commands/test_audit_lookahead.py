@@ -155,3 +155,24 @@ def test_what_the_desk_cannot_say_is_left_out_with_a_word(pse, home, monkeypatch
     assert "decides on 5m" in ran.json["left_out"]["tactics, context and briefings"] and "are left out" in ran.err
     dollar = lookahead(pse, home, "--set", "account.currency=EUR", "--json")
     assert dollar.code == 0 and "`--set account.currency=USD` needs none" in dollar.json["left_out"]["tactics, context and briefings"]
+
+
+def test_a_desk_is_audited_on_its_own_base_bars_though_finer_ones_are_stored(pse, home):
+    import polars as pl
+
+    from pse.store.layout import Home
+    from pse.store.reading import read_bars
+
+    minutes = read_bars(Home(home), "ES", "1m").select("ts_open", "open", "high", "low", "close", "volume").with_columns(
+        at=pl.col("ts_open") // 900_000_000_000 * 900_000_000_000)
+    quarters = minutes.group_by("at", maintain_order=True).agg(pl.first("open"), pl.max("high"), pl.min("low"), pl.last("close"), pl.sum("volume"))
+    path = home.parent / "quarters.csv"
+    quarters.with_columns(pl.from_epoch("at", "ns").dt.strftime("%Y-%m-%dT%H:%M:%SZ")).rename({"at": "time"}).write_csv(path)
+    assert pse("--home", home, "-q", "ingest", "--symbol", "ES", "--path", path, "--timeframe", "15m").code == 0
+    (home / "configs" / "desks").mkdir(parents=True)
+    (home / "configs" / "desks" / "quarters.yaml").write_text(
+        "symbols: [ES]\nbase_timeframe: 15m\ndecision_timeframe: 15m\nwarmup_sessions: 1\ntactics: {mss_fvg_retest: {}}\nrisk: futures_intraday\n")
+    ran = lookahead(pse, home, "--features", "sma:period=5,sma:period=5@1h", "--tactics", "--desk", "quarters", "--json")
+    assert ran.code == 0, ran.out
+    assert (ran.json["stored_bars"], ran.json["timeframe"]) == ("15m", "15m") and ran.json["checked"]["setups"]
+    assert ran.json["computed_from"] == "2023-03-14T22:00:00Z"                             # one session before the one of --start

@@ -171,6 +171,25 @@ def test_what_a_desk_cannot_have_is_named_with_its_line_and_what_would_do(home, 
     assert ran.code == 2 and [one for one in says if one not in ran.err] == [], ran.err
 
 
+def test_a_rate_that_is_stored_too_late_is_told(home, pse):
+    """The euro is stored from 2 March on; the future's bars of the fortnight before are asked for in euros."""
+    made = ("--home", home, "-q", "ingest", "--provider", "synthetic", "--symbol", "ES", "--start", "2023-02-20", "--end", "2023-03-03", "--seed", "5")
+    assert pse(*made).code == 0
+    words = ("--home", home, "--json", "backtest", "--desk", "mixed", "--symbol", "ES", "--set", "account.currency=EUR", "--start")
+    ran = pse(*words, "2023-02-27", "--end", "2023-03-03")
+    late = [text for text in ran.json["warnings"] if "EURUSD, by which USD becomes EUR" in text]
+    assert ran.code == 0 and len(late) == 1 and "until then nothing is traded: ES" in late[0] and late[0] in manifest(home)["notes"]
+    refused = pse(*words, "2023-02-27", "--end", "2023-03-01")
+    assert refused.code == 2 and "EURUSD has stored 1m bars from 2023-03-0" in refused.json["error"] and "as a rate" in refused.json["error"]
+
+
+def test_a_window_too_short_for_the_warm_up_is_told(home, pse):
+    """The warm-up is longer than the 36 five-minute bars of three hours: the trend's slow average alone takes 50."""
+    ran = pse("--home", home, "--json", "backtest", "--desk", "mixed", "--symbol", "BTCUSDT", "--start", "2023-03-02", "--end", "2023-03-02T03:00")
+    told = [text for text in ran.json["warnings"] if "BTCUSDT: none of 36 decisions in the window is past the warm-up" in text]
+    assert ran.code == 0 and len(told) == 1 and told[0] in manifest(home)["notes"] and ran.json["trades"] == 0
+
+
 def test_a_currency_that_nothing_prices_is_refused_with_the_three_ways_out(home, pse):
     ran = pse("--home", home, "backtest", "--desk", "mixed", "--symbol", "ES", "--set", "account.currency=GBP")
     assert ran.code == 2, ran.err

@@ -91,6 +91,18 @@ def test_broken_desk_files_are_listed_and_all_told_beside_what_is_wrong_with_the
     assert pse("desks", "show", "zones").code == 0 and "configs/desks/short.yaml" in pse("desks", "show", "short").err
 
 
+def test_a_symbol_that_the_desk_does_not_list_is_refused_with_those_that_it_does(pse, tmp_path):
+    stored_synthetic(tmp_path)
+    write(tmp_path, SOUND.replace("[ES]", "[NQ, RTY]"))
+    words = ("backtest", "--desk", "mine", "--symbol", "ES", "--start", "2023-03-14", "--end", "2023-03-15")
+    done = pse(*words)
+    assert done.code == 2, done.err
+    for said in ("--symbol ES is not among the symbols of the desk mine: NQ, RTY", "configs/desks/mine.yaml, line 1", "`--set desks.mine.symbols=[ES]`"):
+        assert said in done.err, said
+    done = pse(*words, "--set", "desks.mine.symbols=[ES]", "--json")
+    assert done.code == 0 and pse("prove", done.json["run_id"], "--json").json["result"] == "EQUAL"
+
+
 def test_a_run_of_another_desk_says_in_one_line_that_desks_are_broken(pse, tmp_path):
     stored_synthetic(tmp_path)
     write(tmp_path, "symbols: ES\n", "short")

@@ -76,7 +76,7 @@ def test_the_whole_path_over_real_minutes(case: Case, tmp_path: Path):
         "created", case.rows, case.first, case.last, case.outside)
     assert (first["quarantined"], again["status"], again["snapshot"], again["version"]) == (0, "unchanged", first["snapshot"], first["version"])
 
-    backtest = ("backtest", "--symbol", case.symbol, *case.trade, "--seed", 42)
+    backtest = ("backtest", "--symbol", case.symbol, "--set", f"desks.futures-smc.symbols=[{case.symbol}]", *case.trade, "--seed", 42)
     one, two = pse(tmp_path, *backtest, "--report", tmp_path / "page.html"), pse(tmp_path, *backtest)
     assert one["fingerprint"] == two["fingerprint"] and one["snapshot"] == first["snapshot"]
     assert (one["new_trial"], two["new_trial"], two["trial"]) == (True, False, one["trial"])             # the same look at data counts once

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from pse.clock import iso
 from pse.commands.inputs import serving_timeframe
 from pse.commands.wiring import Context
 from pse.domain.bars import timeframe_ns
@@ -222,6 +223,19 @@ def _others_not_stored(settings: Settings, made: Mapping[str, Any], stored: Stor
                     yield settings.complaint(("instruments", leg.symbol), f"{symbol} is quoted in another currency than the account is kept in and needs "
                                                                           f"{leg.symbol} as a rate, of which nothing is stored; run `pse ingest --symbol "
                                                                           f"{leg.symbol} ...`")
+                elif leg.symbol not in desk.symbols and (late := _after(settings, stored, symbol, leg.symbol)):
+                    yield settings.complaint(("instruments", leg.symbol), f"{symbol} needs {leg.symbol} as a rate, and {late}: nothing of it can be traded; "
+                                                                          f"ingest {leg.symbol} of that time")
+
+
+def _after(settings: Settings, stored: Stored, symbol: str, rate: str) -> str:
+    """That every stored bar of a rate comes after the last one of the symbol; empty where one does not."""
+    own = stored.index(settings, symbol, settings.chosen.base_timeframe)
+    theirs = [index for frame in stored.of(settings, rate) if (index := stored.index(settings, rate, frame)) is not None]
+    begins = min((one.first for one in theirs), default=None)
+    if own is None or begins is None or begins <= own.last:
+        return ""
+    return f"it is stored from {iso(begins)} on, after the last bar of {symbol} ({iso(own.last)})"
 
 
 def _too_short(settings: Settings, made: Mapping[str, Any], stored: Stored) -> Iterator[Complaint]:

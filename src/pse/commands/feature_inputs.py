@@ -111,8 +111,10 @@ def _digest(tree: Any) -> str:
 
 
 def plan_table(context: Context, symbol: str, timeframe: str, requests: Sequence[Request], start_ns: int | None, end_ns: int | None,
-               strict: bool) -> Plan:
+               strict: bool, read: Mapping[str, str] | None = None) -> Plan:
     """Which stored series the requests need.
+
+    `read`: symbol to the stored timeframe that it is read in, where that serves; without it the finest that does.
 
     A symbol that a request names must be stored; one that a feature reads by itself is left out when it is not.  `strict`: a feature whose timeframes cannot
     be made is refused, else it is left out.  Raises `NoBars`, `RequestError`.
@@ -123,7 +125,8 @@ def plan_table(context: Context, symbol: str, timeframe: str, requests: Sequence
     if (instrument.bars_of or symbol) not in stored:
         raise NoBars(_not_stored(instrument.bars_of or symbol, stored, "there are no stored bars of it"))
     left_out: dict[str, str] = {}
-    source = _own_source(stored[instrument.bars_of or symbol], symbol, timeframe, requests, strict, left_out)
+    stored = {**stored, **{bars_of: _first(frame, stored[bars_of]) for bars_of, frame in _by_series(context, read or {}).items() if bars_of in stored}}
+    source = _own_source(stored[instrument.bars_of or symbol], symbol, timeframe, requests, strict, left_out, (read or {}).get(symbol))
     wanted = _other_timeframes(context, symbol, timeframe, requests, stored, left_out)
     needed = {instrument.bars_of or symbol: source}
     found: dict[str, tuple[Instrument, str]] = {symbol: (instrument, source)}
@@ -153,6 +156,15 @@ def stored_timeframes(context: Context, version: int | None = None) -> dict[str,
     return {symbol: sorted(timeframes, key=timeframe_ns) for symbol, timeframes in found.items()}
 
 
+def _by_series(context: Context, read: Mapping[str, str]) -> dict[str, str]:
+    return {context.settings.instrument(symbol).bars_of or symbol: frame for symbol, frame in read.items()}
+
+
+def _first(frame: str, stored: Sequence[str]) -> list[str]:
+    """The timeframes with one of them put before the others."""
+    return [one for one in (frame,) if one in stored] + [one for one in stored if one != frame]
+
+
 def source_timeframe(stored: Sequence[str], wanted: set[str]) -> str | None:
     """The stored timeframe that all wanted ones are made from: the very one where only that is wanted, else the finest; None when none serves."""
     if len(wanted) == 1 and next(iter(wanted)) in stored:
@@ -165,12 +177,15 @@ def can_be_made(timeframe: str, source: str) -> bool:
     return why_not(timeframe, source) is None
 
 
-def _own_source(stored: Sequence[str], symbol: str, timeframe: str, requests: Sequence[Request], strict: bool, left_out: dict[str, str]) -> str:
-    """The stored timeframe of the table's own symbol; requests whose timeframes cannot be made from it go to `left_out`."""
+def _own_source(stored: Sequence[str], symbol: str, timeframe: str, requests: Sequence[Request], strict: bool, left_out: dict[str, str],
+                fixed: str | None = None) -> str:
+    """The stored timeframe of the table's own symbol, `fixed` where that is given; requests whose timeframes cannot be made from it go to `left_out`."""
     asked = {timeframe, *(one.timeframe for one in requests if one.timeframe is not None and one.symbol in (None, symbol))}
     own = [one for one in requests if one.feature is not None and (one.symbol in (None, symbol) or symbol in one.feature.symbols())]
     read = {one.label: one.feature.timeframes(one.timeframe or timeframe) for one in own if one.feature is not None}
-    source = source_timeframe(stored, asked.union(*read.values())) or source_timeframe(stored, asked)
+    all_of_it = asked.union(*read.values())
+    source = fixed if fixed and all(can_be_made(one, fixed) for one in (all_of_it if strict else asked)) else source_timeframe(stored, all_of_it)
+    source = source or source_timeframe(stored, asked)
     if source is None:
         raise RequestError(_cannot_be_made(asked, symbol, stored))
     for one in own:

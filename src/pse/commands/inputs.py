@@ -13,7 +13,7 @@ import numpy as np
 from pse.clock import iso
 from pse.commands.wiring import Context
 from pse.domain.bars import Bars, timeframe_ns
-from pse.domain.errors import NoBars
+from pse.domain.errors import NoBars, RequestError
 from pse.domain.instruments import Instrument
 from pse.domain.manifest import fingerprint
 from pse.domain.sessions import DAY_NS, Sessions
@@ -93,6 +93,8 @@ def gather(context: Context, settings: Settings, symbols: Sequence[str], start_n
     `snapshot` and `news_version` pin what an earlier run read.
     """
     warn_of_broken_desks(context, settings)
+    if snapshot is None:                                 # an earlier run is made again on what it ran on
+        _only_listed(settings, symbols)
     plan = desk_plan(settings, symbols)
     if settings.chosen.news:
         news_version = stored_version(context.home) if news_version is None else news_version
@@ -116,9 +118,11 @@ def gather(context: Context, settings: Settings, symbols: Sequence[str], start_n
                for symbol in series if symbol not in loaded]
     bars = tuple(loaded[symbol].bars for symbol in plan.symbols)
     end = end_ns if end_ns is not None else max(int(one.ts_close[-1]) for one in bars)
+    for symbol in (one for one, read in plan.reads.items() if read.required and loaded[one].bars.ts_open[0] >= end):
+        raise NoBars(_none_known(plan, series[symbol], plan.reads[symbol].why, anchors[symbol]))
     beside = {symbol: one.bars for symbol, one in loaded.items() if symbol in plan.reads}
     notes = (*(f"{symbol}: {note}" for symbol, one in loaded.items() for note in one.notes), *_of_currencies(plan, settings, loaded, end))
-    warnings = (*silent, *_too_short(plan, bars), *_without_news(plan, start, end))
+    warnings = (*silent, *_too_short(plan, bars), *_never_ready(plan, bars, start, end), *_late_rates(plan, loaded, start), *_without_news(plan, start, end))
     anchor = min(max(anchors[symbol], series[symbol].span[0]) for symbol in loaded)
     return Inputs(plan, settings, bars, start, end, anchor, snapshot, sum(one.dropped_outside for one in loaded.values()),
                   notes, beside, {symbol: anchors[symbol] for symbol in loaded}, warnings, news_version)
@@ -129,6 +133,15 @@ def warn_of_broken_desks(context: Context, settings: Settings) -> None:
     if settings.broken:
         one = len(settings.broken) == 1
         context.warn(f"{'a desk is' if one else 'desks are'} broken and left out: {_listed(sorted(settings.broken))}; `pse desks check` says why")
+
+
+def _only_listed(settings: Settings, symbols: Sequence[str]) -> None:
+    """Refuses symbols that the chosen desk does not list; one that is no instrument is told as such."""
+    for symbol in (one for one in symbols if one not in settings.chosen.symbols):
+        settings.instrument(symbol)
+        raise RequestError(f"--symbol {symbol} is not among the symbols of the desk {settings.desk}: {_listed(settings.chosen.symbols)} "
+                           f"({settings.where('desks', settings.desk, 'symbols')}). Choose one of them, another desk, or write "
+                           f"`--set desks.{settings.desk}.symbols=[{symbol}]`")
 
 
 def _without_news(plan: DeskPlan, start: int, end: int) -> Iterator[str]:
@@ -219,9 +232,7 @@ def _loaded(plan: DeskPlan, known: Stored, series: Mapping[str, Series], calenda
             if read is None:
                 raise NoBars(_none_between(one, start, end)) from None
             if read.required:
-                raise NoBars(f"{symbol} has stored {one.timeframe} bars from {iso(one.span[0])} to {iso(one.span[1])}, and none of the window or the "
-                             f"{plan.warmup_sessions} sessions before it ({iso(anchors[symbol])} on), which {read.why}; choose another --start and --end, or "
-                             f"ingest that range") from None
+                raise NoBars(_none_known(plan, one, read.why, anchors[symbol])) from None
             continue
         if read is None and not len(found.bars.between(start, end if end is not None else int(found.bars.ts_close[-1]) + 1)):
             raise NoBars(_none_between(one, start, end))
@@ -234,6 +245,11 @@ def _loaded(plan: DeskPlan, known: Stored, series: Mapping[str, Series], calenda
 def _none_between(series: Series, start: int, end: int | None) -> str:
     return (f"{series.instrument.symbol} has stored {series.timeframe} bars from {iso(series.span[0])} to {iso(series.span[1])}, and none that could be traded "
             f"from {iso(start)} to {iso(end) if end is not None else 'the end'}; choose another --start and --end, or ingest that range")
+
+
+def _none_known(plan: DeskPlan, series: Series, why: str, anchor: int) -> str:
+    return (f"{series.instrument.symbol} has stored {series.timeframe} bars from {iso(series.span[0])} to {iso(series.span[1])}, and none of the window or the "
+            f"{plan.warmup_sessions} sessions before it ({iso(anchor)} on), which {why}; choose another --start and --end, or ingest that range")
 
 
 def _no_base_bars(plan: DeskPlan, settings: Settings, missing: Sequence[Instrument], stored: Mapping[str, Sequence[str]]) -> str:
@@ -273,6 +289,31 @@ def _of_currencies(plan: DeskPlan, settings: Settings, loaded: Mapping[str, Load
             old = f"; it ends on {iso(int(bars.ts_close[-1]))}, and its last close holds from there on" if end - bars.ts_close[-1] > OLD_RATE_NS else ""
             yield (f"{way.of} becomes {way.to} by the last close of {leg.symbol} {bars.timeframe} known at each decision, from "
                    f"{iso(int(bars.ts_close[0]))} on; before it nothing is traded: {whose}{old}")
+
+
+def _late_rates(plan: DeskPlan, loaded: Mapping[str, Loaded], start: int) -> Iterator[str]:
+    """Rates that begin more than a day after the first bar that could be traded."""
+    for way in dict.fromkeys(one for one in plan.rates if not one.is_one):
+        whose = [symbol for symbol, one in zip(plan.symbols, plan.rates, strict=True) if one == way]
+        opens = [loaded[symbol].bars.ts_open for symbol in whose]
+        first = min(int(one[min(int(np.searchsorted(one, start)), one.size - 1)]) for one in opens)
+        for leg in way.legs:
+            begins = int(loaded[leg.symbol].bars.ts_close[0])
+            if begins - first > DAY_NS:
+                yield (f"{leg.symbol}, by which {way.of} becomes {way.to}, is stored from {iso(begins)} on, after the window's first bar ({iso(first)}); "
+                       f"until then nothing is traded: {_listed(whose)}")
+
+
+def _never_ready(plan: DeskPlan, bars: Sequence[Bars], start: int, end: int) -> Iterator[str]:
+    """Symbols with so few bars that no decision of the window is past the warm-up of the market's state, without which nothing is traded."""
+    if not plan.risk.gates.market_state:
+        return
+    needed, timeframe = max(plan.spec.volume.period, plan.spec.conviction.warmup_bars()), plan.decision_timeframe
+    for one in bars:
+        count = bars_of(one, timeframe)
+        if count <= needed:
+            yield (f"{one.symbol}: none of {bars_of(one.between(start, end), timeframe)} decisions in the window is past the warm-up of {needed} {timeframe} "
+                   f"bars ({count} are there, those before the window included); nothing of it is traded")
 
 
 def _too_short(plan: DeskPlan, bars: Sequence[Bars]) -> Iterator[str]:

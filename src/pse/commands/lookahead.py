@@ -157,8 +157,9 @@ def _first_stored(context: Context, stored: Mapping[str, Sequence[str]]) -> str:
 def _planned(context: Context, scope: Scope, start_ns: int | None, end_ns: int | None) -> tuple[Plan, tuple[Request, ...]]:
     """The plan of the bars, and those of the requests that can be computed from them."""
     def planned(requests: Sequence[Request]) -> Plan:
-        return plan_table(context, scope.symbol, scope.timeframe, (*requests, *base), start_ns, end_ns, strict=scope.named)
+        return plan_table(context, scope.symbol, scope.timeframe, (*requests, *base), start_ns, end_ns, strict=scope.named, read=frames)
 
+    frames = {scope.symbol: context.settings.chosen.base_timeframe, **scope.beside} if scope.desk else None
     read = [f"close@{context.settings.chosen.base_timeframe}", *(f"close@{symbol}/{timeframe}" for symbol, timeframe in scope.beside.items())]
     base = parse_requests(",".join(read), {}) if scope.desk else ()                         # the desk is computed from these bars
     requests = scope.requests if scope.named or scope.desk else _on_stored_bars(context, scope)
