@@ -61,7 +61,8 @@ def test_every_group_on_the_page_is_the_group_of_the_figures(made):
     page = render(view, None)
     for kind in ("tactic", "grade", "direction", "exit", "mcs", "weekday", "month", "year"):
         for name, group in view.metrics[f"by_{kind}"].items():
-            row = re.search(rf'<th scope="row"[^>]*>{re.escape(name or "none")}</th><td class="num">{whole(group["trades"])}</td>.*?</tr>', page)[0]
+            told = re.escape(name.replace("_", "_<wbr>") or "none")
+            row = re.search(rf'<th scope="row"[^>]*>{told}</th><td class="num">{whole(group["trades"])}</td>.*?</tr>', page)[0]
             assert f">{money(group['net_usd'])}</td>" in row and f">{money(group['fees_usd'])}</td>" in row and f">{plain(group['total_r'], 1)}</td>" in row
             assert f">{plain(group['profit_factor'])}</td>" in row and f">{share(group['win_rate'], 0)}</td>" in row
 

@@ -45,7 +45,7 @@ def test_three_published_trades_come_out_as_they_were_printed():
         assert (float(line["entry"]), float(line["stop"]), float(line["exit"]), float(line["odds score"])) == (entry, stop, leave, odds)
         assert (line["strength"], line["time"], line["freshness"], line["trend alignment"]) == ("Strong", time, "Fresh", "With")
         assert line["trend"] == ("uptrend" if way == "LONG" else "downtrend")                                  # with the trend
-        assert line["time stamp"] == "2023-11-14T22:13:20Z" and (line["reason"], line["net"], line["R"], line["quantity"]) == ("TP1", "50.0", "2.5", "100.0")
+        assert line["time stamp"] == "2023-11-14T22:13:20Z" and (line["reason"], line["net"], line["R"], line["quantity"]) == ("TP1", "50.0", "2.5", "100")
 
 
 def test_what_a_tactic_told_itself_goes_before_what_can_be_worked_out():
@@ -66,7 +66,8 @@ def test_the_trend_is_the_tactics_then_the_markets_then_that_of_conviction(evide
 def test_a_trade_of_which_nothing_was_told_has_empty_cells():
     trades = pl.DataFrame([traded(0, "A", "LONG", 10.0, 9.0, float("nan"), mcs="", grade="", exit_price=11.0)], schema=TRADE_SCHEMA)
     (line,) = lines(trades, {})
-    empty = {"trend", "target", "odds score", "strength", "time", "freshness", "trend alignment", "confidence", "risk ratio", "grade", "market condition"}
+    empty = {"trend", "target", "odds score", "odds points", "strength", "time", "freshness", "trend alignment", "confidence", "risk ratio", "grade",
+             "market condition"}
     assert {name for name, value in line.items() if value == ""} == empty and line["pattern"] == "zones" and list(line) == list(COLUMNS)
 
 
@@ -94,3 +95,11 @@ def test_the_log_of_a_run_has_a_line_for_every_trade_in_order_of_entry(tmp_path)
 def test_words_of_others_in_the_log_are_never_formulas(tmp_path, text):
     content = written(trade_log(read_run(make_run(tmp_path, sessions=5, text=text)[0]))).decode()
     assert {row["reason"] for row in csv.DictReader(io.StringIO(content))} == {"'" + text}
+
+
+def test_prices_and_r_have_six_decimals_and_whole_quantities_none():
+    rows = [traded(0, "A", "LONG", 10.123456789, 9.0, 12.0, r_net=0.333333333333, quantity=100.0),
+            traded(1, "B", "LONG", 0.0345678912345, 0.03, 0.04, quantity=0.5)]
+    told = lines(pl.DataFrame(rows, schema=TRADE_SCHEMA), {"s0": {"evidence": {"odds_score": 8 / 9, "points": 8.0}}, "s1": {"evidence": {"points": 3.0}}})
+    assert [(line["entry"], line["quantity"], line["odds points"]) for line in told] == [("10.123457", "100", "8.0"), ("0.0345678912", "0.5", "")]
+    assert told[0]["R"] == "0.333333"

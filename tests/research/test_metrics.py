@@ -238,7 +238,9 @@ def test_one_group_has_every_figure_of_its_trades():
     m = compute_metrics(trades.with_columns(direction=pl.Series(sides)), equity, SPEC)
     assert m["by_direction"]["SHORT"] == {
         "trades": 3, "wins": 1, "losses": 2, "net_usd": 100.0, "gross_usd": 115.0, "fees_usd": 15.0, "slippage_usd": 37.5, "total_r": 1.0,
-        "expectancy_usd": 100.0 / 3, "expectancy_r": 1.0 / 3, "win_rate": 1 / 3, "profit_factor": 1.5, "share_net": 100 / 150}
+        "expectancy_usd": 100.0 / 3, "expectancy_r": 1.0 / 3, "win_rate": 1 / 3, "profit_factor": None, "share_net": 100 / 150}
+    four = compute_metrics(*frames([300.0, -100.0, -100.0] * 4), SPEC)["by_tactic"]
+    assert [group["profit_factor"] for group in four.values()] == [1.5]                       # twelve trades: 1200 over 800; a ratio of three is not told
 
 
 def test_trades_fall_into_the_month_and_year_in_which_they_closed():

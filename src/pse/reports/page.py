@@ -51,7 +51,7 @@ def _environment() -> Environment:
     pages = {f"{name}.html": _asset("templates", f"{name}.html") for name in ("report", "chart")}
     environment = Environment(loader=DictLoader(pages), autoescape=True, undefined=StrictUndefined)
     environment.filters |= {"money": words.money, "share": words.share, "plain": words.plain, "whole": words.whole, "tone": words.tone,
-                            "unit": words.without_unit}
+                            "unit": words.without_unit, "breakable": words.breakable}
     return environment
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from markupsafe import Markup, escape
+
 from pse.reports.view import number
 
 MISSING = "–"
@@ -63,6 +65,11 @@ def tone(value: Any) -> str:
     """Class of a gain or a loss."""
     found = number(value) or 0.0
     return "gain" if found > 0.0 else "loss" if found < 0.0 else ""
+
+
+def breakable(text: str) -> Markup:
+    """A name that may go on in the next line after an underscore, never inside a word."""
+    return escape(text).replace("_", Markup("_<wbr>"))
 
 
 def without_unit(text: str) -> str:

@@ -18,7 +18,7 @@ from pse.research import returns as series
 
 Metrics = dict[str, Any]
 WEEKDAYS = ("", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-MIN_SESSIONS, MIN_TRADES = 20, 10
+MIN_SESSIONS, MIN_TRADES = 20, trade_stats.MIN_TRADES
 MOST_MISSING = 0.05  # share of the calendar's sessions that may lack bars before buy-and-hold says nothing
 FROM_MIN_TRADES = "sharpe sharpe_lo sortino psr min_track_record_sessions profit_factor".split()
 RETURN_FIGURES = tuple(

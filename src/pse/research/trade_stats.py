@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 
 Group = dict[str, float | int | None]
+MIN_TRADES = 10                                  # from which on ratios of trades are shown
 MONEY_PARTS, R_PARTS = 1_000_000, 1_000_000_000
 MONEY = ("net_usd", "gross_usd", "fees_usd", "slippage_usd")
 (NET, GROSS, FEES, SLIPPAGE, WON_MONEY, LOST_MONEY, R, WITH_R, WON, LOST, ONE) = range(11)     # columns of a ledger
@@ -134,7 +135,12 @@ def by(keys: pl.Series, book: np.ndarray, name: Callable[[object], str] = str) -
     starts = np.flatnonzero(np.diff(codes[order], prepend=0))
     sums, whole = np.add.reduceat(book[order], starts, axis=0), int(book[:, NET].sum())
     values = keys.unique().sort().to_list()
-    return {name(value): figures(row, whole) for value, row in zip(values, sums, strict=True)}
+    return {name(value): _withheld(figures(row, whole)) for value, row in zip(values, sums, strict=True)}
+
+
+def _withheld(group: Group) -> Group:
+    """A group's figures without the ratio that so few trades cannot carry, as for the whole run."""
+    return group | {"profit_factor": group["profit_factor"] if (group["trades"] or 0) >= MIN_TRADES else None}
 
 
 def months(session_date: pl.Series) -> pl.Series:
