@@ -89,6 +89,6 @@ def test_the_page_holds_the_steps_of_the_stop_and_the_exits_of_a_trade(run, tmp_
             file.write(line("FILL", trade["ts_exit"], plan_id=plan, price=trade["exit_price"], quantity=1.0, leg=leg))
     data = packed(render(read_run(folder), lambda s, a, e: bars.between(a, e)))
     assert data["lives"]["0"] == {"decided": trade["ts_setup"] // 10**9, "stops": [[at // 10**9 + 60, trade["entry_price"]]],
-                                  "exits": [[trade["ts_exit"] // 10**9, trade["exit_price"], leg] for leg in ("TARGET1", "STOP")]}
+                                  "exits": [[trade["ts_exit"] // 10**9, trade["exit_price"], leg] for leg in ("TARGET1", "STOP")], "gapped": False}
     assert data["evidence"]["0"]["boxes"] == [["gap", 1799.0, 1800.0, None], ["broken level", 1800.25, 1800.25, None]]
     assert data["ends"]["SL"] == "The first stop was hit." and set(data["lives"]) == {str(i) for i in range(read_run(folder).trades.height)}
