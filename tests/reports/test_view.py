@@ -27,7 +27,7 @@ def test_breakers_come_from_the_journal(run):
     view = read_run(run)
     assert len(view.breakers) == 2
     said = {doubt.title: doubt.text for doubt in doubts(view)}
-    assert "equity opened at 2013-12-05 00:00 UTC" in said["A breaker tripped"] and "data" not in said["A breaker tripped"]
+    assert "It opened at 2013-12-05 00:00 UTC" in said["The equity breaker stayed open"] and "A breaker tripped" not in said
 
 
 def test_setups_are_found_in_journal_lines_and_only_those_that_were_traded(run):
