@@ -35,6 +35,9 @@ def with_days(pse, home, symbol, first=date(2021, 1, 4), days=800):
     return home
 
 
+FUTURES = ("missed_fvg_reversion", "momentum_thrust", "mss_fvg_retest", "pullback_micro_fvg", "sweep_reversal")        # of the desk futures-smc, by name
+
+
 @pytest.mark.slow
 def test_a_clean_desk_is_told_what_was_checked_and_what_that_does_not_prove(pse, home):
     ran = lookahead(pse, home, "--features", "atr,mqs,vwap", "--tactics", "--json")
@@ -42,7 +45,7 @@ def test_a_clean_desk_is_told_what_was_checked_and_what_that_does_not_prove(pse,
     answer = ran.json
     assert answer["findings"] == [] and answer["ok"] and set(answer["checked"]) == CHECKED and "does not prove" in answer["limit"]
     checked = answer["checked"]
-    assert checked["subjects"] == ["feature atr", "feature mqs", "feature vwap", "tactic mss_fvg_retest", "context", "briefing"]
+    assert checked["subjects"] == ["feature atr", "feature mqs", "feature vwap", *(f"tactic {name}" for name in FUTURES), "context", "briefing"]
     assert checked["columns"]["feature atr"] == 4 and checked["cuts"] > 100 and checked["rows_compared"] > 1_000_000
     assert checked["warm_up"]["desk_sessions"] == 1 and checked["lag"]["as_told"]["trades"] >= 0
     assert checked["fitted_objects"].startswith("none") and checked["survivorship"].startswith("unknown")

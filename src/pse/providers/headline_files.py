@@ -94,12 +94,14 @@ class Feed:
 
     def fetch(self, path: Path | None, url: str | None, clock: Clock, columns: Sequence[str] | None, tz: str | None) -> ReadHeadlines:
         """Headlines of a feed.  Raises `OutsideError` when the address does not answer, `BadInput` for a document that is no feed."""
+        if (path is None) == (url is None):
+            raise RequestError("provider rss reads one feed; add --url ADDRESS or --path FILE")
+        if url is not None:
+            _check_address(url)
         try:
             import feedparser
         except ImportError as error:
-            raise RequestError("provider rss needs the package feedparser; install pse with its extra: pip install 'pse[brokers]'") from error
-        if (path is None) == (url is None):
-            raise RequestError("provider rss reads one feed; add --url ADDRESS or --path FILE")
+            raise RequestError("provider rss needs the package feedparser; install pse with its extra: pip install 'pse-toolkit[brokers]'") from error
         where = url or str(path)
         found: Any = feedparser.parse(_fetched(url) if url is not None else _bytes_of(path))
         if not found.entries and (found.bozo or not found.version):
@@ -167,10 +169,14 @@ def _bytes_of(path: Path | None) -> bytes:
     return path.read_bytes()
 
 
-def _fetched(url: str) -> bytes:
+def _check_address(url: str) -> None:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise RequestError(f"--url {url!r} is no http or https address")
+
+
+def _fetched(url: str) -> bytes:
+    parts = urlsplit(url)
     try:
         with urllib.request.urlopen(urllib.request.Request(url, headers={"User-Agent": "pse"}), timeout=PATIENCE_S) as answer:
             content: bytes = answer.read(MOST_BYTES + 1)
