@@ -124,21 +124,22 @@ def test_a_benchmark_that_is_not_stored_is_asked_for_by_tactic_parameter_and_lin
 
 
 def test_a_correction_of_the_benchmark_or_of_the_context_is_another_run(home, pse):
-    def fingerprint():
-        ran = pse("--home", home, "--json", "backtest", "--desk", "against", *WINDOW)
-        assert ran.code == 0, ran.err
-        return ran.json["fingerprint"]
+    def ran():
+        answer = pse("--home", home, "--json", "backtest", "--desk", "against", *WINDOW)
+        assert answer.code == 0, answer.err
+        return answer.json["fingerprint"], answer.json["run_id"]
+
+    def read(run_id):
+        return set(json.loads((home / "backtests" / "outputs" / run_id / "manifest.json").read_text())["data"])
 
     days_of(home, "SPX")
-    first, again = fingerprint(), fingerprint()
-    told = manifest(home)
-    assert first == again and set(told["data"]) == {"SPX 1d", "SPY 1m"}                   # days of the benchmark beside minutes of the share
+    (first, old), (again, second) = ran(), ran()
+    assert first == again and read(second) == {"SPX 1d", "SPY 1m"}                         # days of the benchmark beside minutes of the share
     days_of(home, "VIX", price=20.0)
-    seen = fingerprint()
+    seen, _ = ran()
     days_of(home, "SPX", seed=2)
-    corrected = fingerprint()
-    assert len({first, seen, corrected}) == 3 and set(manifest(home)["data"]) == {"SPX 1d", "SPY 1m", "VIX 1d"}
-    old = min(runs(home), key=lambda one: one.stat().st_mtime_ns).name
+    corrected, last = ran()
+    assert len({first, seen, corrected}) == 3 and read(last) == {"SPX 1d", "SPY 1m", "VIX 1d"}
     proof = pse("--home", home, "--json", "prove", old)
     assert proof.json["result"] == "EQUAL", proof.json                                     # the run is pinned to the version that it read
 
