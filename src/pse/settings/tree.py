@@ -1,21 +1,16 @@
-"""Settings: YAML layers become one frozen, typed tree.
-
-Layers, each over the one before: built-in configs, the home folder's configs, `--config FILE`, `--set key=value`.  Mappings merge key by key, anything else
-replaces; a desk file of home replaces the built-in desk of that name whole; a named entry set to null is taken out.
-"""
+"""The tree of settings, frozen and typed: what was asked for, resolved, and what of it decides a run."""
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, Field, PrivateAttr, StringConstraints, TypeAdapter, ValidationError, field_validator, model_validator
+from pydantic import Field, PrivateAttr, StringConstraints, field_validator, model_validator
 
 from pse.domain.base import Frozen
 from pse.domain.currencies import Conversion, Peg, conversion
@@ -23,21 +18,18 @@ from pse.domain.errors import BadConfig, UnknownName
 from pse.domain.instruments import CURRENCY_PATTERN, SYMBOL_PATTERN, Instrument
 from pse.risk.fills import FillPolicy
 from pse.risk.policy import RiskPolicy
-from pse.store.builtin import builtin_folder, config_files, desk_files
+from pse.settings.complaints import BadSetting, Complaint, made, mark_of, where_of
 from pse.store.sessions import SessionOverride
-from pse.store.yaml_files import Layer, Mark, Marks, parse_value, read_yaml
+from pse.store.yaml_files import Mark, Marks
 
 if TYPE_CHECKING:
     from pse.tactics.outside import Outside
 
-FILES = ("settings.yaml", "instruments.yaml", "risk_policies.yaml", "fills.yaml")
-NAMED = ("desks", "instruments", "currencies", "risk_policies", "fills")
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$")]
 Symbol = Annotated[str, StringConstraints(pattern=SYMBOL_PATTERN)]
 Timeframe = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,2}(s|m|h|d)$")]
 Currency = Annotated[str, StringConstraints(pattern=CURRENCY_PATTERN)]
 MAX_SYMBOLS = 1000
-MAX_ROUNDS = 20                                # of taking out what is wrong and looking again
 FROM = "from"                                  # among a tactic's parameters: where one of the user's own stands
 
 
@@ -160,7 +152,7 @@ class Settings(Frozen):
         except BadConfig as error:
             raise BadSetting([self.complaint(path, str(error))]) from error
         given = {key: value for key, value in (self.chosen.tactics[name] or {}).items() if key != FROM}
-        return _made(kind, given, path, self._marks)
+        return made(kind, given, path, self._marks)
 
     def outside(self) -> dict[str, str]:
         """sha256 of the source of each tactic of the chosen desk that does not come with the package, by the tactic's name."""
@@ -184,11 +176,11 @@ class Settings(Frozen):
 
     def complaint(self, path: tuple[str | int, ...], text: str) -> Complaint:
         """What is wrong with a setting, with the place where it was written."""
-        return Complaint(_mark(self._marks, path), path, text)
+        return Complaint(mark_of(self._marks, path), path, text)
 
     def where(self, *path: str | int) -> str:
         """File, line and key of a setting, for a message."""
-        return _where(self._marks, path)
+        return where_of(self._marks, path)
 
     def conversion(self, symbol: str) -> Conversion:
         """How money of the instrument's currency becomes the account's.  Raises `BadSetting` saying what would."""
@@ -232,7 +224,7 @@ class Settings(Frozen):
         from pse.features.build import FeatureSpec
 
         given = {"decision_timeframe": self.chosen.decision_timeframe, **self.chosen.features}
-        return _made(FeatureSpec, given, ("desks", self.desk, "features"), self._marks)
+        return made(FeatureSpec, given, ("desks", self.desk, "features"), self._marks)
 
     def tree(self) -> dict[str, Any]:
         """All of it as plain JSON values; `Settings.from_tree` gives the same settings back."""
@@ -272,221 +264,21 @@ def settings_hash(tree: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-# --- layers --------------------------------------------------------------------------------------------------------------------------------------
-
-
-def load_settings(home: Path, config: Path | None = None, overrides: Iterable[str] = (), any_desk: bool = False) -> Settings:
-    """The resolved settings of a home folder.  Raises `BadConfig` naming file, line and the nearest key.
-
-    A desk file that will not do stops only its own desk: the others are there, and it stands in `broken`.  `any_desk`: not even the chosen one stops.
-    """
-    tree, marks, broken = _layered(home, config, overrides)
-    wanted = None if any_desk else tree.get("desk", Settings.model_fields["desk"].default)
-    if wanted in broken:
-        raise BadConfig(broken[wanted])
-    while True:
-        try:
-            settings = _typed(tree, marks, Mark(str(home / "configs"), 0), home)
-            if wrong := list(_loose_ends(settings, marks, broken)):
-                raise BadSetting(wrong)
-        except BadSetting as error:
-            others = _of_other_desks(error.complaints, wanted)
-            if rest := [one for one in error.complaints if not any(one in own for own in others.values())]:
-                raise _unknown_desk(rest) or BadSetting(rest) from error
-            broken |= {name: str(BadSetting(own)) for name, own in others.items()}
-            tree["desks"] = {name: desk for name, desk in tree["desks"].items() if name not in broken}
-        else:
-            settings._broken = broken
-            return settings
-
-
-def _of_other_desks(complaints: Iterable[Complaint], wanted: str | None) -> dict[str, list[Complaint]]:
-    """Complaints about what the files of desks say that are not wanted, by desk; what --set and --config say is always wanted."""
-    found: dict[str, list[Complaint]] = {}
-    for one in complaints:
-        name = str(one.path[1]) if len(one.path) > 1 and one.path[0] == "desks" else None
-        if name is not None and name != wanted and one.mark is not None and one.mark.source.endswith(f"configs/desks/{name}.yaml"):
-            found.setdefault(name, []).append(one)
-    return found
-
-
-def _unknown_desk(complaints: Sequence[Complaint]) -> BadConfig | None:
-    """The words for a desk that was asked for on the command line; a settings file that names one is told by its line."""
-    one = complaints[0]
-    return BadConfig(one.text) if one.path == ("desk",) and one.mark is not None and one.mark.source.startswith("--set") else None
-
-
-def settings_with_complaints(home: Path, config: Path | None = None,
-                             overrides: Iterable[str] = ()) -> tuple[Settings | None, list[Complaint], dict[str, str]]:
-    """The settings without what is wrong in them, everything that is, and the desks whose files cannot be read, with why; None where too little is left.
-
-    Text of shared files that is not YAML still raises.
-    """
-    tree, marks, broken = _layered(home, config, overrides)
-    complaints: list[Complaint] = []
-    for _ in range(MAX_ROUNDS):
-        try:
-            settings = _typed(tree, marks, Mark(str(home / "configs"), 0), home)
-        except BadSetting as error:
-            out = [one.path for one in complaints]       # what is missing around those was taken out here
-            complaints += [one for one in error.complaints if not any(path[:len(one.path)] == one.path for path in out)]
-            for one in sorted(error.complaints, key=lambda one: str(one.path), reverse=True):
-                _take_out(tree, one.path)
-        else:
-            return settings, complaints + list(_loose_ends(settings, marks, broken)), broken
-    return None, complaints, broken
-
-
-def _take_out(tree: Any, path: tuple[str | int, ...]) -> None:
-    """Removes a setting that will not do; where it is one that is missing, or cannot stand alone, the named entry around it."""
-    above, last = tree, path[-1]
-    for step in path[:-1]:
-        above = above[step] if _has(above, step) else None
-    if _has(above, last):
-        del above[last]
-    elif len(path) > 2 or (len(path) == 2 and path[0] not in NAMED):        # a named entry that is gone already takes none of its like along
-        _take_out(tree, path[:-1])
-
-
-def _has(tree: Any, step: str | int) -> bool:
-    return step in tree if isinstance(tree, dict) else isinstance(tree, list) and isinstance(step, int) and step < len(tree)
-
-
-def _layered(home: Path, config: Path | None, overrides: Iterable[str]) -> tuple[dict[str, Any], Marks, dict[str, str]]:
-    """All layers as one tree, with the place of every value, and the desks whose files cannot be read, with why."""
-    tree: dict[str, Any] = {}
-    marks: Marks = {}
-    layers, broken = _folder_layers(home / "configs")
-    for layer in layers:
-        _lay(tree, marks, layer)
-    if config is not None:
-        _lay(tree, marks, read_yaml(config))
-    for text in overrides:
-        _lay(tree, marks, _override(text, tree))
-    for name in NAMED:
-        entries = tree.get(name)
-        if isinstance(entries, dict):
-            tree[name] = {key: value for key, value in entries.items() if value is not None and not (name == "desks" and key in broken)}
-    return tree, marks, broken
-
-
-def _folder_layers(own: Path) -> tuple[list[Layer], dict[str, str]]:
-    """Built-in files and home's, in order; a desk file is one layer below `desks.NAME`, and home's replaces the built-in one.  Beside them the desks whose
-    files cannot be read, with why."""
-    builtin = builtin_folder("configs")
-    same = own.resolve() == builtin.resolve()
-    folders = [(builtin, "configs" if same else "built-in configs")] + ([] if same else [(own, "configs")])
-    files = [(FILES.index(path.name), path, shown) for folder, shown in folders for path in config_files(folder, FILES)]
-    layers = [read_yaml(path, f"{shown}/{path.name}") for _, path, shown in sorted(files, key=lambda file: file[0])]
-    desks = {name: (path, f"{shown}/desks/{path.name}") for folder, shown in folders for name, path in desk_files(folder).items()}
-    broken: dict[str, str] = {}
-    for name, (path, shown) in desks.items():
-        try:
-            desk = read_yaml(path, shown)
-        except BadConfig as error:
-            broken[name] = str(error)
-            continue
-        if not desk.tree:
-            broken[name] = f"{shown}, line 1: the file is empty, expected a desk: at least `symbols`, `tactics` and `risk`; write them, or remove the file"
-            continue
-        marks: Marks = {("desks", name, *key): mark for key, mark in desk.marks.items()}
-        layers.append(Layer({"desks": {name: desk.tree}}, marks))
-    return layers, broken
-
-
-def _lay(tree: dict[str, Any], marks: Marks, layer: Layer) -> None:
-    """Merge one layer over the tree, in place; the marks of what it replaces go."""
-    gone = _merge(tree, layer.tree, ())
-    for path in [path for path in marks if any(path[: len(top)] == top for top in gone)]:
-        del marks[path]
-    marks.update(layer.marks)
-
-
-def _merge(below: dict[str, Any], above: Mapping[str, Any], at: tuple[str, ...]) -> list[tuple[str, ...]]:
-    """Key by key; returns the paths whose value was replaced whole."""
-    gone: list[tuple[str, ...]] = []
-    for key, value in above.items():
-        if isinstance(value, dict) and isinstance(below.get(key), dict):
-            gone += _merge(below[key], value, (*at, key))
-        else:
-            if key in below:
-                gone.append((*at, key))
-            below[key] = _copied(value)
-    return gone
-
-
-def _copied(value: Any) -> Any:
-    return {key: _copied(item) for key, item in value.items()} if isinstance(value, dict) else value
-
-
-def _override(text: str, tree: Mapping[str, Any]) -> Layer:
-    """`a.b.c=value` as a layer; a key that holds dots itself (a symbol) is found in the tree."""
-    source = f"--set {text}"
-    key, equals, value = text.partition("=")
-    if not equals or not key.strip():
-        raise BadConfig(f"{source}: expected KEY=VALUE with dots between levels, for example --set account.capital=50000")
-    path = tuple(_steps(key.strip().split("."), tree))
-    found: Any = parse_value(value, source)
-    marks: Marks = {path[:depth]: Mark(source, 0) for depth in range(1, len(path) + 1)}
-    for step in reversed(path):
-        found = {step: found}
-    return Layer(found, marks)
-
-
-def _steps(words: list[str], tree: Any) -> list[str]:
-    """The words of a dotted key as steps into the tree: the longest run of words that is a key there, else one word."""
-    if not words:
-        return []
-    here = tree if isinstance(tree, Mapping) else {}
-    size = next((n for n in range(len(words), 0, -1) if ".".join(words[:n]) in here), 1)
-    step = ".".join(words[:size])
-    return [step, *_steps(words[size:], here.get(step))]
-
-
-# --- errors that name the place ------------------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Complaint:
-    """What is wrong with one setting, and what would do; `mark` None where it was never written."""
-
-    mark: Mark | None
-    path: tuple[str | int, ...]
-    text: str
-
-    @property
-    def where(self) -> str:
-        """File, line and key."""
-        shown = ".".join(str(step) for step in self.path)
-        return f"{self.mark}, {shown}" if self.mark and shown else str(self.mark) if self.mark else shown or "settings"
-
-    def __str__(self) -> str:
-        return f"{self.where}: {self.text}"
-
-
-class BadSetting(BadConfig):
-    """Settings that will not do; the message is about the first of them."""
-
-    def __init__(self, complaints: Iterable[Complaint]) -> None:
-        self.complaints = tuple(complaints)
-        more = len(self.complaints) - 1
-        super().__init__(f"{self.complaints[0]}{f' ({more} more like it; `pse desks check` lists all)' if more else ''}")
-
-
 def _validated(tree: dict[str, Any], marks: Marks, source: Mark, home: Path | None) -> Settings:
     """The typed tree, its cross references checked."""
-    settings = _typed(tree, marks, source, home)
-    wrong = list(_loose_ends(settings, marks))
+    settings = typed(tree, marks, source, home)
+    wrong = list(loose_ends(settings, marks))
     if wrong:
         raise BadSetting(wrong)
     return settings
 
 
-def _typed(tree: dict[str, Any], marks: Marks, source: Mark, home: Path | None) -> Settings:
+def typed(tree: dict[str, Any], marks: Marks, source: Mark, home: Path | None) -> Settings:
+    """The typed tree, its cross references not yet looked at."""
     instruments = tree.get("instruments")
     if isinstance(instruments, dict):
         tree = tree | {"instruments": {symbol: _with_symbol(symbol, body, marks) for symbol, body in instruments.items()}}
-    settings: Settings = _made(Settings, tree, (), marks or {(): source})
+    settings: Settings = made(Settings, tree, (), marks or {(): source})
     settings._marks, settings._home = marks, home
     return settings
 
@@ -495,16 +287,16 @@ def _with_symbol(symbol: str, body: Any, marks: Marks) -> Any:
     if not isinstance(body, dict):
         return body
     if body.get("symbol", symbol) != symbol:
-        raise BadConfig(f"{_where(marks, ('instruments', symbol, 'symbol'))}: the entry {symbol} says symbol {body['symbol']!r}; expected {symbol!r}: "
+        raise BadConfig(f"{where_of(marks, ('instruments', symbol, 'symbol'))}: the entry {symbol} says symbol {body['symbol']!r}; expected {symbol!r}: "
                         f"remove the line, the entry's key is the symbol")
     return {"symbol": symbol, **body}
 
 
-def _loose_ends(settings: Settings, marks: Marks, broken: Mapping[str, str] = MappingProxyType({})) -> Iterator[Complaint]:
+def loose_ends(settings: Settings, marks: Marks, broken: Mapping[str, str] = MappingProxyType({})) -> Iterator[Complaint]:
     """Names that one part of the tree uses and that no other part has."""
     def need(path: tuple[str | int, ...], what: str, name: str, known: Iterable[str]) -> Iterator[Complaint]:
         if name not in known:
-            yield Complaint(_mark(marks, path), path, str(UnknownName(what, name, known)))
+            yield Complaint(mark_of(marks, path), path, str(UnknownName(what, name, known)))
 
     yield from need(("desk",), "desk", settings.desk, {**settings.desks, **broken})
     for name, desk in settings.desks.items():
@@ -520,76 +312,8 @@ def _loose_ends(settings: Settings, marks: Marks, broken: Mapping[str, str] = Ma
                 yield from need(("instruments", symbol, field), "instrument", other, settings.instruments)
 
 
-def _mark(marks: Marks, path: tuple[str | int, ...]) -> Mark | None:
-    """Where a setting was written; the nearest enclosing place when the key itself never was."""
-    return next((marks[path[:depth]] for depth in range(len(path), -1, -1) if path[:depth] in marks), None)
-
-
 def naming(tactic: Any, symbol: str) -> tuple[str, ...]:
     """The parameter of a tactic that names a symbol; empty where it is none of its parameters."""
     names = getattr(tactic, "__dataclass_fields__", None) or getattr(type(tactic), "model_fields", {})
     given = {name: getattr(tactic, name) for name in names}
     return next(((name,) for name, value in given.items() if value == symbol or (isinstance(value, (tuple, list)) and symbol in value)), ())
-
-
-def _where(marks: Marks, path: tuple[str | int, ...]) -> str:
-    return Complaint(_mark(marks, path), path, "").where
-
-
-def _made(kind: Any, given: Any, path: tuple[str | int, ...], marks: Marks) -> Any:
-    """`kind` made from plain values; pydantic's complaints become one `BadSetting`."""
-    try:
-        return TypeAdapter(kind).validate_python(given)
-    except ValidationError as error:
-        raise BadSetting(_complained(kind, one, path, marks) for one in error.errors(include_url=False)) from error
-
-
-def _complained(kind: Any, error: Mapping[str, Any], path: tuple[str | int, ...], marks: Marks) -> Complaint:
-    steps = tuple(step for step in error["loc"] if step != "[key]")
-    return Complaint(_mark(marks, (*path, *steps)), (*path, *steps), _complaint(kind, error, steps))
-
-
-def _complaint(kind: Any, error: Mapping[str, Any], steps: tuple[str | int, ...]) -> str:
-    """What was found, what was expected, and the mend."""
-    name = str(steps[-1]) if steps else "settings"
-    if error["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-        known = _keys(_model_at(kind, steps[:-1]))
-        near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]}?" if near else "remove it"
-        return f"there is no setting {name!r} here; there are: {', '.join(known) or 'none'}; {hint}"
-    if error["type"] in ("missing", "missing_argument"):
-        return f"{name!r} is missing, and it has no default; add it"
-    if error["type"] in ("model_type", "dict_type", "model_attributes_type"):
-        return f"found {error['input']!r}, expected settings as `key: value` lines below it; write it that way"
-    if error["type"] == "tuple_type":
-        written = f"[{error['input']}]" if isinstance(error["input"], str | int | float) else "[A, B]"
-        return f"found {error['input']!r}, expected a list; write it between brackets: `{name}: {written}`"
-    field = _field_at(kind, steps)
-    meaning = f" ({field.description})" if field is not None and field.description else ""
-    message = error["msg"].removeprefix("Value error, ").replace("Input should", "it should")
-    shown = repr(error["input"])
-    return f"found {shown if len(shown) <= 60 else shown[:57] + '...'}: {message}{meaning}; change the value"
-
-
-def _model_at(kind: Any, steps: Iterable[str | int]) -> Any:
-    """The model that a path of keys leads to, through dicts and tuples."""
-    for step in steps:
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            field = kind.model_fields.get(str(step))
-            kind = field.annotation if field is not None else None
-        else:
-            kind = next((a for a in reversed(getattr(kind, "__args__", ())) if a is not type(None) and a is not Ellipsis), None)
-        while kind is not None and not isinstance(kind, type) and type(None) in getattr(kind, "__args__", ()):
-            kind = next(a for a in kind.__args__ if a is not type(None))
-    return kind
-
-
-def _field_at(kind: Any, steps: tuple[str | int, ...]) -> Any:
-    model = _model_at(kind, steps[:-1]) if steps else None
-    return model.model_fields.get(str(steps[-1])) if isinstance(model, type) and issubclass(model, BaseModel) else None
-
-
-def _keys(model: Any) -> list[str]:
-    if isinstance(model, type) and issubclass(model, BaseModel):
-        return sorted(model.model_fields)
-    return sorted(getattr(model, "__dataclass_fields__", ()))
