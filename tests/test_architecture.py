@@ -46,7 +46,7 @@ MAY = {
     ("kernels/__init__.py", "clock"): "how old a stale folder is",
     ("kernels/__init__.py", "environment"): "numba reads its folder there",
     ("reports/page.py", "files"): "templates and assets that lie in the package",
-    ("cli.py", "files"): "the null device, when a pipe was closed",
+    ("cli/frame.py", "files"): "the null device, when a pipe was closed",
 }
 
 
@@ -196,8 +196,9 @@ def test_every_exception_of_these_tables_is_still_needed():
 
 
 def test_the_command_line_imports_nothing_heavy_at_its_top():
-    top = [node for node in tree(ROOT / "cli.py").body if isinstance(node, ast.Import | ast.ImportFrom)]
-    names = {(node.module or "") if isinstance(node, ast.ImportFrom) else alias.name for node in top for alias in node.names}
-    assert {name.split(".")[0] for name in names if not name.startswith("pse")} <= set(
-        "__future__ functools importlib inspect os sys traceback collections dataclasses pathlib typing typer".split())
-    assert {name for name in names if name.startswith("pse")} == {"pse.commands", "pse.domain.errors"}
+    for path in modules("cli"):
+        top = [node for node in tree(path).body if isinstance(node, ast.Import | ast.ImportFrom)]
+        names = {(node.module or "") if isinstance(node, ast.ImportFrom) else alias.name for node in top for alias in node.names}
+        assert {name.split(".")[0] for name in names if not name.startswith("pse")} <= set(
+            "__future__ functools importlib inspect os sys traceback collections dataclasses pathlib typing typer".split()), shown(path)
+        assert {name for name in names if name.startswith("pse")} <= {"pse.cli.frame", "pse.commands", "pse.domain.errors"}, shown(path)

@@ -11,7 +11,7 @@ import types
 
 import pytest
 
-from pse import cli
+from pse.cli import start
 from pse.clock import iso, moment_ns
 from pse.commands.wiring import Answer, Stopped, json_text, seeds
 from pse.domain.errors import DiskFull, RequestError
@@ -23,7 +23,7 @@ HEAVY = ("polars", "numpy", "numba", "pyarrow", "duckdb", "deltalake", "pandas",
 def command(monkeypatch):
     """Make `pse init` do what a test wants."""
     def install(function):
-        monkeypatch.setattr(cli, "_module", lambda name: types.SimpleNamespace(run=function))
+        monkeypatch.setattr(start, "module", lambda name: types.SimpleNamespace(run=function))
     return install
 
 
@@ -151,9 +151,9 @@ def test_ctrl_c_is_code_130_and_says_what_the_command_said(pse, command):
 
 @pytest.mark.skipif(os.name == "nt", reason="signals")
 def test_a_real_ctrl_c_leaves_no_traceback(tmp_path):
-    script = ("import types, time, sys\nfrom pse import cli\n"
+    script = ("import types, time, sys\nfrom pse import cli\nfrom pse.cli import start\n"
               "def run(context, **given):\n    print('ready', flush=True)\n    time.sleep(30)\n"
-              "cli._module = lambda name: types.SimpleNamespace(run=run)\nsys.exit(cli.main(['init']))")
+              "start.module = lambda name: types.SimpleNamespace(run=run)\nsys.exit(cli.main(['init']))")
     process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
     assert process.stdout is not None and process.stdout.readline() == "ready\n"
     process.send_signal(signal.SIGINT)
@@ -163,9 +163,9 @@ def test_a_real_ctrl_c_leaves_no_traceback(tmp_path):
 
 @pytest.mark.skipif(os.name == "nt", reason="pipes")
 def test_a_closed_pipe_is_quiet(tmp_path):
-    script = ("import types, sys\nfrom pse import cli\nfrom pse.commands.wiring import Answer\n"
+    script = ("import types, sys\nfrom pse import cli\nfrom pse.cli import start\nfrom pse.commands.wiring import Answer\n"
               "def show(console):\n    for line in range(100000): console.print(line)\n"
-              "cli._module = lambda name: types.SimpleNamespace(run=lambda context, **given: Answer({}, show))\nsys.exit(cli.main(['init']))")
+              "start.module = lambda name: types.SimpleNamespace(run=lambda context, **given: Answer({}, show))\nsys.exit(cli.main(['init']))")
     process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
     assert process.stdout is not None and process.stderr is not None
     process.stdout.readline()

@@ -1,1 +1,1 @@
-"""One module a command.  Each has `run...(context, ...) -> Answer`; the signatures that users type stand in `cli.py`."""
+"""One module a command.  Each has `run...(context, ...) -> Answer`; the signatures that users type stand in `cli/`."""
