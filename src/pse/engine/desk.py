@@ -56,7 +56,7 @@ class DeskPlan:
 
     @property
     def shape(self) -> Shape:
-        return Shape(len(self.symbols), len(self.tactics))
+        return Shape(len(self.symbols), len(self.tactics), self.risk.limits.max_plans_per_symbol)
 
 
 def desk_plan(settings: Settings, symbols: Sequence[str] = ()) -> DeskPlan:

@@ -26,24 +26,31 @@ from pse.kernels.state import (
 
 MAGIC = b"pse-state"
 DIGEST_BYTES = 32
+WORDS = 4                          # of the head: version and shape
+WEIGHED = 4
 LONG_AGO = -int(NEVER)
 
 
 @dataclass(frozen=True)
 class Shape:
-    """How many symbols and tactics a desk has: what the size of the block depends on."""
+    """How many symbols and tactics a desk has, and plans a symbol: what the size of the block depends on."""
 
     symbols: int
     tactics: int
+    plans_a_symbol: int = 1
+
+    @property
+    def slots(self) -> int:
+        return self.symbols * self.plans_a_symbol
 
 
 def _parts(shape: Shape) -> list[tuple[str, np.dtype, tuple[int, ...]]]:
     return [
-        ("account", ACCOUNT_DTYPE, (1,)), ("symbols", SYMBOL_DTYPE, (shape.symbols,)), ("plans", PLAN_DTYPE, (shape.symbols,)),
+        ("account", ACCOUNT_DTYPE, (1,)), ("symbols", SYMBOL_DTYPE, (shape.symbols,)), ("plans", PLAN_DTYPE, (shape.slots,)),
         ("tallies", TALLY_DTYPE, (max(1, shape.tactics), GRADES)),
         ("told", HEARD_DTYPE, (shape.symbols, max(1, shape.tactics))), ("verdicts", VERDICT_DTYPE, (MAX_CANDIDATES,)),
-        ("asked", np.dtype("i8"), (MAX_CANDIDATES,)), ("turn", np.dtype("i8"), (shape.symbols,)), ("live", np.dtype("i8"), (shape.symbols,)),
-        ("bar", BAR_DTYPE, (1,)), ("losses", np.dtype("f8"), (3, MAX_TAIL_DAYS)),
+        ("asked", np.dtype("i8"), (MAX_CANDIDATES,)), ("turn", np.dtype("i8"), (shape.symbols,)), ("live", np.dtype("i8"), (shape.slots,)),
+        ("bar", BAR_DTYPE, (1,)), ("losses", np.dtype("f8"), (3, MAX_TAIL_DAYS)), ("weighed", np.dtype("f8"), (shape.slots, WEIGHED)),
     ]
 
 
@@ -66,6 +73,7 @@ def fresh_state(shape: Shape, capital: float) -> State:
     account = state.account[0]
     for name in ("balance", "equity", "day_start_equity", "high_water"):
         account[name] = capital
+    state.plans["symbol"] = np.arange(shape.slots) // shape.plans_a_symbol
     symbols = state.symbols
     symbols["row"] = -1
     symbols["entry_ts"] = LONG_AGO
@@ -79,23 +87,23 @@ def fresh_state(shape: Shape, capital: float) -> State:
 
 def save_state(state: State, shape: Shape) -> bytes:
     """The state with its version and shape in front and its digest behind."""
-    head = MAGIC + np.array([STATE_VERSION, shape.symbols, shape.tactics], "<i8").tobytes()
+    head = MAGIC + np.array([STATE_VERSION, shape.symbols, shape.tactics, shape.plans_a_symbol], "<i8").tobytes()
     block = head + b"".join(np.ascontiguousarray(getattr(state, name)).tobytes() for name, _, _ in _parts(shape))
     return block + hashlib.sha256(block).digest()
 
 
 def load_state(saved: bytes) -> tuple[State, Shape]:
     """A state from its bytes; another version or a changed or cut block is an error, never a guess."""
-    head = len(MAGIC) + 24
+    head = len(MAGIC) + 8 * WORDS
     if saved[:len(MAGIC)] != MAGIC or len(saved) < head + DIGEST_BYTES:
         raise OutsideError("the saved engine state does not begin as one; it is damaged or another file. Start the session anew from its journal.")
     block = saved[:-DIGEST_BYTES]
-    version, symbols, tactics = np.frombuffer(block[len(MAGIC):head], "<i8").tolist()
+    version, *counts = np.frombuffer(block[len(MAGIC):head], "<i8").tolist()
     if version != STATE_VERSION:
         raise OutsideError(f"the saved engine state has version {version}; this program reads version {STATE_VERSION}. "
                            f"Start the session anew from its journal.")
     if hashlib.sha256(block).digest() != saved[-DIGEST_BYTES:]:
         raise OutsideError(f"the saved engine state of {len(saved)} bytes does not match its digest; it was changed or cut. "
                            f"Start the session anew from its journal.")
-    shape = Shape(symbols, tactics)
+    shape = Shape(*counts)
     return _views(np.frombuffer(bytearray(block[head:]), np.uint8), shape), shape

@@ -82,15 +82,16 @@ class State(NamedTuple):
 
     account: np.ndarray          # ACCOUNT_DTYPE[1]
     symbols: np.ndarray          # SYMBOL_DTYPE[symbols]
-    plans: np.ndarray            # PLAN_DTYPE[symbols]
+    plans: np.ndarray            # PLAN_DTYPE[symbols * plans a symbol], those of one symbol side by side: slots
     tallies: np.ndarray          # TALLY_DTYPE[tactics, grades]
     told: np.ndarray             # HEARD_DTYPE[symbols, tactics]
     verdicts: np.ndarray         # VERDICT_DTYPE[MAX_CANDIDATES]
     asked: np.ndarray            # int64[MAX_CANDIDATES] setup rows of the open question
     turn: np.ndarray             # int64[symbols] symbols of the instant in order of rank
-    live: np.ndarray             # int64[symbols] in the desk's order, all whose plan is live among them; the first account.live count
+    live: np.ndarray             # int64[slots] in the desk's order, all whose plan is live among them; the first account.live count
     bar: np.ndarray              # BAR_DTYPE[1] the bar at hand
     losses: np.ndarray           # float64[3, days] scratch of the tail-risk gate
+    weighed: np.ndarray          # float64[slots, 4] scratch of the tail-risk gate: everything live
 
 
 class Log(NamedTuple):
@@ -140,17 +141,19 @@ def point_value(instrument, micro):
 
 
 @inner
-def rate_of(state, world, symbol):
-    """Money of the account for one of the symbol's currency, by its latest decision row; the rate of its plan's decision where that has none."""
-    r = state.symbols[symbol].row
+def rate_of(state, world, slot):
+    """Money of the account for one of a plan's currency, by its symbol's latest decision row; the rate of the plan's decision where that has none."""
+    plan = state.plans[slot]
+    r = state.symbols[plan.symbol].row
     rate = world.context[r, C_RATE] if r >= 0 else np.nan
-    return rate if rate == rate else state.plans[symbol].rate
+    return rate if rate == rate else plan.rate
 
 
 @inner
-def value_of(state, world, symbol):
-    """Money of the account for one point of one unit of what the symbol's plan trades."""
-    return point_value(world.instruments[symbol], state.plans[symbol].micro) * rate_of(state, world, symbol)
+def value_of(state, world, slot):
+    """Money of the account for one point of one unit of what a plan trades."""
+    plan = state.plans[slot]
+    return point_value(world.instruments[plan.symbol], plan.micro) * rate_of(state, world, slot)
 
 
 @inner
@@ -173,16 +176,16 @@ def fee_of(instrument, micro, quantity, price):
 
 
 @inner
-def order_event(log, ts, symbol, plan, leg, action, order_type, price, quantity, version, reason):
-    emit(log, E_ORDER, ts, symbol, plan.setup, plan.number, reason, leg, action, order_type, price, quantity, float(version), plan.stop, plan.target,
+def order_event(log, ts, plan, leg, action, order_type, price, quantity, version, reason):
+    emit(log, E_ORDER, ts, plan.symbol, plan.setup, plan.number, reason, leg, action, order_type, price, quantity, float(version), plan.stop, plan.target,
          float(plan.micro))
 
 
 @inner
-def plan_event(log, ts, symbol, plan, reason):
+def plan_event(log, ts, plan, reason):
     """A new version of a plan: what it holds now and why it changed."""
-    emit(log, E_PLAN, ts, symbol, plan.setup, plan.number, reason, plan.version, plan.status, plan.micro, plan.stop_next, plan.target, plan.target2, plan.held,
-         plan.quantity, plan.entry)
+    emit(log, E_PLAN, ts, plan.symbol, plan.setup, plan.number, reason, plan.version, plan.status, plan.micro, plan.stop_next, plan.target, plan.target2,
+         plan.held, plan.quantity, plan.entry)
 
 
 @inner
@@ -222,27 +225,68 @@ def unrealised(plan, value, price_now):
 
 
 @inner
+def last_close(state, slot):
+    """Last price known of what a plan trades."""
+    return state.symbols[state.plans[slot].symbol].last_close
+
+
+@inner
+def plans_a_symbol(state):
+    """How many plans a symbol has room for; those of symbol s stand in slots s * n to s * n + n - 1."""
+    return state.plans.size // state.symbols.size
+
+
+@inner
+def slots_of(state, symbol):
+    """The slots of a symbol's plans."""
+    each = plans_a_symbol(state)
+    return range(symbol * each, symbol * each + each)
+
+
+@inner
+def slot_of(state, symbol, number):
+    """The slot of the symbol's plan with this number; its first where there is none."""
+    for slot in slots_of(state, symbol):
+        if state.plans[slot].number == number:
+            return slot
+    return symbol * plans_a_symbol(state)
+
+
+@inner
+def is_taken(state, symbol, direction):
+    """Whether nothing new may be entered: no slot is free, or what is live there works, leaves or stands on the other side."""
+    free = False
+    for slot in slots_of(state, symbol):
+        plan = state.plans[slot]
+        if not is_live(plan):
+            free = True
+        elif plan.held <= 0.0 or rest_of_entry(plan) > EPS or plan.pending or plan.cancelling or plan.direction != direction:
+            return True
+    return not free
+
+
+@inner
 def mark(state, world):
     """Equity: the balance and every position at its symbol's last close."""
     equity = state.account[0].balance
     for a in range(state.account[0].live):
-        s = state.live[a]
-        equity += unrealised(state.plans[s], value_of(state, world, s), state.symbols[s].last_close)
+        slot = state.live[a]
+        equity += unrealised(state.plans[slot], value_of(state, world, slot), last_close(state, slot))
     return equity
 
 
 @inner
-def list_live(state, symbol):
-    """Takes a symbol with a new plan into the list of live ones, in the desk's order."""
-    account, plan = state.account[0], state.plans[symbol]
+def list_live(state, slot):
+    """Takes a new plan into the list of live ones, in the desk's order."""
+    account, plan = state.account[0], state.plans[slot]
     if plan.listed:
         return
     plan.listed = 1
     at = account.live
-    while at > 0 and state.live[at - 1] > symbol:
+    while at > 0 and state.live[at - 1] > slot:
         state.live[at] = state.live[at - 1]
         at -= 1
-    state.live[at] = symbol
+    state.live[at] = slot
     account.live += 1
 
 
@@ -251,12 +295,12 @@ def settle_live(state):
     """Drops from the list what is live no more."""
     account, kept = state.account[0], 0
     for a in range(account.live):
-        s = state.live[a]
-        if is_live(state.plans[s]):
-            state.live[kept] = s
+        slot = state.live[a]
+        if is_live(state.plans[slot]):
+            state.live[kept] = slot
             kept += 1
         else:
-            state.plans[s].listed = 0
+            state.plans[slot].listed = 0
     account.live = kept
 
 
@@ -269,31 +313,31 @@ def first_target_quantity(plan, instrument, policy):
 
 
 @inner
-def send_stop(log, ts, symbol, plan, reason):
+def send_stop(log, ts, plan, reason):
     """The protective stop for what is held, at its latest price: a new order, or one in its place under a reference of its own."""
     if plan.stop_live:
         plan.stop_version += 1
     action = O_REPLACE if plan.stop_live else O_NEW
-    order_event(log, ts, symbol, plan, LEG_STOP, action, STOP, plan.stop_next, plan.held, plan.stop_version, reason)
+    order_event(log, ts, plan, LEG_STOP, action, STOP, plan.stop_next, plan.held, plan.stop_version, reason)
     plan.stop_live = 1
 
 
 @inner
-def send_bracket(log, ts, symbol, plan, instrument, policy):
+def send_bracket(log, ts, plan, instrument, policy):
     """The protective orders for what is held: new ones after the first fill, others in their place after a further one."""
     action = O_REPLACE if plan.stop_live else O_NEW
     if plan.stop_live:
         plan.version += 1
-    send_stop(log, ts, symbol, plan, R_OK)
+    send_stop(log, ts, plan, R_OK)
     if not plan.target_done and plan.target == plan.target:
-        order_event(log, ts, symbol, plan, LEG_TARGET1, action, LIMIT, plan.target, first_target_quantity(plan, instrument, policy), plan.version, R_OK)
+        order_event(log, ts, plan, LEG_TARGET1, action, LIMIT, plan.target, first_target_quantity(plan, instrument, policy), plan.version, R_OK)
 
 
 @inner
-def cancel_entry(log, ts, symbol, plan, reason):
+def cancel_entry(log, ts, plan, reason):
     """Ends what still works of an entry; a plan that holds nothing is over."""
     if rest_of_entry(plan) > EPS:
-        order_event(log, ts, symbol, plan, LEG_ENTRY, O_CANCEL, plan.order_type, plan.limit, rest_of_entry(plan), ENTRY_VERSION, reason)
+        order_event(log, ts, plan, LEG_ENTRY, O_CANCEL, plan.order_type, plan.limit, rest_of_entry(plan), ENTRY_VERSION, reason)
         plan.cancelling = plan.external                                # a broker outside may fill until it has said that it cancelled
     end_entry(plan)
 
@@ -307,10 +351,11 @@ def end_entry(plan):
 
 
 @inner
-def take_entry(state, world, log, symbol, ts, kind, price, quantity, fee, slip):
+def take_entry(state, world, log, slot, ts, kind, price, quantity, fee, slip):
     """An entry fill: money, average price, the first stop's distance, and the bracket.  `fee` in money of the account."""
-    plan, instrument, account, policy = state.plans[symbol], world.instruments[symbol], state.account[0], world.policy[0]
-    value = value_of(state, world, symbol)
+    plan = state.plans[slot]
+    instrument, account, policy = world.instruments[plan.symbol], state.account[0], world.policy[0]
+    value = value_of(state, world, slot)
     first = plan.filled <= 0.0
     plan.entry = (plan.entry * plan.filled + price * quantity) / (plan.filled + quantity) if not first else price
     plan.filled += quantity
@@ -327,12 +372,12 @@ def take_entry(state, world, log, symbol, ts, kind, price, quantity, fee, slip):
     if first:
         plan.entry_ts, plan.entry_kind, plan.status, plan.best = ts, kind, P_OPEN, price
         side = LONG_SIDE if plan.direction > 0 else 0
-        state.symbols[symbol].entry_ts[side] = ts
-        state.symbols[symbol].entry_closes[side] = state.symbols[symbol].closes
+        state.symbols[plan.symbol].entry_ts[side] = ts
+        state.symbols[plan.symbol].entry_closes[side] = state.symbols[plan.symbol].closes
     if rest_of_entry(plan) <= EPS:
         plan.valid_until = 0
-    emit(log, E_FILL, ts, symbol, plan.setup, plan.number, R_OK, LEG_ENTRY, kind, plan.micro, price, quantity, fee, slip, plan.held, account.balance)
-    send_bracket(log, ts, symbol, plan, instrument, policy)
+    emit(log, E_FILL, ts, plan.symbol, plan.setup, plan.number, R_OK, LEG_ENTRY, kind, plan.micro, price, quantity, fee, slip, plan.held, account.balance)
+    send_bracket(log, ts, plan, instrument, policy)
 
 
 @inner
@@ -342,10 +387,11 @@ def stop_name(plan):
 
 
 @inner
-def take_exit(state, world, log, symbol, ts, leg, kind, price, quantity, fee, slip, reason):
+def take_exit(state, world, log, slot, ts, leg, kind, price, quantity, fee, slip, reason):
     """An exit fill of any leg; the last one closes the trade.  `fee` in money of the account."""
-    plan, instrument, account = state.plans[symbol], world.instruments[symbol], state.account[0]
-    value = value_of(state, world, symbol)
+    plan = state.plans[slot]
+    instrument, account = world.instruments[plan.symbol], state.account[0]
+    value = value_of(state, world, slot)
     gain = plan.direction * (price - plan.entry) * quantity * value
     plan.gross += gain
     plan.fees += fee
@@ -358,9 +404,9 @@ def take_exit(state, world, log, symbol, ts, leg, kind, price, quantity, fee, sl
         plan.held = 0.0
     account.balance += gain - fee
     account.fees += fee
-    emit(log, E_FILL, ts, symbol, plan.setup, plan.number, reason, leg, kind, plan.micro, price, quantity, fee, slip, plan.held, account.balance)
+    emit(log, E_FILL, ts, plan.symbol, plan.setup, plan.number, reason, leg, kind, plan.micro, price, quantity, fee, slip, plan.held, account.balance)
     if plan.held <= 0.0:
-        close_trade(state, world, log, symbol, ts, leg, reason)
+        close_trade(state, world, log, slot, ts, leg, reason)
 
 
 @inner
@@ -377,21 +423,22 @@ def tally(state, world, plan, r):
 
 
 @inner
-def begin_wait(state, world, symbol):
+def begin_wait(state, world, slot):
     """After a stop-out the symbol waits for a close without the same signal."""
-    plan, record = state.plans[symbol], state.symbols[symbol]
+    plan = state.plans[slot]
+    record = state.symbols[plan.symbol]
     record.waits, record.wait_tactic, record.wait_direction = 1, plan.tactic, plan.direction
     record.wait_closes, record.wait_heard = 0, 0
     record.wait_day = world.context[record.row, C_DAILY_ROW]
 
 
 @inner
-def close_trade(state, world, log, symbol, ts, leg, reason):
+def close_trade(state, world, log, slot, ts, leg, reason):
     """The end of a round trip: the trade's row, the tallies, the rest periods."""
-    plan, account = state.plans[symbol], state.account[0]
-    cancel_entry(log, ts, symbol, plan, reason)
+    plan, account = state.plans[slot], state.account[0]
+    cancel_entry(log, ts, plan, reason)
     if world.policy[0].match == EXTERNAL:
-        cancel_bracket(log, ts, symbol, plan, leg, reason)
+        cancel_bracket(log, ts, plan, leg, reason)
     plan.status, plan.exit_reason, plan.pending = P_CLOSED, reason, 0
     net = plan.gross - plan.fees
     r = net / plan.risk_usd if plan.risk_usd > 0.0 else 0.0
@@ -400,56 +447,56 @@ def close_trade(state, world, log, symbol, ts, leg, reason):
         account.losses_today = account.losses_today + 1 if net < 0.0 else 0
     if leg == LEG_STOP:
         side = LONG_SIDE if plan.direction > 0 else 0
-        state.symbols[symbol].stop_ts[side] = ts
-        state.symbols[symbol].stop_closes[side] = state.symbols[symbol].closes
+        state.symbols[plan.symbol].stop_ts[side] = ts
+        state.symbols[plan.symbol].stop_closes[side] = state.symbols[plan.symbol].closes
         if plan.flags & WAITS_AFTER_STOP:
-            begin_wait(state, world, symbol)
+            begin_wait(state, world, slot)
     tally(state, world, plan, r)
     trade = log.trades[log.used[1]]
     log.used[1] += 1
     trade.number, trade.setup, trade.symbol, trade.tactic, trade.grade, trade.direction, trade.micro = (
-        plan.number, plan.setup, symbol, plan.tactic, plan.grade, plan.direction, plan.micro)
+        plan.number, plan.setup, plan.symbol, plan.tactic, plan.grade, plan.direction, plan.micro)
     trade.quantity, trade.decided_at, trade.entry_ts, trade.exit_ts, trade.day = plan.filled, plan.decided_at, plan.entry_ts, ts, account.day
     trade.entry_kind, trade.entry, trade.exit, trade.stop = plan.entry_kind, plan.entry, plan.exit_value / plan.exited, plan.stop_first
     trade.target, trade.target2, trade.risk_points, trade.risk_usd = plan.target, plan.target2, plan.risk_points, plan.risk_usd
     trade.gross, trade.fees, trade.slippage, trade.net, trade.r = plan.gross, plan.fees, plan.slippage, net, r
     trade.mae_r, trade.mfe_r = plan.adverse / plan.risk_points, plan.favourable / plan.risk_points
     trade.bars_held, trade.reason, trade.exits, trade.quality, trade.ambiguous = plan.bars_held, reason, plan.exits, plan.quality, plan.ambiguous
-    trade.balance, trade.rate = account.balance, rate_of(state, world, symbol)
+    trade.balance, trade.rate = account.balance, rate_of(state, world, slot)
     trade.equity = mark(state, world)
-    emit(log, E_EXIT, ts, symbol, plan.setup, plan.number, reason, plan.exits, plan.ambiguous, plan.micro, net, r, plan.gross, plan.fees,
+    emit(log, E_EXIT, ts, plan.symbol, plan.setup, plan.number, reason, plan.exits, plan.ambiguous, plan.micro, net, r, plan.gross, plan.fees,
          plan.favourable / plan.risk_points, trade.equity)
 
 
 @inner
-def cancel_bracket(log, ts, symbol, plan, filled_leg, reason):
+def cancel_bracket(log, ts, plan, filled_leg, reason):
     """With a broker outside: what is left of the bracket must go when the position is gone."""
     if plan.stop_live and filled_leg != LEG_STOP:
-        order_event(log, ts, symbol, plan, LEG_STOP, O_CANCEL, STOP, plan.stop, 0.0, plan.stop_version, reason)
+        order_event(log, ts, plan, LEG_STOP, O_CANCEL, STOP, plan.stop, 0.0, plan.stop_version, reason)
     open_target = plan.target2 if plan.target_done else plan.target
     target_leg = LEG_TARGET2 if plan.target_done else LEG_TARGET1
     if open_target == open_target and filled_leg != target_leg:
-        order_event(log, ts, symbol, plan, target_leg, O_CANCEL, LIMIT, open_target, 0.0, plan.version, reason)
+        order_event(log, ts, plan, target_leg, O_CANCEL, LIMIT, open_target, 0.0, plan.version, reason)
     plan.stop_live = 0
 
 
 @inner
-def request_exit(log, ts, symbol, plan, reason):
+def request_exit(log, ts, plan, reason):
     """Asks for the position to be closed at the next open; the first reason stays."""
     if plan.pending == 0 and plan.held > 0.0:
         plan.pending = reason
         plan.version += 1
-        order_event(log, ts, symbol, plan, LEG_EXIT, O_NEW, MARKET, 0.0, plan.held, plan.version, reason)
+        order_event(log, ts, plan, LEG_EXIT, O_NEW, MARKET, 0.0, plan.held, plan.version, reason)
 
 
 @inner
-def move_stop(log, ts, symbol, plan, stop, reason):
+def move_stop(log, ts, plan, stop, reason):
     """A tighter stop, active from the next bar."""
     plan.stop_next = stop
     plan.stop_reason = reason
     plan.version += 1
-    plan_event(log, ts, symbol, plan, reason)
-    send_stop(log, ts, symbol, plan, reason)
+    plan_event(log, ts, plan, reason)
+    send_stop(log, ts, plan, reason)
 
 
 @inner
@@ -459,13 +506,13 @@ def entered_inside(plan, bar):
 
 
 @inner
-def after_first_target(log, ts, symbol, plan):
+def after_first_target(log, ts, plan):
     """What is left after the first target runs on: to the second one if there is one, else behind its stop."""
     plan.target_done = 1
     plan.breakeven_done = 0
     plan.status = P_PARTIAL
     plan.version += 1
-    plan_event(log, ts, symbol, plan, R_PARTIAL)
-    send_stop(log, ts, symbol, plan, R_PARTIAL)                        # for what is left, so that the old one cannot sell too much
+    plan_event(log, ts, plan, R_PARTIAL)
+    send_stop(log, ts, plan, R_PARTIAL)                        # for what is left, so that the old one cannot sell too much
     if plan.target2 == plan.target2:
-        order_event(log, ts, symbol, plan, LEG_TARGET2, O_NEW, LIMIT, plan.target2, plan.held, plan.version, R_PARTIAL)
+        order_event(log, ts, plan, LEG_TARGET2, O_NEW, LIMIT, plan.target2, plan.held, plan.version, R_PARTIAL)

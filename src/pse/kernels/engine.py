@@ -8,7 +8,6 @@ step; then, where decision bars close, equity and breakers, what ends entries, a
 import numpy as np
 from numba import njit
 
-from pse.kernels.admit import fitted, gates_on_proposal, smallest_lot
 from pse.kernels.book import (
     NIL,
     NOBODY,
@@ -26,6 +25,7 @@ from pse.kernels.book import (
     request_exit,
     rest_of_entry,
     settle_live,
+    slots_of,
 )
 from pse.kernels.codes import (
     ASK_OUTSIDE,
@@ -63,14 +63,16 @@ from pse.kernels.contract import (
     NEVER,
     REFUSED,
 )
+from pse.kernels.fitting import fitted
 from pse.kernels.inputs import take_inputs
+from pse.kernels.proposal import gates_on_proposal, smallest_lot
 from pse.kernels.repeats import note, refused_find, same_run, told_before, unheard
 from pse.kernels.select import KEPT, TWIN, one_idea, select, setup_rank
 from pse.kernels.simulate import market_exit, step_bar, watch_bar
 from pse.kernels.state import BAR_ROLL, MAX_CANDIDATES
 from pse.kernels.targets import EPS
 from pse.kernels.verdicts import apply_verdicts, closes, rules
-from pse.kernels.watch import check_breakers, end_wait, expire_entries, hear_setup, review_plan, roll_before_day, session_event, start_day
+from pse.kernels.watch import check_breakers, end_wait, expire_entries, hear_setup, review_plans, roll_before_day, session_event, start_day
 
 EVENTS_A_QUESTION = 1_800        # room for the setups of one symbol and instant: gates before and after for two contract sizes, the order that follows
 EVENTS_A_SYMBOL = 128            # and for what one symbol may tell besides: fills, protective orders, setups that ask for nothing
@@ -140,9 +142,9 @@ def room_for_questions(n):
 
 @inner
 def does_something(plan, row):
-    """Whether an EXIT or a CANCEL meets what it speaks of: a position or an order of its tactic and direction (and group), not on its way out yet."""
-    if row.kind != EXIT and row.kind != CANCEL:
-        return True
+    """Whether an EXIT, a CANCEL or an AMEND meets what it speaks of: a position or an order of its tactic and direction (and group), not on its way out."""
+    if row.kind == AMEND:
+        return is_live(plan) and holds(plan)
     mine = is_live(plan) and plan.tactic == row.tactic and plan.direction == row.direction
     works = rest_of_entry(plan) > EPS
     if row.kind == EXIT:
@@ -159,28 +161,32 @@ def signal_setup(state, world, log, now, i):
             passed_over(log, now, row.symbol, i, R_TACTIC)
             note(state, row, refused_find(row))
         return
-    plan = state.plans[row.symbol]
-    if not does_something(plan, row):
-        return
+    for slot in slots_of(state, row.symbol):
+        if does_something(state.plans[slot], row):
+            signal_plan(world, log, now, i, state.plans[slot])
+
+
+@inner
+def signal_plan(world, log, now, i, plan):
+    """What an EXIT, a CANCEL or an AMEND does to one plan."""
+    row = world.setups[i]
     emit(log, E_SETUP, now, row.symbol, i, plan.number, R_OK, row.kind, NIL, NIL, np.nan, 0.0, 0.0, 0.0, 0.0, 0.0)
-    if not is_live(plan):
-        return
     if row.kind == CANCEL:
-        cancel_entry(log, now, row.symbol, plan, R_EXIT_SIGNAL)
+        cancel_entry(log, now, plan, R_EXIT_SIGNAL)
     elif row.kind == EXIT:
-        cancel_entry(log, now, row.symbol, plan, R_EXIT_SIGNAL)
-        request_exit(log, now, row.symbol, plan, R_EXIT_SIGNAL)
+        cancel_entry(log, now, plan, R_EXIT_SIGNAL)
+        request_exit(log, now, plan, R_EXIT_SIGNAL)
         plan.leaves = R_EXIT_SIGNAL if plan.cancelling else 0
-    elif row.kind == AMEND and holds(plan):
+    else:
         if plan.direction * (row.stop - plan.stop_next) > EPS:
-            move_stop(log, now, row.symbol, plan, row.stop, R_AMEND)
+            move_stop(log, now, plan, row.stop, R_AMEND)
         nearer = plan.direction * (plan.target - row.target) > EPS and plan.direction * (row.target - plan.entry) > EPS
         if nearer and not plan.target_done:
             plan.target = row.target
             plan.version += 1
-            plan_event(log, now, row.symbol, plan, R_AMEND)
+            plan_event(log, now, plan, R_AMEND)
             quantity = first_target_quantity(plan, world.instruments[row.symbol], world.policy[0])
-            order_event(log, now, row.symbol, plan, LEG_TARGET1, O_REPLACE, LIMIT, plan.target, quantity, plan.version, R_AMEND)
+            order_event(log, now, plan, LEG_TARGET1, O_REPLACE, LIMIT, plan.target, quantity, plan.version, R_AMEND)
 
 
 @inner
@@ -225,7 +231,7 @@ def gather(state, world, log, now):
     check_breakers(state, world, log, now, score)
     expire_entries(state, world, log, now)
     for q in range(account.row, r):
-        review_plan(state, world, log, now, world.row_symbol[q])
+        review_plans(state, world, log, now, world.row_symbol[q])
     account.row = r
     account.symbols_here = 0
     while account.setup < world.setups.size and world.setups[account.setup].ts <= now:
@@ -277,7 +283,7 @@ def quiet(state, world, now):
 def refusal_before(state, world, log, now, i):
     """What refuses setup row i before anybody is asked: the window of entries or the first gate; R_OK: it is a candidate."""
     row, policy = world.setups[i], world.policy[0]
-    if closes(state.plans[row.symbol], row):                   # it can only reduce, so no gate is asked
+    if closes(state, row):                  # it can only reduce, so no gate is asked
         return R_OK
     if now < policy.entries_from or now >= policy.entries_until:
         return R_OUT_OF_WINDOW
@@ -413,14 +419,15 @@ def finish(state, world, log):
     account, policy = state.account[0], world.policy[0]
     if policy.on_end == CLOSE_LAST_BAR:
         for a in range(account.live):
-            s = state.live[a]
-            plan, record = state.plans[s], state.symbols[s]
+            slot = state.live[a]
+            plan = state.plans[slot]
+            record = state.symbols[plan.symbol]
             if is_live(plan):
-                cancel_entry(log, account.now, s, plan, policy.end_reason)
+                cancel_entry(log, account.now, plan, policy.end_reason)
                 if holds(plan) and policy.match != EXTERNAL:
-                    market_exit(state, world, log, s, record.last_ts, record.last_close, policy.end_reason)
+                    market_exit(state, world, log, slot, record.last_ts, record.last_close, policy.end_reason)
                 elif holds(plan):
-                    request_exit(log, account.now, s, plan, policy.end_reason)
+                    request_exit(log, account.now, plan, policy.end_reason)
     account.equity = mark(state, world)
     if account.day > 0:
         session_event(state, log, account.now)
@@ -437,6 +444,15 @@ def latest_day(tape, t):
     return day
 
 
+@hot
+def has_live(state, first, each):
+    """Whether any of `each` plans from slot `first` on is live."""
+    for slot in range(first, first + each):
+        if is_live(state.plans[slot]):
+            return True
+    return False
+
+
 @njit(cache=True)
 def advance(state, tape, world, log, inputs, until):
     """Runs every instant at or before `until`.
@@ -445,10 +461,11 @@ def advance(state, tape, world, log, inputs, until):
     to be emptied.  `inputs` INPUT_DTYPE sorted by ts.  When `until` reaches `policy.end` the run is closed.
     """
     account, policy = state.account[0], world.policy[0]
-    symbols = state.symbols.size
+    symbols, slots = state.symbols.size, state.plans.size
+    each = slots // symbols
     log.brief[0] = policy.events
-    trade_room = log.trades.size - TRADES_AN_INSTANT * symbols
-    easy = log.events.size - EVENTS_A_SYMBOL * (1 + symbols) - EVENTS_AN_INPUT * min(inputs.size, MANY_INPUTS)    # enough where every plan is live
+    trade_room = log.trades.size - TRADES_AN_INSTANT * slots
+    easy = log.events.size - EVENTS_A_SYMBOL * (1 + slots) - EVENTS_AN_INPUT * min(inputs.size, MANY_INPUTS)    # enough where every plan is live
     while True:
         if account.phase == 1:
             pause = decide_instant(state, world, log)
@@ -475,7 +492,7 @@ def advance(state, tape, world, log, inputs, until):
             while account.bar < tape.ts.size and tape.ts_close[account.bar] == now:
                 t = account.bar
                 symbol = np.int64(tape.symbol[t])             # one type of symbol: another would compile every function that takes it once more
-                if is_live(state.plans[symbol]) or tape.flags[t] & BAR_ROLL:
+                if has_live(state, symbol * each, each) or tape.flags[t] & BAR_ROLL:
                     bar = state.bar[0]
                     bar.ts, bar.ts_close, bar.symbol, bar.flags = tape.ts[t], now, symbol, tape.flags[t]
                     bar.open, bar.high, bar.low, bar.close, bar.volume = tape.open[t], tape.high[t], tape.low[t], tape.close[t], tape.volume[t]

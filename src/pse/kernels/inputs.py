@@ -9,6 +9,7 @@ from pse.kernels.book import (
     end_entry,
     is_live,
     request_exit,
+    slot_of,
 )
 from pse.kernels.codes import (
     E_ACK,
@@ -39,26 +40,27 @@ def take_inputs(state, world, log, inputs, until):
         record = inputs[account.input]
         account.input += 1
         s = record.symbol
+        plan = state.plans[slot_of(state, s, record.plan)]
         if record.kind == I_FILL:
             if not take_input_fill(state, world, log, record):
                 emit(log, E_NOTE, record.ts, s, NOBODY, record.plan, R_OPERATOR, record.kind, record.leg, NIL, record.price, record.quantity, 0.0, 0.0, 0.0,
                      0.0)
         elif record.kind == I_ACK:
-            emit(log, E_ACK, record.ts, s, state.plans[s].setup, record.plan, R_OK, record.leg, NIL, NIL, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+            emit(log, E_ACK, record.ts, s, plan.setup, record.plan, R_OK, record.leg, NIL, NIL, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
         elif record.kind == I_REJECT or record.kind == I_CANCELLED:
             reason = R_BROKER_REJECT if record.kind == I_REJECT else R_CANCELLED
-            emit(log, E_ACK, record.ts, s, state.plans[s].setup, record.plan, reason, record.leg, NIL, NIL, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
-            if record.leg == 0 and is_live(state.plans[s]) and state.plans[s].number == record.plan:
-                state.plans[s].cancelling = 0
-                end_entry(state.plans[s])
+            emit(log, E_ACK, record.ts, s, plan.setup, record.plan, reason, record.leg, NIL, NIL, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+            if record.leg == 0 and is_live(plan) and plan.number == record.plan:
+                plan.cancelling = 0
+                end_entry(plan)
         elif record.kind == I_CASH:
             charge(state, log, record.ts, record.amount)
         elif record.kind == I_BREAKER_ACK:
             acknowledge(state, log, record.ts)
         elif record.kind == I_CANCEL_ENTRIES or record.kind == I_FLATTEN:
             for a in range(account.live):
-                p = state.live[a]
-                if is_live(state.plans[p]):
-                    cancel_entry(log, record.ts, p, state.plans[p], R_OPERATOR)
+                live = state.plans[state.live[a]]
+                if is_live(live):
+                    cancel_entry(log, record.ts, live, R_OPERATOR)
                     if record.kind == I_FLATTEN:
-                        request_exit(log, record.ts, p, state.plans[p], R_OPERATOR)
+                        request_exit(log, record.ts, live, R_OPERATOR)

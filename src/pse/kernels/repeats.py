@@ -7,7 +7,7 @@ setup that is tried again stays untold only where it would end as it did the las
 
 import numpy as np
 
-from pse.kernels.book import is_live
+from pse.kernels.book import is_live, slots_of
 from pse.kernels.codes import R_OK
 from pse.kernels.compiled import inner
 from pse.kernels.contract import REFUSED, WAITS_AFTER_STOP
@@ -45,7 +45,11 @@ def unheard(state, row):
     find that was told before."""
     if row.plan_flags & WAITS_AFTER_STOP == 0:
         return False
-    plan = state.plans[row.symbol]
-    if is_live(plan):
-        return plan.tactic == row.tactic or same_run(state, row)
-    return row.kind == REFUSED and told_before(state, row, refused_find(row))
+    live = False
+    for slot in slots_of(state, row.symbol):
+        plan = state.plans[slot]
+        if is_live(plan):
+            live = True
+            if plan.tactic == row.tactic:
+                return True
+    return same_run(state, row) if live else row.kind == REFUSED and told_before(state, row, refused_find(row))

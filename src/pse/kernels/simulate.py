@@ -18,6 +18,8 @@ from pse.kernels.book import (
     rate_of,
     request_exit,
     rest_of_entry,
+    slot_of,
+    slots_of,
     stop_name,
     take_entry,
     take_exit,
@@ -57,9 +59,10 @@ TRAIL_BARS_FROM_R = 1.0
 
 
 @inner
-def side_cost(state, world, symbol, quantity, price):
-    """Fee of one side of a fill of the symbol's plan, money of the account."""
-    return fee_of(world.instruments[symbol], state.plans[symbol].micro, quantity, price) * rate_of(state, world, symbol)
+def side_cost(state, world, slot, quantity, price):
+    """Fee of one side of a fill of a plan, money of the account."""
+    plan = state.plans[slot]
+    return fee_of(world.instruments[plan.symbol], plan.micro, quantity, price) * rate_of(state, world, slot)
 
 
 @inner
@@ -68,50 +71,55 @@ def slip_points(instrument, policy):
 
 
 @inner
-def market_exit(state, world, log, symbol, ts, price, reason):
+def market_exit(state, world, log, slot, ts, price, reason):
     """Closes what is held at a price that is already known, slippage against us."""
-    plan, instrument = state.plans[symbol], world.instruments[symbol]
+    plan = state.plans[slot]
+    instrument = world.instruments[plan.symbol]
     slip = slip_points(instrument, world.policy[0])
     fill = against(price, -plan.direction, slip, instrument.tick)
-    fee = side_cost(state, world, symbol, plan.held, fill)
-    take_exit(state, world, log, symbol, ts, LEG_EXIT, F_MARKET, fill, plan.held, fee, slip, reason)
+    fee = side_cost(state, world, slot, plan.held, fill)
+    take_exit(state, world, log, slot, ts, LEG_EXIT, F_MARKET, fill, plan.held, fee, slip, reason)
 
 
 @inner
 def roll_over(state, world, log, symbol):
-    """A new contract begins: the plan of the old one ended at its last price."""
-    plan, record = state.plans[symbol], state.symbols[symbol]
-    if is_live(plan):
-        cancel_entry(log, record.last_ts, symbol, plan, R_ROLL)
+    """A new contract begins: the plans of the old one ended at its last price."""
+    record = state.symbols[symbol]
+    for slot in slots_of(state, symbol):
+        plan = state.plans[slot]
+        if not is_live(plan):
+            continue
+        cancel_entry(log, record.last_ts, plan, R_ROLL)
         if holds(plan):
             if world.policy[0].match == EXTERNAL:
-                request_exit(log, record.last_ts, symbol, plan, R_ROLL)
+                request_exit(log, record.last_ts, plan, R_ROLL)
             else:
-                market_exit(state, world, log, symbol, record.last_ts, record.last_close, R_ROLL)
+                market_exit(state, world, log, slot, record.last_ts, record.last_close, R_ROLL)
     forget_bars(record)
 
 
 @hot
-def due_cancels(state, world, log, symbol, bar):
+def due_cancels(state, world, log, slot, bar):
     """Validity, news window and session end, before the bar trades."""
-    plan, policy, ts = state.plans[symbol], world.policy[0], bar.ts
+    plan, policy, ts = state.plans[slot], world.policy[0], bar.ts
     if rest_of_entry(plan) <= EPS:
         return
     if plan.valid_until <= ts:
-        cancel_entry(log, ts, symbol, plan, R_EXPIRED)
+        cancel_entry(log, ts, plan, R_EXPIRED)
     elif bar.flags & BAR_BLACKOUT and plan.activated:
-        cancel_entry(log, ts, symbol, plan, R_NEWS_BLACKOUT)
+        cancel_entry(log, ts, plan, R_NEWS_BLACKOUT)
     elif policy.flat_session and ts >= plan.flat_at:
-        cancel_entry(log, ts, symbol, plan, R_SESSION_END)
+        cancel_entry(log, ts, plan, R_SESSION_END)
 
 
 @hot
-def bracket_exits(state, world, log, symbol, bar, high, low, open_decides, target_counts):
+def bracket_exits(state, world, log, slot, bar, high, low, open_decides, target_counts):
     """Stop and targets of what is held, in the bar's order; at most the first target, the second and a stop.
 
     high, low: the part of the bar that is looked at; both the open while only the open decides.
     """
-    plan, instrument, policy = state.plans[symbol], world.instruments[symbol], world.policy[0]
+    plan = state.plans[slot]
+    instrument, policy = world.instruments[plan.symbol], world.policy[0]
     slip = slip_points(instrument, policy)
     through = policy.through_ticks * instrument.tick
     open_ = bar.open
@@ -126,45 +134,46 @@ def bracket_exits(state, world, log, symbol, bar, high, low, open_decides, targe
         if leg == LEG_STOP:
             gapped = plan.direction * (open_ - plan.stop) < -EPS
             plan.adverse = max(plan.adverse, plan.direction * (plan.entry - price))
-            fee = side_cost(state, world, symbol, plan.held, price)
-            take_exit(state, world, log, symbol, bar.ts, LEG_STOP, F_GAP if gapped else F_STOP, price, plan.held, fee, slip, stop_name(plan))
+            fee = side_cost(state, world, slot, plan.held, price)
+            take_exit(state, world, log, slot, bar.ts, LEG_STOP, F_GAP if gapped else F_STOP, price, plan.held, fee, slip, stop_name(plan))
             return
         plan.favourable = max(plan.favourable, plan.direction * (price - plan.entry))
         _, adverse = excursion(plan.direction, plan.entry, high, low, bar.close, NO)
         plan.adverse = max(plan.adverse, adverse)
         if plan.target_done:
-            fee = side_cost(state, world, symbol, plan.held, price)
-            take_exit(state, world, log, symbol, bar.ts, LEG_TARGET2, F_TARGET, price, plan.held, fee, 0.0, R_TP2)
+            fee = side_cost(state, world, slot, plan.held, price)
+            take_exit(state, world, log, slot, bar.ts, LEG_TARGET2, F_TARGET, price, plan.held, fee, 0.0, R_TP2)
             return
         quantity = first_target_quantity(plan, instrument, policy)
-        fee = side_cost(state, world, symbol, quantity, price)
-        take_exit(state, world, log, symbol, bar.ts, LEG_TARGET1, F_TARGET, price, quantity, fee, 0.0, R_TP1)
+        fee = side_cost(state, world, slot, quantity, price)
+        take_exit(state, world, log, slot, bar.ts, LEG_TARGET1, F_TARGET, price, quantity, fee, 0.0, R_TP1)
         if holds(plan):
-            cancel_entry(log, bar.ts, symbol, plan, R_TP1)
-            after_first_target(log, bar.ts, symbol, plan)
+            cancel_entry(log, bar.ts, plan, R_TP1)
+            after_first_target(log, bar.ts, plan)
 
 
 @hot
-def leaves_at_open(state, world, log, symbol, bar):
+def leaves_at_open(state, world, log, slot, bar):
     """A position that was asked to go, or whose session ends, goes at this open."""
-    plan, policy, ts = state.plans[symbol], world.policy[0], bar.ts
+    plan, policy, ts = state.plans[slot], world.policy[0], bar.ts
     if policy.flat_session and ts >= plan.flat_at and plan.pending == 0:
-        request_exit(log, ts, symbol, plan, R_SESSION_END)
+        request_exit(log, ts, plan, R_SESSION_END)
     if plan.pending and policy.match != EXTERNAL:
-        market_exit(state, world, log, symbol, ts, bar.open, plan.pending)
+        market_exit(state, world, log, slot, ts, bar.open, plan.pending)
 
 
 @hot
-def work_entry(state, world, log, symbol, bar):
+def work_entry(state, world, log, slot, bar):
     """The entry order against this bar, after its activation check at the first open that may fill it.  Returns the kind of its fill, or NO_FILL."""
-    plan, instrument, policy, ts = state.plans[symbol], world.instruments[symbol], world.policy[0], bar.ts
+    plan = state.plans[slot]
+    instrument, policy, ts = world.instruments[plan.symbol], world.policy[0], bar.ts
     if ts < plan.first_open or rest_of_entry(plan) <= EPS:
         return NO_FILL
     if not plan.activated:
         plan.activated = 1
-        reason = activate(state, world, log, symbol, bar)
+        reason = activate(state, world, log, slot, bar)
         if reason != R_OK:
-            cancel_entry(log, ts, symbol, plan, reason)
+            cancel_entry(log, ts, plan, reason)
             return NO_FILL
     if policy.match == EXTERNAL:
         return NO_FILL
@@ -175,22 +184,23 @@ def work_entry(state, world, log, symbol, bar):
         return NO_FILL
     quantity = fillable(rest_of_entry(plan), bar.volume, policy.volume_share, lot_of(instrument, plan.micro))
     paid = 0.0 if plan.order_type == LIMIT else slip
-    take_entry(state, world, log, symbol, ts, kind, price, quantity, side_cost(state, world, symbol, quantity, price), paid)
+    take_entry(state, world, log, slot, ts, kind, price, quantity, side_cost(state, world, slot, quantity, price), paid)
     if kind == F_GAP:
         out = against(bar.open, -plan.direction, slip, instrument.tick)
         plan.adverse = max(plan.adverse, plan.direction * (plan.entry - out))
-        fee = side_cost(state, world, symbol, plan.held, out)
-        take_exit(state, world, log, symbol, ts, LEG_STOP, F_GAP, out, plan.held, fee, slip, stop_name(plan))
+        fee = side_cost(state, world, slot, plan.held, out)
+        take_exit(state, world, log, slot, ts, LEG_STOP, F_GAP, out, plan.held, fee, slip, stop_name(plan))
     return kind
 
 
 @hot
-def step_plan(state, world, log, symbol, bar, filled_inside):
+def step_plan(state, world, log, slot, bar):
     """At the bar's close: excursions, breakeven, trail; what they move acts from the next bar."""
-    plan, instrument, policy, record = state.plans[symbol], world.instruments[symbol], world.policy[0], state.symbols[symbol]
+    plan = state.plans[slot]
+    instrument, policy, record = world.instruments[plan.symbol], world.policy[0], state.symbols[plan.symbol]
     close_ts = bar.ts_close
     plan.bars_held += 1
-    favourable, adverse = excursion(plan.direction, plan.entry, bar.high, bar.low, bar.close, filled_inside)
+    favourable, adverse = excursion(plan.direction, plan.entry, bar.high, bar.low, bar.close, plan.filled_inside != 0)
     plan.favourable = max(plan.favourable, favourable)
     plan.adverse = max(plan.adverse, adverse)
     if not plan.breakeven_done and not plan.flags & NO_BREAKEVEN:
@@ -199,14 +209,14 @@ def step_plan(state, world, log, symbol, bar, filled_inside):
         if reach >= policy.breakeven_r * plan.risk_points - EPS:
             plan.breakeven_done = 1
         if moved != plan.stop_next:
-            move_stop(log, close_ts, symbol, plan, moved, R_BE)
+            move_stop(log, close_ts, plan, moved, R_BE)
     if policy.trail_swing and plan.target_done:
         swing = record.swing_low if plan.direction > 0 else record.swing_high
         moved = trail_stop(plan.direction, plan.stop_next, swing, plan.buffer, instrument.tick)
         if moved != plan.stop_next:
-            move_stop(log, close_ts, symbol, plan, moved, R_TRAIL)
+            move_stop(log, close_ts, plan, moved, R_TRAIL)
     if plan.flags & (TRAIL_RANGE | TRAIL_BARS):
-        trail_close(state, world, log, symbol, bar)
+        trail_close(state, world, log, slot, bar)
 
 
 @inner
@@ -221,31 +231,32 @@ def daily_range(state, world, symbol, ts):
 
 
 @inner
-def trail_close(state, world, log, symbol, bar):
+def trail_close(state, world, log, slot, bar):
     """The stop behind the best price since entry by a multiple of the daily range, or one tick beyond the last bars from 1R on."""
-    plan, policy, record, tick = state.plans[symbol], world.policy[0], state.symbols[symbol], world.instruments[symbol].tick
+    plan = state.plans[slot]
+    policy, record, tick = world.policy[0], state.symbols[plan.symbol], world.instruments[plan.symbol].tick
     stop = plan.stop_next
     plan.best = extended(plan.direction, plan.best, bar.high, bar.low, bar.close, entered_inside(plan, bar))
     if plan.flags & TRAIL_RANGE:
-        stop = trail_stop(plan.direction, stop, plan.best, policy.trail_range_atr * daily_range(state, world, symbol, bar.ts_close), tick)
+        stop = trail_stop(plan.direction, stop, plan.best, policy.trail_range_atr * daily_range(state, world, plan.symbol, bar.ts_close), tick)
     if plan.flags & TRAIL_BARS and plan.favourable >= TRAIL_BARS_FROM_R * plan.risk_points - EPS:
         stop = trail_stop(plan.direction, stop, last_extreme(plan.direction, record), tick, tick)
     if stop != plan.stop_next:
-        move_stop(log, bar.ts_close, symbol, plan, stop, R_TRAIL)
+        move_stop(log, bar.ts_close, plan, stop, R_TRAIL)
 
 
 @hot
-def invalidate_entry(world, log, symbol, plan, bar):
+def invalidate_entry(log, plan, bar):
     """An unfilled entry is over when a bar closes beyond its stop, trades at its invalid price, or traded at its target without it."""
     d, close_ts = plan.direction, bar.ts_close
     if d * (bar.close - plan.stop) < -EPS:
-        cancel_entry(log, close_ts, symbol, plan, R_CLOSE_BEYOND_STOP)
+        cancel_entry(log, close_ts, plan, R_CLOSE_BEYOND_STOP)
         return
     reach, against_it = (bar.high, bar.low) if d > 0 else (bar.low, bar.high)
     if plan.invalid_flags & INVALID_TOUCH and d * (against_it - plan.invalid_price) <= EPS:
-        cancel_entry(log, close_ts, symbol, plan, R_LEVEL_TRADED)
+        cancel_entry(log, close_ts, plan, R_LEVEL_TRADED)
     elif plan.held <= 0.0 and plan.invalid_flags & INVALID_TARGET_SEEN and d * (reach - plan.target) >= -EPS:
-        cancel_entry(log, close_ts, symbol, plan, R_MISSED)
+        cancel_entry(log, close_ts, plan, R_MISSED)
 
 
 @hot
@@ -257,62 +268,70 @@ def watch_bar(record, high, low, close, close_ts):
 
 
 @hot
-def step_bar(state, world, log, bar):
-    """Everything that one base bar does to a live plan of its symbol, or to a rolling one.
+def trade_bar(state, world, log, slot, bar):
+    """One base bar against a live plan.
 
     What the open decides comes first, then the entry, then stop and targets of all that is held: an entry that fills in parts can lose each part in
     the bar that fills it.  In a bar with a fill after the open the target does not count.
     """
-    symbol = bar.symbol
-    plan, record = state.plans[symbol], state.symbols[symbol]
-    filled_inside = NO
+    plan, simulated = state.plans[slot], world.policy[0].match != EXTERNAL
+    plan.stop, plan.filled_inside = plan.stop_next, 0
+    due_cancels(state, world, log, slot, bar)
+    if holds(plan):
+        leaves_at_open(state, world, log, slot, bar)
+    if simulated and holds(plan):
+        bracket_exits(state, world, log, slot, bar, bar.open, bar.open, YES, YES)
+    if is_live(plan):
+        filled = work_entry(state, world, log, slot, bar)
+        plan.filled_inside = filled == F_LIMIT if simulated else entered_inside(plan, bar)
+    if simulated and holds(plan):
+        bracket_exits(state, world, log, slot, bar, bar.high, bar.low, NO, plan.filled_inside == 0)
+
+
+@hot
+def step_bar(state, world, log, bar):
+    """Everything that one base bar does to the live plans of its symbol, or to a rolling one."""
+    record, held = state.symbols[bar.symbol], 0
     if bar.flags & BAR_ROLL and record.last_ts > 0:
-        roll_over(state, world, log, symbol)
-    if is_live(plan):
-        plan.stop = plan.stop_next
-        due_cancels(state, world, log, symbol, bar)
-        if holds(plan):
-            leaves_at_open(state, world, log, symbol, bar)
-        simulated = world.policy[0].match != EXTERNAL
-        if simulated and holds(plan):
-            bracket_exits(state, world, log, symbol, bar, bar.open, bar.open, YES, YES)
-        if is_live(plan):
-            filled = work_entry(state, world, log, symbol, bar)
-            filled_inside = filled == F_LIMIT if simulated else entered_inside(plan, bar)
-        if simulated and holds(plan):
-            bracket_exits(state, world, log, symbol, bar, bar.high, bar.low, NO, not filled_inside)
+        roll_over(state, world, log, bar.symbol)
+    for slot in slots_of(state, bar.symbol):
+        if is_live(state.plans[slot]):
+            trade_bar(state, world, log, slot, bar)
     watch_bar(record, bar.high, bar.low, bar.close, bar.ts_close)
-    if is_live(plan):
-        if holds(plan):
-            state.account[0].market_minutes += 1
-            step_plan(state, world, log, symbol, bar, filled_inside)
-        if rest_of_entry(plan) > EPS:
-            invalidate_entry(world, log, symbol, plan, bar)
+    for slot in slots_of(state, bar.symbol):
+        plan = state.plans[slot]
+        if is_live(plan):
+            if holds(plan):
+                held = 1
+                step_plan(state, world, log, slot, bar)
+            if rest_of_entry(plan) > EPS:
+                invalidate_entry(log, plan, bar)
+    state.account[0].market_minutes += held
 
 
 @inner
 def take_input_fill(state, world, log, record):
     """A fill that a broker outside reports."""
-    symbol = record.symbol
-    plan = state.plans[symbol]
+    slot = slot_of(state, record.symbol, record.plan)
+    plan = state.plans[slot]
     if not is_live(plan) or plan.number != record.plan:
         return False
     if record.leg == 0:
-        take_entry(state, world, log, symbol, record.ts, F_MARKET if plan.order_type == MARKET else F_LIMIT, record.price, record.quantity, record.fee, 0.0)
+        take_entry(state, world, log, slot, record.ts, F_MARKET if plan.order_type == MARKET else F_LIMIT, record.price, record.quantity, record.fee, 0.0)
         if plan.leaves:
-            request_exit(log, record.ts, symbol, plan, plan.leaves)
+            request_exit(log, record.ts, plan, plan.leaves)
         return True
     if record.quantity > plan.held + EPS:
         return False
     if record.leg == LEG_STOP:
-        take_exit(state, world, log, symbol, record.ts, LEG_STOP, F_STOP, record.price, record.quantity, record.fee, 0.0, stop_name(plan))
+        take_exit(state, world, log, slot, record.ts, LEG_STOP, F_STOP, record.price, record.quantity, record.fee, 0.0, stop_name(plan))
     elif record.leg == LEG_TARGET1:
-        take_exit(state, world, log, symbol, record.ts, LEG_TARGET1, F_TARGET, record.price, record.quantity, record.fee, 0.0, R_TP1)
+        take_exit(state, world, log, slot, record.ts, LEG_TARGET1, F_TARGET, record.price, record.quantity, record.fee, 0.0, R_TP1)
         if holds(plan) and not plan.target_done:
-            cancel_entry(log, record.ts, symbol, plan, R_TP1)
-            after_first_target(log, record.ts, symbol, plan)
+            cancel_entry(log, record.ts, plan, R_TP1)
+            after_first_target(log, record.ts, plan)
     elif record.leg == LEG_TARGET2:
-        take_exit(state, world, log, symbol, record.ts, LEG_TARGET2, F_TARGET, record.price, record.quantity, record.fee, 0.0, R_TP2)
+        take_exit(state, world, log, slot, record.ts, LEG_TARGET2, F_TARGET, record.price, record.quantity, record.fee, 0.0, R_TP2)
     else:
-        take_exit(state, world, log, symbol, record.ts, LEG_EXIT, F_MARKET, record.price, record.quantity, record.fee, 0.0, plan.pending)
+        take_exit(state, world, log, slot, record.ts, LEG_EXIT, F_MARKET, record.price, record.quantity, record.fee, 0.0, plan.pending)
     return True

@@ -5,7 +5,7 @@ The whole state is one block of bytes; `engine/state.py` lays these records over
 
 import numpy as np
 
-STATE_VERSION = 5
+STATE_VERSION = 6
 MAX_CANDIDATES = 32            # setups of one symbol and instant that can be asked about
 GRADES = 5                     # 0 none, C, B, A, A+
 
@@ -26,7 +26,7 @@ ACCOUNT_DTYPE = np.dtype([
     ("data_state", "i8"), ("data_good", "i8"),
     ("equity_state", "i8"), ("equity_tripped_day", "i8"), ("equity_ack", "f8"),
     ("closed_last", "i8"),
-    ("live", "i8"),                         # symbols in `State.live`
+    ("live", "i8"),                         # slots in `State.live`
 ])
 SYMBOL_DTYPE = np.dtype([
     ("last_close", "f8"), ("last_ts", "i8"),
@@ -52,6 +52,8 @@ PLAN_DTYPE = np.dtype([
     ("version", "i8"), ("stop_version", "i8"), ("invalid_price", "f8"), ("invalid_flags", "i8"),
     ("stop_live", "i8"), ("external", "i8"), ("cancelling", "i8"), ("quality", "f8"), ("family", "i8"),
     ("flags", "i8"), ("group", "i8"), ("best", "f8"), ("conviction", "i8"), ("rate", "f8"), ("listed", "i8"),
+    ("symbol", "i8"),                       # whose slot this is; written once
+    ("filled_inside", "i8"),                # 1 where the entry filled after the open of the bar at hand
     ("leaves", "i8"),                       # why a fill that comes after the cancel of its order goes at once, 0 it stays
 ])
 TALLY_DTYPE = np.dtype([("wins", "f8"), ("trades", "f8"), ("win_r", "f8")])

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from pse.kernels.admit import admit, on_side
-from pse.kernels.book import NOBODY, cancel_entry, emit, holds, passed_over, request_exit
+from pse.kernels.admit import admit
+from pse.kernels.book import NOBODY, cancel_entry, emit, holds, passed_over, request_exit, slots_of
 from pse.kernels.codes import (
     APPROVE,
     ASK_OUTSIDE,
@@ -25,6 +25,7 @@ from pse.kernels.codes import (
     REJECT,
 )
 from pse.kernels.compiled import inner
+from pse.kernels.proposal import on_side
 from pse.kernels.repeats import note
 from pse.kernels.targets import EPS
 from pse.kernels.watch import call_event, charge
@@ -89,20 +90,34 @@ def believed(row, verdict):
 
 
 @inner
-def closes(plan, row):
-    """Whether a setup of either direction speaks to a position of its own tactic: all that it may still do is close it."""
-    return row.direction == 0 and holds(plan) and plan.tactic == row.tactic and plan.pending == 0
+def is_own(plan, row):
+    """Whether a plan is a position of the setup's tactic that is not on its way out."""
+    return holds(plan) and plan.tactic == row.tactic and plan.pending == 0
 
 
 @inner
-def close_call(log, now, symbol, plan, verdict):
+def closes(state, row):
+    """Whether a setup of either direction speaks to a position of its own tactic: all that it may still do is close it."""
+    if row.direction == 0:
+        for slot in slots_of(state, row.symbol):
+            if is_own(state.plans[slot], row):
+                return True
+    return False
+
+
+@inner
+def close_call(state, log, now, row, verdict):
     """An open call while its position is held: the other direction closes it at the next open, nothing is reversed at once.  Returns the code."""
-    if verdict.direction == plan.direction:
-        return R_BUSY
     if verdict.direction == 0:
         return R_AUTHORITY
-    cancel_entry(log, now, symbol, plan, R_EXIT_SIGNAL)
-    request_exit(log, now, symbol, plan, R_EXIT_SIGNAL)
+    for slot in slots_of(state, row.symbol):
+        plan = state.plans[slot]
+        if not is_own(plan, row):
+            continue
+        if verdict.direction == plan.direction:
+            return R_BUSY
+        cancel_entry(log, now, plan, R_EXIT_SIGNAL)
+        request_exit(log, now, plan, R_EXIT_SIGNAL)
     return R_EXIT_SIGNAL
 
 
@@ -124,9 +139,9 @@ def apply_verdicts(state, world, log, now, symbol, n):
         row = world.setups[i]
         code, quantity, d, stop, target, factor = verdict.reason, 0.0, row.direction, row.stop, row.target, 1.0
         outcome = verdict.code
-        if (outcome == APPROVE or outcome == MODIFY) and closes(state.plans[symbol], row):
+        if (outcome == APPROVE or outcome == MODIFY) and closes(state, row):
             d = verdict.direction
-            code = close_call(log, now, symbol, state.plans[symbol], verdict)
+            code = close_call(state, log, now, row, verdict)
             if code != R_EXIT_SIGNAL:
                 outcome = REJECT
         elif outcome == APPROVE or outcome == MODIFY:

@@ -17,6 +17,7 @@ from pse.kernels.book import (
     move_stop,
     request_exit,
     rest_of_entry,
+    slots_of,
 )
 from pse.kernels.breakers import call_breaker, data_breaker, equity_breaker
 from pse.kernels.codes import (
@@ -140,9 +141,9 @@ def check_breakers(state, world, log, now, score):
     if used >= policy.max_daily_loss - EPS and not account.day_over:
         account.day_over = 1                               # entries end for the day; protective stops stay
         for a in range(account.live):
-            s = state.live[a]
-            if rest_of_entry(state.plans[s]) > EPS:
-                cancel_entry(log, now, s, state.plans[s], R_DAILY_LOSS)
+            plan = state.plans[state.live[a]]
+            if rest_of_entry(plan) > EPS:
+                cancel_entry(log, now, plan, R_DAILY_LOSS)
     old = account.equity_state
     account.equity_state = equity_breaker(old, account.equity, account.high_water, account.equity_ack, policy.equity_drawdown, policy.equity_recovered,
                                           policy.equity_retrip)
@@ -176,26 +177,25 @@ def charge(state, log, now, cost):
 def expire_entries(state, world, log, now):
     """Ends entries whose time is over at this decision, also where their symbol has no next bar to say so: a dead order blocks nothing."""
     for a in range(state.account[0].live):
-        s = state.live[a]
-        plan = state.plans[s]
+        plan = state.plans[state.live[a]]
         if rest_of_entry(plan) <= EPS:
             continue
         if plan.valid_until <= now:
-            cancel_entry(log, now, s, plan, R_EXPIRED)
+            cancel_entry(log, now, plan, R_EXPIRED)
         elif world.policy[0].flat_session and now >= plan.flat_at:
-            cancel_entry(log, now, s, plan, R_SESSION_END)
+            cancel_entry(log, now, plan, R_SESSION_END)
 
 
 @inner
-def leave_on_lower(world, log, now, symbol, plan, context):
+def leave_on_lower(world, log, now, plan, context):
     """A position whose trend has lost conviction: behind breakeven where it is half an R ahead, out at the next open where not."""
-    tick, policy = world.instruments[symbol].tick, world.policy[0]
+    tick, policy = world.instruments[plan.symbol].tick, world.policy[0]
     if plan.direction * (context[C_CLOSE] - plan.entry) < LEAVES_BELOW_R * plan.risk_points - EPS:
-        request_exit(log, now, symbol, plan, R_TCC_LOWER)
+        request_exit(log, now, plan, R_TCC_LOWER)
         return
     moved = trail_stop(plan.direction, plan.stop_next, plan.entry + plan.direction * policy.breakeven_ticks * tick, 0.0, tick)
     if moved != plan.stop_next:
-        move_stop(log, now, symbol, plan, moved, R_TCC_LOWER)
+        move_stop(log, now, plan, moved, R_TCC_LOWER)
         plan.stop_reason = R_BE
 
 
@@ -222,31 +222,37 @@ def end_wait(state, world, symbol):
 
 
 @inner
-def review_plan(state, world, log, now, symbol):
+def review_plans(state, world, log, now, symbol):
+    """What a decision bar does to the live plans of its symbol."""
+    for slot in slots_of(state, symbol):
+        if is_live(state.plans[slot]) and state.plans[slot].decided_at < now:
+            review_plan(state, world, log, now, slot)
+
+
+@inner
+def review_plan(state, world, log, now, slot):
     """What a decision bar does to a live plan: staleness, and what ends an unfilled entry."""
-    plan, policy = state.plans[symbol], world.policy[0]
-    if not is_live(plan) or plan.decided_at >= now:
-        return
-    context = world.context[state.symbols[symbol].row]
+    plan, policy = state.plans[slot], world.policy[0]
+    context = world.context[state.symbols[plan.symbol].row]
     felt = conviction(context, plan.direction)
     lower = felt < plan.conviction
     if holds(plan):
         plan.decision_bars += 1
         if plan.flags & LEAVES_ON_TCC_LOWER and lower:
-            leave_on_lower(world, log, now, symbol, plan, context)
+            leave_on_lower(world, log, now, plan, context)
             plan.conviction = felt                             # once for each fall
         if not plan.flags & NO_STALE and is_stale(plan.decision_bars, plan.favourable, plan.risk_points, policy.stale_bars, policy.stale_mfe_r):
-            request_exit(log, now, symbol, plan, R_STALE)
+            request_exit(log, now, plan, R_STALE)
     if rest_of_entry(plan) <= EPS:
         return
     d = plan.direction
     if plan.invalid_flags & INVALID_OPPOSITE_MSS and context[C_MSS_DIR] == -d:
-        cancel_entry(log, now, symbol, plan, R_OPPOSITE_MSS)
+        cancel_entry(log, now, plan, R_OPPOSITE_MSS)
     elif plan.invalid_flags & INVALID_CLOSE and d * (context[C_CLOSE] - plan.invalid_price) < -EPS:
-        cancel_entry(log, now, symbol, plan, R_CLOSE_BEYOND_LEVEL)
+        cancel_entry(log, now, plan, R_CLOSE_BEYOND_LEVEL)
     elif plan.invalid_flags & INVALID_TCC_AGAINST and context[C_TCC_CLASS] == TCC_HIGH and context[C_TCC_DIR] == -d:
-        cancel_entry(log, now, symbol, plan, R_TCC_AGAINST)
+        cancel_entry(log, now, plan, R_TCC_AGAINST)
     elif (plan.invalid_flags & INVALID_TCC_LOWER and lower) or (plan.invalid_flags & INVALID_TCC_LOW and felt < TCC_MEDIUM):
-        cancel_entry(log, now, symbol, plan, R_TCC_LOWER)
+        cancel_entry(log, now, plan, R_TCC_LOWER)
     elif policy.market_state and plan.invalid_flags & INVALID_MCS and not is_permitted(plan.family, d, context[C_MCS], context[C_TCC_CLASS], plan.quality):
-        cancel_entry(log, now, symbol, plan, R_MCS)
+        cancel_entry(log, now, plan, R_MCS)

@@ -41,6 +41,8 @@ class Limits(Frozen):
     max_quantity: float = Field(20, gt=0, description="contracts or shares in one plan")
     max_group_notional: float = Field(1e9, gt=0, description="the same for the instruments of one group")
     max_group_positions: int = Field(2, ge=1, description="open plans among instruments of one group")
+    max_plans_per_symbol: int = Field(1, ge=1, le=16, description="open plans of one symbol; more than one lets a position grow by plans of its own "
+                                                                   "(scale-in), same side only, each through all gates")
     cash_only: bool = Field(False, description="what is bought is paid from the balance, less what other positions cost (sizing in shares)")
     allow_short: bool = True
     allow_micro: bool = Field(True, description="size the mapped micro contract where the large one is too big")

@@ -1,0 +1,164 @@
+"""How much of an approved setup may be traded: sizing, the gates after it, exposure and tail risk; a reduction only ever lowers a quantity."""
+
+import numpy as np
+
+from pse.kernels.book import NIL, ONE, is_live, last_close, lot_of, notional, point_value, rest_of_entry, value_of
+from pse.kernels.codes import (
+    AFTER,
+    B_HALF_OPEN,
+    FAM_SWING_REVERSION,
+    FAM_SWING_TREND,
+    G_EXPOSURE,
+    G_SIZING,
+    G_TAIL_RISK,
+    MCS_TRANSITION,
+    R_CONCURRENT_RISK,
+    R_ES,
+    R_EXPOSURE,
+    R_INSUFFICIENT,
+    R_OK,
+    R_R_CAPPED,
+    R_REDUCED,
+    R_SIZE_ZERO,
+    R_VAR,
+    R_ZERO_ATR,
+    VOL_Q4,
+)
+from pse.kernels.compiled import inner
+from pse.kernels.contract import C_ATR, C_MCS, C_RATE, C_VOL_BUCKET, OVERNIGHT
+from pse.kernels.gates import exposure_gate
+from pse.kernels.proposal import gate_event, gates_on_proposal, round_turn, total_open_risk
+from pse.kernels.sizing import lots_down, size_futures, size_shares
+from pse.kernels.tail_risk import within_tail
+from pse.kernels.targets import EPS
+
+
+@inner
+def regime_size(family, context, policy):
+    """What the market's regime multiplies a size with: 1 or less."""
+    size = policy.high_vol_size if context[C_VOL_BUCKET] == VOL_Q4 else 1.0
+    if context[C_MCS] == MCS_TRANSITION and (family == FAM_SWING_TREND or family == FAM_SWING_REVERSION):
+        size *= policy.transition_size
+    return size
+
+
+@inner
+def cash_left(state, world):
+    """The balance less what is held long and what live entries may still buy."""
+    cash = state.account[0].balance
+    for a in range(state.account[0].live):
+        slot = state.live[a]
+        plan = state.plans[slot]
+        if is_live(plan) and plan.direction > 0:
+            cash -= (plan.held * plan.entry + rest_of_entry(plan) * plan.limit) * value_of(state, world, slot)
+    return cash
+
+
+@inner
+def sized(state, world, symbol, row, risk, value, cost, multiple, confidence, lot):
+    """(quantity, code of nothing at all, whether the cap of a trade cut it, whether another limit did) before the gates after."""
+    account, policy = state.account[0], world.policy[0]
+    if policy.shares:
+        price = row.entry * value
+        room = policy.max_symbol * account.equity - exposures(state, world, symbol)[1]
+        cash = cash_left(state, world) if policy.cash_only else np.nan
+        quantity, code, binding, _ = size_shares(account.equity, confidence, multiple, risk * value, price, policy.max_risk, policy.max_quantity, room, cash,
+                                                 policy.min_confidence, lot)
+        return quantity, code, confidence * multiple > 1.0 + EPS, binding > 0
+    quantity, _, _, _, capped = size_futures(account.equity, multiple, risk, value, cost, policy.r_unit, policy.max_risk, lot)
+    return min(quantity, lots_down(policy.max_quantity, lot)), R_SIZE_ZERO, capped, False
+
+
+@inner
+def worth_trading(quantity, code, unit_notional, instrument):
+    """(quantity, code), or nothing and why where it is worth less than the venue takes.  unit_notional: in the instrument's currency."""
+    if quantity > 0.0 and quantity * unit_notional < instrument.min_notional:
+        return 0.0, R_SIZE_ZERO
+    return quantity, code
+
+
+@inner
+def fitting_quantity(state, world, log, now, setup, direction, stop, target, multiple, micro, confidence):
+    """Gates 12, 1-11, 13 and 14 for one contract size.  Returns (quantity, code): 0 and the reason, or what may be traded.
+
+    Quantities rest on the setup's own stop, so that one that a judge draws nearer buys no more.
+    """
+    row = world.setups[setup]
+    symbol = row.symbol
+    account, policy, instrument = state.account[0], world.policy[0], world.instruments[symbol]
+    context = world.context[state.symbols[symbol].row]
+    rate = context[C_RATE]
+    value, lot = point_value(instrument, micro) * rate, lot_of(instrument, micro)
+    unit_notional = row.entry * point_value(instrument, micro)
+    risk = max(abs(row.entry - stop), abs(row.entry - row.stop))
+    cost = round_turn(instrument, micro, row.entry) * rate
+    regime = regime_size(row.family, context, policy)
+    quantity, code, capped, cut = sized(state, world, symbol, row, risk, value, cost, multiple * regime, confidence, lot)
+    quantity, code = worth_trading(quantity, code, unit_notional, instrument)
+    code = R_OK if quantity > 0.0 else code
+    if not context[C_ATR] > 0.0:
+        quantity, code = 0.0, R_ZERO_ATR
+    told = code if code != R_OK else R_R_CAPPED if capped else R_REDUCED if cut or regime < 1.0 else R_OK
+    gate_event(log, now, symbol, setup, AFTER, G_SIZING, quantity > 0.0, quantity, lot, told, micro)
+    if quantity <= 0.0:
+        return 0.0, code
+    refused = gates_on_proposal(state, world, log, now, setup, AFTER, direction, stop, target, quantity, micro, confidence)
+    if refused != R_OK:
+        return 0.0, refused
+    wanted = quantity
+    gross, same, group, group_gross = exposures(state, world, symbol)
+    quantity, measured, allowed, code = exposure_gate(wanted, lot, account.equity, total_open_risk(state, world), risk * value, policy.max_concurrent, gross,
+                                                      same, row.entry * value, policy.max_gross, policy.max_symbol, group, policy.max_group, group_gross,
+                                                      policy.max_group_notional)
+    quantity, code = worth_trading(quantity, code, unit_notional, instrument)
+    gate_event(log, now, symbol, setup, AFTER, G_EXPOSURE, quantity > 0.0, measured, allowed, R_REDUCED if 0.0 < quantity < wanted else code, micro)
+    if quantity <= 0.0:
+        return 0.0, code
+    wanted = quantity
+    quantity, measured, allowed, code = within_tail(state, world, symbol, direction, row.entry, risk, value, wanted, lot,
+                                                    policy.flat_session and not row.plan_flags & OVERNIGHT)
+    quantity, code = worth_trading(quantity, code, unit_notional, instrument)
+    told = R_REDUCED if 0.0 < quantity < wanted and code != R_INSUFFICIENT else code
+    gate_event(log, now, symbol, setup, AFTER, G_TAIL_RISK, quantity > 0.0, measured, allowed, told, micro)
+    if quantity <= 0.0:
+        return 0.0, R_SIZE_ZERO if code == R_INSUFFICIENT else code
+    return quantity, R_OK
+
+
+@inner
+def exposures(state, world, symbol):
+    """(gross notional, notional of this symbol, live plans of its group, their notional)."""
+    gross, same, group, group_gross = 0.0, 0.0, 0, 0.0
+    mine = world.instruments[symbol].group
+    for a in range(state.account[0].live):
+        slot = state.live[a]
+        plan = state.plans[slot]
+        if is_live(plan):
+            held = notional(plan, value_of(state, world, slot), last_close(state, slot))
+            gross += held
+            same += held if plan.symbol == symbol else 0.0
+            if mine >= 0 and world.instruments[plan.symbol].group == mine:
+                group += 1
+                group_gross += held
+    return gross, same, group, group_gross
+
+
+@inner
+def too_big(code):
+    """Whether a refusal speaks of size alone, so that a smaller contract may still fit."""
+    return code == R_SIZE_ZERO or code == R_CONCURRENT_RISK or code == R_EXPOSURE or code == R_VAR or code == R_ES
+
+
+@inner
+def fitted(state, world, log, now, setup, direction, stop, target, size_factor, confidence):
+    """What of an approved setup may be traded: (code, quantity, micro); a contract that is too big gives way to its micro."""
+    row = world.setups[setup]
+    symbol = row.symbol
+    account, policy, instrument = state.account[0], world.policy[0], world.instruments[symbol]
+    multiple = row.size_multiple * size_factor * (0.5 if account.equity_state == B_HALF_OPEN else 1.0)
+    micro = NIL
+    quantity, code = fitting_quantity(state, world, log, now, setup, direction, stop, target, multiple, NIL, confidence)
+    if quantity <= 0.0 and instrument.has_micro and policy.allow_micro and not policy.shares and too_big(code):
+        micro = ONE
+        quantity, code = fitting_quantity(state, world, log, now, setup, direction, stop, target, multiple, ONE, confidence)
+    return (code, 0.0, micro) if quantity <= 0.0 else (R_OK, quantity, micro)
