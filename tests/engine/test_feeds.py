@@ -10,7 +10,7 @@ from pse.domain.errors import BadBars
 from pse.engine.desk import Mode
 from pse.engine.feeds import historical_feed, instants, live_feed
 from pse.engine.prepare import GrowingLine, prepare, time_line
-from pse.risk.blackouts import intervals
+from pse.risk.blackouts import no_entries
 from tests.engine.made import desk
 from tests.features.made import minutes
 
@@ -46,7 +46,7 @@ def test_a_growing_time_line_equals_the_whole_one_at_every_moment(plan):
         tape = line.grow(bars, now)
         if now not in looked:
             continue
-        blackouts = intervals(plan.risk.gates.blackouts, start, now + 1)
+        blackouts = no_entries(plan.risk.gates, plan.events, start, now + 1)
         whole = time_line(closed_by(bars, now), blackouts, start, end)
         for name in FIELDS:
             got, want = getattr(tape, name), getattr(whole, name)

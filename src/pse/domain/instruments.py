@@ -19,6 +19,35 @@ class Fees(Frozen):
     basis_points: float = Field(0.0, ge=0, description="share of notional in 1/10000, each side")
 
 
+class Margin(Frozen):
+    """Equity that one unit ties up, under `limits.margin: margin`: money a contract of a future, else a share of its value.
+
+    Of a short sale this is what is asked beside its own proceeds: the 150 % of Regulation T are 0.5 here.
+    """
+
+    initial: float = Field(gt=0, description="to open: money a contract, or share of the value")
+    maintenance: float = Field(gt=0, description="to keep; below it positions are closed")
+    short_initial: float | None = Field(None, gt=0, description="of a short sale; none: as above")
+    short_maintenance: float | None = Field(None, gt=0, description="of a short sale; none: as above")
+
+    @model_validator(mode="after")
+    def _keeping_costs_no_more_than_opening(self) -> Self:
+        for opened, kept, side in ((self.initial, self.maintenance, ""), (self.of(-1)[0], self.of(-1)[1], "short_")):
+            if kept > opened:
+                raise ValueError(f"{side}maintenance {kept} is above {side}initial {opened}: what was just opened would be closed; lower it to at most {opened}")
+        return self
+
+    def of(self, direction: int) -> tuple[float, float]:
+        """(initial, maintenance) of a side."""
+        if direction > 0:
+            return self.initial, self.maintenance
+        return self.short_initial or self.initial, self.short_maintenance or self.maintenance
+
+
+# Where an instrument says nothing: Regulation T (12 CFR 220.12) to open, FINRA rule 4210 to keep; coins are paid in full.
+MARGINS = {"stock": Margin(initial=0.5, maintenance=0.25, short_initial=0.5, short_maintenance=0.3), "crypto": Margin(initial=1.0, maintenance=1.0)}
+
+
 class Instrument(Frozen):
     """One tradable thing; every field that sizing or rounding needs is required."""
 
@@ -39,6 +68,9 @@ class Instrument(Frozen):
     micro: str | None = Field(None, description="symbol of the small contract that sizing falls back to")
     bars_of: str | None = Field(None, description="symbol whose bars this one trades on (a micro contract)")
     tradable: bool = True
+    shortable: bool = Field(True, description="whether it may be sold short; false: short entries are refused")
+    borrow_rate: float = Field(0.0, ge=0, le=10, description="a year, of the value of what is sold short, charged at the start of each trading day; 0: free")
+    margin: Margin | None = Field(None, description="none: Regulation T of a stock, the whole value of a coin; a future has none of its own")
     provider_names: dict[str, str] = Field(default_factory=dict, description="what each provider calls it")
 
     @model_validator(mode="after")
@@ -48,6 +80,19 @@ class Instrument(Frozen):
         if self.base is not None and self.base == self.currency:
             raise ValueError(f"base and currency are both {self.base}; a rate is between two")
         return self
+
+    @model_validator(mode="after")
+    def _margin_is_in_its_unit(self) -> Self:
+        if self.margin is not None and self.kind == "future" and self.margin.initial < 1.0:
+            raise ValueError(f"margin.initial of a future is money a contract; {self.margin.initial} looks like a share of its value")
+        if self.margin is not None and self.kind != "future" and self.margin.initial > 10.0:
+            raise ValueError(f"margin.initial of a {self.kind} is a share of its value; {self.margin.initial} looks like money; write 0.5 for a half")
+        return self
+
+    @property
+    def asked_margin(self) -> Margin | None:
+        """What one unit ties up; none where nothing says so."""
+        return self.margin or MARGINS.get(self.kind)
 
     @property
     def across_sessions(self) -> bool:

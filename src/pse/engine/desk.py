@@ -20,7 +20,7 @@ from pse.kernels import codes
 from pse.kernels.contract import NEVER
 from pse.kernels.state import INSTRUMENT_DTYPE, MAX_TAIL_DAYS, POLICY_DTYPE
 from pse.risk.fills import FillPolicy
-from pse.risk.policy import GatePolicy, RiskPolicy
+from pse.risk.policy import CalendarEvent, GatePolicy, RiskPolicy
 from pse.settings import BadSetting, Complaint, Read, Settings
 from pse.tactics.scan import Tactic
 
@@ -53,6 +53,7 @@ class DeskPlan:
     reads: Mapping[str, Read] = field(default_factory=dict)
     rates: tuple[Conversion, ...] = ()
     headlines: Mapping[str, Headlines] = field(default_factory=dict)
+    events: tuple[CalendarEvent, ...] = ()
 
     @property
     def shape(self) -> Shape:
@@ -72,7 +73,8 @@ def desk_plan(settings: Settings, symbols: Sequence[str] = ()) -> DeskPlan:
         name=settings.desk, symbols=symbols, instruments=instruments, micros=micros, tactics=settings.tactics(), spec=settings.feature_spec(),
         base_timeframe=desk.base_timeframe, decision_timeframe=desk.decision_timeframe, warmup_sessions=desk.warmup_sessions, risk=settings.risk,
         fills=settings.fill_policy, account=settings.account.name, currency=settings.account.currency, capital=settings.account.capital,
-        context={symbol: settings.instrument(symbol) for symbol in reads}, reads=reads, rates=tuple(settings.conversion(symbol) for symbol in symbols))
+        context={symbol: settings.instrument(symbol) for symbol in reads}, reads=reads, rates=tuple(settings.conversion(symbol) for symbol in symbols),
+        events=settings.felt_events())
 
 
 def desk_complaints(settings: Settings) -> Iterator[Complaint]:

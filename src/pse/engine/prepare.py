@@ -33,7 +33,7 @@ from pse.kernels.contract import (
     WAITS_AFTER_STOP,
 )
 from pse.kernels.state import BAR_BLACKOUT, BAR_ROLL
-from pse.risk.blackouts import intervals
+from pse.risk.blackouts import no_entries
 from pse.tactics.scan import scan_desk
 
 HOUR_NS = 60 * MINUTE_NS
@@ -63,7 +63,7 @@ def prepare(plan: DeskPlan, bars: Sequence[Bars], mode: Mode, start_ns: int, unt
     markets = open_markets(plan, bars, context or {}, until_ns)
     features = tuple(Features(markets[symbol], plan.spec) for symbol in plan.symbols)
     scan = scan_desk(list(plan.tactics.values()), features, plan.instruments, start_ns + 1)
-    blackouts = intervals(plan.risk.gates.blackouts, start_ns, min(until_ns, mode.end_ns) + 1)
+    blackouts = no_entries(plan.risk.gates, plan.events, start_ns, min(until_ns, mode.end_ns) + 1)
     rates = [rate_at(way, markets, one.decision.ts_close) for way, one in zip(plan.rates, features, strict=True)]
     days, returns = _returns(features)
     row_ts, row_symbol, rows = _rows(plan, features, rates, days, blackouts, start_ns, mode.end_ns, scan.rows if sparse(plan, scan.rows) else None)
@@ -207,7 +207,7 @@ class GrowingLine:
     """The time line of a feed that hands over bars as they close.  At every moment it equals `time_line` of the bars closed by then."""
 
     def __init__(self, plan: DeskPlan, start_ns: int, end_ns: int) -> None:
-        self._windows, self._start, self._end = plan.risk.gates.blackouts, start_ns, end_ns
+        self._gates, self._events, self._start, self._end = plan.risk.gates, plan.events, start_ns, end_ns
         self._taken = [-1] * len(plan.symbols)
         self._closed = [start_ns] * len(plan.symbols)
         self._columns: list[np.ndarray] = []
@@ -229,7 +229,7 @@ class GrowingLine:
         part = one[first:last]
         _check_closes(part, self._closed[symbol])
         self._closed[symbol] = int(part.ts_close[-1])
-        return _columns(part, symbol, intervals(self._windows, int(part.ts_open[0]), int(part.ts_open[-1]) + 1))
+        return _columns(part, symbol, no_entries(self._gates, self._events, int(part.ts_open[0]), int(part.ts_open[-1]) + 1))
 
     def _append(self, new: Sequence[np.ndarray]) -> None:
         count = new[0].size

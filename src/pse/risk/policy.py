@@ -5,19 +5,24 @@ A profile is data.  `kernels/gates.py`, `kernels/sizing.py` and `kernels/plans.p
 
 from __future__ import annotations
 
-from typing import Literal
+from datetime import UTC, datetime
+from typing import Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from pse.domain.base import Frozen
 
+NO_LIMIT = 1e9                   # a limit this large is none
+MIN_CORRELATION_DAYS = 10
+EVENT_FORMAT = "%Y-%m-%d %H:%M"
 
 class BlackoutWindow(Frozen):
     """A daily window without new entries, local wall time, end exclusive; it may cross midnight."""
 
     start: str = Field(pattern=r"^[0-2][0-9]:[0-5][0-9]$", description="local time hh:mm")
-    end: str = Field(pattern=r"^[0-2][0-9]:[0-5][0-9]$", description="local time hh:mm, exclusive")
-    tz: str = "America/New_York"
+    end: str = Field(pattern=r"^[0-2][0-9]:[0-5][0-9]$", description="local time hh:mm, exclusive; before `start`: of the next day")
+    tz: str = Field("America/New_York", description="time zone of both")
 
     @field_validator("start", "end")
     @classmethod
@@ -25,6 +30,67 @@ class BlackoutWindow(Frozen):
         if int(value[:2]) > 23:
             raise ValueError("hours go from 00 to 23")
         return value
+
+    @field_validator("tz")
+    @classmethod
+    def _is_a_zone(cls, name: str) -> str:
+        return zone_name(name)
+
+    @model_validator(mode="after")
+    def _has_a_length(self) -> Self:
+        if self.start == self.end:
+            raise ValueError(f"start and end are both {self.start}; a window of a whole day would stop every entry; take it out, or write when it ends")
+        return self
+
+
+IMPACTS = ("low", "medium", "high")
+
+
+class CalendarEvent(Frozen):
+    """News whose moment is known before: a line of `configs/events.yaml`."""
+
+    at: str = Field(description="local date and time, yyyy-mm-dd hh:mm")
+    name: str = Field(min_length=1, max_length=80, description="what is published")
+    impact: Literal["low", "medium", "high"] = Field("high", description="`gates.events_impact` says from which on entries stop")
+    tz: str = Field("America/New_York", description="time zone of `at`")
+
+    @field_validator("at")
+    @classmethod
+    def _is_a_moment(cls, text: str) -> str:
+        try:
+            return datetime.strptime(text, EVENT_FORMAT).strftime(EVENT_FORMAT)
+        except ValueError as error:
+            raise ValueError("expected a date and a time such as 2024-01-31 14:00") from error
+
+    @field_validator("tz")
+    @classmethod
+    def _is_a_zone(cls, name: str) -> str:
+        return zone_name(name)
+
+    @model_validator(mode="after")
+    def _exists(self) -> Self:
+        local = self.local
+        if local.astimezone(UTC).astimezone(ZoneInfo(self.tz)).replace(tzinfo=None) != local.replace(tzinfo=None):
+            raise ValueError(f"{self.at} does not exist in {self.tz}: clocks are set forward over it; write the time that the source means")
+        return self
+
+    @property
+    def local(self) -> datetime:
+        """The moment; where clocks show it twice the first time."""
+        return datetime.strptime(self.at, EVENT_FORMAT).replace(tzinfo=ZoneInfo(self.tz))
+
+    @property
+    def at_ns(self) -> int:
+        return int(self.local.timestamp()) * 1_000_000_000
+
+
+def zone_name(name: str) -> str:
+    """The name of a time zone that is known."""
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError("no such time zone; expected a name such as America/New_York, Europe/Berlin or UTC") from error
+    return name
 
 
 class Limits(Frozen):
@@ -36,10 +102,10 @@ class Limits(Frozen):
     r_unit: float = Field(0.008, gt=0, le=1, description="what a size multiple of 1 risks")
     max_daily_loss: float = Field(0.03, gt=0, le=1, description="of the equity at the start of the trading day, realised and projected")
     max_concurrent_risk: float = Field(0.05, gt=0, le=1, description="sum of open risk with the new one")
-    max_gross_notional: float = Field(5.0, gt=0, description="sum of price x quantity x point value")
-    max_symbol_notional: float = Field(1e9, gt=0, description="the same for one symbol")
-    max_quantity: float = Field(20, gt=0, description="contracts or shares in one plan")
-    max_group_notional: float = Field(1e9, gt=0, description="the same for the instruments of one group")
+    max_gross_notional: float = Field(5.0, gt=0, le=NO_LIMIT, description="sum of price x quantity x point value")
+    max_symbol_notional: float = Field(NO_LIMIT, gt=0, le=NO_LIMIT, description="the same for one symbol")
+    max_quantity: float = Field(20, gt=0, le=1e12, description="contracts or shares in one plan")
+    max_group_notional: float = Field(NO_LIMIT, gt=0, le=NO_LIMIT, description="the same for the instruments of one group")
     max_group_positions: int = Field(2, ge=1, description="open plans among instruments of one group")
     max_plans_per_symbol: int = Field(1, ge=1, le=16, description="open plans of one symbol; more than one lets a position grow by plans of its own "
                                                                    "(scale-in), same side only, each through all gates")
@@ -48,6 +114,19 @@ class Limits(Frozen):
     allow_micro: bool = Field(True, description="size the mapped micro contract where the large one is too big")
     high_vol_size: float = Field(0.5, gt=0, le=1, description="times every size in the HiVol-Q4 bucket; 1 switches it off")
     transition_size: float = Field(0.5, gt=0, le=1, description="times the size of a swing strategy in a TRANSITION market; 1 switches it off")
+    flatten_on_limit: bool = Field(False, description="whether the daily loss limit also closes what is open, at the next open; entries end either way")
+    correlation: float = Field(0.8, gt=0, le=1, description="daily returns that move together from here on make positions of one direction one bet")
+    correlation_days: int = Field(60, ge=0, le=1000, description="last common completed days that it is measured over, at least 10; 0: off")
+    max_correlated_risk: float = Field(2.0, gt=0, le=NO_LIMIT, description="open risk of such a bet with the new one, times max_risk_per_trade")
+    margin: Literal["none", "cash", "margin"] = Field("none", description="buying power: none is not asked; cash: what is bought is paid in full; margin: the "
+                                                                         "instrument's initial and maintenance margin")
+
+    @field_validator("correlation_days")
+    @classmethod
+    def _are_enough(cls, days: int) -> int:
+        if 0 < days < MIN_CORRELATION_DAYS:
+            raise ValueError(f"{days} days tell nothing of a correlation; write at least {MIN_CORRELATION_DAYS}, or 0 to switch it off")
+        return days
 
 
 class GatePolicy(Frozen):
@@ -63,6 +142,12 @@ class GatePolicy(Frozen):
     session_left_min: float = Field(15.0, ge=0, description="minutes to the session end that an entry needs")
     spread_base_ticks: float = Field(1.0, ge=0)
     spread_tolerance_ticks: float = Field(0.5, ge=0)
+    spread_base_money: float = Field(0.01, ge=0, description="of stocks the ordinary spread is at least this much money")
+    spread_base_bps: float = Field(5.0, ge=0, le=10_000, description="and at least this share of the price, in 1/10000")
+    quotes_required: bool = Field(False, description="whether an entry without a quote is refused; false: it passes UNMEASURED")
+    max_latency_ms: float = Field(100.0, gt=0, le=600_000, description="round trip of an order with a broker outside: a slower one is cancelled, "
+                                                                          "and entries end while the median of the last 20 is slower")
+    max_clock_skew_s: float = Field(2.0, ge=0, le=3600, description="difference of the clock to the broker's, where it is told")
     ev_min_r: float = Field(0.07, description="smallest expected value in R after costs")
     ev_prior_r: float = Field(0.25, description="expected value that the prior assumes, in R")
     ev_prior_trades: float = Field(20.0, gt=0, description="weight of the prior, in trades")
@@ -76,6 +161,9 @@ class GatePolicy(Frozen):
     news_max_age_h: float = Field(6.0, gt=0, description="age of the last headline, hours")
     max_consecutive_losses: int = Field(3, ge=1, description="losing trades in a trading day before entries rest until the next")
     blackouts: tuple[BlackoutWindow, ...] = Field((BlackoutWindow(start="08:00", end="09:30"),), description="news windows")
+    events_impact: Literal["low", "medium", "high", "none"] = Field("high", description="least impact of a calendar event (events.yaml) that stops entries")
+    events_before_min: float = Field(10.0, ge=0, le=1440, description="minutes before such an event without new entries")
+    events_after_min: float = Field(10.0, ge=0, le=1440, description="minutes from the event on")
 
 
 class TailRisk(Frozen):
@@ -83,7 +171,7 @@ class TailRisk(Frozen):
 
     var95: float = Field(0.015, gt=0)
     es975: float = Field(0.025, gt=0)
-    days: int = Field(250, ge=20)
+    days: int = Field(250, ge=20, description="daily returns that are weighed")
     min_days: int = Field(60, ge=0, description="fewer: INSUFFICIENT, and the size is halved; 0: the gate is off")
     stop_factor: float = Field(1.5, gt=0, description="largest scenario loss of a position that is flat at the session end, in stop distances")
 

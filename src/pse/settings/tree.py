@@ -17,7 +17,7 @@ from pse.domain.currencies import Conversion, Peg, conversion
 from pse.domain.errors import BadConfig, UnknownName
 from pse.domain.instruments import CURRENCY_PATTERN, SYMBOL_PATTERN, Instrument
 from pse.risk.fills import FillPolicy
-from pse.risk.policy import RiskPolicy
+from pse.risk.policy import IMPACTS, CalendarEvent, RiskPolicy
 from pse.settings.complaints import BadSetting, Complaint, made, mark_of, where_of
 from pse.store.sessions import SessionOverride
 from pse.store.yaml_files import Mark, Marks
@@ -104,6 +104,7 @@ class Settings(Frozen):
     instruments: dict[Symbol, Instrument]
     currencies: dict[Currency, Peg] = Field(default_factory=dict, description="currencies that are taken to be worth a fixed amount of another")
     sessions: tuple[SessionOverride, ...] = ()
+    events: tuple[CalendarEvent, ...] = Field((), max_length=20_000, description="news whose moment is known before; entries rest around them")
     risk_policies: dict[Name, RiskPolicy]
     fills: dict[Name, FillPolicy]
     _marks: Marks = PrivateAttr(default_factory=dict)
@@ -130,6 +131,12 @@ class Settings(Frozen):
     def fill_policy(self) -> FillPolicy:
         """The chosen desk's fill policy."""
         return self.fills[self.chosen.fills]
+
+    def felt_events(self) -> tuple[CalendarEvent, ...]:
+        """Events of the calendar around which the chosen desk's entries rest, in order of time."""
+        least = self.risk.gates.events_impact
+        felt = [] if least == "none" else [event for event in self.events if IMPACTS.index(event.impact) >= IMPACTS.index(least)]
+        return tuple(sorted(felt, key=lambda event: (event.at_ns, event.name)))
 
     def instrument(self, symbol: str) -> Instrument:
         """The instrument of a symbol; `UnknownName` with the nearest one."""
@@ -246,8 +253,8 @@ class Settings(Frozen):
         traded |= {i.micro: self.instrument(i.micro) for i in list(traded.values()) if i.micro}
         traded |= {s: self.instrument(s) for s in self.reads(wanted)}
         calendars = {i.calendar for i in traded.values()}
-        outside = self.outside()
-        return ({"outside": outside} if outside else {}) | {
+        outside, events = self.outside(), self.felt_events()
+        return ({"outside": outside} if outside else {}) | ({"events": [event.model_dump(mode="json") for event in events]} if events else {}) | {
             "account": self.account.model_dump(mode="json"),
             "desk": desk.model_dump(mode="json") | {"symbols": wanted},
             "instruments": {s: i.model_dump(mode="json") for s, i in traded.items()},
