@@ -25,12 +25,13 @@ def backtest(
     seed: opt.Seed = None,
     fills: opt.Fills = None,
     agents: Annotated[str, Option(help="Who decides: rules.", metavar="rules")] = "rules",
+    account: opt.Accounts = None,
     report: opt.Report = None,
 ) -> Answer:
     """Replay history through the engine and write a run below backtests/outputs."""
     start_ns, end_ns = window(start, end)
     asked = context.asking(config=config, overrides=tuple(sets or ()), desk=desk, seed=seed, fills=fills)
-    return module("backtest").run(asked, symbol=symbol, start_ns=start_ns, end_ns=end_ns, agents=agents, report=report)
+    return module("backtest").run(asked, symbol=symbol, start_ns=start_ns, end_ns=end_ns, agents=agents, report=report, accounts=tuple(account or ()))
 
 
 @mount(app, "paper", RUN)
@@ -51,6 +52,5 @@ def paper(
 ) -> Answer:
     """The same loop, one bar at a time, as it would run live."""
     start_ns, end_ns = window(start, end)
-    named = (f"account.name={account}",) if account else ()
-    asked = context.asking(config=config, overrides=(*(sets or ()), *named), desk=desk, seed=seed, fills=fills)
-    return module("paper").run(asked, symbol=symbol, start_ns=start_ns, end_ns=end_ns, route=route, feed=feed, report=report)
+    asked = context.asking(config=config, overrides=tuple(sets or ()), desk=desk, seed=seed, fills=fills)
+    return module("paper").run(asked, symbol=symbol, start_ns=start_ns, end_ns=end_ns, route=route, feed=feed, report=report, account=account)

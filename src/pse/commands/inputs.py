@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -25,6 +26,7 @@ from pse.store.news import NONE_STORED, headlines_of, stored_version
 from pse.store.sessions import load_sessions
 from pse.store.snapshots import Snapshot, take_snapshot
 
+BarsKey = tuple[Any, ...]                        # instrument, timeframe, anchor, end, version of the table
 OLD_RATE_NS = 7 * DAY_NS                         # a series of rates that ends so long before the window's end is worth a word
 NAMED = 12                                       # names in a message, before the rest is counted
 
@@ -87,10 +89,10 @@ class Series:
 
 
 def gather(context: Context, settings: Settings, symbols: Sequence[str], start_ns: int | None, end_ns: int | None, snapshot: Snapshot | None = None,
-           news_version: int | None = None) -> Inputs:
+           news_version: int | None = None, shared: dict[BarsKey, Loaded] | None = None) -> Inputs:
     """Loads the bars of a window and what comes before it.  Without `start_ns` and `end_ns` all stored bars.
 
-    `snapshot` and `news_version` pin what an earlier run read.
+    `snapshot` and `news_version` pin what an earlier run read.  `shared`: bars that were read for another run of this command, and keeps those of this one.
     """
     warn_of_broken_desks(context, settings)
     if snapshot is None:                                 # an earlier run is made again on what it ran on
@@ -113,7 +115,7 @@ def gather(context: Context, settings: Settings, symbols: Sequence[str], start_n
             raise NoBars(_none_between(series[symbol], start, end_ns))
     calendars = _calendars(context, settings, series, start)
     anchors = {symbol: _warmup_open(calendars[one.instrument.calendar].open_ns, start, plan.warmup_sessions) for symbol, one in series.items()}
-    loaded = dict(_loaded(plan, known, series, calendars, anchors, start, end_ns))
+    loaded = dict(_loaded(plan, known, series, calendars, anchors, start, end_ns, {} if shared is None else shared))
     silent += [f"{symbol}: no stored bar of the desk's context lies before the end of the window; it reads as missing"
                for symbol in series if symbol not in loaded]
     bars = tuple(loaded[symbol].bars for symbol in plan.symbols)
@@ -222,12 +224,14 @@ def _warmup_open(open_ns: np.ndarray, start: int, sessions: int) -> int:
 
 
 def _loaded(plan: DeskPlan, known: Stored, series: Mapping[str, Series], calendars: Mapping[str, Sessions], anchors: Mapping[str, int], start: int,
-            end: int | None) -> Iterator[tuple[str, Loaded]]:
+            end: int | None, shared: dict[BarsKey, Loaded]) -> Iterator[tuple[str, Loaded]]:
     """The bars of each symbol.  Raises `NoBars` for one without which the run cannot be."""
     for symbol, one in series.items():
         read = plan.reads.get(symbol)
+        sessions = calendars[one.instrument.calendar]
+        key = (one.instrument.model_dump_json(), one.timeframe, anchors[symbol], end, known.table.version())
         try:
-            found = known.load(one.instrument, one.timeframe, anchors[symbol], end, calendars[one.instrument.calendar])
+            found = shared[key] if key in shared else known.load(one.instrument, one.timeframe, anchors[symbol], end, sessions)
         except NoBars:
             if read is None:
                 raise NoBars(_none_between(one, start, end)) from None
@@ -236,6 +240,7 @@ def _loaded(plan: DeskPlan, known: Stored, series: Mapping[str, Series], calenda
             continue
         if read is None and not len(found.bars.between(start, end if end is not None else int(found.bars.ts_close[-1]) + 1)):
             raise NoBars(_none_between(one, start, end))
+        shared[key] = found
         yield symbol, found
 
 

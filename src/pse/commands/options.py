@@ -17,6 +17,7 @@ Desk = Annotated[str | None, Option(help="Desk to run; without it the one that s
 Seed = Annotated[int | None, Option(help="Seed of everything that is drawn.", min=0)]
 Fills = Annotated[str | None, Option(help="Fill policy of configs/fills.yaml instead of the desk's.", metavar="NAME")]
 Report = Annotated[Path | None, Option(help="Write the run as one HTML file.", metavar="FILE")]
+Accounts = Annotated[list[str] | None, Option("--account", help="Account of settings.yaml, or all; repeated: a run each, side by side.", metavar="NAME")]
 RunId = Annotated[str, Argument(help="Run id, as `pse runs list` shows it.", metavar="RUN_ID", show_default=False)]
 SnapshotId = Annotated[str, Argument(help="Snapshot id, or the start of one.", metavar="ID", show_default=False)]
 Html = Annotated[Path | None, Option(help="HTML file to write; reports/RUN_ID.html without it.", metavar="FILE")]

@@ -11,17 +11,26 @@ from pse.domain.errors import RequestError
 from pse.engine.desk import Mode
 from pse.engine.feeds import live_feed
 from pse.engine.prepare import Prepared
+from pse.settings import Settings
 
 
 def run(context: Context, symbol: str | None = None, start_ns: int | None = None, end_ns: int | None = None, route: str = "SIM", feed: str = "replay",
-        report: Path | None = None) -> Answer:
+        report: Path | None = None, account: str | None = None) -> Answer:
     """Plays stored bars back as if they closed now, orders filled by the simulated broker."""
     for flag, given, known in (("--route", route, ("SIM",)), ("--feed", feed, ("replay",))):
         if given not in known:
             raise RequestError(f"{flag} {given!r} is not one of {', '.join(known)}; this version fills on paper by itself, on bars that are played back")
-    inputs = gather(context, context.settings, (symbol,) if symbol else (), start_ns, end_ns)
+    inputs = gather(context, named_account(context, account), (symbol,) if symbol else (), start_ns, end_ns)
     context.note("replaying bar by bar: features are made anew at each decision close, so this takes many times as long as a backtest ...")
     return whole_run(context, inputs, "paper", REPLAY, lambda mode: paper_feed(context, inputs, mode), report)
+
+
+def named_account(context: Context, name: str | None) -> Settings:
+    """The settings of an account; where settings.yaml lists none besides the usual one, a name that is not its own renames that one."""
+    settings = context.settings
+    if name is None or name in settings.account_names or settings.accounts:
+        return settings if name is None else settings.of_account(name)
+    return context.asking(overrides=(f"account.name={name}",)).settings
 
 
 def paper_feed(context: Context, inputs: Inputs, mode: Mode) -> Iterator[Prepared]:

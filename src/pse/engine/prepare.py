@@ -54,14 +54,15 @@ class Prepared:
 
 
 def prepare(plan: DeskPlan, bars: Sequence[Bars], mode: Mode, start_ns: int, until_ns: int, tape: Tape | None = None,
-            context: Mapping[str, Bars] | None = None) -> Prepared:
+            context: Mapping[str, Bars] | None = None, features: tuple[Features, ...] = ()) -> Prepared:
     """Everything known at `until_ns`, for decisions and bars inside [start_ns, mode.end_ns).
 
     bars[i]: base bars of symbol i from the run's anchor on, none closing after `until_ns`.  `tape`: their time line, where the caller has it already.
-    `context`: bars of what the desk reads and does not trade; a symbol that is not there reads as missing.
+    `context`: bars of what the desk reads and does not trade; a symbol that is not there reads as missing.  `features`: those of the same bars, context and
+    spec, where they were made already; a run under other limits reads the same.
     """
     markets = open_markets(plan, bars, context or {}, until_ns)
-    features = tuple(Features(markets[symbol], plan.spec) for symbol in plan.symbols)
+    features = features or tuple(Features(markets[symbol], plan.spec) for symbol in plan.symbols)
     scan = scan_desk(list(plan.tactics.values()), features, plan.instruments, start_ns + 1)
     blackouts = no_entries(plan.risk.gates, plan.events, start_ns, min(until_ns, mode.end_ns) + 1)
     rates = [rate_at(way, markets, one.decision.ts_close) for way, one in zip(plan.rates, features, strict=True)]

@@ -15,7 +15,7 @@ from pse.store.builtin import builtin_folder, config_files, desk_files
 from pse.store.yaml_files import Layer, Mark, Marks, parse_value, read_yaml
 
 FILES = ("settings.yaml", "instruments.yaml", "risk_policies.yaml", "fills.yaml", "events.yaml")
-NAMED = ("desks", "instruments", "currencies", "risk_policies", "fills")
+NAMED = ("desks", "instruments", "currencies", "risk_policies", "fills", "accounts")
 
 
 def layered(home: Path, config: Path | None, overrides: Iterable[str]) -> tuple[dict[str, Any], Marks, dict[str, str]]:

@@ -38,7 +38,16 @@ class Account(Frozen):
 
     name: Name = "research"
     currency: Currency = "USD"
-    capital: float = Field(100_000.0, gt=0, description="money at the start, in the account's currency")
+    capital: float = Field(100_000.0, gt=0, allow_inf_nan=False, description="money at the start, in the account's currency")
+
+
+class OtherAccount(Frozen):
+    """An account beside the one that a run starts with unless told otherwise: its own money and its own limits."""
+
+    currency: Currency = "USD"
+    capital: float = Field(gt=0, allow_inf_nan=False, description="money at the start, in the account's currency")
+    risk: Name | None = Field(None, description="profile of risk_policies.yaml; without it the one of the desk")
+    desk: Name | None = Field(None, description="the desk that it runs; without it the one that is chosen")
 
 
 class Plugins(Frozen):
@@ -99,6 +108,7 @@ class Settings(Frozen):
     desk: str = "futures-smc"
     seed: int = Field(0, ge=0, lt=2**63)
     account: Account = Account()
+    accounts: dict[Name, OtherAccount] = Field(default_factory=dict, description="further accounts by name; `pse backtest --account NAME` runs one of them")
     plugins: Plugins = Plugins()
     desks: dict[Name, Desk]
     instruments: dict[Symbol, Instrument]
@@ -111,6 +121,28 @@ class Settings(Frozen):
     _home: Path | None = PrivateAttr(None)
     _outside: dict[tuple[str, str], Outside | None] = PrivateAttr(default_factory=dict)
     _broken: dict[str, str] = PrivateAttr(default_factory=dict)
+    _account_at: tuple[str, ...] = PrivateAttr(("account",))
+
+    @property
+    def account_names(self) -> tuple[str, ...]:
+        """Every account that can be run, the usual one first."""
+        return (self.account.name, *self.accounts)
+
+    def of_account(self, name: str) -> Settings:
+        """The settings that a run in this account has; `UnknownName` with the nearest one."""
+        if name not in self.account_names:
+            raise UnknownName("account", name, self.account_names)
+        if name == self.account.name:
+            return self
+        terms = self.accounts[name]
+        desk = terms.desk or self.desk
+        if desk not in self.desks:
+            raise BadConfig(f"{self.where('accounts', name, 'desk')}: {self._broken.get(desk) or UnknownName('desk', desk, self.desks)}")
+        chosen = self.desks[desk] if terms.risk is None else self.desks[desk].model_copy(update={"risk": terms.risk})
+        found = self.model_copy(update={"account": Account(name=name, currency=terms.currency, capital=terms.capital), "accounts": {}, "desk": desk,
+                                        "desks": {**self.desks, desk: chosen}})
+        found._account_at = ("accounts", name)
+        return found
 
     @property
     def broken(self) -> Mapping[str, str]:
@@ -192,12 +224,13 @@ class Settings(Frozen):
     def conversion(self, symbol: str) -> Conversion:
         """How money of the instrument's currency becomes the account's.  Raises `BadSetting` saying what would."""
         of, to = self.instrument(symbol).currency, self.account.currency
+        key = (*self._account_at, "currency")
         found = conversion(of, to, self.instruments, self.currencies)
         if found is None:
             raise BadSetting([self.complaint(("instruments", symbol, "currency"), (
-                f"{symbol} is quoted in {of} and the account is kept in {to} ({self.where('account', 'currency')}), and nothing says what {of} is worth in "
+                f"{symbol} is quoted in {of} and the account is kept in {to} ({self.where(*key)}), and nothing says what {of} is worth in "
                 f"{to}. Add an instrument of kind fx with `base: {of}` and `currency: {to}` (or the other way round) to instruments.yaml and ingest it, or "
-                f"write a fixed rate, `currencies: {{{of}: {{pegged_to: {to}, rate: ...}}}}`, or run with `--set account.currency={of}`"))])
+                f"write a fixed rate, `currencies: {{{of}: {{pegged_to: {to}, rate: ...}}}}`, or run with `--set {'.'.join(key)}={of}`"))])
         return found
 
     def reads(self, symbols: Iterable[str] | None = None) -> dict[str, Read]:
@@ -216,7 +249,7 @@ class Settings(Frozen):
             for leg in (one for one in way.legs if one.symbol not in traded):
                 found.setdefault(leg.symbol, Read(leg.symbol, (
                     f"{symbol} needs as a rate: {symbol} is quoted in {way.of} and the account is kept in {way.to} "
-                    f"({self.where('instruments', leg.symbol)}; `--set account.currency={way.of}` needs none)")))
+                    f"({self.where('instruments', leg.symbol)}; `--set {'.'.join(self._account_at)}.currency={way.of}` needs none)")))
         for symbol in (one for one in self.chosen.context if one not in traded):
             found.setdefault(symbol, Read(symbol))
         return found
@@ -313,6 +346,16 @@ def loose_ends(settings: Settings, marks: Marks, broken: Mapping[str, str] = Map
             yield from need(("desks", name, "symbols", place), "instrument", symbol, settings.instruments)
         for place, symbol in enumerate(desk.context):
             yield from need(("desks", name, "context", place), "instrument", symbol, settings.instruments)
+    for name, account in settings.accounts.items():
+        if account.risk is not None:
+            yield from need(("accounts", name, "risk"), "risk profile", account.risk, settings.risk_policies)
+        if account.desk is not None:
+            yield from need(("accounts", name, "desk"), "desk", account.desk, {**settings.desks, **broken})
+        if name == settings.account.name:
+            at = mark_of(marks, ("account", "name"))
+            yield Complaint(mark_of(marks, ("accounts", name)), ("accounts", name), (
+                f"found an account named {name} here and under `account`{f' ({at})' if at else ''}; expected each name once: give one of them another name, or "
+                f"remove this entry"))
     for symbol, instrument in settings.instruments.items():
         for field, other in (("micro", instrument.micro), ("bars_of", instrument.bars_of)):
             if other is not None:

@@ -1,0 +1,111 @@
+"""Several accounts on one desk: each run is what it would be alone, and one that fails takes none of the others along."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from pse.store.runs import JOURNAL
+from tests.commands.stored import stored_synthetic
+
+WINDOW = ("--symbol", "ES", "--start", "2023-03-06", "--end", "2023-03-10")
+ACCOUNTS = """
+accounts:
+  small: {currency: USD, capital: 20000}
+  bold: {currency: USD, capital: 100000, risk: bold}
+  euro: {currency: EUR, capital: 50000}
+risk_policies:
+  bold:
+    limits: {r_unit: 0.02, max_risk_per_trade: 0.02, allow_short: false}
+    gates: {min_reward_r: 1.5, blackouts: []}
+"""
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    home = stored_synthetic(tmp_path_factory.mktemp("accounts"))
+    (home / "configs").mkdir(exist_ok=True)
+    (home / "configs" / "settings.yaml").write_text(ACCOUNTS)
+    return home
+
+
+def outputs(home, run_id):
+    return home / "backtests" / "outputs" / run_id
+
+
+def journal(home, run_id):
+    return (outputs(home, run_id) / JOURNAL).read_bytes()
+
+
+def test_each_account_beside_others_is_the_run_that_it_is_alone(made, pse):
+    together = pse("--home", made, "--json", "backtest", *WINDOW, "--account", "research", "--account", "small", "--account", "bold")
+    assert together.code == 0, together.err
+    rows = together.json["accounts"]
+    assert [row["account"] for row in rows] == ["research", "small", "bold"] and len({row["fingerprint"] for row in rows}) == 3
+    assert [row["capital"] for row in rows] == [100_000, 20_000, 100_000] and [row["risk"] for row in rows] == ["futures_intraday", "futures_intraday", "bold"]
+    for row in rows:
+        alone = pse("--home", made, "--json", "backtest", *WINDOW, "--account", row["account"]).json
+        assert alone["fingerprint"] == row["fingerprint"] and alone["run_id"] != row["run_id"]
+        assert journal(made, alone["run_id"]) == journal(made, row["run_id"])
+        assert alone["metrics"] == row["metrics"]
+
+
+def test_an_account_of_its_own_is_the_same_run_as_the_settings_written_for_it(made, pse):
+    one = pse("--home", made, "--json", "backtest", *WINDOW, "--account", "small").json
+    told = ("--set", "account.name=tiny", "--set", "account.capital=20000", "--set", "accounts.small=null")
+    other = pse("--home", made, "--json", "backtest", *WINDOW, *told).json
+    same = ("--set", "account.name=small", "--set", "account.capital=20000", "--set", "accounts.small=null")
+    assert other["fingerprint"] != one["fingerprint"] == pse("--home", made, "--json", "backtest", *WINDOW, *same).json["fingerprint"]
+
+
+def test_order_references_of_two_accounts_are_never_the_same(made, pse):
+    rows = pse("--home", made, "--json", "backtest", *WINDOW, "--account", "research", "--account", "bold").json["accounts"]
+    refs = [{line["body"]["ref"] for line in map(json.loads, journal(made, row["run_id"]).splitlines()) if line["kind"] == "ORDER"} for row in rows]
+    assert all(refs) and not refs[0] & refs[1]
+
+
+def test_an_account_that_cannot_run_is_told_and_the_others_are_there(made, pse):
+    """Nothing says what dollars are worth in euros."""
+    ran = pse("--home", made, "backtest", *WINDOW, "--account", "euro", "--account", "small", "--json")
+    assert ran.code == 2
+    euro, small = ran.json["accounts"]
+    assert not euro["ok"] and "ES is quoted in USD and the account is kept in EUR" in euro["error"] and "--set accounts.euro.currency=USD" in euro["error"]
+    assert small["ok"] and outputs(made, small["run_id"]).is_dir()
+    shown = pse("--home", made, "backtest", *WINDOW, "--account", "euro", "--account", "small")
+    assert "failed" in shown.out and "small" in shown.out
+
+
+def test_all_means_every_account(made, pse):
+    ran = pse("--home", made, "--json", "backtest", *WINDOW, "--account", "all")
+    assert ran.code == 2 and [row["account"] for row in ran.json["accounts"]] == ["research", "small", "bold", "euro"]
+
+
+def test_a_run_in_an_account_can_be_proven(made, pse):
+    ran = pse("--home", made, "--json", "backtest", *WINDOW, "--account", "bold").json
+    assert pse("--home", made, "--json", "prove", ran["run_id"]).json["result"] == "EQUAL"
+
+
+@pytest.mark.parametrize(("words", "said"), [
+    (("--account", "smal"), ("no account named 'smal'", "Did you mean small?")),
+    (("--account", "small", "--account", "bold", "--report", "page.html"), ("--report names one file", "pse report RUN_ID")),
+    (("--set", "accounts.research={capital: 5}"), ("an account named research here and under `account`", "give one of them another name")),
+    (("--set", "accounts.small.capital=-5"), ("greater than 0", "accounts.small.capital")),
+    (("--set", "accounts.small.capital=.inf"), ("finite", "accounts.small.capital")),
+    (("--set", "accounts.small.risk=bald"), ("no risk profile named 'bald'", "Did you mean bold?")),
+    (("--set", "accounts.small.desk=zone"), ("no desk named 'zone'", "Did you mean zones?")),
+])
+def test_what_will_not_do_is_refused_with_the_mend(made, pse, words, said):
+    ran = pse("--home", made, "backtest", *WINDOW, *words)
+    assert ran.code == 2
+    for part in said:
+        assert part in ran.err, ran.err
+
+
+def test_paper_runs_in_a_named_account_and_refuses_an_unknown_one(made, pse):
+    words = ("--home", made, "--json", "paper", "--symbol", "ES", "--start", "2023-03-08T14:00", "--end", "2023-03-08T16:00")
+    played = pse(*words, "--account", "small")
+    assert played.code == 0
+    history = pse("--home", made, "--json", "backtest", *words[4:], "--account", "small").json
+    assert played.json["fingerprint"] == history["fingerprint"] and journal(made, played.json["run_id"]) == journal(made, history["run_id"])
+    assert pse(*words, "--account", "smal").code == 2
