@@ -71,7 +71,8 @@ def test_the_least_impact_and_the_minutes_say_which_events_count(least, minutes,
 
 @pytest.mark.parametrize(("line", "said"), [
     ("{at: 2024-03-10 02:30, name: x}", "does not exist in America/New_York"), ("{at: 2024-13-10 02:30, name: x}", "a date and a time such as"),
-    ("{at: 2024-03-10 12:30, name: x, tz: America/Gotham}", "no such time zone"), ("{at: 2024-03-10 12:30, name: x, impact: huge}", "'low', 'medium' or 'high'"),
+    ("{at: 2024-03-10 12:30, name: x, tz: America/Gotham}", "no such time zone"),
+    ("{at: 2024-03-10 12:30, name: x, impact: huge}", "'low', 'medium' or 'high'"),
     ("{at: 2024-03-10 12:30}", "'name' is missing")])
 def test_an_event_that_will_not_do_is_refused_with_its_line(tmp_path, line, said):
     (tmp_path / "configs").mkdir()
@@ -90,7 +91,8 @@ def test_events_of_home_are_part_of_what_decides_a_run(tmp_path):
     assert [event.name for event in after.felt_events()] == ["b"]
 
 
-@pytest.mark.parametrize("window", [{"start": "08:00", "end": "08:00"}, {"start": "08:00", "end": "24:00"}, {"start": "08:00", "end": "09:00", "tz": "Mars/Olympus"}])
+@pytest.mark.parametrize("window", [
+    {"start": "08:00", "end": "08:00"}, {"start": "08:00", "end": "24:00"}, {"start": "08:00", "end": "09:00", "tz": "Mars/Olympus"}])
 def test_a_window_that_means_nothing_is_refused(window):
     with pytest.raises(ValueError):
         BlackoutWindow(**window)

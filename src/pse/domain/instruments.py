@@ -34,7 +34,7 @@ class Margin(Frozen):
     def _keeping_costs_no_more_than_opening(self) -> Self:
         for opened, kept, side in ((self.initial, self.maintenance, ""), (self.of(-1)[0], self.of(-1)[1], "short_")):
             if kept > opened:
-                raise ValueError(f"{side}maintenance {kept} is above {side}initial {opened}: what was just opened would be closed; lower it to at most {opened}")
+                raise ValueError(f"{side}maintenance {kept} is above {side}initial {opened}: what was just opened would be closed; lower it")
         return self
 
     def of(self, direction: int) -> tuple[float, float]:

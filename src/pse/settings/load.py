@@ -8,6 +8,7 @@ from typing import Any
 
 from pse.domain.errors import BadConfig
 from pse.settings.complaints import BadSetting, Complaint
+from pse.settings.contradictions import contradictions
 from pse.settings.layers import NAMED, layered
 from pse.settings.tree import Settings, loose_ends, typed
 from pse.store.yaml_files import Mark
@@ -27,7 +28,7 @@ def load_settings(home: Path, config: Path | None = None, overrides: Iterable[st
     while True:
         try:
             settings = typed(tree, marks, Mark(str(home / "configs"), 0), home)
-            if wrong := list(loose_ends(settings, marks, broken)):
+            if wrong := list(loose_ends(settings, marks, broken)) or list(contradictions(settings)):
                 raise BadSetting(wrong)
         except BadSetting as error:
             others = _of_other_desks(error.complaints, wanted)
@@ -73,7 +74,8 @@ def settings_with_complaints(home: Path, config: Path | None = None,
             for one in sorted(error.complaints, key=lambda one: str(one.path), reverse=True):
                 _take_out(tree, one.path)
         else:
-            return settings, complaints + list(loose_ends(settings, marks, broken)), broken
+            loose = list(loose_ends(settings, marks, broken))
+            return settings, complaints + (loose or list(contradictions(settings))), broken
     return None, complaints, broken
 
 

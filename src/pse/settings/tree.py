@@ -221,6 +221,10 @@ class Settings(Frozen):
         """File, line and key of a setting, for a message."""
         return where_of(self._marks, path)
 
+    def was_written(self, *path: str | int) -> bool:
+        """Whether a layer says so; what no layer says is a default."""
+        return path in self._marks
+
     def conversion(self, symbol: str) -> Conversion:
         """How money of the instrument's currency becomes the account's.  Raises `BadSetting` saying what would."""
         of, to = self.instrument(symbol).currency, self.account.currency
