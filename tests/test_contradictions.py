@@ -84,7 +84,8 @@ def test_every_contradiction_is_told_at_once(tmp_path):
 
 
 @pytest.mark.parametrize(("margin", "said"), [
-    ("{initial: 0.5, maintenance: 0.6}", "what was just opened would be closed"), ("{initial: 0.5, maintenance: 0.2, short_initial: 0.1}", "short_maintenance 0.2"),
+    ("{initial: 0.5, maintenance: 0.6}", "what was just opened would be closed"),
+    ("{initial: 0.5, maintenance: 0.2, short_initial: 0.1}", "short_maintenance 0.2"),
     ("{initial: 13200, maintenance: 12000}", "looks like money"), ("{initial: 0, maintenance: 0}", "greater than 0")])
 def test_a_margin_of_a_share_that_cannot_be_is_refused(tmp_path, margin, said):
     assert said in refused(tmp_path, f"instruments.AAPL.margin={margin}")

@@ -93,8 +93,8 @@ def _sides(settings: Settings, here: tuple[str, ...], profile: RiskPolicy) -> It
     limits = (*here, "limits")
     if profile.limits.margin == "cash" and profile.limits.allow_short:
         place = settings.where(*limits, "allow_short")
-        yield settings.complaint((*limits, "margin"), f"found margin cash beside allow_short true ({place}): what is sold short is borrowed, which a cash account "
-                                                      f"cannot; write `margin: margin` or `allow_short: false`")
+        yield settings.complaint((*limits, "margin"), f"found margin cash beside allow_short true ({place}): what is sold short is borrowed, which a cash "
+                                                      f"account cannot; write `margin: margin` or `allow_short: false`")
 
 
 def _without_margin(settings: Settings) -> Iterator[Complaint]:
