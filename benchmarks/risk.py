@@ -86,7 +86,7 @@ def run(plan, step):
     from pse.engine.state import fresh_state
     from pse.kernels.codes import DONE
 
-    broker, state = SimBroker(len(plan.symbols)), fresh_state(plan.shape, CAPITAL)
+    broker, state = SimBroker(plan.shape.slots), fresh_state(plan.shape, CAPITAL)
     while broker.advance(state, step).pause != DONE:
         pass
     return state
@@ -97,7 +97,7 @@ def bar_by_bar(plan, step, bars: int) -> None:
     from pse.brokers.sim import SimBroker
     from pse.engine.state import fresh_state
 
-    broker, state = SimBroker(len(plan.symbols)), fresh_state(plan.shape, CAPITAL)
+    broker, state = SimBroker(plan.shape.slots), fresh_state(plan.shape, CAPITAL)
     one = SimpleNamespace(tape=step.tape, world=step.world, until_ns=0)
     for until in np.unique(step.tape.ts_close)[:bars].tolist():
         one.until_ns = until

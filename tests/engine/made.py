@@ -199,7 +199,7 @@ def state_of(prepared: Prepared, capital: float = 100_000.0) -> State:
 def batches(prepared: Prepared, decide: Decide = rules, state: State | None = None, broker: Any = None, cuts: Sequence[int] = ()) -> Iterator[Batch]:
     """The loop over the window, cut into steps at the moments `cuts`."""
     steps = [replace(prepared, until_ns=int(cut)) for cut in (*cuts, prepared.until_ns)]
-    yield from run(steps, decide, broker or SimBroker(len(prepared.plan.symbols)), state_of(prepared) if state is None else state)
+    yield from run(steps, decide, broker or SimBroker(prepared.plan.shape.slots), state_of(prepared) if state is None else state)
 
 
 def all_events(found: Sequence[Batch]) -> np.ndarray:

@@ -154,7 +154,7 @@ def run(line: Tape, around: World, capital: float = 100_000.0, tactics: int = 1,
     shape = Shape(int(around.instruments.size), tactics)
     state = fresh_state(shape, capital) if state is None else state
     end = max(int(line.ts_close[-1]), int(around.row_ts[-1]) if around.row_ts.size else 0) if until is None else until
-    told = SimBroker(shape.symbols).advance(state, Stretch(line, around, end))
+    told = SimBroker(shape.slots).advance(state, Stretch(line, around, end))
     assert told.pause == c.DONE, told.pause
     return Ran(named(told.events), named(told.trades), state)
 

@@ -118,7 +118,7 @@ def briefings(prepared_steps, plan):
         shown.append(json_text(asdict(briefing)))
         return rules(briefing)
 
-    for _ in run(prepared_steps, judge, SimBroker(len(plan.symbols)), fresh_state(plan.shape, plan.capital)):
+    for _ in run(prepared_steps, judge, SimBroker(plan.shape.slots), fresh_state(plan.shape, plan.capital)):
         pass
     return shown
 

@@ -16,18 +16,18 @@ BATCH_EVENTS, BATCH_TRADES = 65_536, 4_096
 NO_INPUTS, NO_EVENTS, NO_TRADES = np.zeros(0, INPUT_DTYPE), np.zeros(0, EVENT_DTYPE), np.zeros(0, TRADE_DTYPE)
 
 
-def new_log(symbols: int, events: int, trades: int) -> Log:
-    """A log for a desk of `symbols`: the engine asks for it to be emptied before an instant that it may not hold."""
-    room = events + EVENTS_A_QUESTION + EVENTS_A_SYMBOL * symbols
-    return Log(np.zeros(room, EVENT_DTYPE), np.zeros(trades + TRADES_AN_INSTANT * symbols, TRADE_DTYPE), np.zeros(2, np.int64),
+def new_log(slots: int, events: int, trades: int) -> Log:
+    """A log for a desk with room for `slots` plans: the engine asks for it to be emptied before an instant that it may not hold."""
+    room = events + EVENTS_A_QUESTION + EVENTS_A_SYMBOL * slots
+    return Log(np.zeros(room, EVENT_DTYPE), np.zeros(trades + TRADES_AN_INSTANT * slots, TRADE_DTYPE), np.zeros(2, np.int64),
                np.zeros(1, np.int64))
 
 
 class SimBroker:
-    """Owns the log that the kernel fills; `symbols` decides how much room one instant may need."""
+    """Owns the log that the kernel fills; `slots`, the plans that there is room for, decide how much room one instant may need."""
 
-    def __init__(self, symbols: int) -> None:
-        self._log = new_log(symbols, BATCH_EVENTS, BATCH_TRADES)
+    def __init__(self, slots: int) -> None:
+        self._log = new_log(slots, BATCH_EVENTS, BATCH_TRADES)
         self._events, self._trades = _bytes(self._log.events), _bytes(self._log.trades)
 
     def advance(self, state: Any, step: Step) -> Told:

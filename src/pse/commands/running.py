@@ -112,7 +112,7 @@ def drive(feed: Iterable[Prepared], plan: DeskPlan, journal: Journal, decide: De
     operating system at once.  Without it lines are handed over as the journal's memory fills, and reach the disk when it is closed.
     """
     outcome, renderer = Outcome(), Renderer()
-    for batch in engine_run(feed, decide, SimBroker(len(plan.symbols)), fresh_state(plan.shape, plan.capital)):
+    for batch in engine_run(feed, decide, SimBroker(plan.shape.slots), fresh_state(plan.shape, plan.capital)):
         journal.extend(renderer.lines(batch.prepared, batch.events, batch.trades, batch.deliberations))
         if sync and (batch.events["kind"] == E_ORDER).any():
             journal.sync()

@@ -37,7 +37,7 @@ def briefings(prepared: Prepared, render: Callable[[Briefing], str] = as_text) -
         shown.append((briefing.known_at, render(briefing)))
         return rules(briefing)
 
-    for _ in run([prepared], judge, SimBroker(len(prepared.plan.symbols)), fresh_state(prepared.plan.shape, prepared.plan.capital)):
+    for _ in run([prepared], judge, SimBroker(prepared.plan.shape.slots), fresh_state(prepared.plan.shape, prepared.plan.capital)):
         pass
     return shown
 
@@ -63,6 +63,6 @@ def delayed(prepared: Prepared) -> Prepared:
 def outcome(prepared: Prepared) -> Outcome:
     """What the window comes to, decided by rules inside the engine."""
     found = Outcome()
-    for batch in run([prepared], rules, SimBroker(len(prepared.plan.symbols)), fresh_state(prepared.plan.shape, prepared.plan.capital)):
+    for batch in run([prepared], rules, SimBroker(prepared.plan.shape.slots), fresh_state(prepared.plan.shape, prepared.plan.capital)):
         found.take(batch)
     return found

@@ -27,7 +27,7 @@ from pse.kernels.state import (
 MAGIC = b"pse-state"
 DIGEST_BYTES = 32
 WORDS = 4                          # of the head: version and shape
-WEIGHED = 4
+WEIGHED, CHOSEN = 4, 8              # columns of scratch
 LONG_AGO = -int(NEVER)
 
 
@@ -51,6 +51,7 @@ def _parts(shape: Shape) -> list[tuple[str, np.dtype, tuple[int, ...]]]:
         ("told", HEARD_DTYPE, (shape.symbols, max(1, shape.tactics))), ("verdicts", VERDICT_DTYPE, (MAX_CANDIDATES,)),
         ("asked", np.dtype("i8"), (MAX_CANDIDATES,)), ("turn", np.dtype("i8"), (shape.symbols,)), ("live", np.dtype("i8"), (shape.slots,)),
         ("bar", BAR_DTYPE, (1,)), ("losses", np.dtype("f8"), (3, MAX_TAIL_DAYS)), ("weighed", np.dtype("f8"), (shape.slots, WEIGHED)),
+        ("ranks", np.dtype("f8"), (MAX_CANDIDATES,)), ("chosen", np.dtype("i8"), (CHOSEN, MAX_CANDIDATES)),
     ]
 
 

@@ -92,6 +92,8 @@ class State(NamedTuple):
     bar: np.ndarray              # BAR_DTYPE[1] the bar at hand
     losses: np.ndarray           # float64[3, days] scratch of the tail-risk gate
     weighed: np.ndarray          # float64[slots, 4] scratch of the tail-risk gate: everything live
+    ranks: np.ndarray            # float64[MAX_CANDIDATES] scratch of the choice among the setups of a symbol and instant
+    chosen: np.ndarray           # int64[8, MAX_CANDIDATES] scratch of the same
 
 
 class Log(NamedTuple):

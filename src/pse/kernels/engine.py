@@ -50,7 +50,7 @@ from pse.kernels.codes import (
     R_SUPERSEDED,
     R_TACTIC,
 )
-from pse.kernels.compiled import allocating, hot, inner
+from pse.kernels.compiled import hot, inner
 from pse.kernels.contract import (
     AMEND,
     C_DATA_SCORE,
@@ -294,7 +294,7 @@ def refusal_before(state, world, log, now, i):
 
 @inner
 def hush(state, world, log, now, symbol, rows, order, status, entries, kept, silent):
-    """Writes `silent` bool[>=entries]: setups of which nothing new is to be told.
+    """Writes `silent` int64[>=entries], 1 for setups of which nothing new is to be told.
 
     A twin, a conflict and what is refused before anybody is asked stand each for themselves.  A question stays unput as a whole, where its best candidate
     would be refused even if it were approved as it stands, and all others were passed over for a better one, each as the last time.
@@ -334,15 +334,14 @@ def hush(state, world, log, now, symbol, rows, order, status, entries, kept, sil
     log.brief[0] = spoken
 
 
-@allocating
+@inner
 def candidates(state, world, log, now, symbol):
     """Selection and the gates before, for one symbol.  Fills `asked` with the setups that pass, best first; returns how many."""
     record = state.symbols[symbol]
     n = min(record.n_setups, MAX_CANDIDATES)
-    rank, direction, group = np.empty(n), np.empty(n, np.int64), np.empty(n, np.int64)
-    precedence, event, order, status = np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n, np.int64)
+    rank, direction, group, precedence, event = state.ranks, state.chosen[0], state.chosen[1], state.chosen[2], state.chosen[3]
+    order, status, rows, silent = state.chosen[4], state.chosen[5], state.chosen[6], state.chosen[7]
     entries = 0
-    rows = np.empty(n, np.int64)
     for i in range(record.first_setup, record.first_setup + record.n_setups):
         row = world.setups[i]
         if row.kind != ENTER or unheard(state, row):
@@ -356,7 +355,6 @@ def candidates(state, world, log, now, symbol):
         direction[entries], group[entries], precedence[entries], event[entries] = row.direction, row.group, row.precedence, row.event_bar
         entries += 1
     kept, conflict = select(entries, rank, direction, group, precedence, event, order, status)
-    silent = np.zeros(n, np.bool_)
     hush(state, world, log, now, symbol, rows, order, status, entries, 0 if conflict else kept, silent)
     for k in range(entries):
         if silent[k]:
@@ -383,7 +381,7 @@ def candidates(state, world, log, now, symbol):
     return found
 
 
-@allocating
+@inner
 def decide_instant(state, world, log):
     """The decisions of `account.instant`, symbol by symbol.  Returns DONE, PAUSE_ASK with the question in `asked`, or PAUSE_FULL before the next one."""
     account, policy = state.account[0], world.policy[0]
