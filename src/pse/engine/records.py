@@ -143,11 +143,14 @@ class Renderer:
             self._refs[row[4], row[6]] = order_ref(prepared.plan.account, plan_id, version, leg)
         if row[6] == c.LEG_ENTRY:
             self._sides.setdefault(row[4], 1 if row[9] > row[12] else -1)                           # its price against its stop
-        known = self._sides.get(row[4], int(prepared.world.setups[row[3]]["direction"]))
-        direction = known if row[6] == c.LEG_ENTRY else -known
         return {"ref": self._refs[row[4], row[6]], "plan_id": plan_id, "setup_id": setup, "symbol": prepared.plan.symbols[row[2]], "contract": contract,
-                "leg": leg, "action": c.ORDER_ACTIONS[row[7]], "type": c.ORDER_TYPES[row[8]], "side": "BUY" if direction > 0 else "SELL",
+                "leg": leg, "action": c.ORDER_ACTIONS[row[7]], "type": c.ORDER_TYPES[row[8]], "side": self.side(prepared, row),
                 "price": None if row[8] == 1 else price(row[9]), "quantity": row[10], "version": version, "reason": c.REASONS[row[5]]}
+
+    def side(self, prepared: Prepared, row: tuple[Any, ...]) -> str:
+        """What an order or a fill of a plan's leg does: an entry goes its plan's way, every other leg against it."""
+        known = self._sides.get(row[4], int(prepared.world.setups[row[3]]["direction"]))
+        return "BUY" if (known if row[6] == c.LEG_ENTRY else -known) > 0 else "SELL"
 
     def ack(self, prepared: Prepared, rows: list[Any], closed: Any, said: Any) -> dict[str, Any]:
         row = rows[0]
@@ -157,8 +160,9 @@ class Renderer:
         row = rows[0]
         plan_id, setup, contract = self.plan(prepared, row)
         return {"ref": self._refs.get((row[4], row[6])), "plan_id": plan_id, "symbol": prepared.plan.symbols[row[2]], "contract": contract,
-                "leg": c.LEGS[row[6]], "kind": c.FILL_KINDS[row[7]], "price": price(row[9]), "quantity": row[10], "fee_usd": money(row[11]),
-                "slippage_points": price(row[12]), "held": row[13], "balance_usd": money(row[14]), "reason": c.REASONS[row[5]]}
+                "leg": c.LEGS[row[6]], "kind": c.FILL_KINDS[row[7]], "side": self.side(prepared, row), "price": price(row[9]), "quantity": row[10],
+                "fee_usd": money(row[11]), "slippage_points": price(row[12]), "held": row[13], "balance_usd": money(row[14]), "reason": c.REASONS[row[5]],
+                "point_value": point_value_of(prepared, row[2], row[8]), "rate": row[15]}
 
     def plan_line(self, prepared: Prepared, rows: list[Any], closed: Any, said: Any) -> dict[str, Any]:
         row = rows[0]
@@ -193,6 +197,12 @@ def contract_of(prepared: Prepared, symbol: int, micro: int) -> str:
     """The symbol that is traded: the instrument's own or its micro."""
     name = prepared.plan.symbols[symbol]
     return prepared.plan.micros[name].symbol if micro else name
+
+
+def point_value_of(prepared: Prepared, symbol: int, micro: int) -> float:
+    """Money of the quote currency for one point of one unit of what is traded."""
+    record = prepared.world.instruments[symbol]
+    return float(record["micro_point_value" if micro else "point_value"])
 
 
 def _head(prepared: Prepared, row: tuple[Any, ...]) -> dict[str, Any]:

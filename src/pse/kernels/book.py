@@ -129,7 +129,18 @@ def emit(log, kind, ts, symbol, setup, plan, code, i, j, k, a, b, c, d, e, f):
     event.d = d
     event.e = e
     event.f = f
+    event.g = 0.0
     log.used[0] = at + 1
+
+
+@inner
+def fill_event(state, world, log, slot, ts, reason, leg, kind, price, quantity, fee, slip):
+    """A fill as it changed the plan and the balance, with the rate that made it money of the account."""
+    plan, at = state.plans[slot], log.used[0]
+    emit(log, E_FILL, ts, plan.symbol, plan.setup, plan.number, reason, leg, kind, plan.micro, price, quantity, fee, slip, plan.held,
+         state.account[0].balance)
+    if log.used[0] > at:
+        log.events[at].g = rate_of(state, world, slot)
 
 
 @inner
@@ -378,7 +389,7 @@ def take_entry(state, world, log, slot, ts, kind, price, quantity, fee, slip):
         state.symbols[plan.symbol].entry_closes[side] = state.symbols[plan.symbol].closes
     if rest_of_entry(plan) <= EPS:
         plan.valid_until = 0
-    emit(log, E_FILL, ts, plan.symbol, plan.setup, plan.number, R_OK, LEG_ENTRY, kind, plan.micro, price, quantity, fee, slip, plan.held, account.balance)
+    fill_event(state, world, log, slot, ts, R_OK, LEG_ENTRY, kind, price, quantity, fee, slip)
     send_bracket(log, ts, plan, instrument, policy)
 
 
@@ -406,7 +417,7 @@ def take_exit(state, world, log, slot, ts, leg, kind, price, quantity, fee, slip
         plan.held = 0.0
     account.balance += gain - fee
     account.fees += fee
-    emit(log, E_FILL, ts, plan.symbol, plan.setup, plan.number, reason, leg, kind, plan.micro, price, quantity, fee, slip, plan.held, account.balance)
+    fill_event(state, world, log, slot, ts, reason, leg, kind, price, quantity, fee, slip)
     if plan.held <= 0.0:
         close_trade(state, world, log, slot, ts, leg, reason)
 

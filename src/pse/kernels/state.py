@@ -69,6 +69,7 @@ INPUT_DTYPE = np.dtype([
 EVENT_DTYPE = np.dtype([
     ("kind", "i8"), ("ts", "i8"), ("symbol", "i8"), ("setup", "i8"), ("plan", "i8"), ("code", "i8"), ("i", "i8"), ("j", "i8"), ("k", "i8"),
     ("a", "f8"), ("b", "f8"), ("c", "f8"), ("d", "f8"), ("e", "f8"), ("f", "f8"),
+    ("g", "f8"),                            # of a fill: money of the account for one of the quote currency; else 0
 ])
 
 INSTRUMENT_DTYPE = np.dtype([
