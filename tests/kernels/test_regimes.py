@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pse.kernels import regimes
-from pse.kernels.regimes import over_median_before, percentile_rank, quartile_states, window_median
+from pse.kernels.regimes import median_before, over_median_before, percentile_rank, quartile_states, window_median
 from tests.naive import regimes as naive
 
 seeds = st.integers(0, 2**32 - 1)
@@ -96,3 +96,27 @@ def test_later_values_never_change_an_earlier_rank_bucket_or_ratio(seed, cut):
     np.testing.assert_array_equal(percentile_rank(values[:cut], 60, 10), rank[:cut])
     np.testing.assert_array_equal(quartile_states(rank[:cut], 0.02), quartile_states(rank, 0.02)[:cut])
     np.testing.assert_array_equal(over_median_before(values[:cut], 20), over_median_before(values, 20)[:cut])
+
+
+@settings(max_examples=60, deadline=None)
+@given(seeds, st.integers(1, 80), st.integers(0, 30), st.sampled_from([0.0, 0.1, 0.9]), st.sampled_from([7, 50, 32_768]))
+def test_the_median_of_the_values_before_equals_its_naive_twin(seed, window, min_obs, holes, stretch):
+    values, kept = series(seed, 300, holes), regimes.STRETCH
+    regimes.STRETCH = stretch
+    try:
+        found = median_before(values, window, min_obs)
+    finally:
+        regimes.STRETCH = kept
+    np.testing.assert_array_equal(found, naive.medians_before(values, window, min_obs))
+
+
+@settings(max_examples=40, deadline=None)
+@given(seeds, st.integers(1, 199))
+def test_later_values_never_change_an_earlier_median(seed, cut):
+    values = series(seed, 200, 0.05)
+    assert median_before(values[:cut], 60, 10).tobytes() == median_before(values, 60, 10)[:cut].tobytes()
+
+
+def test_the_median_before_leaves_the_value_itself_out():
+    np.testing.assert_array_equal(median_before(np.array([3.0, 1.0, np.nan, 2.0, 9.0]), 3, 2), [np.nan, np.nan, 2.0, 2.0, 1.5])
+    assert median_before(np.empty(0), 3, 2).size == 0

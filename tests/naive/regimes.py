@@ -39,6 +39,15 @@ def window_medians(values, window):
     return out
 
 
+def medians_before(values, window, min_obs):
+    """Median of the values, NaN left out, among the `window` before each; NaN with fewer than `min_obs`."""
+    found = []
+    for t in range(len(values)):
+        cut = [float(v) for v in values[max(t - window, 0):t] if not math.isnan(v)]
+        found.append(median(cut) if cut and len(cut) >= min_obs else math.nan)
+    return found
+
+
 def over_medians(values, window):
     out = [math.nan] * len(values)
     for t in range(window, len(values)):

@@ -25,3 +25,8 @@ def shares(equity, confidence, multiple, stop_distance, price, max_risk, max_qua
     binding = min(bounds, key=bounds.get)
     lots = max(0, math.floor(bounds[binding] / lot + 1e-9))
     return lots * lot, "OK" if lots else {"cash": "CASH", "max_shares": "MAX_QUANTITY"}.get(binding, "SIZE_ZERO"), binding
+
+
+def growth(p, b, f):
+    """Expected logarithm of the money after one bet of the share f that wins b times it with p."""
+    return p * math.log1p(b * f) + (1 - p) * math.log1p(-f)

@@ -125,6 +125,54 @@ def window_median(values, window):
     return middle
 
 
+
+def median_before(values, window, min_obs):
+    """Median of the `window` values before each, float64[n]; a NaN is no observation, and NaN while there are fewer than `min_obs`."""
+    middle, stretch = np.empty(values.size), max(STRETCH, window)
+    for begin in range(0, values.size, stretch):
+        first = max(begin - window, 0)
+        part = values[first:begin + stretch]
+        keys, distinct = dense_keys(part)
+        of_key = np.empty(max(distinct, 1))
+        of_key[keys[keys >= 0]] = part[keys >= 0]
+        medians_of_keys(keys, of_key, np.int64(window), np.int64(min_obs), np.int64(begin - first), middle[begin:begin + stretch])
+    return middle
+
+
+@njit(cache=True)
+def medians_of_keys(keys, of_key, window, min_obs, first, middle):
+    """Writes the medians of the values before keys[first:] into `middle`: a cursor stands on a key and knows how many lie below it, and walks to the middle.
+
+    keys: int32[n] in 0..distinct-1, -1 where there is none; those before `first` are their window only; of_key: float64[distinct], the value of each.
+    """
+    counts = np.zeros(of_key.size, np.int32)
+    at, below, held = 0, 0, 0                     # below: values of keys under `at`
+    for t in range(keys.size):
+        gone = keys[t - 1 - window] if t > window else -1
+        if gone >= 0:
+            counts[gone] -= 1
+            held -= 1
+            below -= gone < at
+        if t >= first:
+            middle[t - first] = np.nan
+            if held >= max(min_obs, 1):
+                lower = (held - 1) // 2
+                while below > lower:
+                    at -= 1
+                    below -= counts[at]
+                while below + counts[at] <= lower:
+                    below += counts[at]
+                    at += 1
+                upper, seen = at, below + counts[at]
+                while seen <= held // 2:
+                    upper += 1
+                    seen += counts[upper]
+                middle[t - first] = 0.5 * (of_key[at] + of_key[upper])
+        if keys[t] >= 0:
+            counts[keys[t]] += 1
+            held += 1
+            below += keys[t] < at
+
 def over_median_before(values, window):
     """Each value over the median of the `window` values before it, float64[n]; NaN for the first `window` bars, with a NaN among them, and over 0."""
     before = previous(window_median(values, np.int64(window)))

@@ -1,6 +1,6 @@
 """How many units a plan may hold.  Money in the account's currency, risk in points."""
 
-from math import floor
+from math import floor, inf
 
 from pse.kernels.codes import R_CASH, R_MAX_QUANTITY, R_MIN_CONFIDENCE, R_OK, R_SIZE_ZERO, R_ZERO_ATR
 from pse.kernels.compiled import shared
@@ -32,13 +32,35 @@ def size_futures(equity, multiple, risk_points, point_value, cost, r_unit, max_r
 
 
 @shared
-def size_shares(equity, confidence, multiple, stop_distance, price, max_risk, max_quantity, room, cash, min_confidence, lot):
+def kelly_fraction(hit_rate, reward_r, share=0.25, cap=0.02):
+    """(full, share of it inside 0..cap): the part of the equity to risk on a bet that wins `reward_r` times its stake with `hit_rate`.
+
+    A full one of 0 or less is no bet; -inf where a win pays nothing.  Kelly (1956), Bell System Technical Journal 35; Thorp (1969), for fractions of it.
+    """
+    full = hit_rate - (1.0 - hit_rate) / reward_r if reward_r > 0.0 else -inf
+    return full, min(max(share * full, 0.0), cap)
+
+
+@shared
+def reward_after_costs(reward_r, slip_in_r, slip_stop_r, fees_r):
+    """What a win pays for each unit that a loss takes, both after costs in R; a target costs no slippage."""
+    return (reward_r - slip_in_r - fees_r) / (1.0 + slip_in_r + slip_stop_r + fees_r)
+
+
+@shared
+def volatility_multiple(ratio, least=0.5, most=1.25):
+    """What a size is multiplied with so that it moves the account alike: usual volatility over that of now, inside bounds; 1 where it is unknown (NaN)."""
+    return min(max(ratio, least), most) if ratio == ratio else 1.0
+
+
+@shared
+def size_shares(equity, confidence, multiple, stop_distance, price, max_risk, max_quantity, room, cash, min_confidence, lot, most_risk=inf):
     """Units of shares or spot: the least of what the risk, the largest quantity, the notional left for the symbol and the cash allow.
 
-    stop_distance, price: money a unit; room, cash: money, NaN for no limit.  The fraction risked is min(max_risk * confidence * multiple, max_risk).
-    Returns (quantity, code, row of BINDINGS, risk_amount).
+    stop_distance, price: money a unit; room, cash: money, NaN for no limit.  The fraction risked is min(max_risk * confidence * multiple, max_risk), at most
+    `most_risk`.  Returns (quantity, code, row of BINDINGS, risk_amount).
     """
-    risk_amount = equity * max_risk * min(confidence * multiple, 1.0)
+    risk_amount = equity * min(max_risk * min(confidence * multiple, 1.0), most_risk)
     if not confidence >= min_confidence - EPS:
         return 0.0, R_MIN_CONFIDENCE, 0, risk_amount
     if not stop_distance > 0.0:
