@@ -84,3 +84,32 @@ def test_the_directional_veto_counts_where_a_setup_asks_for_it():
     assert w.one_trade(AWAY, setup(directional_gate=True), context=hot).refused == {0: "RSI"}
     assert w.one_trade(AWAY, setup(directional_gate=True), context={"MACD_STATE": c.MACD_BEAR_EXPANDING}).refused == {0: "MACD"}
     assert w.one_trade(AWAY, setup(directional_gate=True)).refused == {}
+
+
+# --- volatility against what is usual ----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("ratio", "found"), [(1.0, (5.0, "OK")), (0.8, (4.0, "REDUCED")), (0.1, (2.0, "REDUCED")), (1.25, (7.0, "OK")), (9.0, (7.0, "OK")),
+                                              (float("nan"), (5.0, "OK"))])
+def test_a_size_goes_with_the_usual_volatility_over_that_of_now(ratio, found):
+    """600 USD over 105 a contract: 5; times 0.8, 0.5 and 1.25: 480, 300 and 750 USD."""
+    assert armed({"VOL_RATIO": ratio}) == found
+
+
+def test_the_cap_of_a_trade_applies_after_what_volatility_adds():
+    """1.25 of 1.25 units is 1,250 USD, the cap 1,000: 9 contracts."""
+    assert armed({"VOL_RATIO": 2.0}, size_multiple=1.25) == (9.0, "R_CAPPED")
+
+
+def test_volatility_multiplies_with_its_own_quarter_and_may_be_switched_off():
+    assert armed({"VOL_RATIO": 0.8, "VOL_BUCKET": c.VOL_Q4}) == (2.0, "REDUCED")
+    assert armed({"VOL_RATIO": 0.5}, {"vol_size_least": 1.0, "vol_size_most": 1.0}) == (5.0, "OK")
+
+
+# --- the record of a strategy ------------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_strategy_whose_signals_earned_nothing_is_refused_at_the_confidence_gate_whatever_it_asks():
+    ran = w.one_trade(AWAY, setup(unearned=True, confidence=0.0), {"min_confidence": 0.0})
+    told = [(event["a"], event["b"], c.REASONS[event["code"]]) for event in ran.of(c.E_GATES) if event["j"] == c.G_CONFIDENCE]
+    assert told == [(0.0, 0.0, "NEG_EXPECTANCY")] and ran.refused == {0: "NEG_EXPECTANCY"}

@@ -76,7 +76,8 @@ def made_setups(rng, found, instruments, busy):
                 rank_base=rng.choice([0.8, math.nan]) if not either else math.nan,
                 invalid_price=close - d * max(1, risk - 3) * TICK, invalid_flags=int(rng.integers(0, 256)) & ~(32 if rng.random() < 0.7 else 0),
                 trail_buffer=rng.choice([0.25, 0.4, 1.0]),
-                family=int(rng.choice([*range(10), 1, *[2] * 12, 7, 8])), directional_gate=bool(rng.random() < 0.3)))
+                family=int(rng.choice([*range(10), 1, *[2] * 12, 7, 8])), directional_gate=bool(rng.random() < 0.3),
+                unearned=bool(rng.random() < 0.03)))
     return setups
 
 
@@ -103,7 +104,8 @@ def made_context(rng, line, calendar, blackout):
             "MACD_STATE": float(rng.integers(0, 6)), "LIQUIDITY": float(rng.integers(0, 3)), "VOL_SPIKE": float(rng.integers(0, 2)),
             "RATE": math.nan if minute < 15 else float(rate[symbol]), "DAILY_ATR": float(rng.choice([1.0, 3.0, 8.0])),
             "DAILY_ROW": float(days + calendar[bar][0] - first_day),
-            "NEWS_AGE_NS": float(rng.choice([math.nan, 10.0, 400.0])) * w.MINUTE, "NEWS_FLAG": float(rng.random() < 0.2)}
+            "NEWS_AGE_NS": float(rng.choice([math.nan, 10.0, 400.0])) * w.MINUTE, "NEWS_FLAG": float(rng.random() < 0.2),
+            "VOL_RATIO": float(rng.choice([math.nan, 0.3, 0.8, 1.0, 1.1, 2.0]))}
     return changes
 
 
@@ -132,7 +134,9 @@ def made_world(seed):
         shares=int(rng.random() < 0.4), cash_only=int(rng.random() < 0.5), max_symbol=rng.choice([1e9, 1.0, 3.0]), max_quantity=rng.choice([20, 60]),
         max_group_notional=rng.choice([1e9, 2.0]), wait_closes=int(rng.choice([1, 2, 5])), news_required=int(rng.random() < 0.3),
         trail_range_atr=rng.choice([3.0, 1.0]), high_vol_size=rng.choice([0.5, 1.0]), transition_size=rng.choice([0.5, 1.0]),
-        on_end=int(rng.random() < 0.5), end=int(max(line.ts_close[-1], found[0][-1])), volume_share=rng.choice([0.1, 0.5]), through_ticks=rng.choice([1, 1, 0]))
+        on_end=int(rng.random() < 0.5), end=int(max(line.ts_close[-1], found[0][-1])), volume_share=rng.choice([0.1, 0.5]), through_ticks=rng.choice([1, 1, 0]),
+        vol_size_least=rng.choice([0.5, 1.0]), vol_size_most=rng.choice([1.25, 1.0]), kelly_share=rng.choice([0.0, 0.25, 1.0]),
+        kelly_cap=rng.choice([0.02, 0.004]), kelly_min_trades=rng.choice([1, 3, 30]))
     setups = made_setups(rng, found, instruments, rng.choice([0.08, 0.25, 0.6]))
     return line, w.world(line, setups, found, instruments, limits, returns), float(rng.choice([20_000, 60_000, 150_000, 400_000]))
 

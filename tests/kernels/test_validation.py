@@ -168,7 +168,8 @@ def test_returns_that_do_not_vary_have_a_ratio_of_zero(value):
     (0, {"trades": 19, "expectancy_r": -1.0}, 0.7), (0, {"trades": 20, "expectancy_r": 0.0}, 0.0), (0, {"trades": 20, "expectancy_r": 1e-9}, 1.0),
     (1, {"inflation": 10.0}, 0.8), (1, {"inflation": 9.99}, 1.0), (1, {"inflation": inf}, 0.8), (1, {"inflation": nan}, 1.0),
     (2, {"spikes": 1, "turbulent": True}, 0.5), (2, {"turbulent": True}, 0.8), (2, {}, 1.0),
-    (3, {"sharpe": 0.75}, 0.5), (3, {"sharpe": -3.0}, 0.1), (3, {"sharpe": 9.0}, 1.0), (3, {"sharpe": -3.0, "days": 19}, 0.7), (3, {"sharpe": 0.75, "days": 20}, 0.5),
+    (3, {"sharpe": 0.75}, 0.5), (3, {"sharpe": -3.0}, 0.1), (3, {"sharpe": 9.0}, 1.0),
+    (3, {"sharpe": -3.0, "days": 19}, 0.7), (3, {"sharpe": 0.75, "days": 20}, 0.5),
     (4, {"fall": 0.08}, 1.0), (4, {"fall": 0.16}, 0.5), (4, {"fall": 0.99}, 0.1), (4, {"fall": 0.99, "days": 19}, 1.0),
 ])
 def test_a_factor_at_its_edges(which, figures, factor):

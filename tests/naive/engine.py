@@ -531,6 +531,8 @@ class Twin:
         return "OK" if "OK" in found else found[0]
 
     def gate_confidence(self, at, setup, s, row, equity, exposure, micro):
+        if setup["unearned"]:
+            return "NEG_EXPECTANCY"
         return "OK" if setup["confidence"] >= self.policy["min_confidence"] - 1e-9 else "MIN_CONFIDENCE"
 
     def gate_bracket(self, at, setup, s, row, equity, exposure, micro):
@@ -544,13 +546,29 @@ class Twin:
                              self.policy["min_reward_r"], self.policy["max_slippage_r"])
 
     def gate_expected_value(self, at, setup, s, row, equity, exposure, micro):
+        value = gates.expected_value(*self.tally(setup), self.reward(setup), *self.costs(setup, s, micro), self.policy["ev_prior_r"], self.policy["ev_prior_n"])
+        return "OK" if value >= self.policy["ev_min"] - 1e-9 else "EV"
+
+    def tally(self, setup):
+        return self.tallies.get((setup["tactic"], setup["grade"]), [0.0, 0.0, 0.0])
+
+    def costs(self, setup, s, micro):
+        """In R: slippage of the entry, of a stop, fees."""
         i, risk = self.instruments[s], abs(setup["entry"] - setup["stop"])
         slip = i["slippage_ticks"] * i["tick"] * self.policy["slippage_factor"] / risk
         fees = 2 * (i["micro_fee_unit"] / i["micro_point_value"] if micro else i["fee_unit"] / i["point_value"]) / risk
-        tally = self.tallies.get((setup["tactic"], setup["grade"]), [0.0, 0.0, 0.0])
-        value = gates.expected_value(*tally, self.reward(setup), slip if setup["order_type"] == MARKET else 0.0, slip, fees, self.policy["ev_prior_r"],
-                                     self.policy["ev_prior_n"])
-        return "OK" if value >= self.policy["ev_min"] - 1e-9 else "EV"
+        return slip if setup["order_type"] == MARKET else 0.0, slip, fees
+
+    def kelly(self, setup, s, micro):
+        """(full fraction, what may be risked); None twice where nothing is bound."""
+        tally = self.tally(setup)
+        if not self.policy["kelly_share"] or tally[1] < self.policy["kelly_min_trades"] - 1e-9:
+            return None, None
+        p, b = gates.chance(*tally, self.reward(setup), self.policy["ev_prior_r"], self.policy["ev_prior_n"])
+        slip_in, slip_stop, fees = self.costs(setup, s, micro)
+        won, lost = b - slip_in - fees, 1 + slip_in + slip_stop + fees
+        full = (p * won - (1 - p) * lost) / won if won > 0 else -math.inf        # the share at which the logarithm of wealth grows fastest, stakes of `lost`
+        return full, min(max(self.policy["kelly_share"] * full, 0.0), self.policy["kelly_cap"])
 
     def gate_cooldown(self, at, setup, s, row, equity, exposure, micro):
         symbol, d = self.symbols[s], setup["direction"] or 1
@@ -593,15 +611,19 @@ class Twin:
         point, fee = point * row["RATE"], fee * row["RATE"]
         risk = abs(setup["entry"] - setup["stop"])
         multiple = setup["size_multiple"] * self.regime_size(setup, row)
+        full, most = self.kelly(setup, s, micro)
+        if full is not None and full <= 0:
+            return "KELLY", 0.0, False
+        most = math.inf if most is None else most
         if self.policy["shares"]:
             room = self.policy["max_symbol"] * equity - self.notional(s)
             quantity, why, _ = sizing.shares(equity, setup["confidence"], multiple, risk * point, setup["entry"] * point, self.policy["max_risk"],
                                              self.policy["max_quantity"], room, self.cash() if self.policy["cash_only"] else None,
-                                             self.policy["min_confidence"], lot)
+                                             self.policy["min_confidence"], lot, most)
             if not quantity:
                 return why, 0.0, True
         else:
-            quantity = min(sizing.futures(equity, multiple, risk, point, 2 * fee, self.policy["r_unit"], self.policy["max_risk"], lot),
+            quantity = min(sizing.futures(equity, multiple, risk, point, 2 * fee, self.policy["r_unit"], min(self.policy["max_risk"], most), lot),
                        self.policy["max_quantity"])
         if quantity < lot or self.too_little(i, setup, quantity, micro):
             return "SIZE_ZERO", 0.0, True
@@ -625,7 +647,8 @@ class Twin:
         wild = self.words.VOL_BUCKETS[int(row["VOL_BUCKET"])] == "HiVol-Q4"
         swing = self.words.FAMILIES[setup["family"]] in ("swing_trend", "swing_reversion")
         unsure = swing and self.words.MARKET_STATES[int(row["MCS"])] == "TRANSITION"
-        return (self.policy["high_vol_size"] if wild else 1.0) * (self.policy["transition_size"] if unsure else 1.0)
+        calm = 1.0 if math.isnan(row["VOL_RATIO"]) else min(max(row["VOL_RATIO"], self.policy["vol_size_least"]), self.policy["vol_size_most"])
+        return (self.policy["high_vol_size"] if wild else 1.0) * (self.policy["transition_size"] if unsure else 1.0) * calm
 
     def inside_exposure(self, setup, s, equity, quantity, lot, point):
         group = self.instruments[s]["group"]

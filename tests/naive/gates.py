@@ -59,11 +59,16 @@ def market_moved(d, entry, stop, target, now, tick, min_rr, max_slip_r):
     return "OK"
 
 
-def expected_value(wins, trades, win_r, b, slip_in, slip_stop, fees, prior_r, prior_n):
-    """Expected value in R; costs in R."""
+def chance(wins, trades, win_r, b, prior_r, prior_n):
+    """(hit rate, reward in R): the mean winner, shrunk to two, where there is no target."""
     if math.isnan(b):
         b = (win_r + 2.0 * prior_n) / (wins + prior_n)
-    p = (wins + (1 + prior_r) / (1 + b) * prior_n) / (trades + prior_n)
+    return (wins + (1 + prior_r) / (1 + b) * prior_n) / (trades + prior_n), b
+
+
+def expected_value(wins, trades, win_r, b, slip_in, slip_stop, fees, prior_r, prior_n):
+    """Expected value in R; costs in R."""
+    p, b = chance(wins, trades, win_r, b, prior_r, prior_n)
     return p * b - (1 - p) - (slip_in + (1 - p) * slip_stop + fees)
 
 

@@ -14,13 +14,13 @@ def futures(equity, multiple, risk_points, point_value, round_turn, r_unit, max_
     return lots * lot
 
 
-def shares(equity, confidence, multiple, stop_distance, price, max_risk, max_quantity, room, cash, min_confidence, lot=1.0):
+def shares(equity, confidence, multiple, stop_distance, price, max_risk, max_quantity, room, cash, min_confidence, lot=1.0, most_risk=math.inf):
     """(quantity, reason, what bound it); room and cash None for no limit."""
     if confidence < min_confidence - 1e-9:
         return 0.0, "MIN_CONFIDENCE", "risk"
     if not stop_distance > 0:
         return 0.0, "ZERO_ATR", "risk"
-    bounds = {"risk": equity * max_risk * min(1.0, confidence * multiple) / stop_distance, "max_shares": max_quantity}
+    bounds = {"risk": equity * min(max_risk * min(1.0, confidence * multiple), most_risk) / stop_distance, "max_shares": max_quantity}
     bounds |= {name: money / price for name, money in (("notional", room), ("cash", cash)) if money is not None}
     binding = min(bounds, key=bounds.get)
     lots = max(0, math.floor(bounds[binding] / lot + 1e-9))

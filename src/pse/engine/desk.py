@@ -153,6 +153,9 @@ def policy_record(plan: DeskPlan, mode: Mode) -> np.ndarray:
         "stale_bars": run.stale_bars, "stale_mfe_r": run.stale_mfe_r, "flat_session": run.flat_at_session_end,
         "flat_before_ns": int(run.flat_before_min * MINUTE_NS),
         "high_vol_size": limits.high_vol_size, "transition_size": limits.transition_size, "market_state": gates.market_state,
+        "vol_size_least": limits.volatility_size_least if limits.volatility_size else 1.0,
+        "vol_size_most": limits.volatility_size_most if limits.volatility_size else 1.0,
+        "kelly_share": limits.kelly.fraction if limits.kelly.on else 0.0, "kelly_cap": limits.kelly.cap, "kelly_min_trades": limits.kelly.min_trades,
     }
     record = np.zeros(1, POLICY_DTYPE)
     unset = set(record.dtype.names or ()) - set(values)

@@ -34,7 +34,7 @@ from pse.kernels.contract import (
 )
 from pse.kernels.state import BAR_BLACKOUT, BAR_ROLL
 from pse.risk.blackouts import no_entries
-from pse.tactics.scan import scan_desk
+from pse.tactics.scan import OwnRecord, scan_desk
 
 HOUR_NS = 60 * MINUTE_NS
 
@@ -63,7 +63,7 @@ def prepare(plan: DeskPlan, bars: Sequence[Bars], mode: Mode, start_ns: int, unt
     """
     markets = open_markets(plan, bars, context or {}, until_ns)
     features = features or tuple(Features(markets[symbol], plan.spec) for symbol in plan.symbols)
-    scan = scan_desk(list(plan.tactics.values()), features, plan.instruments, start_ns + 1)
+    scan = scan_desk(list(plan.tactics.values()), features, plan.instruments, start_ns + 1, own_record(plan))
     blackouts = no_entries(plan.risk.gates, plan.events, start_ns, min(until_ns, mode.end_ns) + 1)
     rates = [rate_at(way, markets, one.decision.ts_close) for way, one in zip(plan.rates, features, strict=True)]
     days, returns = _returns(features)
@@ -72,6 +72,12 @@ def prepare(plan: DeskPlan, bars: Sequence[Bars], mode: Mode, start_ns: int, unt
     world = World(row_ts, row_symbol, rows, setups.rows, returns, instrument_records(plan), policy_record(plan, mode))
     return Prepared(plan, mode, tape or time_line(bars, blackouts, start_ns, mode.end_ns), world, setups.evidence,
                     _ids(plan, setups), features, until_ns)
+
+
+def own_record(plan: DeskPlan) -> OwnRecord | None:
+    """What scales the confidence of strategies by their own record; None where the profile does not ask for it."""
+    risk = plan.risk
+    return OwnRecord(risk.limits.allow_short, risk.gates.wait_closes) if risk.gates.confidence_scaled else None
 
 
 def open_markets(plan: DeskPlan, bars: Sequence[Bars], context: Mapping[str, Bars], until_ns: int) -> dict[str, Market]:

@@ -15,6 +15,7 @@ from pse.features.market_state import session_left_ns
 from pse.kernels import contract as k
 from pse.kernels.codes import TCC_UNKNOWN
 from pse.kernels.quality import data_scores, open_time
+from pse.kernels.regimes import median_before
 from pse.kernels.resample import asof_rows
 
 QUALITY_INTERVALS = 20            # decision intervals that the data-quality score looks back on
@@ -71,6 +72,7 @@ def context_rows(features: Features, instrument: Instrument, blackouts: Sequence
         k.C_DATA_SCORE: pick(_scores(features)) if wanted.score else zero + 1.0, k.C_LAST_BAR_AGE_NS: age,
         k.C_SESSION_LEFT_NS: pick(session_left_ns(decision, instrument)), k.C_BLACKOUT: inside(ts, blackouts),
         k.C_RATE: zero + 1.0 if rate is None else pick(rate), k.C_DAILY_ATR: day_atr, k.C_NEWS_AGE_NS: news_age, k.C_NEWS_FLAG: news_flag,
+        k.C_VOL_RATIO: pick(_usual_over_now(features)) if wanted.states else empty,
         k.C_SPREAD_TICKS: empty if spread_ticks is None else spread_ticks[last], k.C_DAILY_ROW: day, k.C_DAILY_CLOSE: day_close, **states})
 
 
@@ -101,6 +103,16 @@ def inside(ts: np.ndarray, intervals: Sequence[tuple[int, int]]) -> np.ndarray:
     for lo, hi in edges[edges[:, 0] < edges[:, 1]]:
         out[lo:hi] = True
     return out
+
+
+def _usual_over_now(features: Features) -> np.ndarray:
+    """Median of ATR over the close in the window before each decision bar over the bar's own, float64[n]; NaN while too few are known.
+
+    The window and the fewest values in it are those by which the desk ranks volatility.
+    """
+    reach = features.columns["atr"] / features.decision.close
+    usual = median_before(reach, *features.spec.volatility.ranked(features.known))
+    return np.divide(usual, reach, out=np.full(reach.size, np.nan), where=reach > 0.0)
 
 
 def _age(features: Features, at: np.ndarray, ts: np.ndarray, last: np.ndarray) -> np.ndarray:

@@ -73,10 +73,11 @@ CONTEXT_COLUMNS = (
     "DAILY_ATR",            # Wilder 14 of the completed trading days, points
     "NEWS_AGE_NS",          # decision time minus the last headline known; NaN: none is known
     "NEWS_FLAG",            # 1 when a red-flag headline is in force
+    "VOL_RATIO",            # usual range of a decision bar, as a share of its close, over that of now; NaN while too few are known
 )
 (C_CLOSE, C_ATR, C_READY, C_DATA_SCORE, C_LAST_BAR_AGE_NS, C_SESSION_LEFT_NS, C_BLACKOUT, C_SPREAD_TICKS, C_MSS_DIR, C_SWING_HIGH, C_SWING_LOW,
  C_DAILY_ROW, C_DAILY_CLOSE, C_TCC_CLASS, C_TCC_DIR, C_TCC_SCORE_LONG, C_TCC_SCORE_SHORT, C_MCS, C_VOL_BUCKET, C_LIQUIDITY, C_RSI_STATE,
- C_MACD_STATE, C_VOL_SPIKE, C_RATE, C_DAILY_ATR, C_NEWS_AGE_NS, C_NEWS_FLAG) = range(len(CONTEXT_COLUMNS))
+ C_MACD_STATE, C_VOL_SPIKE, C_RATE, C_DAILY_ATR, C_NEWS_AGE_NS, C_NEWS_FLAG, C_VOL_RATIO) = range(len(CONTEXT_COLUMNS))
 
 # --- setups ----------------------------------------------------------------------------------------------------------------------------------
 ENTER, EXIT, CANCEL, AMEND, REFUSED = np.arange(1, 6)          # REFUSED: a find that the tactic itself turned down, told and not traded
@@ -126,4 +127,5 @@ SETUP_DTYPE = np.dtype([
     ("family", "i8"),              # code of FAMILIES: which market conditions let it in
     ("plan_flags", "i8"),          # how the filled plan is run
     ("refusal", "i8"),             # of a REFUSED row: code of targets.CODES
+    ("unearned", "?"),             # whether the strategy's own record says that its signals earn nothing: then no confidence is enough
 ])

@@ -16,6 +16,7 @@ from pse.kernels.codes import (
     R_ES,
     R_EXPOSURE,
     R_INSUFFICIENT,
+    R_KELLY,
     R_OK,
     R_R_CAPPED,
     R_REDUCED,
@@ -25,21 +26,34 @@ from pse.kernels.codes import (
     VOL_Q4,
 )
 from pse.kernels.compiled import inner
-from pse.kernels.contract import C_ATR, C_MCS, C_RATE, C_VOL_BUCKET, OVERNIGHT
-from pse.kernels.gates import exposure_gate
-from pse.kernels.proposal import gate_event, gates_on_proposal, round_turn, total_open_risk
-from pse.kernels.sizing import lots_down, size_futures, size_shares
+from pse.kernels.contract import C_ATR, C_MCS, C_RATE, C_VOL_BUCKET, C_VOL_RATIO, OVERNIGHT
+from pse.kernels.gates import exposure_gate, hit_rate_and_reward
+from pse.kernels.proposal import costs_in_r, gate_event, gates_on_proposal, round_turn, total_open_risk
+from pse.kernels.sizing import kelly_fraction, lots_down, reward_after_costs, size_futures, size_shares, volatility_multiple
 from pse.kernels.tail_risk import within_tail
 from pse.kernels.targets import EPS
 
 
 @inner
 def regime_size(family, context, policy):
-    """What the market's regime multiplies a size with: 1 or less."""
+    """What the market's regime multiplies a size with: volatility against what is usual, its highest quarter, and a state that is none."""
     size = policy.high_vol_size if context[C_VOL_BUCKET] == VOL_Q4 else 1.0
     if context[C_MCS] == MCS_TRANSITION and (family == FAM_SWING_TREND or family == FAM_SWING_REVERSION):
         size *= policy.transition_size
-    return size
+    return size * volatility_multiple(context[C_VOL_RATIO], policy.vol_size_least, policy.vol_size_most)
+
+
+@inner
+def kelly_limit(state, world, row, direction, stop, target, micro):
+    """(full fraction, the part of it that may be risked) by the closed trades of the tactic and grade; infinite where it is off or they are too few."""
+    policy, instrument, tally = world.policy[0], world.instruments[row.symbol], state.tallies[row.tactic, row.grade]
+    risk = abs(row.entry - stop)
+    if not policy.kelly_share > 0.0 or tally.trades < policy.kelly_min_trades - EPS or not risk > 0.0:
+        return np.inf, np.inf
+    hit_rate, reward = hit_rate_and_reward(tally.wins, tally.trades, tally.win_r, direction * (target - row.entry) / risk, policy.ev_prior_r,
+                                           policy.ev_prior_n)
+    slip_in, slip_stop, fees = costs_in_r(row, instrument, policy, risk, micro)
+    return kelly_fraction(hit_rate, reward_after_costs(reward, slip_in, slip_stop, fees), policy.kelly_share, policy.kelly_cap)
 
 
 @inner
@@ -55,18 +69,22 @@ def cash_left(state, world):
 
 
 @inner
-def sized(state, world, symbol, row, risk, value, cost, multiple, confidence, lot):
-    """(quantity, code of nothing at all, whether the cap of a trade cut it, whether another limit did) before the gates after."""
+def sized(state, world, symbol, row, risk, value, cost, multiple, confidence, lot, most_risk):
+    """(quantity, code of nothing at all, which limit bound it) before the gates after.  most_risk: fraction of equity, infinite for no limit."""
     account, policy = state.account[0], world.policy[0]
     if policy.shares:
         price = row.entry * value
         room = policy.max_symbol * account.equity - exposures(state, world, symbol)[1]
         cash = cash_left(state, world) if policy.cash_only else np.nan
         quantity, code, binding, _ = size_shares(account.equity, confidence, multiple, risk * value, price, policy.max_risk, policy.max_quantity, room, cash,
-                                                 policy.min_confidence, lot)
-        return quantity, code, confidence * multiple > 1.0 + EPS, binding > 0
-    quantity, _, _, _, capped = size_futures(account.equity, multiple, risk, value, cost, policy.r_unit, policy.max_risk, lot)
-    return min(quantity, lots_down(policy.max_quantity, lot)), R_SIZE_ZERO, capped, False
+                                                 policy.min_confidence, lot, most_risk)
+        bound = R_R_CAPPED if confidence * multiple > 1.0 + EPS else R_REDUCED if binding > 0 else R_OK
+        if binding == 0 and most_risk < policy.max_risk * min(confidence * multiple, 1.0):
+            bound = R_KELLY
+        return quantity, code, bound
+    quantity, _, _, _, capped = size_futures(account.equity, multiple, risk, value, cost, policy.r_unit, min(policy.max_risk, most_risk), lot)
+    bound = R_OK if not capped else R_KELLY if most_risk < policy.max_risk else R_R_CAPPED
+    return min(quantity, lots_down(policy.max_quantity, lot)), R_SIZE_ZERO, bound
 
 
 @inner
@@ -93,13 +111,17 @@ def fitting_quantity(state, world, log, now, setup, direction, stop, target, mul
     risk = max(abs(row.entry - stop), abs(row.entry - row.stop))
     cost = round_turn(instrument, micro, row.entry) * rate
     regime = regime_size(row.family, context, policy)
-    quantity, code, capped, cut = sized(state, world, symbol, row, risk, value, cost, multiple * regime, confidence, lot)
+    kelly, most_risk = kelly_limit(state, world, row, direction, stop, target, micro)
+    quantity, code, bound = sized(state, world, symbol, row, risk, value, cost, multiple * regime, confidence, lot, most_risk)
     quantity, code = worth_trading(quantity, code, unit_notional, instrument)
     code = R_OK if quantity > 0.0 else code
     if not context[C_ATR] > 0.0:
         quantity, code = 0.0, R_ZERO_ATR
-    told = code if code != R_OK else R_R_CAPPED if capped else R_REDUCED if cut or regime < 1.0 else R_OK
-    gate_event(log, now, symbol, setup, AFTER, G_SIZING, quantity > 0.0, quantity, lot, told, micro)
+    elif kelly <= 0.0:
+        quantity, code = 0.0, R_KELLY
+    told = code if code != R_OK else bound if bound != R_OK else R_REDUCED if regime < 1.0 else R_OK
+    measured, allowed = (kelly, 0.0) if code == R_KELLY else (quantity, lot)
+    gate_event(log, now, symbol, setup, AFTER, G_SIZING, quantity > 0.0, measured, allowed, told, micro)
     if quantity <= 0.0:
         return 0.0, code
     refused = gates_on_proposal(state, world, log, now, setup, AFTER, direction, stop, target, quantity, micro, confidence)

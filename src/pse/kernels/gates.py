@@ -37,6 +37,7 @@ from pse.kernels.codes import (
     R_MCS,
     R_MIN_CONFIDENCE,
     R_MIN_RISK,
+    R_NEG_EXPECTANCY,
     R_NEWS,
     R_NEWS_BLACKOUT,
     R_NO_TARGET,
@@ -232,7 +233,10 @@ def news_check(direction, allow_short, age_ns, flag, max_age_ns, sale):
 
 
 @shared
-def confidence_gate(confidence, least):
+def confidence_gate(confidence, least, unearned=False):
+    """Confidence is enough, and the strategy's own record does not say that its signals earn nothing."""
+    if unearned:
+        return False, confidence, least, R_NEG_EXPECTANCY
     passed = confidence >= least - EPS
     return passed, confidence, least, R_OK if passed else R_MIN_CONFIDENCE
 
@@ -278,17 +282,22 @@ def bracket_gate(direction, entry, stop, target, price_now, tick, atr, cap_point
 
 
 @shared
-def expected_value_gate(wins, trades, win_r, reward_r, slip_in_r, slip_stop_r, fees_r, prior_r=0.25, prior_n=20.0, least=0.07):
-    """Expected value in R after costs, with the hit rate shrunk to a prior that is the same small edge at every target.
+def hit_rate_and_reward(wins, trades, win_r, reward_r, prior_r, prior_n):
+    """(share of winners shrunk to a prior that is the same small edge at every target, reward in R) of a tactic and grade.
 
-    wins, trades, win_r: decayed tallies of closed trades of the tactic and grade; reward_r NaN: no target, the mean winner in R shrunk alike.
-    Costs in R.  Returns (passed, ev, least, code, hit_rate).
+    wins, trades, win_r: decayed tallies of closed trades; reward_r NaN: no target, the mean winner in R shrunk alike.
     """
     reward = reward_r
     if reward != reward:
         reward = (win_r + 2.0 * prior_n) / (wins + prior_n)
     prior = (1.0 + prior_r) / (1.0 + reward)
-    hit_rate = (wins + prior * prior_n) / (trades + prior_n)
+    return (wins + prior * prior_n) / (trades + prior_n), reward
+
+
+@shared
+def expected_value_gate(wins, trades, win_r, reward_r, slip_in_r, slip_stop_r, fees_r, prior_r=0.25, prior_n=20.0, least=0.07):
+    """Expected value in R after costs, by `hit_rate_and_reward` of the tactic and grade.  Costs in R.  Returns (passed, ev, least, code, hit_rate)."""
+    hit_rate, reward = hit_rate_and_reward(wins, trades, win_r, reward_r, prior_r, prior_n)
     cost = slip_in_r + (1.0 - hit_rate) * slip_stop_r + fees_r
     value = hit_rate * reward - (1.0 - hit_rate) - cost
     passed = value >= least - EPS

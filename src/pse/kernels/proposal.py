@@ -99,6 +99,15 @@ def round_turn(instrument, micro, price):
 
 
 @inner
+def costs_in_r(row, instrument, policy, risk, micro):
+    """(slippage of the entry, slippage of a stop, fees of both sides) for each point risked; infinite without a risk."""
+    if not risk > 0.0:
+        return np.inf, np.inf, np.inf
+    slip = instrument.slippage_ticks * policy.slippage_factor * instrument.tick / risk
+    return slip if row.order_type == MARKET else 0.0, slip, round_turn(instrument, micro, row.entry) / point_value(instrument, micro) / risk
+
+
+@inner
 def on_side(row, price, direction):
     """A price of a setup on the side that was chosen: a setup of either direction gives the long side, its short side is the mirror at the entry."""
     return 2.0 * row.entry - price if row.direction == 0 and direction < 0 else price
@@ -147,9 +156,7 @@ def gates_on_proposal(state, world, log, now, setup, stage, direction, stop, tar
     atr, stop_cap = stop_measures(row, context, instrument)
     need_ns = 0.0 if row.plan_flags & OVERNIGHT else float(policy.session_left_ns)
     risk = abs(row.entry - stop)
-    slip_r = instrument.slippage_ticks * policy.slippage_factor * instrument.tick / risk if risk > 0.0 else np.inf
     charged = NIL if stage == BEFORE else micro                       # before sizing the costs are the large contract's
-    fees_r = round_turn(instrument, charged, row.entry) / point_value(instrument, charged) / risk if risk > 0.0 else np.inf
     side = 1 if direction > 0 else 0
     tally = state.tallies[row.tactic, row.grade]
     reward = direction * (target - row.entry) / risk if risk > 0.0 else np.nan
@@ -180,12 +187,12 @@ def gates_on_proposal(state, world, log, now, setup, stage, direction, stop, tar
                 if not free:
                     passed, measured, allowed, code = free, hours, most, why
         elif gate == G_CONFIDENCE:
-            passed, measured, allowed, code = confidence_gate(confidence, policy.min_confidence)
+            passed, measured, allowed, code = confidence_gate(confidence, policy.min_confidence, row.unearned)
         elif gate == G_BRACKET:
             passed, measured, allowed, code = bracket_gate(direction, row.entry, stop, target, price_now, instrument.tick, atr,
                                                            stop_cap, policy.min_reward_r, policy.max_slippage_r)
         elif gate == G_EXPECTED_VALUE:
-            slip_in = slip_r if row.order_type == MARKET else 0.0
+            slip_in, slip_r, fees_r = costs_in_r(row, instrument, policy, risk, charged)
             passed, measured, allowed, code, _ = expected_value_gate(tally.wins, tally.trades, tally.win_r, reward, slip_in, slip_r, fees_r,
                                                                      policy.ev_prior_r, policy.ev_prior_n, policy.ev_min)
         elif gate == G_COOLDOWN:

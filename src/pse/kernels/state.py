@@ -95,6 +95,7 @@ POLICY_DTYPE = np.dtype([
     ("stale_bars", "i8"), ("stale_mfe_r", "f8"),
     ("flat_session", "i8"), ("flat_before_ns", "i8"),
     ("high_vol_size", "f8"), ("transition_size", "f8"), ("market_state", "i8"),
+    ("vol_size_least", "f8"), ("vol_size_most", "f8"), ("kelly_share", "f8"), ("kelly_cap", "f8"), ("kelly_min_trades", "f8"),
 ])
 TRADE_DTYPE = np.dtype([
     ("number", "i8"), ("setup", "i8"), ("symbol", "i8"), ("tactic", "i8"), ("grade", "i8"), ("direction", "i8"), ("micro", "i8"), ("quantity", "f8"),

@@ -93,6 +93,15 @@ def zone_name(name: str) -> str:
     return name
 
 
+class Kelly(Frozen):
+    """Risk bound by a share of the growth-optimal fraction p - (1 - p) / b, hit rate p as the expected-value gate has it, reward b after costs."""
+
+    on: bool = Field(False, description="whether a trade risks no more than that, and none is made where the fraction is 0 or less")
+    fraction: float = Field(0.25, gt=0, le=1, description="share of the growth-optimal fraction")
+    cap: float = Field(0.02, gt=0, le=1, description="most that it may come to, a fraction of equity")
+    min_trades: float = Field(30.0, ge=1, description="closed trades of the tactic and grade, decayed as the gate's, under which nothing is bound")
+
+
 class Limits(Frozen):
     """What the account may lose, hold and risk; fractions of equity unless said."""
 
@@ -114,6 +123,12 @@ class Limits(Frozen):
     allow_micro: bool = Field(True, description="size the mapped micro contract where the large one is too big")
     high_vol_size: float = Field(0.5, gt=0, le=1, description="times every size in the HiVol-Q4 bucket; 1 switches it off")
     transition_size: float = Field(0.5, gt=0, le=1, description="times the size of a swing strategy in a TRANSITION market; 1 switches it off")
+    volatility_size: bool = Field(True, description="whether every size goes with the usual volatility over that of now: the median of ATR14 over the close "
+                                                    "in the window of the desk's volatility rank (252 days, or 20 sessions of shorter bars), the decision "
+                                                    "bar left out, over its own; 1 while that is unknown")
+    volatility_size_least: float = Field(0.5, gt=0, le=1, description="least that a size is multiplied with then")
+    volatility_size_most: float = Field(1.25, ge=1, le=10, description="most that a size is multiplied with then; the caps of a trade apply after it")
+    kelly: Kelly = Field(Kelly(), description="bound by the growth-optimal fraction of the tactic's own closed trades")
     flatten_on_limit: bool = Field(False, description="whether the daily loss limit also closes what is open, at the next open; entries end either way")
     correlation: float = Field(0.8, gt=0, le=1, description="daily returns that move together from here on make positions of one direction one bet")
     correlation_days: int = Field(60, ge=0, le=1000, description="last common completed days that it is measured over, at least 10; 0: off")
@@ -135,6 +150,8 @@ class GatePolicy(Frozen):
     market_state: bool = Field(True, description="whether the condition of the market says which families of setups are let in; false, on a desk whose "
                                                  "setups ask nothing of it either: trends, volatility and structure are not even computed")
     min_confidence: float = Field(0.30, ge=0, le=1)
+    confidence_scaled: bool = Field(False, description="whether the confidence of a daily strategy is multiplied by five factors of its own record on the symbol "
+                                                       "and of the market: expectancy, variance inflation, volatility, Sharpe ratio, drawdown")
     min_reward_r: float = Field(1.5, gt=0, description="smallest reward per unit of risk, on tick-rounded prices")
     max_age_bars: float = Field(2.0, gt=0, description="age of the last close, in decision bars, that a decision may rest on")
     max_age_extra_s: float = Field(60.0, ge=0)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -75,23 +76,42 @@ class Tactic(Protocol):
         ...
 
 
-def scan_desk(tactics: Sequence[Tactic], features: Sequence[FeatureView], instruments: Sequence[Instrument], since_ns: int = 0) -> Setups:
-    """All tactics over all symbols, as one table.
+@dataclass(frozen=True)
+class OwnRecord:
+    """What a desk's limits say to the record that scales a strategy's confidence: whether shorts are traded, and how many closes a stop-out rests."""
+
+    allow_short: bool
+    wait_closes: int
+
+
+@runtime_checkable
+class Recorded(Protocol):
+    """A tactic whose confidence its own record on the symbol may scale."""
+
+    def scan_with_record(self, features: FeatureView, instrument: Instrument, record: OwnRecord) -> Setups:
+        """The same setups as of `scan`, with that confidence."""
+        ...
+
+
+def scan_desk(tactics: Sequence[Tactic], features: Sequence[FeatureView], instruments: Sequence[Instrument], since_ns: int = 0,
+              record: OwnRecord | None = None) -> Setups:
+    """All tactics over all symbols, as one table; with `record` confidences are scaled where a tactic has one.
 
     features[i] and instruments[i] belong to symbol i of the desk; tactics are in the desk's order.  Rows come sorted by decision time, symbol, refused
     finds last, then precedence, event bar and the order found; `symbol` and `tactic` are the indices.  Those before `since_ns` are left out.
     """
     tables = []
     for symbol, (view, instrument) in enumerate(zip(features, instruments, strict=True)):
-        tables.append(_of_symbol(symbol, tactics, view, instrument, since_ns))
+        tables.append(_of_symbol(symbol, tactics, view, instrument, since_ns, record))
         if len(features) > 1:
             view.known.forget_columns()            # of hundreds of symbols what nobody reads again would not fit
     return by_time(tables)
 
 
-def _of_symbol(symbol: int, tactics: Sequence[Tactic], view: FeatureView, instrument: Instrument, since_ns: int) -> Setups:
+def _of_symbol(symbol: int, tactics: Sequence[Tactic], view: FeatureView, instrument: Instrument, since_ns: int, record: OwnRecord | None) -> Setups:
     """What all tactics find of one symbol, in order."""
-    found = [finder.scan(view, instrument) if type(finder).__module__.startswith("pse.") else _of_outside(finder, view, instrument) for finder in tactics]
+    found = [_found(finder, view, instrument, record) if type(finder).__module__.startswith("pse.") else _of_outside(finder, view, instrument, record)
+             for finder in tactics]
     whole = joined(found)
     rows = whole.rows
     rows["symbol"], rows["tactic"] = symbol, np.repeat(np.arange(len(tactics)), [len(one) for one in found])
@@ -99,12 +119,18 @@ def _of_symbol(symbol: int, tactics: Sequence[Tactic], view: FeatureView, instru
     return whole.taken(order[int(np.searchsorted(rows["ts"], since_ns, sorter=order)):])
 
 
-def _of_outside(finder: Tactic, view: FeatureView, instrument: Instrument) -> Setups:
+def _found(finder: Tactic, view: FeatureView, instrument: Instrument, record: OwnRecord | None) -> Setups:
+    if record is not None and isinstance(finder, Recorded):
+        return finder.scan_with_record(view, instrument, record)
+    return finder.scan(view, instrument)
+
+
+def _of_outside(finder: Tactic, view: FeatureView, instrument: Instrument, record: OwnRecord | None) -> Setups:
     """What a tactic from outside the package found, evidence and all.  Raises `BadConfig` naming the line of its file that failed, or what it did not keep."""
     source = sys.modules[type(finder).__module__].__file__ or type(finder).__module__
     place = Path(source)
     try:
-        found = finder.scan(view, instrument)
+        found = _found(finder, view, instrument, record)
         wrong = _unlike_setups(found)
         list(() if wrong else found.evidence)
     except RAISED as error:

@@ -47,7 +47,8 @@ from pse.kernels.contract import (
 )
 from pse.kernels.rows import EPS
 from pse.kernels.targets import NOT_CHOSEN
-from pse.tactics.scan import FeatureView
+from pse.tactics.own_record import Track, track
+from pse.tactics.scan import FeatureView, OwnRecord
 from pse.tactics.timing import decided_at, end_of_next_session
 
 BUY, HOLD, SELL = 1, 0, -1
@@ -157,13 +158,28 @@ class Swing(Frozen):
 
     def scan(self, features: FeatureView, instrument: Instrument) -> Setups:
         """At BUY a setup, where SELL begins the exit of a long one; mirrored for shorts.  What the market's state does not choose is a refused find."""
+        return self._found(features, instrument, None)
+
+    def scan_with_record(self, features: FeatureView, instrument: Instrument, record: OwnRecord) -> Setups:
+        """The same setups, the confidence of each scaled by what the strategy's signals earned before, by its features and by the market."""
+        return self._found(features, instrument, record)
+
+    def _found(self, features: FeatureView, instrument: Instrument, record: OwnRecord | None) -> Setups:
         there = features.known.at(self.timeframe)
         said = self.signals(there)
         if said is None:
             return joined([])
         bar, enters = self._moments(features, there, said)
         rows = self._rows(features, instrument, there, said, bar, enters)
-        return Setups(rows, Told(rows.size, lambda: self._facts(features)))
+        if record is not None and enters.any():
+            asked = np.flatnonzero(enters)
+            found = self._track(features, there, instrument, said, record).scaled(said.confidence[bar[asked]], bar[asked])
+            rows["confidence"][asked], rows["unearned"][asked] = found[:, -1], found[:, 0] == 0.0
+        return Setups(rows, Told(rows.size, lambda: self._facts(features, instrument, record)))
+
+    def _track(self, features: FeatureView, there: Known, instrument: Instrument, said: Signals, record: OwnRecord) -> Track:
+        _, bucket = regime(features, there)
+        return track(there, instrument, said.signal, said.indicators, self.stop_atr, self.allow_short, record, bucket, spikes(features, there))
 
     def _moments(self, features: FeatureView, there: Known, said: Signals) -> tuple[np.ndarray, np.ndarray]:
         """(bar int64[rows], whether it is an entry bool[rows]): at each close the exit of the other side first.  Without a range there is no entry.
@@ -215,12 +231,13 @@ class Swing(Frozen):
         mcs, bucket = regime(features, there)
         return PLACES[STRATEGIES.index(self.name), mcs, (bucket == VOL_Q4).astype(np.int64)]
 
-    def _facts(self, features: FeatureView) -> Sequence[Facts]:
+    def _facts(self, features: FeatureView, instrument: Instrument, record: OwnRecord | None) -> Sequence[Facts]:
         """The evidence of each row as it is asked for; everything is found again, so that a run that tells nothing keeps nothing for it."""
         there = features.known.at(self.timeframe)
         said = self.signals(there)
         assert said is not None
-        bar, _ = self._moments(features, there, said)
+        bar, enters = self._moments(features, there, said)
+        found = None if record is None else self._track(features, there, instrument, said, record)
         mcs, bucket = regime(features, there)
         bars, atr, words = there.bars, there.atr, {BUY: self.buys, SELL: self.sells}
         signal, sure = said.signal[bar].astype(np.int8), said.confidence[bar]
@@ -228,10 +245,11 @@ class Swing(Frozen):
 
         def one(i: int) -> Facts:
             t, way = int(bar[i]), int(signal[i])
+            scaling = {} if found is None or not enters[i] else found.facts(float(sure[i]), t)
             return {"objects": [f"bar:{bars.symbol}:{bars.timeframe}:{bars.ts_open[t]}"], "strategy": self.name, "signal": SIGNALS[way],
                     "confidence": float(sure[i]), "reason": words[way], "bar_date": iso(int(bars.session_date[t])),
                     "indicators": {name: float(values[i]) for name, values in measured.items()}, "atr": float(atr[t]), "mcs": MARKET_STATES[mcs[t]],
-                    "vol_bucket": VOL_BUCKETS[bucket[t]]}
+                    "vol_bucket": VOL_BUCKETS[bucket[t]], **scaling}
 
         return OneByOne(bar.size, one)
 
@@ -262,6 +280,11 @@ def regime(features: FeatureView, there: Known) -> tuple[np.ndarray, np.ndarray]
         return features.columns["mcs"], features.columns["vol_bucket"]
     spec = features.spec
     return there.of(spec.market_state)["mcs"], there.of(spec.volatility)["vol_bucket"]
+
+
+def spikes(features: FeatureView, there: Known) -> np.ndarray:
+    """Whether volatility has jumped at each of the bars that are answered, int64[n], under the desk's own parameters."""
+    return features.columns["vol_spike"] if there is features.known else there.of(features.spec.volatility)["vol_spike"]
 
 
 def _places() -> np.ndarray:
