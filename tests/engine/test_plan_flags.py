@@ -22,7 +22,7 @@ def told(bars: dict[int, Bar], flags: int, context: dict[tuple[int, int], float]
 
 
 def stops(found):
-    return [(body["reason"], body["stop"]) for body in bodies(found, "PLAN") if body["reason"] in ("BE", "TRAIL", "TCC_LOWER")]
+    return [(body["reason"], body["stop"]) for body in bodies(found, "PLAN") if body["state"] != "CLOSED" and body["reason"] in ("BE", "TRAIL", "TCC_LOWER")]
 
 
 def timed(found, kind):

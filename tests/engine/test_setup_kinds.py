@@ -46,7 +46,7 @@ def test_an_amended_stop_acts_from_the_next_bar_and_only_ever_tightens():
                       bars={**FILLED, (0, 22): (3999.0, 3999.0, 3998.0, 3999.0)}, **SIMPLE)
     found = told(prepared)
     assert [(body["reason"], body["exit"]) for body in bodies(found, "EXIT")] == [("SL", 3997.75)]
-    assert [body["stop"] for body in bodies(found, "PLAN") if body["reason"] == "AMEND"] == [3998.0]
+    assert [body["stop"] for body in bodies(found, "PLAN") if body["reason"] == "REPLAN"] == [3998.0]
     assert [body["price"] for body in bodies(found, "ORDER") if body["action"] == "REPLACE" and body["leg"] == "STOP"] == [3998.0]
 
 

@@ -18,7 +18,7 @@ def armed(context, limits=None, **changes):
     """(quantity of the plan, code of the sizing gate)."""
     ran = w.one_trade(AWAY, setup(**changes), {"max_quantity": 20, **(limits or {})}, context=context)
     sizing = [event for event in ran.of(c.E_GATES) if event["j"] == c.G_SIZING]
-    plans = [event["e"] for event in ran.of(c.E_PLAN)]
+    plans = [event["e"] for event in ran.of(c.E_PLAN) if event["code"] == c.R_OK]
     return plans[0] if plans else 0.0, c.REASONS[sizing[0]["code"]]
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pse.kernels.plans import breakeven_stop, excursion, forget_bars, is_stale, partial_quantity, push_bar, trail_stop
+from pse.kernels.plans import breakeven_stop, excursion, fixed_distance, forget_bars, is_stale, partial_quantity, push_bar, trail_stop
 from pse.kernels.state import SYMBOL_DTYPE
 from tests.naive import plans as naive
 
@@ -34,15 +34,15 @@ def test_a_trail_only_tightens(d, stop_ticks, swing_ticks, buffer):
     assert trail_stop(d, stop, nan, buffer, 0.25) == stop
 
 
-@given(lows, lows)
-def test_the_swings_of_the_window_equal_the_naive_twin_of_the_whole_past(high_steps, low_steps):
+@given(lows, lows, st.integers(1, 5))
+def test_the_swings_of_the_window_equal_the_naive_twin_of_the_whole_past(high_steps, low_steps, side):
     symbol = np.zeros(1, SYMBOL_DTYPE)
     symbol["swing_high"] = symbol["swing_low"] = nan
     bars = [(110.0 + up, 100.0 - down) for up, down in zip(high_steps, low_steps, strict=False)]
     for n, (high, low) in enumerate(bars):
-        push_bar(symbol[0], high, low)
+        push_bar(symbol[0], high, low, side)
         for d, name in ((1, "swing_low"), (-1, "swing_high")):
-            np.testing.assert_equal(float(symbol[name][0]), naive.last_swing(bars[:n + 1], d))
+            np.testing.assert_equal(float(symbol[name][0]), naive.last_swing(bars[:n + 1], d, side))
     forget_bars(symbol[0])
     assert isnan(symbol["swing_low"][0]) and isnan(symbol["swing_high"][0]) and symbol["seen"][0] == 0
 
@@ -65,3 +65,22 @@ def test_excursions_equal_their_naive_twin(d, close, up, down, inside):
 def test_a_position_is_stale_after_its_bars_without_half_an_r(bars, favourable, stale):
     """Risk 2: half an R is 1 point."""
     assert is_stale(bars, favourable, 2.0, 24, 0.5) is stale
+
+
+@given(sides, st.integers(-40, 40), st.integers(-40, 40), st.sampled_from([0.0, 4.0, 10.0]), st.sampled_from([0.1, 0.5, 3.0]))
+def test_a_trailing_stop_keeps_its_ticks_or_its_share_of_the_price(d, best_ticks, stop_ticks, ticks, percent):
+    best, stop = 100.0 + best_ticks * 0.25, 100.0 + stop_ticks * 0.25
+    found = trail_stop(d, stop, best, fixed_distance(best, ticks, percent, 0.25), 0.25)
+    wanted = naive.behind_swing(d, best, naive.trailing_distance(best, ticks, percent, 0.25), 0.25)
+    assert found == naive.tighter(d, stop, wanted) and d * (found - stop) >= 0
+
+
+def test_a_swing_of_days_needs_five_bars_on_each_side():
+    """The low of 90 at bar 5 is confirmed by bar 10 of eleven, not by two bars after it."""
+    symbol = np.zeros(1, SYMBOL_DTYPE)
+    symbol["swing_low"] = symbol["swing_high"] = nan
+    for low in (95.0, 94.0, 93.0, 92.0, 91.0, 90.0, 91.0, 92.0, 93.0, 94.0):
+        push_bar(symbol[0], 110.0, low, 5)
+    assert isnan(symbol["swing_low"][0])
+    push_bar(symbol[0], 110.0, 95.0, 5)
+    assert symbol["swing_low"][0] == 90.0

@@ -23,11 +23,11 @@ def behind_swing(d, swing, buffer, tick):
     return on_grid(swing - d * buffer, tick, up=d < 0)
 
 
-def last_swing(bars, d):
-    """The last confirmed swing low (for longs; high for shorts) of (high, low) bars, two bars on each side; NaN before the first."""
+def last_swing(bars, d, side=2):
+    """The last confirmed swing low (for longs; high for shorts) of (high, low) bars, `side` bars before and after; NaN before the first."""
     price = [d * (low if d > 0 else high) for high, low in bars]
-    for i in range(len(price) - 3, 1, -1):
-        if price[i] < min(price[i - 2:i]) and price[i] <= min(price[i + 1:i + 3]):
+    for i in range(len(price) - 1 - side, side - 1, -1):
+        if price[i] < min(price[i - side:i]) and price[i] <= min(price[i + 1:i + 1 + side]):
             return d * price[i]
     return math.nan
 
@@ -36,3 +36,8 @@ def first_target_quantity(quantity, fraction, lot):
     """Half of it, at least one lot; everything below two lots."""
     lots = round(quantity / lot)
     return quantity if lots < 2 else max(1, math.floor(lots * fraction + 1e-9)) * lot
+
+
+def trailing_distance(best, ticks, percent, tick):
+    """A trailing stop's distance: ticks where they are given, else a share of the price that it follows."""
+    return ticks * tick if ticks else best * percent / 100

@@ -22,7 +22,7 @@ import numpy as np
 CHAIN_LABEL = "pse-log-v1\n"
 ZERO_HASH = "0" * 64
 JOURNAL_KINDS = ("SESSION", "SETUP", "PASSED_OVER", "GATES", "ASK", "DELIBERATION", "DECISION", "ORDER", "ACK", "FILL", "PLAN", "EXIT", "BREAKER",
-                 "CHARGE", "NOTE")
+                 "CHARGE", "NOTE", "REPLAN")
 
 # Only a greedy body can precede this tail, so a body that imitates it changes nothing: the last match of the line is the line's own.
 LINE_PATTERN = re.compile(rb'(\{"body":\{.*\}),"hash":"([0-9a-f]{64})"(,"kind":"([A-Z_]{1,32})","prev":"([0-9a-f]{64})","seq":(0|[1-9]\d*),'

@@ -18,6 +18,7 @@ from pse.features.build import FeatureSpec
 from pse.features.resampled import why_not
 from pse.kernels import codes
 from pse.kernels.contract import NEVER
+from pse.kernels.plans import TRAIL_CHANDELIER, TRAIL_FIXED
 from pse.kernels.state import INSTRUMENT_DTYPE, MAX_TAIL_DAYS, POLICY_DTYPE
 from pse.risk.fills import FillPolicy
 from pse.risk.policy import CalendarEvent, GatePolicy, RiskPolicy
@@ -150,6 +151,10 @@ def policy_record(plan: DeskPlan, mode: Mode) -> np.ndarray:
         "llm_timeout_cap_ns": int(breakers.llm_timeout_cap_s * SECOND_NS), "llm_successes": breakers.llm_successes,
         "breakeven_r": run.breakeven_at_r, "breakeven_ticks": run.breakeven_plus_ticks, "partial": run.partial_fraction, "trail_swing": run.trail == "swing",
         "trail_range_atr": run.trail_range_atr,
+        "swing_side": run.trail_swing_bars or (5 if timeframe_ns(plan.base_timeframe) >= DAY_NS else 2),
+        "trail_best": {"chandelier": TRAIL_CHANDELIER, "fixed": TRAIL_FIXED}.get(run.trail, 0),
+        "trail_ticks": run.trail_ticks or 0.0, "trail_percent": run.trail_percent or 0.0,
+        "max_replans": run.max_replans, "replan_apart": run.replan_apart_bars, "replan_min_reward": run.replan_min_reward_r,
         "stale_bars": run.stale_bars, "stale_mfe_r": run.stale_mfe_r, "flat_session": run.flat_at_session_end,
         "flat_before_ns": int(run.flat_before_min * MINUTE_NS),
         "high_vol_size": limits.high_vol_size, "transition_size": limits.transition_size, "market_state": gates.market_state,

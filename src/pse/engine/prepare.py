@@ -152,7 +152,7 @@ def sparse(plan: DeskPlan, setups: np.ndarray) -> bool:
     risk = plan.risk
     watches = risk.gates.market_state or risk.breakers.data_score_min > 0.0 or risk.breakers.equity_drawdown < 1.0 or risk.limits.max_daily_loss < 1.0
     rest = rests(risk.gates, timeframe_ns(plan.decision_timeframe))
-    if watches or rest["cooldown_entry_closes"] > 0.0 or rest["cooldown_stop_closes"] > 0.0:
+    if watches or risk.plan.trail == "chandelier" or rest["cooldown_entry_closes"] > 0.0 or rest["cooldown_stop_closes"] > 0.0:
         return False
     lingers = bool((setups["plan_flags"] & NO_STALE).all())
     return lingers and not (setups["plan_flags"] & (TRAIL_RANGE | WAITS_AFTER_STOP | LEAVES_ON_TCC_LOWER)).any() and not (

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from pse.agents.rules import record as rules_record
+from pse.domain.records import ZERO_HASH, digest
 from pse.domain.setups import DIRECTIONS, GRADES, name_id
 from pse.engine.prepare import Prepared
 from pse.kernels import codes as c
@@ -48,6 +49,7 @@ class Renderer:
 
     def __init__(self) -> None:
         self._plans: dict[int, tuple[str, str, str]] = {}          # number -> (plan id, setup id, contract)
+        self._versions: dict[int, tuple[int, str]] = {}            # number -> (latest version, its hash)
         self._refs: dict[tuple[int, int], str] = {}                # (number, leg) -> latest reference
         self._sides: dict[int, int] = {}                           # number -> direction; a setup may have been of either
         self._asked: tuple[str, ...] = ()                          # candidates of the question that was put last
@@ -79,7 +81,7 @@ class Renderer:
             setup = prepared.setup_ids[row[3]]
             account = prepared.plan.account
             plan_id = name_id(f"plan|{account}|{setup}")
-            micro = row[8] if row[0] == c.E_PLAN else 0
+            micro = row[8] & 1 if row[0] == c.E_PLAN else 0
             known = (plan_id, setup, contract_of(prepared, row[2], micro))
             self._plans[number] = known
         return known
@@ -165,11 +167,27 @@ class Renderer:
                 "point_value": point_value_of(prepared, row[2], row[8]), "rate": row[15]}
 
     def plan_line(self, prepared: Prepared, rows: list[Any], closed: Any, said: Any) -> dict[str, Any]:
+        """A version of a plan; its hash is over what it says and the hash of the version before."""
         row = rows[0]
         plan_id, setup, contract = self.plan(prepared, row)
-        return {"plan_id": plan_id, "setup_id": setup, "symbol": prepared.plan.symbols[row[2]], "contract": contract, "version": row[6], "actor": "rule",
-                "state": c.PLAN_STATES[row[7]], "reason": c.REASONS[row[5]], "stop": price(row[9]), "target": price(row[10]), "target2": price(row[11]),
-                "held": row[12], "quantity": row[13], "entry": price(row[14]) if row[14] else None}
+        parent, before = self._versions.get(row[4], (None, ZERO_HASH))
+        body = {"plan_id": plan_id, "setup_id": setup, "symbol": prepared.plan.symbols[row[2]], "contract": contract, "version": row[6],
+                "parent_version": parent, "actor": c.ACTORS[row[8] >> 1], "state": plan_state(row[7], row[5]), "reason": c.REASONS[row[5]],
+                "stop": price(row[9]), "target": price(row[10]), "target2": price(row[11]), "held": row[12], "quantity": row[13],
+                "entry": price(row[14]) if row[14] else None}
+        body["hash"] = version_hash(before, row[1], body)
+        self._versions[row[4]] = (row[6], body["hash"])
+        return body
+
+    def replan(self, prepared: Prepared, rows: list[Any], closed: Any, said: Any) -> dict[str, Any]:
+        """A request for a new version and its answer."""
+        row = rows[0]
+        plan_id = self.plan(prepared, row)[0] if row[3] >= 0 else None
+        setup = prepared.setup_ids[row[3]] if row[3] >= 0 else None
+        return {"plan_id": plan_id, "setup_id": setup, "symbol": prepared.plan.symbols[row[2]], "plan_number": row[4], "expected_version": row[6],
+                "version": row[7] if row[7] >= 0 else None, "actor": c.ACTORS[row[8]] if 0 <= row[8] < len(c.ACTORS) else None, "made": row[5] == c.R_OK,
+                "reason": c.REASONS[row[5]], "stop": price(row[9]), "target": price(row[10]), "quantity": row[11] if row[11] == row[11] else None,
+                "valid_until": int(row[12]) or None, "measured": measures(np.array([row[13]]))[0], "allowed": measures(np.array([row[14]]))[0]}
 
     def exit(self, prepared: Prepared, rows: list[Any], closed: Mapping[int, Any], said: Any) -> dict[str, Any]:
         row = rows[0]
@@ -191,6 +209,18 @@ class Renderer:
     def note(self, prepared: Prepared, rows: list[Any], closed: Any, said: Any) -> dict[str, Any]:
         row = rows[0]
         return {"what": f"a {c.INPUTS[row[6]]} that belongs to no open plan", "leg": c.LEGS[row[7]], "price": price(row[9]), "quantity": row[10]}
+
+
+def plan_state(status: int, reason: int) -> str:
+    """The state of a plan's version; of an order that ended unfilled the way in which it ended."""
+    if status != c.P_NONE:
+        return c.PLAN_STATES[status]
+    return "EXPIRED" if reason == c.R_EXPIRED else "REJECTED" if reason == c.R_BROKER_REJECT else "CANCELLED"
+
+
+def version_hash(before: str, ts: int, body: Mapping[str, Any]) -> str:
+    """The hash of a plan's version: of what it says (its own hash left out) at `ts`, chained to that of its parent (of the first: zeros)."""
+    return digest({"parent": before, "ts": ts, "fields": {name: value for name, value in body.items() if name != "hash"}})
 
 
 def contract_of(prepared: Prepared, symbol: int, micro: int) -> str:
@@ -259,4 +289,5 @@ _BODIES = {
     c.E_SESSION: Renderer.session, c.E_SETUP: Renderer.setup, c.E_PASSED_OVER: Renderer.passed_over, c.E_ASK: Renderer.ask,
     c.E_DELIBERATION: Renderer.deliberation, c.E_DECISION: Renderer.decision, c.E_ORDER: Renderer.order, c.E_ACK: Renderer.ack, c.E_FILL: Renderer.fill,
     c.E_PLAN: Renderer.plan_line, c.E_EXIT: Renderer.exit, c.E_BREAKER: Renderer.breaker, c.E_CHARGE: Renderer.charge, c.E_NOTE: Renderer.note,
+    c.E_REPLAN: Renderer.replan,
 }

@@ -3,7 +3,7 @@
 import numpy as np
 
 from pse.kernels.book import ONE, conviction, is_live, list_live, order_event, plan_event, plans_a_symbol, slots_of
-from pse.kernels.codes import ACTIVATION, G_BLACKOUT, G_BRACKET, G_SPREAD, LEG_ENTRY, O_NEW, P_ARMED, R_OK, R_THROUGH_STOP
+from pse.kernels.codes import ACTIVATION, ACTOR_RULE, G_BLACKOUT, G_BRACKET, G_SPREAD, LEG_ENTRY, O_NEW, P_ARMED, R_OK, R_THROUGH_STOP
 from pse.kernels.compiled import inner
 from pse.kernels.contract import C_CLOSE, C_RATE, C_SESSION_LEFT_NS, NEVER, OVERNIGHT
 from pse.kernels.fitting import fitted
@@ -60,13 +60,13 @@ def arm(state, world, log, now, setup, direction, stop, target, quantity, micro,
     plan.target_done = plan.breakeven_done = plan.stop_reason = plan.pending = plan.ambiguous = 0
     plan.favourable = plan.adverse = plan.gross = plan.fees = plan.slippage = plan.exit_value = 0.0
     plan.exits = plan.exit_reason = plan.stop_live = plan.cancelling = plan.leaves = plan.filled_inside = 0
-    plan.external = policy.match
-    plan.version, plan.stop_version, plan.quality = 1, 1, row.quality
+    plan.external, plan.event_bar, plan.reduce = policy.match, row.event_bar, 0.0
+    plan.version, plan.stop_version, plan.entry_version, plan.quality, plan.replans = 1, 1, 1, row.quality, 0
     plan.invalid_price, plan.invalid_flags = on_side(row, row.invalid_price, direction), row.invalid_flags
     plan.family, plan.flags, plan.group, plan.best = row.family, row.plan_flags, row.group, row.entry
     plan.conviction, plan.rate = conviction(context, direction), context[C_RATE]
     list_live(state, slot)
-    plan_event(log, now, plan, R_OK)
+    plan_event(log, now, plan, R_OK, ACTOR_RULE)
     order_event(log, now, plan, LEG_ENTRY, O_NEW, row.order_type, row.entry, quantity, ONE, R_OK)
 
 

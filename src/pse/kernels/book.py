@@ -8,6 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from pse.kernels.codes import (
+    ACTOR_OPERATOR,
+    ACTOR_RULE,
     E_BREAKER,
     E_CHARGE,
     E_EXIT,
@@ -32,7 +34,9 @@ from pse.kernels.codes import (
     P_OPEN,
     P_PARTIAL,
     R_BE,
+    R_ENTRY_FILL,
     R_OK,
+    R_OPERATOR,
     R_PARTIAL,
     R_SL,
     R_TRAIL,
@@ -47,7 +51,6 @@ from pse.kernels.targets import EPS
 LONG_SIDE = 1                    # index of the long side in pairs [short, long]
 NOBODY, NIL, ONE, TWO = np.arange(-1, 3)         # fillers of events, typed as codes are
 NO, YES = np.array([False, True])
-ENTRY_VERSION = ONE              # an entry order is sent once and never replaced
 
 
 class Tape(NamedTuple):
@@ -195,10 +198,17 @@ def order_event(log, ts, plan, leg, action, order_type, price, quantity, version
 
 
 @inner
-def plan_event(log, ts, plan, reason):
-    """A new version of a plan: what it holds now and why it changed."""
-    emit(log, E_PLAN, ts, plan.symbol, plan.setup, plan.number, reason, plan.version, plan.status, plan.micro, plan.stop_next, plan.target, plan.target2,
-         plan.held, plan.quantity, plan.entry)
+def plan_event(log, ts, plan, reason, actor):
+    """A version of a plan: what it holds now, why it changed and who changed it (k: micro + 2 x actor)."""
+    emit(log, E_PLAN, ts, plan.symbol, plan.setup, plan.number, reason, plan.version, plan.status, plan.micro + 2 * actor, plan.stop_next, plan.target,
+         plan.target2, plan.held, plan.quantity, plan.entry)
+
+
+@inner
+def new_version(log, ts, plan, reason):
+    """The next version of a plan, made by a rule or by a command of the operator."""
+    plan.version += 1
+    plan_event(log, ts, plan, reason, ACTOR_OPERATOR if reason == R_OPERATOR else ACTOR_RULE)
 
 
 @inner
@@ -337,20 +347,35 @@ def send_stop(log, ts, plan, reason):
 
 @inner
 def send_bracket(log, ts, plan, instrument, policy):
-    """The protective orders for what is held: new ones after the first fill, others in their place after a further one."""
+    """The protective orders for what is held: new ones after the first fill, others in their place when there is more of it or less."""
     action = O_REPLACE if plan.stop_live else O_NEW
-    if plan.stop_live:
-        plan.version += 1
     send_stop(log, ts, plan, R_OK)
+    send_target(log, ts, plan, instrument, policy, action, R_OK)
+
+
+@inner
+def send_target(log, ts, plan, instrument, policy, action, reason):
+    """The order at the target that works now, if there is one."""
     if not plan.target_done and plan.target == plan.target:
-        order_event(log, ts, plan, LEG_TARGET1, action, LIMIT, plan.target, first_target_quantity(plan, instrument, policy), plan.version, R_OK)
+        order_event(log, ts, plan, LEG_TARGET1, action, LIMIT, plan.target, first_target_quantity(plan, instrument, policy), plan.version, reason)
+    elif plan.target_done and plan.target2 == plan.target2:
+        order_event(log, ts, plan, LEG_TARGET2, action, LIMIT, plan.target2, plan.held, plan.version, reason)
 
 
 @inner
 def cancel_entry(log, ts, plan, reason):
-    """Ends what still works of an entry; a plan that holds nothing is over."""
+    """Ends what still works of an entry, which makes a version; a plan that holds nothing is over."""
+    works = rest_of_entry(plan) > EPS
+    stop_entry(log, ts, plan, reason)
+    if works:
+        new_version(log, ts, plan, reason)
+
+
+@inner
+def stop_entry(log, ts, plan, reason):
+    """The cancel of what still works of an entry."""
     if rest_of_entry(plan) > EPS:
-        order_event(log, ts, plan, LEG_ENTRY, O_CANCEL, plan.order_type, plan.limit, rest_of_entry(plan), ENTRY_VERSION, reason)
+        order_event(log, ts, plan, LEG_ENTRY, O_CANCEL, plan.order_type, plan.limit, rest_of_entry(plan), plan.entry_version, reason)
         plan.cancelling = plan.external                                # a broker outside may fill until it has said that it cancelled
     end_entry(plan)
 
@@ -390,6 +415,7 @@ def take_entry(state, world, log, slot, ts, kind, price, quantity, fee, slip):
     if rest_of_entry(plan) <= EPS:
         plan.valid_until = 0
     fill_event(state, world, log, slot, ts, R_OK, LEG_ENTRY, kind, price, quantity, fee, slip)
+    new_version(log, ts, plan, R_ENTRY_FILL)
     send_bracket(log, ts, plan, instrument, policy)
 
 
@@ -449,10 +475,11 @@ def begin_wait(state, world, slot):
 def close_trade(state, world, log, slot, ts, leg, reason):
     """The end of a round trip: the trade's row, the tallies, the rest periods."""
     plan, account = state.plans[slot], state.account[0]
-    cancel_entry(log, ts, plan, reason)
+    stop_entry(log, ts, plan, reason)
     if world.policy[0].match == EXTERNAL:
         cancel_bracket(log, ts, plan, leg, reason)
-    plan.status, plan.exit_reason, plan.pending = P_CLOSED, reason, 0
+    plan.status, plan.exit_reason, plan.pending, plan.reduce = P_CLOSED, reason, 0, 0.0
+    new_version(log, ts, plan, reason)
     net = plan.gross - plan.fees
     r = net / plan.risk_usd if plan.risk_usd > 0.0 else 0.0
     account.trades += 1
@@ -490,6 +517,8 @@ def cancel_bracket(log, ts, plan, filled_leg, reason):
     target_leg = LEG_TARGET2 if plan.target_done else LEG_TARGET1
     if open_target == open_target and filled_leg != target_leg:
         order_event(log, ts, plan, target_leg, O_CANCEL, LIMIT, open_target, 0.0, plan.version, reason)
+    if (plan.pending or plan.reduce > 0.0) and filled_leg != LEG_EXIT:
+        order_event(log, ts, plan, LEG_EXIT, O_CANCEL, MARKET, 0.0, 0.0, plan.version, reason)
     plan.stop_live = 0
 
 
@@ -498,8 +527,24 @@ def request_exit(log, ts, plan, reason):
     """Asks for the position to be closed at the next open; the first reason stays."""
     if plan.pending == 0 and plan.held > 0.0:
         plan.pending = reason
-        plan.version += 1
-        order_event(log, ts, plan, LEG_EXIT, O_NEW, MARKET, 0.0, plan.held, plan.version, reason)
+        new_version(log, ts, plan, reason)
+        order_event(log, ts, plan, LEG_EXIT, O_REPLACE if plan.reduce > 0.0 else O_NEW, MARKET, 0.0, plan.held, plan.version, reason)
+        plan.reduce = 0.0
+
+
+@inner
+def request_part(log, ts, plan, quantity, reason):
+    """Asks for a part of the position to leave at the next open, by this version of the plan; the order says all that leaves then."""
+    action = O_REPLACE if plan.reduce > 0.0 else O_NEW
+    plan.reduce += quantity
+    order_event(log, ts, plan, LEG_EXIT, action, MARKET, 0.0, plan.reduce, plan.version, reason)
+
+
+@inner
+def after_part(log, ts, plan, instrument, policy, reason):
+    """A part of the position has left: the protective orders cover what is still held."""
+    new_version(log, ts, plan, reason)
+    send_bracket(log, ts, plan, instrument, policy)
 
 
 @inner
@@ -507,8 +552,7 @@ def move_stop(log, ts, plan, stop, reason):
     """A tighter stop, active from the next bar."""
     plan.stop_next = stop
     plan.stop_reason = reason
-    plan.version += 1
-    plan_event(log, ts, plan, reason)
+    new_version(log, ts, plan, reason)
     send_stop(log, ts, plan, reason)
 
 
@@ -524,8 +568,7 @@ def after_first_target(log, ts, plan):
     plan.target_done = 1
     plan.breakeven_done = 0
     plan.status = P_PARTIAL
-    plan.version += 1
-    plan_event(log, ts, plan, R_PARTIAL)
+    new_version(log, ts, plan, R_PARTIAL)
     send_stop(log, ts, plan, R_PARTIAL)                        # for what is left, so that the old one cannot sell too much
     if plan.target2 == plan.target2:
         order_event(log, ts, plan, LEG_TARGET2, O_NEW, LIMIT, plan.target2, plan.held, plan.version, R_PARTIAL)

@@ -94,6 +94,7 @@ TRAIL_RANGE = 8                  # from entry on, behind the best price since en
 TRAIL_BARS = 16                  # from 1R on, one tick beyond the last three completed base bars
 OVERNIGHT = 32                   # stays over the session end, and needs no time before it
 WAITS_AFTER_STOP = 64            # after its stop-out the symbol waits for a close without the same signal, or some closes
+LEAVES_ON_RESCORE = 256          # the position, too, ends where its idea is found again with a score that would not be traded
 LEAVES_ON_TCC_LOWER = 128        # each fall of conviction moves the stop to breakeven from 0.5R on, and ends the position before
 
 ALONE, ONE_CHOICE = -1, -2       # groups: a setup of its own; one setup of all that say so, whatever their direction

@@ -14,20 +14,18 @@ from pse.kernels.book import (
     ONE,
     cancel_entry,
     emit,
-    first_target_quantity,
     holds,
     is_live,
     mark,
-    move_stop,
-    order_event,
     passed_over,
-    plan_event,
+    plans_a_symbol,
     request_exit,
     rest_of_entry,
     settle_live,
     slots_of,
 )
 from pse.kernels.codes import (
+    ACTOR_RULE,
     ASK_OUTSIDE,
     B_CLOSED,
     B_HALF_OPEN,
@@ -37,11 +35,8 @@ from pse.kernels.codes import (
     E_ASK,
     E_SETUP,
     EXTERNAL,
-    LEG_TARGET1,
-    O_REPLACE,
     PAUSE_ASK,
     PAUSE_FULL,
-    R_AMEND,
     R_CONFLICT,
     R_EXIT_SIGNAL,
     R_OK,
@@ -59,7 +54,6 @@ from pse.kernels.contract import (
     CANCEL,
     ENTER,
     EXIT,
-    LIMIT,
     NEVER,
     REFUSED,
 )
@@ -67,16 +61,17 @@ from pse.kernels.fitting import fitted
 from pse.kernels.inputs import take_inputs
 from pse.kernels.proposal import gates_on_proposal, smallest_lot
 from pse.kernels.repeats import note, refused_find, same_run, told_before, unheard
+from pse.kernels.replan import amend
 from pse.kernels.select import KEPT, TWIN, one_idea, select, setup_rank
 from pse.kernels.simulate import market_exit, step_bar, watch_bar
 from pse.kernels.state import BAR_ROLL, MAX_CANDIDATES
 from pse.kernels.targets import EPS
 from pse.kernels.verdicts import apply_verdicts, closes, rules
-from pse.kernels.watch import check_breakers, end_wait, expire_entries, hear_setup, review_plans, roll_before_day, session_event, start_day
+from pse.kernels.watch import check_breakers, end_wait, expire_entries, hear_setup, rescore_plans, review_plans, roll_before_day, session_event, start_day
 
 EVENTS_A_QUESTION = 1_800        # room for the setups of one symbol and instant: gates before and after for two contract sizes, the order that follows
 EVENTS_A_SYMBOL = 128            # and for what one symbol may tell besides: fills, protective orders, setups that ask for nothing
-EVENTS_A_PLAN, EVENTS_A_SIGNAL, EVENTS_A_SETUP, EVENTS_AN_INPUT = 64, 6, 50, 12
+EVENTS_A_PLAN, EVENTS_A_SIGNAL, EVENTS_A_SETUP, EVENTS_AN_INPUT = 64, 10, 50, 12
 MANY_INPUTS = 200                # more than arrive between two bars
 TRADES_AN_INSTANT = 2
 ASKED = 9                        # beside KEPT, TWIN and OPPOSED while candidates are looked at
@@ -117,7 +112,7 @@ def room_wanted(state, world, now):
     """Events that this instant may need before its first question."""
     i, wanted = state.account[0].setup, 0
     while i < world.setups.size and world.setups[i].ts <= now:
-        wanted += EVENTS_A_SIGNAL if world.setups[i].kind != ENTER else 0
+        wanted += EVENTS_A_SIGNAL * plans_a_symbol(state) if world.setups[i].kind != ENTER else 0
         i += 1
     return wanted + room_for_plans(state)
 
@@ -143,9 +138,10 @@ def room_for_questions(n):
 @inner
 def does_something(plan, row):
     """Whether an EXIT, a CANCEL or an AMEND meets what it speaks of: a position or an order of its tactic and direction (and group), not on its way out."""
+    mine = is_live(plan) and plan.tactic == row.tactic
     if row.kind == AMEND:
-        return is_live(plan) and holds(plan)
-    mine = is_live(plan) and plan.tactic == row.tactic and plan.direction == row.direction
+        return mine and plan.pending == 0 and (row.direction == 0 or plan.direction == row.direction) and (row.group < 0 or plan.group == row.group)
+    mine = mine and plan.direction == row.direction
     works = rest_of_entry(plan) > EPS
     if row.kind == EXIT:
         return mine and (works or (holds(plan) and plan.pending == 0))
@@ -163,13 +159,13 @@ def signal_setup(state, world, log, now, i):
         return
     for slot in slots_of(state, row.symbol):
         if does_something(state.plans[slot], row):
-            signal_plan(world, log, now, i, state.plans[slot])
+            signal_plan(state, world, log, now, i, slot)
 
 
 @inner
-def signal_plan(world, log, now, i, plan):
+def signal_plan(state, world, log, now, i, slot):
     """What an EXIT, a CANCEL or an AMEND does to one plan."""
-    row = world.setups[i]
+    row, plan = world.setups[i], state.plans[slot]
     emit(log, E_SETUP, now, row.symbol, i, plan.number, R_OK, row.kind, NIL, NIL, np.nan, 0.0, 0.0, 0.0, 0.0, 0.0)
     if row.kind == CANCEL:
         cancel_entry(log, now, plan, R_EXIT_SIGNAL)
@@ -178,15 +174,7 @@ def signal_plan(world, log, now, i, plan):
         request_exit(log, now, plan, R_EXIT_SIGNAL)
         plan.leaves = R_EXIT_SIGNAL if plan.cancelling else 0
     else:
-        if plan.direction * (row.stop - plan.stop_next) > EPS:
-            move_stop(log, now, plan, row.stop, R_AMEND)
-        nearer = plan.direction * (plan.target - row.target) > EPS and plan.direction * (row.target - plan.entry) > EPS
-        if nearer and not plan.target_done:
-            plan.target = row.target
-            plan.version += 1
-            plan_event(log, now, plan, R_AMEND)
-            quantity = first_target_quantity(plan, world.instruments[row.symbol], world.policy[0])
-            order_event(log, now, plan, LEG_TARGET1, O_REPLACE, LIMIT, plan.target, quantity, plan.version, R_AMEND)
+        amend(state, world, log, now, slot, plan.number, i, plan.version, ACTOR_RULE, row.stop, row.target, np.nan, NIL)
 
 
 @inner
@@ -243,6 +231,8 @@ def gather(state, world, log, now):
             continue                                       # a decision without its row cannot be weighed: the builder refuses such setups
         if record.waits:
             hear_setup(record, row)
+        if account.live > 0:
+            rescore_plans(state, world, log, now, row)
         if row.kind != ENTER:
             signal_setup(state, world, log, now, i)
             continue
@@ -460,7 +450,7 @@ def advance(state, tape, world, log, inputs, until):
     """
     account, policy = state.account[0], world.policy[0]
     symbols, slots = state.symbols.size, state.plans.size
-    each = slots // symbols
+    each, swing_side = slots // symbols, policy.swing_side
     log.brief[0] = policy.events
     trade_room = log.trades.size - TRADES_AN_INSTANT * slots
     easy = log.events.size - EVENTS_A_SYMBOL * (1 + slots) - EVENTS_AN_INPUT * min(inputs.size, MANY_INPUTS)    # enough where every plan is live
@@ -496,7 +486,7 @@ def advance(state, tape, world, log, inputs, until):
                     bar.open, bar.high, bar.low, bar.close, bar.volume = tape.open[t], tape.high[t], tape.low[t], tape.close[t], tape.volume[t]
                     step_bar(state, world, log, bar)
                 else:
-                    watch_bar(state.symbols[symbol], tape.high[t], tape.low[t], tape.close[t], now)
+                    watch_bar(state.symbols[symbol], tape.high[t], tape.low[t], tape.close[t], now, swing_side)
                 account.session_minutes += 1
                 account.bar = t + 1
         account.now = now

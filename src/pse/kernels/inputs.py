@@ -1,4 +1,4 @@
-"""What the world did: fills, acknowledgements and rejections of a broker outside, and the operator's commands."""
+"""What the world did: fills, acknowledgements and rejections of a broker outside, the operator's commands, requests for new versions of plans."""
 
 
 from pse.kernels.book import (
@@ -8,6 +8,7 @@ from pse.kernels.book import (
     emit,
     end_entry,
     is_live,
+    new_version,
     request_exit,
     slot_of,
 )
@@ -15,6 +16,7 @@ from pse.kernels.codes import (
     E_ACK,
     E_NOTE,
     I_ACK,
+    I_AMEND,
     I_BREAKER_ACK,
     I_CANCEL_ENTRIES,
     I_CANCELLED,
@@ -28,6 +30,7 @@ from pse.kernels.codes import (
     R_OPERATOR,
 )
 from pse.kernels.compiled import inner
+from pse.kernels.replan import amend
 from pse.kernels.simulate import take_input_fill
 from pse.kernels.watch import acknowledge, charge
 
@@ -53,6 +56,10 @@ def take_inputs(state, world, log, inputs, until):
             if record.leg == 0 and is_live(plan) and plan.number == record.plan:
                 plan.cancelling = 0
                 end_entry(plan)
+                new_version(log, record.ts, plan, reason)
+        elif record.kind == I_AMEND:
+            amend(state, world, log, record.ts, slot_of(state, s, record.plan), record.plan, NOBODY, record.version, record.actor, record.stop, record.target,
+                  record.quantity, record.valid_until)
         elif record.kind == I_CASH:
             charge(state, log, record.ts, record.amount)
         elif record.kind == I_BREAKER_ACK:

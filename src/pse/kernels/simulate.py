@@ -7,6 +7,7 @@ from pse.kernels.book import (
     NO,
     YES,
     after_first_target,
+    after_part,
     cancel_entry,
     entered_inside,
     fee_of,
@@ -15,8 +16,10 @@ from pse.kernels.book import (
     is_live,
     lot_of,
     move_stop,
+    new_version,
     rate_of,
     request_exit,
+    request_part,
     rest_of_entry,
     slot_of,
     slots_of,
@@ -42,6 +45,7 @@ from pse.kernels.codes import (
     R_MISSED,
     R_NEWS_BLACKOUT,
     R_OK,
+    R_REPLAN,
     R_ROLL,
     R_SESSION_END,
     R_TP1,
@@ -49,9 +53,20 @@ from pse.kernels.codes import (
     R_TRAIL,
 )
 from pse.kernels.compiled import hot, inner
-from pse.kernels.contract import C_DAILY_ATR, INVALID_TARGET_SEEN, INVALID_TOUCH, LIMIT, MARKET, NO_BREAKEVEN, TRAIL_BARS, TRAIL_RANGE
+from pse.kernels.contract import C_ATR, C_DAILY_ATR, INVALID_TARGET_SEEN, INVALID_TOUCH, LIMIT, MARKET, NO_BREAKEVEN, TRAIL_BARS, TRAIL_RANGE
 from pse.kernels.matching import NO_FILL, NO_LEG, against, entry_fill, exit_fill, fillable
-from pse.kernels.plans import breakeven_stop, excursion, extended, forget_bars, last_extreme, push_bar, trail_stop
+from pse.kernels.plans import (
+    TRAIL_CHANDELIER,
+    TRAIL_FIXED,
+    breakeven_stop,
+    excursion,
+    extended,
+    fixed_distance,
+    forget_bars,
+    last_extreme,
+    push_bar,
+    trail_stop,
+)
 from pse.kernels.state import BAR_BLACKOUT, BAR_ROLL
 from pse.kernels.targets import EPS
 
@@ -79,6 +94,20 @@ def market_exit(state, world, log, slot, ts, price, reason):
     fill = against(price, -plan.direction, slip, instrument.tick)
     fee = side_cost(state, world, slot, plan.held, fill)
     take_exit(state, world, log, slot, ts, LEG_EXIT, F_MARKET, fill, plan.held, fee, slip, reason)
+
+
+@inner
+def part_exit(state, world, log, slot, ts, price):
+    """The part of a position that was asked to leave, at a price that is already known, slippage against us."""
+    plan = state.plans[slot]
+    instrument, policy = world.instruments[plan.symbol], world.policy[0]
+    quantity, slip = min(plan.reduce, plan.held), slip_points(instrument, policy)
+    fill = against(price, -plan.direction, slip, instrument.tick)
+    fee = side_cost(state, world, slot, quantity, fill)
+    plan.reduce = 0.0
+    take_exit(state, world, log, slot, ts, LEG_EXIT, F_MARKET, fill, quantity, fee, slip, R_REPLAN)
+    if holds(plan):
+        after_part(log, ts, plan, instrument, policy, R_REPLAN)
 
 
 @inner
@@ -158,8 +187,12 @@ def leaves_at_open(state, world, log, slot, bar):
     plan, policy, ts = state.plans[slot], world.policy[0], bar.ts
     if policy.flat_session and ts >= plan.flat_at and plan.pending == 0:
         request_exit(log, ts, plan, R_SESSION_END)
-    if plan.pending and policy.match != EXTERNAL:
+    if policy.match == EXTERNAL:
+        return
+    if plan.pending:
         market_exit(state, world, log, slot, ts, bar.open, plan.pending)
+    elif plan.reduce > 0.0:
+        part_exit(state, world, log, slot, ts, bar.open)
 
 
 @hot
@@ -215,30 +248,34 @@ def step_plan(state, world, log, slot, bar):
         moved = trail_stop(plan.direction, plan.stop_next, swing, plan.buffer, instrument.tick)
         if moved != plan.stop_next:
             move_stop(log, close_ts, plan, moved, R_TRAIL)
-    if plan.flags & (TRAIL_RANGE | TRAIL_BARS):
+    if policy.trail_best or plan.flags & (TRAIL_RANGE | TRAIL_BARS):
         trail_close(state, world, log, slot, bar)
 
 
 @inner
-def daily_range(state, world, symbol, ts):
-    """The daily range known at a bar's close: of the decision at this moment, whose row is still ahead, where there is one, else of the latest."""
+def known_range(state, world, symbol, ts, column):
+    """The range in a context column that is known at a bar's close: of the decision at this moment, whose row is still ahead, else of the latest."""
     r = state.account[0].row
     while r < world.row_ts.size and world.row_ts[r] == ts:
         if world.row_symbol[r] == symbol:
-            return world.context[r, C_DAILY_ATR]
+            return world.context[r, column]
         r += 1
-    return world.context[state.symbols[symbol].row, C_DAILY_ATR]
+    return world.context[state.symbols[symbol].row, column]
 
 
 @inner
 def trail_close(state, world, log, slot, bar):
-    """The stop behind the best price since entry by a multiple of the daily range, or one tick beyond the last bars from 1R on."""
+    """The stop behind the best price since entry, by a multiple of a range or a fixed distance, or one tick beyond the last bars from 1R on."""
     plan = state.plans[slot]
     policy, record, tick = world.policy[0], state.symbols[plan.symbol], world.instruments[plan.symbol].tick
     stop = plan.stop_next
     plan.best = extended(plan.direction, plan.best, bar.high, bar.low, bar.close, entered_inside(plan, bar))
     if plan.flags & TRAIL_RANGE:
-        stop = trail_stop(plan.direction, stop, plan.best, policy.trail_range_atr * daily_range(state, world, plan.symbol, bar.ts_close), tick)
+        stop = trail_stop(plan.direction, stop, plan.best, policy.trail_range_atr * known_range(state, world, plan.symbol, bar.ts_close, C_DAILY_ATR), tick)
+    if policy.trail_best == TRAIL_CHANDELIER:
+        stop = trail_stop(plan.direction, stop, plan.best, policy.trail_range_atr * known_range(state, world, plan.symbol, bar.ts_close, C_ATR), tick)
+    elif policy.trail_best == TRAIL_FIXED:
+        stop = trail_stop(plan.direction, stop, plan.best, fixed_distance(plan.best, policy.trail_ticks, policy.trail_percent, tick), tick)
     if plan.flags & TRAIL_BARS and plan.favourable >= TRAIL_BARS_FROM_R * plan.risk_points - EPS:
         stop = trail_stop(plan.direction, stop, last_extreme(plan.direction, record), tick, tick)
     if stop != plan.stop_next:
@@ -260,9 +297,9 @@ def invalidate_entry(log, plan, bar):
 
 
 @hot
-def watch_bar(record, high, low, close, close_ts):
+def watch_bar(record, high, low, close, close_ts, swing_side):
     """What every bar leaves behind, held or not: the window of swings and the last price."""
-    push_bar(record, high, low)
+    push_bar(record, high, low, swing_side)
     record.last_close = close
     record.last_ts = close_ts
 
@@ -297,7 +334,7 @@ def step_bar(state, world, log, bar):
     for slot in slots_of(state, bar.symbol):
         if is_live(state.plans[slot]):
             trade_bar(state, world, log, slot, bar)
-    watch_bar(record, bar.high, bar.low, bar.close, bar.ts_close)
+    watch_bar(record, bar.high, bar.low, bar.close, bar.ts_close, world.policy[0].swing_side)
     for slot in slots_of(state, bar.symbol):
         plan = state.plans[slot]
         if is_live(plan):
@@ -320,6 +357,9 @@ def take_input_fill(state, world, log, record):
         take_entry(state, world, log, slot, record.ts, F_MARKET if plan.order_type == MARKET else F_LIMIT, record.price, record.quantity, record.fee, 0.0)
         if plan.leaves:
             request_exit(log, record.ts, plan, plan.leaves)
+        elif plan.filled > plan.quantity + EPS and not plan.pending:       # what the broker filled before the order was cut leaves again
+            new_version(log, record.ts, plan, R_REPLAN)
+            request_part(log, record.ts, plan, min(plan.held, record.quantity, plan.filled - plan.quantity), R_REPLAN)
         return True
     if record.quantity > plan.held + EPS:
         return False
@@ -333,5 +373,9 @@ def take_input_fill(state, world, log, record):
     elif record.leg == LEG_TARGET2:
         take_exit(state, world, log, slot, record.ts, LEG_TARGET2, F_TARGET, record.price, record.quantity, record.fee, 0.0, R_TP2)
     else:
-        take_exit(state, world, log, slot, record.ts, LEG_EXIT, F_MARKET, record.price, record.quantity, record.fee, 0.0, plan.pending)
+        plan.reduce = max(0.0, plan.reduce - record.quantity)
+        reason = plan.pending if plan.pending else R_REPLAN
+        take_exit(state, world, log, slot, record.ts, LEG_EXIT, F_MARKET, record.price, record.quantity, record.fee, 0.0, reason)
+        if holds(plan) and not plan.pending:
+            after_part(log, record.ts, plan, world.instruments[plan.symbol], world.policy[0], R_REPLAN)
     return True

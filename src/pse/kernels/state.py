@@ -32,7 +32,7 @@ SYMBOL_DTYPE = np.dtype([
     ("last_close", "f8"), ("last_ts", "i8"),
     ("entry_ts", "i8", (2,)), ("stop_ts", "i8", (2,)),                     # [short, long]
     ("closes", "i8"), ("entry_closes", "i8", (2,)), ("stop_closes", "i8", (2,)),       # decisions so far; how many those were then
-    ("high", "f8", (5,)), ("low", "f8", (5,)), ("seen", "i8"),             # the last five base bars, newest last
+    ("high", "f8", (11,)), ("low", "f8", (11,)), ("seen", "i8"),           # the last base bars, newest last
     ("swing_high", "f8"), ("swing_low", "f8"),
     ("row", "i8"),                                                         # context row of the current decision, -1 none
     ("first_setup", "i8"), ("n_setups", "i8"), ("rank", "f8"),
@@ -54,6 +54,10 @@ PLAN_DTYPE = np.dtype([
     ("flags", "i8"), ("group", "i8"), ("best", "f8"), ("conviction", "i8"), ("rate", "f8"), ("listed", "i8"),
     ("symbol", "i8"),                       # whose slot this is; written once
     ("filled_inside", "i8"),                # 1 where the entry filled after the open of the bar at hand
+    ("entry_version", "i8"),                # of the entry order: a smaller one takes its place under a reference of its own
+    ("replans", "i8"), ("replan_closes", "i8"),                            # versions that were asked for and made; decisions of the symbol at the last one
+    ("reduce", "f8"),                       # quantity that leaves at the next open, 0 none
+    ("event_bar", "i8"),                    # that of its setup: what a later find of the same idea is known by where it has no group
     ("leaves", "i8"),                       # why a fill that comes after the cancel of its order goes at once, 0 it stays
 ])
 TALLY_DTYPE = np.dtype([("wins", "f8"), ("trades", "f8"), ("win_r", "f8")])
@@ -65,6 +69,9 @@ VERDICT_DTYPE = np.dtype([
 ])
 INPUT_DTYPE = np.dtype([
     ("ts", "i8"), ("kind", "i8"), ("symbol", "i8"), ("plan", "i8"), ("leg", "i8"), ("price", "f8"), ("quantity", "f8"), ("fee", "f8"), ("amount", "f8"),
+    # of an AMEND: the version of the plan that was seen, who asks (ACTORS), and what: points and units, NaN as it is; quantity is held and to be bought
+    # together; ns, 0 as it is
+    ("version", "i8"), ("actor", "i8"), ("stop", "f8"), ("target", "f8"), ("valid_until", "i8"),
 ])
 EVENT_DTYPE = np.dtype([
     ("kind", "i8"), ("ts", "i8"), ("symbol", "i8"), ("setup", "i8"), ("plan", "i8"), ("code", "i8"), ("i", "i8"), ("j", "i8"), ("k", "i8"),
@@ -93,6 +100,10 @@ POLICY_DTYPE = np.dtype([
     ("llm_failures", "i8"), ("llm_timeout_ns", "i8"), ("llm_timeout_cap_ns", "i8"), ("llm_successes", "i8"),
     ("breakeven_r", "f8"), ("breakeven_ticks", "f8"), ("partial", "f8"), ("trail_swing", "i8"), ("trail_range_atr", "f8"),
     ("stale_bars", "i8"), ("stale_mfe_r", "f8"),
+    ("swing_side", "i8"),                   # base bars on each side of a swing
+    ("trail_best", "i8"),                   # behind the best price since entry: 0 not, TRAIL_CHANDELIER, TRAIL_FIXED
+    ("trail_ticks", "f8"), ("trail_percent", "f8"),
+    ("max_replans", "i8"), ("replan_apart", "i8"), ("replan_min_reward", "f8"),
     ("flat_session", "i8"), ("flat_before_ns", "i8"),
     ("high_vol_size", "f8"), ("transition_size", "f8"), ("market_state", "i8"),
     ("vol_size_least", "f8"), ("vol_size_most", "f8"), ("kelly_share", "f8"), ("kelly_cap", "f8"), ("kelly_min_trades", "f8"),

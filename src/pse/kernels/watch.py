@@ -34,6 +34,7 @@ from pse.kernels.codes import (
     R_MCS,
     R_OK,
     R_OPPOSITE_MSS,
+    R_RESCORED,
     R_SESSION_END,
     R_STALE,
     R_TCC_AGAINST,
@@ -56,12 +57,13 @@ from pse.kernels.contract import (
     INVALID_TCC_AGAINST,
     INVALID_TCC_LOW,
     INVALID_TCC_LOWER,
+    LEAVES_ON_RESCORE,
     LEAVES_ON_TCC_LOWER,
     NO_STALE,
     REFUSED,
 )
 from pse.kernels.gates import is_permitted
-from pse.kernels.plans import is_stale, trail_stop
+from pse.kernels.plans import falls_short, is_same_idea, is_stale, trail_stop
 from pse.kernels.simulate import roll_over
 from pse.kernels.state import BAR_ROLL
 from pse.kernels.targets import EPS
@@ -219,6 +221,21 @@ def end_wait(state, world, symbol):
         if record.wait_heard < 3 or record.wait_closes >= world.policy[0].wait_closes:
             record.waits = 0
     record.wait_heard = 0
+
+
+@inner
+def rescore_plans(state, world, log, now, row):
+    """A find of an idea whose order still works scores it again: one that would not be traded ends the order, and a position that says so."""
+    if (row.kind != ENTER and row.kind != REFUSED) or not falls_short(row, world.policy[0].min_confidence):
+        return
+    for slot in slots_of(state, row.symbol):
+        plan = state.plans[slot]
+        if not is_live(plan) or plan.decided_at >= now or not is_same_idea(plan.tactic, plan.direction, plan.group, plan.event_bar, row):
+            continue
+        if rest_of_entry(plan) > EPS:
+            cancel_entry(log, now, plan, R_RESCORED)
+        if holds(plan) and plan.flags & LEAVES_ON_RESCORE:
+            request_exit(log, now, plan, R_RESCORED)
 
 
 @inner

@@ -214,12 +214,28 @@ class PlanPolicy(Frozen):
     breakeven_at_r: float = Field(1.0, gt=0)
     breakeven_plus_ticks: float = Field(1.0, ge=0)
     partial_fraction: float = Field(0.5, ge=0, lt=1, description="share taken off at the first target when two or more lots are held")
-    trail: Literal["swing", "none"] = Field("swing", description="behind confirmed one-minute swings, from the first target on")
-    trail_range_atr: float = Field(3.0, gt=0, description="daily ATR behind the best price since entry, for tactics that trail so")
+    trail: Literal["swing", "chandelier", "fixed", "none"] = Field(
+        "swing", description="how the stop follows: behind confirmed swings of base bars, from the first target on; behind the best price since entry by a "
+                             "multiple of the ATR of the decision bars (chandelier) or by a fixed distance (fixed), from entry on; not at all")
+    trail_swing_bars: int | None = Field(None, ge=1, le=5, description="base bars on each side of a swing; none: 2, or 5 of days")
+    trail_range_atr: float = Field(3.0, gt=0, description="ATR behind the best price since entry: of the decision bars for chandelier, of days for "
+                                                          "tactics that trail so themselves")
+    trail_ticks: float | None = Field(None, gt=0, description="ticks behind the best price since entry; with trail fixed, this or trail_percent")
+    trail_percent: float | None = Field(None, gt=0, lt=100, description="percent of the best price since entry behind it")
     stale_bars: int = Field(24, ge=1, description="decision bars")
     stale_mfe_r: float = Field(0.5, ge=0, description="largest favourable excursion under which a stale position is left")
     flat_at_session_end: bool = True
     flat_before_min: float = Field(5.0, ge=0, description="minutes before the session end")
+    max_replans: int = Field(3, ge=0, description="new versions of one plan that may be asked for")
+    replan_apart_bars: int = Field(1, ge=0, description="decision bars between two of them")
+    replan_min_reward_r: float = Field(1.0, gt=0, description="smallest reward per unit of risk of the remaining trade when its target is brought nearer")
+
+    @model_validator(mode="after")
+    def _has_one_distance(self) -> PlanPolicy:
+        given = [name for name in ("trail_ticks", "trail_percent") if getattr(self, name) is not None]
+        if self.trail == "fixed" and len(given) != 1:
+            raise ValueError(f"trail: fixed keeps one distance, trail_ticks or trail_percent; found {' and '.join(given) or 'neither'}. Give exactly one")
+        return self
 
 
 class RiskPolicy(Frozen):
