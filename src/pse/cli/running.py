@@ -23,15 +23,17 @@ def backtest(
     config: opt.Config = None,
     sets: opt.Sets = None,
     seed: opt.Seed = None,
-    fills: opt.Fills = None,
+    fills: opt.FillsOrAll = None,
     agents: Annotated[str, Option(help="Who decides: rules.", metavar="rules")] = "rules",
     account: opt.Accounts = None,
     report: opt.Report = None,
 ) -> Answer:
     """Replay history through the engine and write a run below backtests/outputs."""
     start_ns, end_ns = window(start, end)
-    asked = context.asking(config=config, overrides=tuple(sets or ()), desk=desk, seed=seed, fills=fills)
-    return module("backtest").run(asked, symbol=symbol, start_ns=start_ns, end_ns=end_ns, agents=agents, report=report, accounts=tuple(account or ()))
+    every = fills == "envelope"
+    asked = context.asking(config=config, overrides=tuple(sets or ()), desk=desk, seed=seed, fills=None if every else fills)
+    return module("backtest").run(asked, symbol=symbol, start_ns=start_ns, end_ns=end_ns, agents=agents, report=report, accounts=tuple(account or ()),
+                                  envelope=every)
 
 
 @mount(app, "paper", RUN)

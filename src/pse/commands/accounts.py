@@ -56,7 +56,7 @@ def accounts_of(settings: Settings, names: Iterable[str]) -> list[Settings]:
 
 
 def side_by_side(context: Context, wanted: Sequence[Settings], symbols: Sequence[str], start_ns: int | None, end_ns: int | None,
-                 report: Path | None) -> Answer:
+                 report: Path | None, envelope: bool = False) -> Answer:
     """A run for each account; one that fails is told beside the others, which are not lost."""
     from pse.commands.backtest import alone
 
@@ -72,7 +72,7 @@ def side_by_side(context: Context, wanted: Sequence[Settings], symbols: Sequence
         context.note(f"account {settings.account.name} ...")
         try:
             inputs = gather(context, settings, symbols, start_ns, end_ns, shared=bars)
-            rows.append(about | {"ok": True, **alone(context, inputs, made=made).data})
+            rows.append(about | {"ok": True, **alone(context, inputs, made=made, envelope=envelope).data})
         except PseError as error:
             context.warn(f"account {settings.account.name}: {error}")
             rows.append(about | {"ok": False, "error": str(error), "exit_code": error.exit_code})

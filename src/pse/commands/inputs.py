@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from pse.clock import iso
+from pse.commands.finer_bars import finer_series, load_finer
 from pse.commands.wiring import Context
 from pse.domain.bars import Bars, timeframe_ns
 from pse.domain.errors import NoBars, RequestError
@@ -36,7 +37,8 @@ class Inputs:
     """All that decides a run.  Moments are ns UTC.
 
     `bars` belong to the plan's symbols, `context` is what the desk reads and does not trade; both begin at each symbol's own anchor in `anchors`, and the
-    first of all at `anchor_ns`.  `warnings`: what is worth a word to the user before the run.
+    first of all at `anchor_ns`.  `warnings`: what is worth a word to the user before the run.  `finer`: finer bars of the window by traded symbol, where the
+    desk's fill policy looks into its bars.
     """
 
     plan: DeskPlan
@@ -52,6 +54,7 @@ class Inputs:
     anchors: Mapping[str, int] = field(default_factory=dict)
     warnings: tuple[str, ...] = field(default=())
     news_version: int | None = None
+    finer: Mapping[str, Bars] = field(default_factory=dict)
 
     @property
     def data(self) -> dict[str, str]:
@@ -102,8 +105,10 @@ def gather(context: Context, settings: Settings, symbols: Sequence[str], start_n
         news_version = stored_version(context.home) if news_version is None else news_version
         plan = replace(plan, headlines={symbol: headlines_of(context.home, symbol, news_version) for symbol in plan.symbols})
     known = Stored.at(context.home, snapshot.version if snapshot else None)
-    series, silent = _series(plan, settings, _timeframes(known, snapshot))
-    snapshot = snapshot or take_snapshot(context.home, [one.key for one in series.values()], context.clock)
+    stored = timeframes_of(known, snapshot)
+    series, silent = _series(plan, settings, stored)
+    finer = finer_series(plan, stored) if plan.fills.bars == "finest" else {}
+    snapshot = snapshot or take_snapshot(context.home, [*(one.key for one in series.values()), *finer.values()], context.clock)
     if known.table.version() != snapshot.version:
         known = Stored.at(context.home, snapshot.version)
     spans = {(one.symbol, one.timeframe): (one.first, one.last) for one in snapshot.series}
@@ -127,7 +132,8 @@ def gather(context: Context, settings: Settings, symbols: Sequence[str], start_n
     warnings = (*silent, *_too_short(plan, bars), *_never_ready(plan, bars, start, end), *_late_rates(plan, loaded, start), *_without_news(plan, start, end))
     anchor = min(max(anchors[symbol], series[symbol].span[0]) for symbol in loaded)
     return Inputs(plan, settings, bars, start, end, anchor, snapshot, sum(one.dropped_outside for one in loaded.values()),
-                  notes, beside, {symbol: anchors[symbol] for symbol in loaded}, warnings, news_version)
+                  notes, beside, {symbol: anchors[symbol] for symbol in loaded}, warnings, news_version,
+                  load_finer(known, plan, bars, finer, start, end))
 
 
 def warn_of_broken_desks(context: Context, settings: Settings) -> None:
@@ -157,7 +163,7 @@ def _without_news(plan: DeskPlan, start: int, end: int) -> Iterator[str]:
 # --- which series ----------------------------------------------------------------------------------------------------------------------------------
 
 
-def _timeframes(known: Stored, snapshot: Snapshot | None) -> dict[str, list[str]]:
+def timeframes_of(known: Stored, snapshot: Snapshot | None) -> dict[str, list[str]]:
     """Symbol to its stored timeframes, finest first: of the table, or those that an earlier run read."""
     found: dict[str, list[str]] = {}
     for symbol, timeframe in known.files if snapshot is None else ((one.symbol, one.timeframe) for one in snapshot.series):

@@ -16,6 +16,8 @@ Sets = Annotated[list[str] | None, Option("--set", help="One setting, the last w
 Desk = Annotated[str | None, Option(help="Desk to run; without it the one that settings.yaml names.", metavar="NAME")]
 Seed = Annotated[int | None, Option(help="Seed of everything that is drawn.", min=0)]
 Fills = Annotated[str | None, Option(help="Fill policy of configs/fills.yaml instead of the desk's.", metavar="NAME")]
+FillsOrAll = Annotated[str | None, Option("--fills", help="Fill policy of configs/fills.yaml instead of the desk's; envelope: the conservative run with its "
+                                                          "result under every rule beside it.", metavar="NAME|envelope")]
 Report = Annotated[Path | None, Option(help="Write the run as one HTML file.", metavar="FILE")]
 Accounts = Annotated[list[str] | None, Option("--account", help="Account of settings.yaml, or all; repeated: a run each, side by side.", metavar="NAME")]
 RunId = Annotated[str, Argument(help="Run id, as `pse runs list` shows it.", metavar="RUN_ID", show_default=False)]

@@ -21,6 +21,9 @@ def run(context: Context, symbol: str | None = None, start_ns: int | None = None
         if given not in known:
             raise RequestError(f"{flag} {given!r} is not one of {', '.join(known)}; this version fills on paper by itself, on bars that are played back")
     inputs = gather(context, named_account(context, account), (symbol,) if symbol else (), start_ns, end_ns)
+    if inputs.plan.fills.bars == "finest":
+        raise RequestError(f"--fills {context.settings.chosen.fills} looks inside the desk's bars, after they closed; paper fills on the bars that it is fed "
+                           f"({inputs.plan.base_timeframe}). Take another fill policy, or set base_timeframe of the desk to the finer bars")
     context.note("replaying bar by bar: features are made anew at each decision close, so this takes many times as long as a backtest ...")
     return whole_run(context, inputs, "paper", REPLAY, lambda mode: paper_feed(context, inputs, mode), report)
 

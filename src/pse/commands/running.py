@@ -15,6 +15,7 @@ import numpy as np
 from pse.agents.rules import decide as rules
 from pse.brokers.sim import SimBroker
 from pse.clock import iso, stopwatch_ns
+from pse.commands.envelope import Envelope, Measured
 from pse.commands.inputs import Inputs, gather
 from pse.commands.report import check_target
 from pse.commands.wiring import Answer, Context, Stopped
@@ -134,8 +135,9 @@ def told_how_to_go_on(run: Run, journal: Journal) -> Iterator[None]:
                       f"; stored bars and earlier runs are as they were. Run the same command again to have it whole.") from None
 
 
-def whole_run(context: Context, inputs: Inputs, command: str, feed_name: str, make_feed: Callable[[Mode], Iterable[Prepared]], report: Path | None) -> Answer:
-    """A run from its manifest to its files; what is printed at the end comes back."""
+def whole_run(context: Context, inputs: Inputs, command: str, feed_name: str, make_feed: Callable[[Mode], Iterable[Prepared]], report: Path | None,
+              beside: Envelope | None = None) -> Answer:
+    """A run from its manifest to its files; what is printed at the end comes back.  `beside`: the other rules of fills that are to be measured."""
     from pse.reports.doubts import doubts_json
     from pse.reports.view import read_run
 
@@ -149,7 +151,7 @@ def whole_run(context: Context, inputs: Inputs, command: str, feed_name: str, ma
         with without_collector(feed_name):
             outcome = drive(make_feed(Mode(end_ns=inputs.end_ns)), inputs.plan, journal, sync=feed_name == REPLAY)
         engine_done = stopwatch_ns()
-        metrics = write_results(run.folder, inputs, outcome)
+        metrics = write_results(run.folder, inputs, outcome, beside)
         run = finish_run(run, journal, iso(context.clock.now_ns()))
     write_atomic(run.folder / "timing.jsonl", (json.dumps({"engine_ns": engine_done - started, "whole_ns": stopwatch_ns() - started}) + "\n").encode())
     counted = note_trial(context, run, inputs, outcome, metrics)
@@ -164,8 +166,8 @@ def whole_run(context: Context, inputs: Inputs, command: str, feed_name: str, ma
     return Answer(data, lambda console: _show(console, context.home.root, run, view, page))
 
 
-def write_results(folder: Path, inputs: Inputs, outcome: Outcome) -> dict[str, Any]:
-    """trades.parquet, equity.parquet and metrics.json of a run into its folder; gives the metrics."""
+def write_results(folder: Path, inputs: Inputs, outcome: Outcome, beside: Envelope | None = None) -> dict[str, Any]:
+    """trades.parquet, equity.parquet and metrics.json of a run into its folder, with the tables and the section of its envelope; gives the metrics."""
     import polars as pl
 
     from pse.research.market import daily_closes
@@ -180,6 +182,8 @@ def write_results(folder: Path, inputs: Inputs, outcome: Outcome) -> dict[str, A
     closes = pl.concat([daily_closes(one.between(inputs.start_ns, inputs.end_ns)) for one in inputs.bars])
     metrics = compute_metrics(trades, equity, spec, dict(outcome.refusals), closes)
     metrics |= {"passed_over": dict(sorted(outcome.passed_over.items())), "turned_down": outcome.turned_down()}
+    if beside is not None:
+        metrics |= {"envelope": beside.measure(folder, Measured(trades, equity, metrics), spec)}
     _parquet(folder / TRADES, trades)
     _parquet(folder / EQUITY, equity)
     write_json(folder / METRICS, metrics)
@@ -250,8 +254,12 @@ def _show(console: Console, home: Path, run: Run, view: RunView, page: str | Non
     console.print(Text(f"check it: {pse} prove {run.run_id}{hint}", style="dim"), soft_wrap=True)
 
 
-def again(context: Context, manifest: Manifest, folder: Path, make_feed: Callable[[Inputs, Mode], Iterable[Prepared]]) -> Path:
-    """The journal of a run like the manifest's, written into `folder` with manifest, tables and figures of its own beside it."""
+def again(context: Context, manifest: Manifest, folder: Path, make_feed: Callable[[Inputs, Mode, Envelope | None], Iterable[Prepared]],
+          pinned: str | None = None) -> Path:
+    """The journal of a run like the manifest's, written into `folder` with manifest, tables and figures of its own beside it.
+
+    `pinned`: the snapshot of finer bars that the run's envelope looked at, "" where it had none; None: the run has no envelope.
+    """
     settings = Settings.from_tree(manifest.settings, context.home.root)
     check_outside(settings, manifest)
     inputs = gather(context, settings, manifest.symbols, manifest.start_ns, manifest.end_ns, load_snapshot(context.home, manifest.snapshot),
@@ -259,9 +267,10 @@ def again(context: Context, manifest: Manifest, folder: Path, make_feed: Callabl
     fresh = manifest_of(context, inputs, manifest.command, manifest.feed or "")
     write_json(folder / "manifest.json", fresh.model_dump(mode="json"))
     path = folder / "journal.jsonl"
+    beside = None if pinned is None else Envelope(context, inputs, pinned)
     with Journal(path, inputs.fingerprint, lock=folder / "journal.lock") as journal, without_collector(manifest.feed):
-        outcome = drive(make_feed(inputs, Mode(end_ns=inputs.end_ns)), inputs.plan, journal)
-    write_results(folder, inputs, outcome)
+        outcome = drive(make_feed(inputs, Mode(end_ns=inputs.end_ns), beside), inputs.plan, journal)
+    write_results(folder, inputs, outcome, beside)
     return path
 
 

@@ -199,15 +199,16 @@ def _decidable(found: Setups, row_ts: np.ndarray, row_symbol: np.ndarray) -> Set
 
 def time_line(bars: Sequence[Bars], blackouts: list[tuple[int, int]], start_ns: int, end_ns: int) -> Tape:
     """Base bars of all symbols with start_ns <= ts_open and a close at or before the end, by close, then the desk's order."""
-    cut = []
-    for one in bars:
-        part = one.between(start_ns, end_ns)
-        if len(part) and part.ts_close[-1] > end_ns:
-            part = part[:int(np.searchsorted(part.ts_close, end_ns, side="right"))]
-        _check_closes(part)
-        cut.append(part)
-    parts = [_columns(part, symbol, blackouts) for symbol, part in enumerate(cut)]
-    return Tape(*_joined(parts))
+    return Tape(*_joined([tape_columns(closed_between(one, start_ns, end_ns), symbol, blackouts) for symbol, one in enumerate(bars)]))
+
+
+def closed_between(bars: Bars, start_ns: int, end_ns: int) -> Bars:
+    """Bars with start_ns <= ts_open and a close at or before the end.  Raises `BadBars` where closes do not rise."""
+    part = bars.between(start_ns, end_ns)
+    if len(part) and part.ts_close[-1] > end_ns:
+        part = part[:int(np.searchsorted(part.ts_close, end_ns, side="right"))]
+    _check_closes(part)
+    return part
 
 
 class GrowingLine:
@@ -224,7 +225,7 @@ class GrowingLine:
         """Adds what closed since the last call, up to `now_ns`; the columns are views that later calls only add to."""
         new = [part for symbol, one in enumerate(bars) if (part := self._closed_since(symbol, one, now_ns)) is not None]
         if new or not self._columns:
-            self._append(_joined(new) if new else _columns(bars[0][:0], 0, []))
+            self._append(_joined(new) if new else tape_columns(bars[0][:0], 0, []))
         return Tape(*(column[:self._used] for column in self._columns))
 
     def _closed_since(self, symbol: int, one: Bars, now_ns: int) -> tuple[np.ndarray, ...] | None:
@@ -236,7 +237,7 @@ class GrowingLine:
         part = one[first:last]
         _check_closes(part, self._closed[symbol])
         self._closed[symbol] = int(part.ts_close[-1])
-        return _columns(part, symbol, no_entries(self._gates, self._events, int(part.ts_open[0]), int(part.ts_open[-1]) + 1))
+        return tape_columns(part, symbol, no_entries(self._gates, self._events, int(part.ts_open[0]), int(part.ts_open[-1]) + 1))
 
     def _append(self, new: Sequence[np.ndarray]) -> None:
         count = new[0].size
@@ -272,7 +273,8 @@ def _check_closes(part: Bars, after_ns: int | None = None) -> None:
         raise BadBars(f"{part.symbol} {part.timeframe}: bars close out of order; sessions overlap. Check the calendar of the instrument.")
 
 
-def _columns(part: Bars, symbol: int, blackouts: list[tuple[int, int]]) -> tuple[np.ndarray, ...]:
+def tape_columns(part: Bars, symbol: int, blackouts: list[tuple[int, int]]) -> tuple[np.ndarray, ...]:
+    """The columns of a `Tape` for bars of the desk's symbol number `symbol`."""
     flags = np.where(part.roll, np.int16(BAR_ROLL), np.int16(0))
     flags[inside(part.ts_open, blackouts)] |= BAR_BLACKOUT
     own = {name: np.require(getattr(part, name), requirements=("C", "W"))        # a read-only array is another type to numba, compiled anew

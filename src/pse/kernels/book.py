@@ -65,7 +65,7 @@ class Tape(NamedTuple):
     close: np.ndarray
     volume: np.ndarray
     day: np.ndarray              # int32 trading day yyyymmdd
-    flags: np.ndarray            # int16 BAR_ROLL, BAR_BLACKOUT
+    flags: np.ndarray            # int16 BAR_ROLL, BAR_BLACKOUT, BAR_FINE, BAR_WHOLE
 
 
 class World(NamedTuple):

@@ -64,7 +64,7 @@ from pse.kernels.repeats import note, refused_find, same_run, told_before, unhea
 from pse.kernels.replan import amend
 from pse.kernels.select import KEPT, TWIN, one_idea, select, setup_rank
 from pse.kernels.simulate import market_exit, step_bar, watch_bar
-from pse.kernels.state import BAR_ROLL, MAX_CANDIDATES
+from pse.kernels.state import BAR_FINE, BAR_ROLL, MAX_CANDIDATES
 from pse.kernels.targets import EPS
 from pse.kernels.verdicts import apply_verdicts, closes, rules
 from pse.kernels.watch import check_breakers, end_wait, expire_entries, hear_setup, rescore_plans, review_plans, roll_before_day, session_event, start_day
@@ -485,9 +485,12 @@ def advance(state, tape, world, log, inputs, until):
                     bar.ts, bar.ts_close, bar.symbol, bar.flags = tape.ts[t], now, symbol, tape.flags[t]
                     bar.open, bar.high, bar.low, bar.close, bar.volume = tape.open[t], tape.high[t], tape.low[t], tape.close[t], tape.volume[t]
                     step_bar(state, world, log, bar)
+                elif tape.flags[t] & BAR_FINE:
+                    state.symbols[symbol].last_close = tape.close[t]
+                    state.symbols[symbol].last_ts = now
                 else:
                     watch_bar(state.symbols[symbol], tape.high[t], tape.low[t], tape.close[t], now, swing_side)
-                account.session_minutes += 1
+                account.session_minutes += not tape.flags[t] & BAR_FINE
                 account.bar = t + 1
         account.now = now
         if next_row == now:

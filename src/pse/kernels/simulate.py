@@ -67,7 +67,7 @@ from pse.kernels.plans import (
     push_bar,
     trail_stop,
 )
-from pse.kernels.state import BAR_BLACKOUT, BAR_ROLL
+from pse.kernels.state import BAR_BLACKOUT, BAR_FINE, BAR_ROLL, BAR_WHOLE
 from pse.kernels.targets import EPS
 
 TRAIL_BARS_FROM_R = 1.0
@@ -327,19 +327,29 @@ def trade_bar(state, world, log, slot, bar):
 
 @hot
 def step_bar(state, world, log, bar):
-    """Everything that one base bar does to the live plans of its symbol, or to a rolling one."""
-    record, held = state.symbols[bar.symbol], 0
+    """Everything that one base bar does to the live plans of its symbol, or to a rolling one.
+
+    Where the desk's bar is looked into, its finer bars fill and it does the rest itself, at its close: what is done with a plan never hangs on how fine
+    the bars are that fill.
+    """
+    record, held, whole = state.symbols[bar.symbol], 0, bar.flags & BAR_WHOLE
     if bar.flags & BAR_ROLL and record.last_ts > 0:
         roll_over(state, world, log, bar.symbol)
     for slot in slots_of(state, bar.symbol):
-        if is_live(state.plans[slot]):
+        if not whole and is_live(state.plans[slot]):
             trade_bar(state, world, log, slot, bar)
+    if bar.flags & BAR_FINE:
+        record.last_close = bar.close
+        record.last_ts = bar.ts_close
+        return
     watch_bar(record, bar.high, bar.low, bar.close, bar.ts_close, world.policy[0].swing_side)
     for slot in slots_of(state, bar.symbol):
         plan = state.plans[slot]
         if is_live(plan):
             if holds(plan):
                 held = 1
+                if whole:
+                    plan.filled_inside = entered_inside(plan, bar)
                 step_plan(state, world, log, slot, bar)
             if rest_of_entry(plan) > EPS:
                 invalidate_entry(log, plan, bar)

@@ -120,3 +120,4 @@ BAR_DTYPE = np.dtype([
 ])
 MAX_TAIL_DAYS = 1_000
 BAR_ROLL, BAR_BLACKOUT = 1, 2
+BAR_FINE, BAR_WHOLE = 64, 128    # a finer bar, in which orders fill and nothing else happens; a desk's bar whose finer ones were filled in before it

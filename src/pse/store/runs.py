@@ -28,7 +28,8 @@ RECOMMENDATIONS, FINAL_DECISIONS = "recommendations.json", "final_decisions.json
 CHECKPOINTS = "checkpoints.txt"
 LATEST, MOST_NAMED = "latest", 12
 TRADES, EQUITY = "trades.parquet", "equity.parquet"
-RESULTS = (TRADES, EQUITY, METRICS)
+ENVELOPE, ENVELOPE_EQUITY = "envelope.parquet", "envelope_equity.parquet"
+RESULTS = (TRADES, EQUITY, METRICS, ENVELOPE, ENVELOPE_EQUITY)
 
 
 @dataclass(frozen=True)
