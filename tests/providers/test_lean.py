@@ -101,7 +101,7 @@ def test_a_daily_history_is_dated_at_utc_midnight_and_left_raw(tmp_path):
     (tmp_path / "factor_files_spy.csv").write_text("19980102,0.6566606,1,1\n")
     fetched = read(tmp_path, SPY)
     assert fetched.timeframe == "1d" and fetched.frame.row(0)[:6] == (ns("1998-01-02"), 97.31, 97.78, 96.74, 97.56, 2150000.0)
-    assert "factor_files_spy.csv is there and was not applied" in fetched.notes[0]
+    assert "factor_files_spy.csv tells them to `pse ingest-actions --provider lean`" in fetched.notes[0]
 
 
 def test_days_outside_the_request_are_not_opened(futures):

@@ -29,6 +29,8 @@ def ingest(
     delimiter: Annotated[str | None, Option(help="Character between columns; without it, found out.", metavar="CHAR")] = None,
     no_header: Annotated[bool, Option("--no-header", help="The first line is data.")] = False,
     time_format: Annotated[str | None, Option(help="strftime pattern of the time, or s, ms, us, ns for counts since 1970.", metavar="FORMAT")] = None,
+    adjusted: Annotated[str | None, Option(help="What the source has taken out of the prices of a share: none, splits or all; without it as known of the "
+                                                "source.", metavar="none|splits|all")] = None,
     max_bad: Annotated[float, Option(help="Largest share of bad rows, in percent, that is still taken.", min=0, max=100)] = 1.0,
     seed: opt.Seed = None,
     config: opt.Config = None,
@@ -38,7 +40,8 @@ def ingest(
     start_ns, end_ns = window(start, end)
     return module("ingest").run(
         context.asking(config=config, overrides=tuple(sets or ()), seed=seed), provider=provider, symbol=symbol, path=path, start_ns=start_ns, end_ns=end_ns,
-        timeframe=timeframe, stamp=stamp, tz=tz, columns=columns, delimiter=delimiter, header=not no_header, time_format=time_format, max_bad=max_bad)
+        timeframe=timeframe, stamp=stamp, tz=tz, columns=columns, delimiter=delimiter, header=not no_header, time_format=time_format, max_bad=max_bad,
+        adjusted=adjusted)
 
 
 @mount(app, "ingest-news", DATA)
@@ -57,6 +60,25 @@ def ingest_news(
     """Read headlines, mark red-flag words and store them with the moment they were known; running it again changes nothing."""
     return module("ingest_news").run(context.asking(config=config, overrides=tuple(sets or ())), provider=provider, path=path, url=url,
                                       symbols=tuple(symbol or ()), columns=columns, tz=tz)
+
+
+@mount(app, "ingest-actions", DATA)
+def ingest_actions(
+    context: Context,
+    path: Annotated[Path, Argument(help="File of splits and dividends.", metavar="FILE", show_default=False)],
+    provider: Annotated[str, Option(help="csv (date,kind,amount and symbol), lean (a factor file) or yahoo (Dividends and Stock Splits).",
+                                    metavar="NAME")] = "csv",
+    symbol: Annotated[str | None, Option(help="Whose events they are, where the file does not say; else only those of this symbol.",
+                                         metavar="SYMBOL")] = None,
+    config: opt.Config = None,
+    sets: opt.Sets = None,
+) -> Answer:
+    """Read splits and dividends of shares and store them; running it again changes nothing, another amount for a day corrects it.
+
+    A split's amount is new shares for one old (4, 3:2, 1:10), a dividend's the cash a share in the currency of its price. A split of 1 or a dividend of 0
+    takes an event back.
+    """
+    return module("ingest_actions").run(context.asking(config=config, overrides=tuple(sets or ())), path=path, provider=provider, symbol=symbol)
 
 
 snapshots = group("snapshots", DATA, "Versions of the stored data.")
@@ -95,12 +117,14 @@ def sql(
     query: Annotated[str | None, Argument(help="One SELECT; without it a prompt opens.", show_default=False)] = None,
     snapshot: Annotated[str | None, Option(help="Read the bars of this snapshot.", metavar="ID")] = None,
 ) -> Answer:
-    """Ask the stored bars, features, news, runs, trades and decisions in SQL; nothing can be changed.
+    """Ask the stored bars, features, news, splits and dividends, runs, trades and decisions in SQL; nothing can be changed.
 
-    Tables: bars, features, feature_tables (which feature table was built from what), runs, trades, decisions; `DESCRIBE bars` lists the columns of one.
+    Tables: bars, features, feature_tables (which feature table was built from what), news, actions, runs, trades,
+    decisions; `DESCRIBE bars` lists the columns of one.
 
     bars holds every contract that was stored; `WHERE front` takes the one that features and backtests read. flags adds up: 1 outside the session, 2 zero
-    volume, 4 close only, 8 repaired, 16 not the front contract, 32 synthetic.
+    volume, 4 close only, 8 repaired, 16 not the front contract, 32 synthetic, 64 prices divided by later splits, 128 and by
+    later dividends.
     """
     return module("sql").run(context, query=query, snapshot=snapshot)
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from pse.clock import iso
 from pse.commands.wiring import Context
+from pse.domain.actions import Actions, forward_adjusted
 from pse.domain.bars import Bars, timeframe_ns
 from pse.domain.errors import NoBars, RequestError
 from pse.domain.instruments import Instrument
@@ -25,6 +26,7 @@ from pse.features.requests import Request
 from pse.features.resampled import why_not
 from pse.kernels import sources_digest
 from pse.registry import FEATURES, resolve
+from pse.store.actions import actions_of
 from pse.store.feature_columns import ColumnKind
 from pse.store.feature_tables import Basis
 from pse.store.layout import symbol_name
@@ -87,6 +89,7 @@ class Plan:
     calendars: Mapping[str, Sessions]
     snapshot: Snapshot
     left_out: Mapping[str, str] = field(default_factory=dict)
+    actions: Mapping[str, Actions] = field(default_factory=dict)
 
     @property
     def symbol(self) -> str:
@@ -99,8 +102,12 @@ class Plan:
     def basis(self) -> Basis:
         bars = {f"{one.symbol} {one.timeframe}": {"hash": one.hash, "months": dict(one.months), "first": one.first, "last": one.last}
                 for one in self.snapshot.series}
-        read = {one.instrument.symbol: _digest(one.instrument.model_dump(mode="json")) for one in self.series}
+        read = {one.instrument.symbol: _digest(one.instrument.model_dump(mode="json") | self._events(one)) for one in self.series}
         return Basis(self.anchor_ns, bars, self.snapshot.version, self.snapshot.id, self.calendars, read, feature_code(), self.left_out)
+
+    def _events(self, series: Series) -> dict[str, str]:
+        known = self.actions.get(series.instrument.symbol)
+        return {} if known is None else {"splits and dividends": known.digest()}
 
 
 def _digest(tree: Any) -> str:
@@ -145,7 +152,9 @@ def plan_table(context: Context, symbol: str, timeframe: str, requests: Sequence
                      f"{_iso_or(end_ns, 'the end')}; choose another --start and --end, or ingest that range")
     calendars = _calendars(context, (own, *series.values()), own.last, start_ns)
     anchor = own.first if start_ns is None else max(own.first, _warmup_open(calendars[instrument.calendar], start_ns, context.settings.chosen.warmup_sessions))
-    return Plan(timeframe, tuple(requests), own, series, start_ns, end_ns, anchor, calendars, snapshot, left_out)
+    known = actions_of(home)
+    actions = {one.instrument.symbol: known[one.key[0]] for one in (own, *series.values()) if one.key[0] in known}
+    return Plan(timeframe, tuple(requests), own, series, start_ns, end_ns, anchor, calendars, snapshot, left_out, actions)
 
 
 def stored_timeframes(context: Context, version: int | None = None) -> dict[str, list[str]]:
@@ -291,9 +300,10 @@ class Source:
 
     def market(self) -> Market:
         until = int(self.bars.ts_close[-1])
-        series = self.plan.others
-        own = Market(self.bars, self.plan.own.instrument, until)
-        others = {name: Market(bars, series[name].instrument, max(until, int(bars.ts_close[-1]))) for name, bars in self.others.items()}
+        series, events = self.plan.others, self.plan.actions
+        own = Market(forward_adjusted(self.bars, events.get(self.plan.symbol)), self.plan.own.instrument, until)
+        others = {name: Market(forward_adjusted(bars, events.get(name)), series[name].instrument, max(until, int(bars.ts_close[-1])))
+                  for name, bars in self.others.items()}
         for one in (own, *others.values()):                  # a feature that is computed on another symbol's bars reads the same others
             one.others = {**others, self.plan.symbol: own}
         return own

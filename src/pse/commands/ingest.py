@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pse.clock import iso
 from pse.commands.wiring import Answer, Context
+from pse.domain.actions import ADJUSTED, Adjusted, adjusted_flag
 from pse.domain.bars import timeframe_ns
 from pse.domain.errors import NoBars, OutsideError, RequestError
 from pse.domain.instruments import Instrument
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 MANY_REVISED = 0.05                              # share of the stored rows that one ingest met and changed that makes two sources or stamps likely
+ALL_ADJUSTED = adjusted_flag("splits") | adjusted_flag("all")
 MANY_OUTSIDE = 0.2                               # share of bars outside the sessions that makes a wrong time zone or calendar likely
 
 
@@ -46,17 +48,17 @@ class Ingested:
 
 def run(context: Context, *, provider: str, symbol: str, path: Path | None = None, start_ns: int | None = None, end_ns: int | None = None,
         timeframe: str | None = None, stamp: str | None = None, tz: str | None = None, columns: str | None = None, delimiter: str | None = None,
-        header: bool = True, time_format: str | None = None, max_bad: float = 1.0) -> Answer:
+        header: bool = True, time_format: str | None = None, max_bad: float = 1.0, adjusted: str | None = None) -> Answer:
     """Read, check and store bars of one symbol; the same bars again change nothing."""
     options = CsvOptions(None if columns is None else parse_columns(columns), delimiter, header, time_format, tz, _stamp(stamp))
     instrument = context.settings.instrument(symbol_name(symbol))
     request = FetchRequest(symbol, instrument, timeframe, start_ns, end_ns, path, options, context.settings.seed, {})
-    done = ingest(context, provider, request, max_bad)
+    done = ingest(context, provider, request, max_bad, _adjusted(adjusted))
     return Answer(_data(done), lambda console: _show(console, done))
 
 
-def ingest(context: Context, provider: str, request: FetchRequest, max_bad: float = 1.0) -> Ingested:
-    """The whole way of one request; nothing is stored when it raises."""
+def ingest(context: Context, provider: str, request: FetchRequest, max_bad: float = 1.0, adjusted: Adjusted | None = None) -> Ingested:
+    """The whole way of one request; nothing is stored when it raises.  `adjusted`: what the user says of the prices, against what the provider says."""
     instrument = request.instrument
     if instrument.bars_of:
         raise RequestError(f"{instrument.symbol} trades on the bars of {instrument.bars_of} (bars_of in configs/instruments.yaml) and has none of its own; "
@@ -64,6 +66,7 @@ def ingest(context: Context, provider: str, request: FetchRequest, max_bad: floa
     with context.progress() as progress:
         step = progress.add_task(f"reading {provider}", total=4)
         fetched = _fetch(context, provider, request)
+        fetched = fetched if adjusted is None else replace(fetched, adjusted=adjusted)
         progress.update(step, advance=1, description=f"checking {len(fetched.frame)} bars")
         checked = check(fetched, instrument)
         refuse_too_many(checked, max_bad, instrument.symbol)
@@ -159,6 +162,18 @@ def _stamp(text: str | None) -> Any:
     return text
 
 
+def _adjusted(text: str | None) -> Adjusted | None:
+    found = next((one for one in ADJUSTED if one == text), None)
+    if text is not None and found is None:
+        raise RequestError(f"--adjusted {text!r} is not one of {', '.join(ADJUSTED)}; it says what the source has taken out of the prices of a share")
+    return found
+
+
+def _of_series(done: Ingested) -> str:
+    """What was taken out of the prices that came in."""
+    return next(one for one in ADJUSTED if int(done.checked.rows["flags"][0]) & ALL_ADJUSTED == adjusted_flag(one))
+
+
 def _data(done: Ingested) -> dict[str, Any]:
     index, holes = done.result.index, done.holes
     return {
@@ -167,7 +182,7 @@ def _data(done: Ingested) -> dict[str, Any]:
         "quarantined": len(done.checked.bad), "quarantine": None if done.quarantine is None else str(done.quarantine), "duplicates": done.checked.duplicates,
         "unsorted": done.checked.unsorted, "outliers": done.checked.outliers, "outside_session": done.result.outside,
         "first": iso(index.first), "last": iso(index.last),
-        "synthetic": done.synthetic, "notes": list(done.notes), "missing_sessions": None if holes is None else holes.sessions,
+        "adjusted": _of_series(done), "synthetic": done.synthetic, "notes": list(done.notes), "missing_sessions": None if holes is None else holes.sessions,
         "missing_minutes": None if holes is None else holes.minutes,
     }
 
@@ -180,6 +195,8 @@ def _show(console: Console, done: Ingested) -> None:
     said = {"series": f"{done.symbol} {done.timeframe}" + (" (synthetic: made up, proves nothing about a market)" if done.synthetic else ""),
             "status": result.status, "stored": f"{result.rows:,} bars from {iso(result.index.first)} to {iso(result.index.last)}",
             "this time": f"{checked.total:,} rows read, {result.new_rows:,} new, {result.corrected:,} corrected"}
+    if (adjusted := _of_series(done)) != "none":
+        said["prices"] = {"splits": "divided by later splits", "all": "divided by later splits and dividends"}[adjusted]
     counts = {"quarantined": len(checked.bad), "identical duplicates dropped": checked.duplicates, "out of order, sorted": checked.unsorted,
               "outside sessions, kept and flagged": result.outside, "likely bad prints, kept": checked.outliers}
     found = [f"{count:,} {what}" for what, count in counts.items() if count]

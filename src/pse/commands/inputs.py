@@ -14,6 +14,7 @@ import numpy as np
 from pse.clock import iso
 from pse.commands.finer_bars import finer_series, load_finer
 from pse.commands.wiring import Context
+from pse.domain.actions import Actions, Doubt, adjusted_of, unrecorded_splits
 from pse.domain.bars import Bars, timeframe_ns
 from pse.domain.errors import NoBars, RequestError
 from pse.domain.instruments import Instrument
@@ -22,6 +23,7 @@ from pse.domain.sessions import DAY_NS, Sessions
 from pse.engine.desk import DeskPlan, desk_plan
 from pse.features.resampled import why_not
 from pse.settings import Settings
+from pse.store.actions import actions_of, actions_version
 from pse.store.load import Loaded, Stored
 from pse.store.news import NONE_STORED, headlines_of, stored_version
 from pse.store.sessions import load_sessions
@@ -55,17 +57,23 @@ class Inputs:
     warnings: tuple[str, ...] = field(default=())
     news_version: int | None = None
     finer: Mapping[str, Bars] = field(default_factory=dict)
+    actions_version: int | None = None
 
     @property
     def data(self) -> dict[str, str]:
-        """Series to hash of its values; of headlines those that were known from the anchor to the end."""
+        """Series to hash of its values; of headlines those that were known from the anchor to the end, of splits and dividends those in between."""
+        first, last = (int(str(np.datetime64(moment, "ns").astype("datetime64[D]")).replace("-", "")) for moment in (self.anchor_ns, self.end_ns))
+        bars = [*self.bars, *self.context.values()]
+        events = {one.symbol: known.to_do(adjusted_of(one)).between(first, last) for one in bars if (known := self.plan.actions.get(one.symbol)) is not None}
         headlines = {f"{symbol} news": one.digest_between(self.anchor_ns, self.end_ns) for symbol, one in self.plan.headlines.items()}
-        return {f"{one.symbol} {one.timeframe}": one.hash for one in self.snapshot.series} | headlines
+        return {f"{one.symbol} {one.timeframe}": one.hash for one in self.snapshot.series} | headlines | {
+            f"{symbol} actions": one.digest() for symbol, one in events.items() if len(one)}
 
     @property
     def tables(self) -> dict[str, int]:
         """Table to the version that was read."""
-        return {"bars": self.snapshot.version} | ({} if self.news_version in (None, NONE_STORED) else {"news": self.news_version})
+        beside = {"news": self.news_version, "actions": self.actions_version if self.plan.actions else None}
+        return {"bars": self.snapshot.version} | {name: version for name, version in beside.items() if version not in (None, NONE_STORED)}
 
     @property
     def sessions(self) -> dict[str, str]:
@@ -92,10 +100,11 @@ class Series:
 
 
 def gather(context: Context, settings: Settings, symbols: Sequence[str], start_ns: int | None, end_ns: int | None, snapshot: Snapshot | None = None,
-           news_version: int | None = None, shared: dict[BarsKey, Loaded] | None = None) -> Inputs:
+           news_version: int | None = None, shared: dict[BarsKey, Loaded] | None = None, actions_at: int | None = None) -> Inputs:
     """Loads the bars of a window and what comes before it.  Without `start_ns` and `end_ns` all stored bars.
 
-    `snapshot` and `news_version` pin what an earlier run read.  `shared`: bars that were read for another run of this command, and keeps those of this one.
+    `snapshot`, `news_version` and `actions_at` (a version of the table of splits and dividends) pin what an earlier run read.  `shared`: bars that were read
+    for another run of this command, and keeps those of this one.
     """
     warn_of_broken_desks(context, settings)
     if snapshot is None:                                 # an earlier run is made again on what it ran on
@@ -104,6 +113,8 @@ def gather(context: Context, settings: Settings, symbols: Sequence[str], start_n
     if settings.chosen.news:
         news_version = stored_version(context.home) if news_version is None else news_version
         plan = replace(plan, headlines={symbol: headlines_of(context.home, symbol, news_version) for symbol in plan.symbols})
+    actions_at = actions_version(context.home) if actions_at is None else actions_at
+    plan = replace(plan, actions=_of_shares(plan, actions_of(context.home, NONE_STORED if actions_at is None else actions_at)))
     known = Stored.at(context.home, snapshot.version if snapshot else None)
     stored = timeframes_of(known, snapshot)
     series, silent = _series(plan, settings, stored)
@@ -129,11 +140,12 @@ def gather(context: Context, settings: Settings, symbols: Sequence[str], start_n
         raise NoBars(_none_known(plan, series[symbol], plan.reads[symbol].why, anchors[symbol]))
     beside = {symbol: one.bars for symbol, one in loaded.items() if symbol in plan.reads}
     notes = (*(f"{symbol}: {note}" for symbol, one in loaded.items() for note in one.notes), *_of_currencies(plan, settings, loaded, end))
-    warnings = (*silent, *_too_short(plan, bars), *_never_ready(plan, bars, start, end), *_late_rates(plan, loaded, start), *_without_news(plan, start, end))
+    warnings = (*silent, *_too_short(plan, bars), *_never_ready(plan, bars, start, end), *_late_rates(plan, loaded, start), *_without_news(plan, start, end),
+                *_unrecorded(plan, (*bars, *beside.values())))
     anchor = min(max(anchors[symbol], series[symbol].span[0]) for symbol in loaded)
     return Inputs(plan, settings, bars, start, end, anchor, snapshot, sum(one.dropped_outside for one in loaded.values()),
                   notes, beside, {symbol: anchors[symbol] for symbol in loaded}, warnings, news_version,
-                  load_finer(known, plan, bars, finer, start, end))
+                  load_finer(known, plan, bars, finer, start, end), actions_at)
 
 
 def warn_of_broken_desks(context: Context, settings: Settings) -> None:
@@ -150,6 +162,26 @@ def _only_listed(settings: Settings, symbols: Sequence[str]) -> None:
         raise RequestError(f"--symbol {symbol} is not among the symbols of the desk {settings.desk}: {_listed(settings.chosen.symbols)} "
                            f"({settings.where('desks', settings.desk, 'symbols')}). Choose one of them, another desk, or write "
                            f"`--set desks.{settings.desk}.symbols=[{symbol}]`")
+
+
+def _of_shares(plan: DeskPlan, known: Mapping[str, Actions]) -> dict[str, Actions]:
+    """Splits and dividends of what the desk trades and reads, by the symbol."""
+    read = [*plan.instruments, *plan.context.values()]
+    return {one.symbol: known[one.bars_of or one.symbol] for one in read if (one.bars_of or one.symbol) in known}
+
+
+def _unrecorded(plan: DeskPlan, bars: Sequence[Bars]) -> Iterator[str]:
+    """A sentence for every share whose prices jump as in a split that is not stored."""
+    kinds = {one.symbol: one.kind for one in (*plan.instruments, *plan.context.values())}
+    for one in bars:
+        if kinds[one.symbol] == "stock" and (found := unrecorded_splits(one, plan.actions.get(one.symbol))):
+            yield unrecorded_words(one.symbol, found)
+
+
+def unrecorded_words(symbol: str, found: Sequence[Doubt]) -> str:
+    """What looks like splits that nobody stored, and the mend."""
+    return (f"{symbol}: looks like an unrecorded {_listed([one.words for one in found])}; signals, stops and quantities take it for a move of the market. "
+            f"`pse ingest-actions FILE --symbol {symbol}` stores it; where the provider took splits out of the prices, ingest them with --adjusted splits")
 
 
 def _without_news(plan: DeskPlan, start: int, end: int) -> Iterator[str]:

@@ -19,6 +19,7 @@ from pse.commands.envelope import Envelope, Measured
 from pse.commands.inputs import Inputs, gather
 from pse.commands.report import check_target
 from pse.commands.wiring import Answer, Context, Stopped
+from pse.domain.actions import forward_adjusted
 from pse.domain.decisions import Decide
 from pse.domain.errors import ChangedSource, RequestError, is_ctrl_c
 from pse.domain.manifest import Manifest, environment
@@ -179,7 +180,8 @@ def write_results(folder: Path, inputs: Inputs, outcome: Outcome, beside: Envelo
                        sessions_per_year=365.0 if never_closes else 252.0, expected_sessions=_expected_sessions(inputs),
                        expected_by_symbol=_expected_by_symbol(inputs),
                        point_values={i.symbol: i.point_value for i in (*inputs.plan.instruments, *inputs.plan.micros.values())})
-    closes = pl.concat([daily_closes(one.between(inputs.start_ns, inputs.end_ns)) for one in inputs.bars])
+    whole = (forward_adjusted(one, inputs.plan.actions.get(one.symbol)) for one in inputs.bars)      # so that who holds gets the dividends too
+    closes = pl.concat([daily_closes(one.between(inputs.start_ns, inputs.end_ns)) for one in whole])
     metrics = compute_metrics(trades, equity, spec, dict(outcome.refusals), closes)
     metrics |= {"passed_over": dict(sorted(outcome.passed_over.items())), "turned_down": outcome.turned_down()}
     if beside is not None:
@@ -263,7 +265,7 @@ def again(context: Context, manifest: Manifest, folder: Path, make_feed: Callabl
     settings = Settings.from_tree(manifest.settings, context.home.root)
     check_outside(settings, manifest)
     inputs = gather(context, settings, manifest.symbols, manifest.start_ns, manifest.end_ns, load_snapshot(context.home, manifest.snapshot),
-                    manifest.tables.get("news", NONE_STORED))
+                    manifest.tables.get("news", NONE_STORED), actions_at=manifest.tables.get("actions", NONE_STORED))
     fresh = manifest_of(context, inputs, manifest.command, manifest.feed or "")
     write_json(folder / "manifest.json", fresh.model_dump(mode="json"))
     path = folder / "journal.jsonl"

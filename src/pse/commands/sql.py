@@ -19,9 +19,9 @@ SHOWN_ROWS = 200                                 # of an answer on a terminal, a
 SHOWN_RECORDS = 20                               # of one that is too wide for a table; into a file or pipe and as JSON go all
 LEAVE = ("exit", "quit", "\\q", ".quit", ".exit", ".q")
 TOLD = 3                                         # complaints about features that are said; the table feature_tables shows all
-HELLO = ("Tables: bars features feature_tables news runs trades decisions; .tables names them, DESCRIBE bars lists columns. One SELECT a time, ended by ';'. "
-         "Moments are UTC: ts_* in ns, time* to read. bars holds every contract: `WHERE front` takes those the features are computed on. help says this again, "
-         "exit leaves.")
+HELLO = ("Tables: bars features feature_tables news actions runs trades decisions; .tables names them, DESCRIBE bars lists columns. One SELECT a time, "
+         "ended by ';'. Moments are UTC: ts_* in ns, time* to read. bars holds every contract: `WHERE front` takes those the features are computed on. help "
+         "says this again, exit leaves.")
 
 
 def run(context: Context, *, query: str | None = None, snapshot: str | None = None) -> Answer:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, fields, replace
 from enum import IntFlag
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from pse.domain.errors import BadBars, RequestError
 from pse.domain.sessions import DAY_NS, MINUTE_NS, Sessions
 
 PRICES = ("open", "high", "low", "close")
+OPTIONAL = ("spread", "factor")
 
 
 class BarFlag(IntFlag):
@@ -23,6 +25,8 @@ class BarFlag(IntFlag):
     REPAIRED = 8
     BACK_MONTH = 16
     SYNTHETIC = 32
+    SPLIT_ADJUSTED = 64                          # its provider has divided prices by later splits
+    FULLY_ADJUSTED = 128                         # and by later dividends
 
 
 def timeframe_ns(timeframe: str) -> int:
@@ -42,7 +46,8 @@ class Bars:
     `session` int64 index into `sessions`.  `roll` bool: first bar of a new contract.  `offset` float64: sum of roll differences so far, so
     `price - offset` is forward adjusted and the past never moves (0 without rolls).  `contract` int32 index into `contracts`.
     `flags` int16, see `BarFlag`.  `sessions` is the frozen calendar.  `spread` float64 points, ask less bid at the close, NaN where no quote is known;
-    None without any quotes.
+    None without any quotes.  `factor` float64: what splits and dividends so far have multiplied these prices by, `price / factor` is as traded; None: they
+    are as traded.
     """
 
     symbol: str
@@ -62,10 +67,11 @@ class Bars:
     contracts: tuple[str, ...]
     sessions: Sessions
     spread: np.ndarray | None = None
+    factor: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         n = self.ts_open.size
-        for name in (*self.columns(), *(("spread",) if self.spread is not None else ())):
+        for name in (*self.columns(), *(name for name in OPTIONAL if getattr(self, name) is not None)):
             if getattr(self, name).shape != (n,):
                 raise BadBars(f"{self.symbol} {self.timeframe}: column {name} has shape {getattr(self, name).shape}, ts_open has ({n},)")
         if n > 1 and not (np.diff(self.ts_open) > 0).all():
@@ -75,15 +81,15 @@ class Bars:
     @staticmethod
     def columns() -> tuple[str, ...]:
         """Names of the array columns that are always there."""
-        return tuple(f.name for f in fields(Bars) if f.name not in ("symbol", "timeframe", "contracts", "sessions", "spread"))
+        return tuple(f.name for f in fields(Bars) if f.name not in ("symbol", "timeframe", "contracts", "sessions", *OPTIONAL))
 
     def __len__(self) -> int:
         return int(self.ts_open.size)
 
     def __getitem__(self, rows: slice) -> Bars:
         """The bars of a slice, as views."""
-        spread = None if self.spread is None else self.spread[rows]
-        return replace(self, spread=spread, **{name: getattr(self, name)[rows] for name in self.columns()})
+        known: dict[str, Any] = {name: None if getattr(self, name) is None else getattr(self, name)[rows] for name in OPTIONAL}
+        return replace(self, **known, **{name: getattr(self, name)[rows] for name in self.columns()})
 
     def between(self, start_ns: int, end_ns: int) -> Bars:
         """Bars with start_ns <= ts_open < end_ns."""

@@ -66,7 +66,8 @@ class Fetched:
     `timeframe` is the finest found.  `front` names the front contract from each trading date on, (yyyymmdd, contract), when the source has a map.
     `close_only` says that the source knows closes alone (open, high and low repeat them).
     `rejected` holds the rows that could not be parsed: `source, row, reason, text`.  `notes` are sentences for the user, `doubts`
-    those that warn: what the rows show speaks against what was asked for.
+    those that warn: what the rows show speaks against what was asked for.  `adjusted`: what the source has taken out of a share's prices, by all later
+    splits, or by dividends too.
     """
 
     frame: pl.DataFrame
@@ -77,6 +78,7 @@ class Fetched:
     notes: list[str] = field(default_factory=list)
     rejected: pl.DataFrame | None = None
     doubts: list[str] = field(default_factory=list)
+    adjusted: Literal["none", "splits", "all"] = "none"
 
 
 @runtime_checkable

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from pse.domain.actions import Actions
 from pse.domain.bars import timeframe_ns
 from pse.domain.currencies import Conversion
 from pse.domain.headlines import Headlines
@@ -33,7 +34,7 @@ class DeskPlan:
     """Everything that a run needs to know before it sees a bar.
 
     `reads`: symbols that are read and not traded, with their instruments in `context`.  `rates`: how each symbol's money becomes the account's.
-    `headlines` by symbol, where the desk reads them: none is seen before it was known.
+    `headlines` by symbol, where the desk reads them: none is seen before it was known.  `actions`: splits and dividends by symbol.
     """
 
     name: str
@@ -55,6 +56,7 @@ class DeskPlan:
     rates: tuple[Conversion, ...] = ()
     headlines: Mapping[str, Headlines] = field(default_factory=dict)
     events: tuple[CalendarEvent, ...] = ()
+    actions: Mapping[str, Actions] = field(default_factory=dict)
 
     @property
     def shape(self) -> Shape:

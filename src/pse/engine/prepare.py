@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pse.domain.actions import forward_adjusted
 from pse.domain.bars import Bars, timeframe_ns
 from pse.domain.currencies import Conversion
 from pse.domain.errors import BadBars
@@ -17,6 +18,7 @@ from pse.domain.headlines import NO_HEADLINES
 from pse.domain.sessions import MINUTE_NS
 from pse.domain.setups import Facts, OneByOne, Setups, setup_id
 from pse.engine.desk import DeskPlan, Mode, instrument_records, policy_record, rests
+from pse.engine.shares import action_records, as_traded, spread_ticks, unscale
 from pse.features.build import Features
 from pse.features.context import Wanted, context_rows, inside
 from pse.features.feature import Market
@@ -64,12 +66,14 @@ def prepare(plan: DeskPlan, bars: Sequence[Bars], mode: Mode, start_ns: int, unt
     markets = open_markets(plan, bars, context or {}, until_ns)
     features = features or tuple(Features(markets[symbol], plan.spec) for symbol in plan.symbols)
     scan = scan_desk(list(plan.tactics.values()), features, plan.instruments, start_ns + 1, own_record(plan))
+    scan = as_traded(scan, features, plan.instruments)
     blackouts = no_entries(plan.risk.gates, plan.events, start_ns, min(until_ns, mode.end_ns) + 1)
     rates = [rate_at(way, markets, one.decision.ts_close) for way, one in zip(plan.rates, features, strict=True)]
     days, returns = _returns(features)
     row_ts, row_symbol, rows = _rows(plan, features, rates, days, blackouts, start_ns, mode.end_ns, scan.rows if sparse(plan, scan.rows) else None)
     setups = _decidable(scan, row_ts, row_symbol)
-    world = World(row_ts, row_symbol, rows, setups.rows, returns, instrument_records(plan), policy_record(plan, mode))
+    world = World(row_ts, row_symbol, rows, setups.rows, returns, instrument_records(plan), policy_record(plan, mode),
+                  action_records(plan, bars, start_ns, mode.end_ns))
     return Prepared(plan, mode, tape or time_line(bars, blackouts, start_ns, mode.end_ns), world, setups.evidence,
                     _ids(plan, setups), features, until_ns)
 
@@ -81,11 +85,14 @@ def own_record(plan: DeskPlan) -> OwnRecord | None:
 
 
 def open_markets(plan: DeskPlan, bars: Sequence[Bars], context: Mapping[str, Bars], until_ns: int) -> dict[str, Market]:
-    """One market a symbol, the traded ones first, each with all of them beside it; a bar that closes after `until_ns` is in none."""
+    """One market a symbol, the traded ones first, each with all of them beside it; a bar that closes after `until_ns` is in none.
+
+    Prices of shares are forward adjusted by the splits and dividends that the desk knows of.
+    """
     found: dict[str, Market] = {}
     given = [*zip(plan.symbols, plan.instruments, bars, strict=True), *((symbol, plan.context[symbol], one) for symbol, one in context.items())]
     for symbol, instrument, one in given:
-        found[symbol] = Market(one, instrument, until_ns, found, plan.symbols)
+        found[symbol] = Market(forward_adjusted(one, plan.actions.get(symbol)), instrument, until_ns, found, plan.symbols)
     return found
 
 
@@ -134,9 +141,10 @@ def _rows(plan: DeskPlan, features: Sequence[Features], rates: Sequence[np.ndarr
     place[order] = np.arange(order.size)
     for one, instrument, rate, at, window in zip(features, plan.instruments, rates, bars, windows, strict=True):
         wanted = Wanted(at, plan.risk.gates.market_state, plan.risk.breakers.data_score_min > 0.0)
-        _, rows = context_rows(one, instrument, blackouts, None if one.bars.spread is None else one.bars.spread / instrument.tick, rate,
+        _, rows = context_rows(one, instrument, blackouts, spread_ticks(one.bars, instrument), rate,
                                plan.headlines.get(instrument.symbol, NO_HEADLINES), flag_age, wanted)
         rows = rows[window]
+        unscale(rows, one, at, window)
         if len(features) > 1:
             rows[:, C_DAILY_ROW] = _renumbered(rows[:, C_DAILY_ROW].astype(np.int64), np.searchsorted(days, one.daily.session_date))
         if len(features) == 1:

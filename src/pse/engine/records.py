@@ -204,7 +204,14 @@ class Renderer:
         return {"breaker": c.BREAKERS[row[6]], "from": c.BREAKER_STATES[row[7]], "to": c.BREAKER_STATES[row[8]], "measured": row[9], "reference": row[10]}
 
     def charge(self, prepared: Prepared, rows: list[Any], closed: Any, said: Any) -> dict[str, Any]:
-        return {"cost_usd": money(rows[0][9]), "balance_usd": money(rows[0][10])}
+        row = rows[0]
+        body = {"cost_usd": money(row[9]), "balance_usd": money(row[10])}
+        if row[5] == c.R_OK:
+            return body
+        plan_id, _, contract = self.plan(prepared, row)
+        measure = "ratio" if row[5] == c.R_SPLIT else "cash_per_share"
+        return {**body, "reason": c.REASONS[row[5]], "plan_id": plan_id, "symbol": prepared.plan.symbols[row[2]], "contract": contract,
+                measure: price(row[11]), "held_before": price(row[12]), "held": price(row[13])}
 
     def note(self, prepared: Prepared, rows: list[Any], closed: Any, said: Any) -> dict[str, Any]:
         row = rows[0]

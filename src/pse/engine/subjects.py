@@ -12,7 +12,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from pse.domain.bars import timeframe_ns
+from pse.domain.actions import forward_adjusted
+from pse.domain.bars import Bars, timeframe_ns
 from pse.domain.errors import PseError, RequestError
 from pse.domain.instruments import Instrument
 from pse.engine.briefing import asking_often, briefings
@@ -78,11 +79,14 @@ class Subjects:
 
     def known(self, history: History) -> Known:
         """The decision bars of the history and what can be computed from them."""
-        others = {name: Market(history.bars[name], instrument, history.until_ns) for name, instrument in self.others.items() if name in history.bars}
-        own = Market(history.own, self.instrument, history.until_ns)
+        others = {name: self._market(history, history.bars[name], instrument) for name, instrument in self.others.items() if name in history.bars}
+        own = self._market(history, history.own, self.instrument)
         for one in (own, *others.values()):                  # a feature that is computed on another symbol's bars reads the same others
             one.others = {**others, history.symbol: own}
         return own.at(self.timeframe)
+
+    def _market(self, history: History, bars: Bars, instrument: Instrument) -> Market:
+        return Market(forward_adjusted(bars, self.plan.actions.get(instrument.symbol)), instrument, history.until_ns)
 
     def prepared(self, history: History, mode: Mode) -> Prepared:
         """The desk's window over the history."""

@@ -1,7 +1,7 @@
 """A request's columns on the rows of a table: own bars as they are, other timeframes and symbols as of the close of their bar.
 
 A bar speaks from its close on (inclusive) and never while it forms.  Prices of another timeframe of the same symbol are shifted by the rolls since, so that
-they stand on the scale of the contract that the row trades.
+they stand on the scale of the contract that the row trades; what splits and dividends multiplied them by is taken out again.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ from pse.features import Columns
 from pse.features.feature import Column, Known
 from pse.features.requests import Request
 from pse.kernels.resample import asof_rows
+
+IN_PRICE = ("price", "points")
+PRICE_DIGITS = 10                                # of a price that a factor was taken out of: what multiplying left in the last digits goes
 
 
 class StaleRule(Frozen):
@@ -35,10 +38,12 @@ def request_columns(request: Request, known: Known, rule: StaleRule | None = Non
     found = known.of(request.feature) if there is known and request.feature else _bars_or_feature(request, there)
     names = [name for name, _ in zip(request.columns, request.own, strict=False)]
     if there is known:
-        return {name: found[own] for name, own in zip(names, request.own, strict=True)}
+        return {name: _traded(found[own], request.declared[own].unit, known.bars.factor) for name, own in zip(names, request.own, strict=True)}
     rows = asof_rows(there.bars.ts_close, known.bars.ts_close)
     shift = _roll_shift(there, known, rows) if request.symbol in (None, known.instrument.symbol) else None
     made = {name: _on_rows(found[own], rows, shift if request.declared[own].unit == "price" else None) for name, own in zip(names, request.own, strict=True)}
+    factor = known.bars.factor if request.symbol in (None, known.instrument.symbol) else _of_their_bars(there, rows)
+    made = {name: _traded(made[name], request.declared[own].unit, factor) for name, own in zip(names, request.own, strict=True)}
     if request.symbol is not None:
         made[f"{request.label}__age_s"] = age_s(there, known, rows)
         made[f"{request.label}__stale"] = is_stale(there, known, rows, rule or StaleRule()).astype(np.int64)
@@ -64,6 +69,21 @@ def _on_rows(values: np.ndarray, rows: np.ndarray, shift: np.ndarray | None) -> 
     out = np.zeros(rows.size, values.dtype) if values.dtype.kind == "i" else np.full(rows.size, np.nan)
     out[there] = values[rows[there]]
     return out if shift is None else out + shift
+
+
+def _of_their_bars(there: Known, rows: np.ndarray) -> np.ndarray | None:
+    """The factor of the bar of another symbol that speaks on each row; None where its prices are as traded."""
+    return None if there.bars.factor is None else _on_rows(there.bars.factor, rows, None)
+
+
+def _traded(values: np.ndarray, unit: str, factor: np.ndarray | None) -> np.ndarray:
+    """Prices and distances as traded, where splits and dividends have multiplied them; everything else as it is."""
+    if factor is None or unit not in IN_PRICE:
+        return values
+    changed = factor != 1.0
+    out = values.astype(np.float64)
+    out[changed] = np.round(values[changed] / factor[changed], PRICE_DIGITS)
+    return out
 
 
 def _roll_shift(there: Known, known: Known, rows: np.ndarray) -> np.ndarray | None:

@@ -68,7 +68,7 @@ def resample(bars: Bars, timeframe: str, until_ns: int | None = None) -> Resampl
         expected = expected_bars(starts, ends, session, calendar.break_open_ns, calendar.break_close_ns, source)
     made = Bars(symbol=bars.symbol, timeframe=timeframe, ts_open=starts, ts_close=ends, open=opens, high=highs, low=lows, close=closes, volume=volumes,
                 session=session, roll=bars.roll[first], offset=bars.offset[first], contract=bars.contract[first], flags=_flags(bars, first, volumes),
-                contracts=bars.contracts, sessions=calendar)
+                contracts=bars.contracts, sessions=calendar, factor=None if bars.factor is None else bars.factor[first])
     if len(bars) == 0:
         return Resampled(made, n_src, expected)
     known = int(np.searchsorted(ends, bars.ts_close[-1] if until_ns is None else until_ns, side="right"))

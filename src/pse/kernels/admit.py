@@ -65,6 +65,7 @@ def arm(state, world, log, now, setup, direction, stop, target, quantity, micro,
     plan.invalid_price, plan.invalid_flags = on_side(row, row.invalid_price, direction), row.invalid_flags
     plan.family, plan.flags, plan.group, plan.best = row.family, row.plan_flags, row.group, row.entry
     plan.conviction, plan.rate = conviction(context, direction), context[C_RATE]
+    plan.splits, plan.dividends = 1.0, 0.0
     list_live(state, slot)
     plan_event(log, now, plan, R_OK, ACTOR_RULE)
     order_event(log, now, plan, LEG_ENTRY, O_NEW, row.order_type, row.entry, quantity, ONE, R_OK)
@@ -94,7 +95,7 @@ def activate(state, world, log, slot, bar):
     gate_event(log, ts, symbol, plan.setup, ACTIVATION, G_SPREAD, passed, measured, allowed, code, plan.micro)
     adverse, adverse_r, rr_now, passed, code = slippage_check(plan.direction, plan.limit, plan.stop, plan.target, bar.open, instrument.tick,
                                                               policy.max_slippage_r, policy.min_reward_r)
-    decided_close = world.context[decision_row(state, world, slot), C_CLOSE]
+    decided_close = world.context[decision_row(state, world, slot), C_CLOSE] / plan.splits
     if rests_away(plan.order_type, plan.limit, decided_close, instrument.tick) and code != R_THROUGH_STOP:
         passed, code = True, R_OK
     gate_event(log, ts, symbol, plan.setup, ACTIVATION, G_BRACKET, passed, adverse_r, policy.max_slippage_r, code, plan.micro)

@@ -46,11 +46,13 @@ from pse.kernels.compiled import inner
 from pse.kernels.contract import C_DAILY_ROW, C_RATE, C_TCC_CLASS, C_TCC_DIR, LIMIT, MARKET, NO_PARTIAL, STOP, WAITS_AFTER_STOP
 from pse.kernels.matching import side_fee
 from pse.kernels.plans import partial_quantity
+from pse.kernels.state import ACTION_DTYPE
 from pse.kernels.targets import EPS
 
 LONG_SIDE = 1                    # index of the long side in pairs [short, long]
 NOBODY, NIL, ONE, TWO = np.arange(-1, 3)         # fillers of events, typed as codes are
 NO, YES = np.array([False, True])
+NO_ACTIONS = np.zeros(0, ACTION_DTYPE)
 
 
 class Tape(NamedTuple):
@@ -78,6 +80,7 @@ class World(NamedTuple):
     returns: np.ndarray          # float64[days, symbols], NaN where a symbol has none
     instruments: np.ndarray      # INSTRUMENT_DTYPE[symbols]
     policy: np.ndarray           # POLICY_DTYPE[1]
+    actions: np.ndarray = NO_ACTIONS       # ACTION_DTYPE splits and dividends of the window, in order of time
 
 
 class State(NamedTuple):
@@ -502,7 +505,7 @@ def close_trade(state, world, log, slot, ts, leg, reason):
     trade.gross, trade.fees, trade.slippage, trade.net, trade.r = plan.gross, plan.fees, plan.slippage, net, r
     trade.mae_r, trade.mfe_r = plan.adverse / plan.risk_points, plan.favourable / plan.risk_points
     trade.bars_held, trade.reason, trade.exits, trade.quality, trade.ambiguous = plan.bars_held, reason, plan.exits, plan.quality, plan.ambiguous
-    trade.balance, trade.rate = account.balance, rate_of(state, world, slot)
+    trade.balance, trade.rate, trade.dividends = account.balance, rate_of(state, world, slot), plan.dividends
     trade.equity = mark(state, world)
     emit(log, E_EXIT, ts, plan.symbol, plan.setup, plan.number, reason, plan.exits, plan.ambiguous, plan.micro, net, r, plan.gross, plan.fees,
          plan.favourable / plan.risk_points, trade.equity)

@@ -107,8 +107,8 @@ EVENTS = ("SESSION", "SETUP", "PASSED_OVER", "GATES", "ASK", "DELIBERATION", "DE
  E_NOTE, E_REPLAN) = np.arange(len(EVENTS))
 
 # --- what the world tells the engine ---------------------------------------------------------------------------------------------------------
-INPUTS = ("", "FILL", "ACK", "REJECT", "CANCELLED", "FLATTEN", "CANCEL_ENTRIES", "CASH", "BREAKER_ACK", "AMEND")
-I_FILL, I_ACK, I_REJECT, I_CANCELLED, I_FLATTEN, I_CANCEL_ENTRIES, I_CASH, I_BREAKER_ACK, I_AMEND = np.arange(1, 10)
+INPUTS = ("", "FILL", "ACK", "REJECT", "CANCELLED", "FLATTEN", "CANCEL_ENTRIES", "CASH", "BREAKER_ACK", "AMEND", "DIVIDEND")
+I_FILL, I_ACK, I_REJECT, I_CANCELLED, I_FLATTEN, I_CANCEL_ENTRIES, I_CASH, I_BREAKER_ACK, I_AMEND, I_DIVIDEND = np.arange(1, 11)
 
 SIMULATED, EXTERNAL = np.arange(2)
 KEEP, CLOSE_LAST_BAR = np.arange(2)

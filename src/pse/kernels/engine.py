@@ -8,6 +8,7 @@ step; then, where decision bars close, equity and breakers, what ends entries, a
 import numpy as np
 from numba import njit
 
+from pse.kernels.actions import take_actions
 from pse.kernels.book import (
     NIL,
     NOBODY,
@@ -474,6 +475,8 @@ def advance(state, tape, world, log, inputs, until):
             if day > account.day:
                 roll_before_day(state, tape, world, log)
                 start_day(state, world, log, day)
+            if account.action < world.actions.size:
+                take_actions(state, world, log, now)
         if inputs.size:                                    # what happened inside the bar comes before its close is looked at
             take_inputs(state, world, log, inputs, now)
         if next_bar == now:

@@ -1,12 +1,14 @@
 """What the world did: fills, acknowledgements and rejections of a broker outside, the operator's commands, requests for new versions of plans."""
 
 
+from pse.kernels.actions import credit
 from pse.kernels.book import (
     NIL,
     NOBODY,
     cancel_entry,
     emit,
     end_entry,
+    holds,
     is_live,
     new_version,
     request_exit,
@@ -21,6 +23,7 @@ from pse.kernels.codes import (
     I_CANCEL_ENTRIES,
     I_CANCELLED,
     I_CASH,
+    I_DIVIDEND,
     I_FILL,
     I_FLATTEN,
     I_REJECT,
@@ -62,6 +65,8 @@ def take_inputs(state, world, log, inputs, until):
                   record.quantity, record.valid_until)
         elif record.kind == I_CASH:
             charge(state, log, record.ts, record.amount)
+        elif record.kind == I_DIVIDEND and holds(plan) and plan.number == record.plan:
+            credit(state, log, slot_of(state, s, record.plan), record.ts, record.amount, record.price)
         elif record.kind == I_BREAKER_ACK:
             acknowledge(state, log, record.ts)
         elif record.kind == I_CANCEL_ENTRIES or record.kind == I_FLATTEN:

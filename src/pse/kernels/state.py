@@ -27,6 +27,7 @@ ACCOUNT_DTYPE = np.dtype([
     ("equity_state", "i8"), ("equity_tripped_day", "i8"), ("equity_ack", "f8"),
     ("closed_last", "i8"),
     ("live", "i8"),                         # slots in `State.live`
+    ("action", "i8"),                       # cursor in `World.actions`
 ])
 SYMBOL_DTYPE = np.dtype([
     ("last_close", "f8"), ("last_ts", "i8"),
@@ -52,6 +53,7 @@ PLAN_DTYPE = np.dtype([
     ("version", "i8"), ("stop_version", "i8"), ("invalid_price", "f8"), ("invalid_flags", "i8"),
     ("stop_live", "i8"), ("external", "i8"), ("cancelling", "i8"), ("quality", "f8"), ("family", "i8"),
     ("flags", "i8"), ("group", "i8"), ("best", "f8"), ("conviction", "i8"), ("rate", "f8"), ("listed", "i8"),
+    ("splits", "f8"), ("dividends", "f8"),   # new shares for one of the decision's; cash of dividends, also in `gross`, money of the account
     ("symbol", "i8"),                       # whose slot this is; written once
     ("filled_inside", "i8"),                # 1 where the entry filled after the open of the bar at hand
     ("entry_version", "i8"),                # of the entry order: a smaller one takes its place under a reference of its own
@@ -114,10 +116,17 @@ TRADE_DTYPE = np.dtype([
     ("target", "f8"), ("target2", "f8"), ("risk_points", "f8"), ("risk_usd", "f8"), ("gross", "f8"), ("fees", "f8"), ("slippage", "f8"), ("net", "f8"),
     ("r", "f8"), ("mae_r", "f8"), ("mfe_r", "f8"), ("bars_held", "i8"), ("reason", "i8"), ("exits", "i8"), ("quality", "f8"), ("ambiguous", "i8"),
     ("balance", "f8"), ("equity", "f8"), ("rate", "f8"),
+    ("dividends", "f8"),                    # cash of dividends, a part of `gross`
 ])
 BAR_DTYPE = np.dtype([
     ("ts", "i8"), ("ts_close", "i8"), ("symbol", "i8"), ("flags", "i8"), ("open", "f8"), ("high", "f8"), ("low", "f8"), ("close", "f8"), ("volume", "f8"),
 ])
+ACTION_DTYPE = np.dtype([
+    ("ts", "i8"),                           # open of the first session of the ex-date
+    ("symbol", "i8"), ("kind", "i8"),       # A_DIVIDEND before A_SPLIT on one day
+    ("amount", "f8"),                       # cash a share in the quote currency; new shares for one old
+])
+A_DIVIDEND, A_SPLIT = 1, 2
 MAX_TAIL_DAYS = 1_000
 BAR_ROLL, BAR_BLACKOUT = 1, 2
 BAR_FINE, BAR_WHOLE = 64, 128    # a finer bar, in which orders fill and nothing else happens; a desk's bar whose finer ones were filled in before it

@@ -13,6 +13,7 @@ from statistics import median_low
 
 import polars as pl
 
+from pse.domain.actions import Adjusted
 from pse.domain.errors import BadInput, RequestError
 from pse.domain.ports import CsvOptions, Fetched, FetchRequest
 from pse.providers.archives import Content, contents, existing, files_for
@@ -21,6 +22,7 @@ from pse.providers.stamps import Rows, no_rejects, to_fetched, together
 from pse.providers.times import moments
 
 SUFFIXES = (".csv", ".txt", ".csv.gz", ".txt.gz", ".gz", ".csv.zip", ".zip")
+ADJUSTED_CLOSE = ("adj close", "adjclose", "adjusted close")
 _DELIMITERS = (",", ";", "\t", "|")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$")
 
@@ -73,7 +75,14 @@ def _rows(text: Content, options: CsvOptions) -> Rows:
     bad = frame.select(pl.any_horizontal("ragged", *(pl.col(name).is_null() for name in ("ts", *needed)))).to_series()
     rejected = _rejected(text.name, data, frame.filter(bad), needed, layout.width) if bad.any() else no_rejects()
     good = frame.filter(~bad).select("ts", *numbers, *(["contract"] if "contract" in at else []), "row").with_columns(pl.lit(text.name).alias("source"))
-    return Rows(good, rejected, read.dates, time_name, text.name, (*layout.notes, *read.notes))
+    return Rows(good, rejected, read.dates, time_name, text.name, (*layout.notes, *read.notes), _adjusted(layout))
+
+
+def _adjusted(layout: Layout) -> Adjusted:
+    """Who writes an adjusted close beside the close, as Yahoo Finance does, has divided all prices by later splits, and that one by dividends too."""
+    if not layout.names or (there := next((at for at, name in enumerate(layout.names) if name.lower().replace("_", " ") in ADJUSTED_CLOSE), None)) is None:
+        return "none"
+    return "all" if layout.roles["close"] == there else "splits"
 
 
 def _as_utf8(text: Content) -> bytes:

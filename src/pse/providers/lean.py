@@ -2,8 +2,9 @@
 
 A future's day is a zip of minutes with one member an expiry, beside it a zip of quotes; times are milliseconds since midnight UTC.  A share's minutes
 are milliseconds since midnight in New York and its prices are stored times 10,000; its daily file holds the whole history.  Prices stay as traded:
-factor files are named in the notes and not applied.  A future's map file gives the front contract: of its mapping modes we take the one that
-follows open interest (mode 2), the nearest to a roll by volume; a map row holds through its date, so the next contract is front from the day after.
+factor files are named in the notes; `pse ingest-actions --provider lean` reads them.  A future's map file gives the front contract: of its
+mapping modes we take the one that follows open interest (mode 2), the nearest to a roll by volume; a map row holds through its date, so the next contract
+is front from the day after.
 """
 
 from __future__ import annotations
@@ -253,6 +254,6 @@ def expiry_of(security: str, file: Path) -> date:
 def _about(path: Path, ticker: str, shares: bool, front: list[tuple[int, str]] | None) -> list[str]:
     if shares:
         factors = _side_file(path, "factor", ticker)
-        found = f"; {factors.name} is there and was not applied" if factors else ""
+        found = f"; {factors.name} tells them to `pse ingest-actions --provider lean`" if factors else ""
         return [f"prices are as traded, splits and dividends are not taken out{found}"]
     return [f"front contracts follow the map file (open interest, {len(front)} contracts)"] if front else []

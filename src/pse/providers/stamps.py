@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from pse.domain.actions import ADJUSTED, Adjusted
 from pse.domain.bars import timeframe_ns
 from pse.domain.errors import BadInput, RequestError
 from pse.domain.ports import BAR_COLUMNS, QUOTE_COLUMNS, Fetched, FetchRequest
@@ -28,6 +29,7 @@ class Rows:
 
     `good`: `ts` int64 ns (moment, or midnight of a date), numbers float64, `contract` str, `source` str, `row` int64.
     `rejected`: `source, row, reason, text`.  `dates`: the moments are plain dates.  `time_name`: the column they came from.
+    `adjusted`: what the source has taken out of the prices of a share.
     """
 
     good: pl.DataFrame
@@ -36,6 +38,7 @@ class Rows:
     time_name: str
     where: str
     notes: tuple[str, ...] = ()
+    adjusted: Adjusted = "none"
 
 
 def no_rejects() -> pl.DataFrame:
@@ -60,6 +63,7 @@ def together(parts: list[Rows], timeframe: str | None) -> Rows:
         first.time_name,
         first.where if len(parts) == 1 else f"{first.where} and {len(parts) - 1} more",
         tuple(dict.fromkeys(note for part in parts for note in part.notes)) + left_out,
+        max((part.adjusted for part in parts), key=ADJUSTED.index),
     )
 
 
@@ -90,7 +94,8 @@ def to_fetched(rows: Rows, request: FetchRequest, named: str | None) -> Fetched:
         ts_open = to_opens(ts, timeframe, stamp)
         notes.append(f"{rows.where}: times are bar {stamp}s ({reason})")
     good, rejected = _on_grid(rows, ts_open, timeframe)
-    return Fetched(frame=window(good, request), timeframe=timeframe, rejected=rejected, notes=notes, doubts=doubts)
+    return Fetched(frame=window(good, request), timeframe=timeframe, rejected=rejected, notes=notes, doubts=doubts,
+                   adjusted=rows.adjusted if request.instrument.kind == "stock" else "none")
 
 
 def window(frame: pl.DataFrame, request: FetchRequest) -> pl.DataFrame:

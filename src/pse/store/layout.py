@@ -35,6 +35,10 @@ class Home:
         return self.data / "news"
 
     @property
+    def actions(self) -> Path:
+        return self.data / "actions"
+
+    @property
     def snapshots(self) -> Path:
         return self.data / "snapshots"
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pse.domain.actions import adjusted_flag
 from pse.domain.bars import BarFlag
 from pse.domain.errors import BadInput
 from pse.domain.instruments import Instrument
@@ -96,7 +97,7 @@ def _as_rows(frame: pl.DataFrame, instrument: Instrument, fetched: Fetched) -> R
         if name in frame.columns and (name not in QUOTE_COLUMNS or frame[name].null_count() < len(frame)):
             columns[name] = frame[name].cast(float).to_numpy()
     contracts, columns["contract"] = _contracts(frame, instrument)
-    known = (int(BarFlag.SYNTHETIC) if fetched.synthetic else 0) | (int(BarFlag.CLOSE_ONLY) if fetched.close_only else 0)
+    known = (int(BarFlag.SYNTHETIC) if fetched.synthetic else 0) | (int(BarFlag.CLOSE_ONLY) if fetched.close_only else 0) | adjusted_flag(fetched.adjusted)
     columns["flags"] = np.where(columns["volume"] == 0.0, known | int(BarFlag.ZERO_VOLUME), known).astype(np.int16)
     return Rows(contracts, columns)
 

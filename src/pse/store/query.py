@@ -1,4 +1,4 @@
-"""Read-only SQL over what is stored: `bars` (pinned to a version), `features`, `news`, `runs`, `trades`, `decisions`.
+"""Read-only SQL over what is stored: `bars` (pinned to a version), `features`, `news`, `actions`, `runs`, `trades`, `decisions`.
 
 DuckDB runs in memory over views of Arrow data, in which every moment also stands as a time that can be read.  Before the first statement of a user is
 read, access to anything outside is switched off and the configuration locked; one statement at a time, and only those that read.  Answers come through
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from pse.domain.bars import BarFlag
 from pse.domain.errors import BadInput, DamagedTable
+from pse.store.actions import action_rows
 from pse.store.datafiles import one_line
 from pse.store.feature_views import complaints, damaged_features, feature_views
 from pse.store.journal import raw_lines
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.dataset as ds
 
-TIMES = {"bars": {"time": "ts_open"}, "news": {"published": "published_at", "known": "known_at"},
+TIMES = {"bars": {"time": "ts_open"}, "news": {"published": "published_at", "known": "known_at"}, "actions": {"known": "known_at"},
          "trades": {"time_entry": "ts_entry", "time_exit": "ts_exit"}, "decisions": {"time": "ts"}}   # added to the tables
 MORE = {"bars": f", (flags & {int(BarFlag.BACK_MONTH)}) = 0 AS front"}     # and behind them: bars of the contract that the roll rule takes
 LOCKED = ("SET TimeZone='UTC'", "SET python_enable_replacements=false", "SET autoinstall_known_extensions=false",
@@ -159,7 +160,8 @@ def _moment(text: str) -> str:
 def tables(home: Home, version: int | None = None) -> dict[str, Any]:
     """What can be asked, by name; a table of which nothing is stored is there and empty."""
     runs = [run for run in list_runs(home) if isinstance(run, Run)]
-    return {"bars": bars_dataset(home, version), "news": news_rows(home), "runs": _runs(runs), "trades": _trades(runs), "decisions": _decisions(runs)}
+    return {"bars": bars_dataset(home, version), "news": news_rows(home), "actions": action_rows(home),
+            "runs": _runs(runs), "trades": _trades(runs), "decisions": _decisions(runs)}
 
 
 def _runs(runs: list[Run]) -> pa.Table:
@@ -231,4 +233,4 @@ def _parsed(path: Path, line: bytes) -> dict[str, Any]:
 
 
 def _known() -> str:
-    return "Tables: bars, features, feature_tables, runs, trades, decisions; `DESCRIBE bars` lists a table's columns"
+    return "Tables: bars, features, feature_tables, news, actions, runs, trades, decisions; `DESCRIBE bars` lists a table's columns"

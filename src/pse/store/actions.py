@@ -1,0 +1,108 @@
+"""The table of splits and dividends: Delta, appended to, the latest word on an event counts.
+
+An event is named by symbol, ex-date and kind.  What differs from the latest word is a new row; nothing is changed or taken away, so that every version
+of the table says what was known then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from pse.domain.actions import Action, Actions
+from pse.domain.errors import DamagedTable
+from pse.store.delta import CONFIGURATION, disk_full_as_such
+from pse.store.layout import Home
+from pse.store.locks import lock_path, locked
+from pse.store.news import NONE_STORED
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from deltalake import DeltaTable
+
+COLUMNS = ("symbol", "ex_date", "kind", "amount", "known_at", "source", "seq")
+Key = tuple[str, int, str]
+
+
+def schema() -> pa.Schema:
+    """Columns of the table: `ex_date` yyyymmdd, `amount` the ratio of a split or the cash of a dividend, `known_at` ns UTC of the ingest, `seq` the order
+    in which rows came."""
+    import pyarrow as pa
+
+    kinds = dict(zip(COLUMNS, (pa.string(), pa.int32(), pa.string(), pa.float64(), pa.int64(), pa.string(), pa.int64()), strict=True))
+    return pa.schema([pa.field(name, kind, nullable=False) for name, kind in kinds.items()])
+
+
+def open_actions(home: Home, version: int | None = None) -> DeltaTable | None:
+    """The table, or None when no event was ever stored."""
+    from deltalake import DeltaTable
+    from deltalake.exceptions import DeltaError, TableNotFoundError
+
+    if version == NONE_STORED or not (home.actions / "_delta_log").is_dir():
+        return None
+    try:
+        return DeltaTable(str(home.actions), version=version)
+    except TableNotFoundError:
+        return None
+    except DeltaError as error:
+        raise DamagedTable(_damaged(home, error)) from error
+
+
+def _damaged(home: Home, error: Exception) -> str:
+    return (f"{home.actions} cannot be read as a table ({error}); restore the folder from a copy, or move it away and run `pse ingest-actions` again")
+
+
+def actions_version(home: Home) -> int | None:
+    """Version of the table as it stands; None when no event was ever stored."""
+    table = open_actions(home)
+    return None if table is None else table.version()
+
+
+def action_rows(home: Home, version: int | None = None) -> pa.Table:
+    """All rows in the order in which they came; an empty table when there are none."""
+    import pyarrow as pa
+    import pyarrow.dataset as ds
+
+    table = open_actions(home, version)
+    files = [] if table is None else sorted(pa.table(table.get_add_actions(flatten=True))["path"].to_pylist())
+    if not files:
+        return pa.Table.from_pylist([], schema=schema())
+    try:
+        rows = ds.dataset([str(home.actions / path) for path in files], format="parquet", schema=schema()).to_table()
+    except (OSError, pa.ArrowException) as error:
+        raise DamagedTable(_damaged(home, error)) from error
+    return rows.sort_by([("seq", "ascending")])
+
+
+def latest(home: Home, version: int | None = None) -> dict[Key, float]:
+    """The latest word on every event: its amount by (symbol, ex_date, kind)."""
+    rows: dict[str, list[Any]] = action_rows(home, version).to_pydict()
+    return {(symbol, day, kind): amount for symbol, day, kind, amount in zip(*(rows[name] for name in COLUMNS[:4]), strict=True)}
+
+
+def actions_of(home: Home, version: int | None = None) -> dict[str, Actions]:
+    """The events of every symbol that has any."""
+    found: dict[str, list[Action]] = {}
+    for (symbol, day, kind), amount in latest(home, version).items():
+        found.setdefault(symbol, []).append(Action(symbol, day, kind, amount))
+    return {symbol: made for symbol, events in sorted(found.items()) if len(made := Actions.of(events))}
+
+
+def append_actions(home: Home, found: Sequence[Action], known_ns: int, source: str) -> tuple[int, int, int]:
+    """Stores what differs from the latest word.  Returns (events that are new, events that were corrected, the table's version)."""
+    import pyarrow as pa
+    from deltalake import write_deltalake
+
+    with locked(lock_path(home, "actions"), "the table of splits and dividends", wait_seconds=10.0):
+        known, count = latest(home), action_rows(home).num_rows
+        told = {(one.symbol, one.ex_date, one.kind): one.amount for one in found}
+        news = {key: amount for key, amount in sorted(told.items()) if known.get(key) != amount}
+        if news:
+            rows = [(*key, amount, known_ns, source, count + i) for i, (key, amount) in enumerate(news.items())]
+            data = pa.Table.from_pylist([dict(zip(COLUMNS, row, strict=True)) for row in rows], schema=schema())
+            home.actions.mkdir(parents=True, exist_ok=True)
+            with disk_full_as_such(home.actions):
+                write_deltalake(str(home.actions), data, mode="append", name="actions", configuration=CONFIGURATION)
+        corrected = sum(key in known for key in news)
+        version = actions_version(home)
+        return len(news) - corrected, corrected, NONE_STORED if version is None else version
