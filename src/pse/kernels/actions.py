@@ -115,9 +115,9 @@ def split(state, world, log, symbol, ts, ratio):
         fraction = plan.held - whole_lots(plan.held, lot_of(world.instruments[symbol], plan.micro))
         if world.policy[0].match == EXTERNAL or fraction <= EPS * lot_of(world.instruments[symbol], plan.micro):
             fraction = 0.0
+        action_event(state, log, ts, plan, R_SPLIT, 0.0, ratio, before)
         if fraction > 0.0 and record.last_ts > 0:
             take_exit(state, world, log, slot, ts, LEG_EXIT, F_MARKET, record.last_close, fraction, 0.0, 0.0, R_SPLIT)
-        action_event(state, log, ts, plan, R_SPLIT, 0.0, ratio, before)
         if is_live(plan):
             plan_event(log, ts, plan, R_SPLIT)
 

@@ -111,6 +111,7 @@ class Holding:
     by_plan: float = 0.0
     by_average: float = 0.0
     by_fifo: float = 0.0
+    split_at: int = -1                           # engine time of its last split
     quote: dict[str, float] = field(default_factory=lambda: {"plan": 0.0, "average": 0.0, "fifo": 0.0})      # the same in the quote currency
 
 
@@ -174,14 +175,28 @@ class Books:
         return total
 
     def _charge(self, ts: int, body: Mapping[str, Any]) -> None:
-        """Money that no fill moved: a cost, or with the reason DIVIDEND what a position was paid (a negative cost) or paid."""
+        """Money that no fill moved: a cost, or with the reason DIVIDEND what a position was paid (a negative cost) or paid; a SPLIT moves none."""
         cost, one = body["cost_usd"], self.holdings.get(body.get("contract") or body.get("symbol") or "")
+        if one is not None and body.get("reason") == SPLIT:
+            self._split(one, ts, body)
         paid = body.get("reason") == DIVIDEND
         if one is not None and paid:
             one.dividends -= cost
         elif one is not None:
             one.charges += cost
         self._book(ts, "CHARGE", body, dividend_usd=-cost if paid else 0.0, charge_usd=0.0 if paid else cost)
+
+    def _split(self, one: Holding, ts: int, body: Mapping[str, Any]) -> None:
+        """New units for old: each plan tells its own, what is held of the contract becomes new at the first line of a moment."""
+        ratio = body["ratio"]
+        if (plan := self.plans.get((body["plan_id"], one.contract))) is not None:
+            plan.split(ratio, None)
+        if one.split_at == ts:
+            return
+        one.split_at = ts
+        one.average.split(ratio, None)
+        for lot in one.lots:
+            lot.price, lot.quantity = lot.price / ratio, lot.quantity * ratio
 
     def _book(self, ts: int, kind: str, body: Mapping[str, Any], **money: float) -> None:
         row: dict[str, Any] = {"realised_usd": 0.0, "dividend_usd": 0.0, "fee_usd": 0.0, "charge_usd": 0.0} | money
