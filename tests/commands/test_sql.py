@@ -78,7 +78,7 @@ def test_help_and_tables_need_no_semicolon(pse: Callable, frame: pl.DataFrame, m
     monkeypatch.setattr("sys.stdin", io.StringIO("help\n.help\n.tables\nSELECT 41 + 1;\n"))
     ran = pse("sql")
     assert ran.code == 0 and ran.err.replace("\n", " ").count("DESCRIBE bars") == 2
-    assert ran.out.split() == ["name", "bars", "decisions", "feature_tables", "features", "news", "runs", "trades", "(41", "+", "1)", "42"]
+    assert ran.out.split() == ["name", "actions", "bars", "decisions", "feature_tables", "features", "news", "runs", "trades", "(41", "+", "1)", "42"]
 
 
 def test_a_snapshot_pins_the_bars(pse: Callable, tmp_path: Path, frame: pl.DataFrame):

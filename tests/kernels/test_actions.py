@@ -172,9 +172,10 @@ def test_with_a_broker_outside_prices_and_quantities_follow_and_cash_comes_as_an
     state = fresh_state(Shape(1, 1), 100_000.0)
     SimBroker(1).advance(state, Stretch(found, around, START + 6 * MINUTE))
     number = int(state.plans[0]["number"])
-    inputs[0] = (START + 6 * MINUTE + 1, c.I_FILL, 0, number, c.LEG_ENTRY, 100.0, 333.0, 0.0, 0.0)
-    inputs[1] = (START + 20 * MINUTE + 1, c.I_FILL, 0, number, c.LEG_EXIT, 200 / 3, 0.5, 0.0, 0.0)
-    inputs[2] = (START + 20 * MINUTE + 2, c.I_DIVIDEND, 0, number, 0, 0.3, 0.0, 0.0, 99.9)
+    told = ((6, c.I_FILL, c.LEG_ENTRY, 100.0, 333.0, 0.0), (20, c.I_FILL, c.LEG_EXIT, 200 / 3, 0.5, 0.0), (20, c.I_DIVIDEND, 0, 0.3, 0.0, 99.9))
+    for row, (minute, kind, leg, price, quantity, amount) in zip(inputs, told, strict=True):
+        row["ts"], row["kind"], row["plan"], row["leg"], row["price"], row["quantity"], row["amount"] = (
+            START + minute * MINUTE + 1, kind, number, leg, price, quantity, amount)
     log = Log(np.zeros(4000, EVENT_DTYPE), np.zeros(10, TRADE_DTYPE), np.zeros(2, np.int64), np.zeros(1, np.int64))
     assert advance(state, found, around, log, inputs, int(found.ts_close[-1])) == c.DONE
     plan = state.plans[0]

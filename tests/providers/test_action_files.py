@@ -32,7 +32,8 @@ def test_a_table_of_several_symbols_gives_those_asked_for(tmp_path):
 
 @pytest.mark.parametrize(("row", "reason"), [("2020-13-01,SPLIT,4", "not a day"), ("2020-08-31,MERGER,4", "neither SPLIT nor DIVIDEND"),
                                              ("2020-08-31,SPLIT,0", "not a positive number"), ("2020-08-31,SPLIT,4:0", "not a positive number"),
-                                             ("2020-08-31,DIVIDEND,-1", "of at least 0"), ("2020-08-31,DIVIDEND,nan", "of at least 0"), ("2020-08-31,SPLIT", "2 fields")])
+                                             ("2020-08-31,DIVIDEND,-1", "of at least 0"), ("2020-08-31,DIVIDEND,nan", "of at least 0"),
+                                             ("2020-08-31,SPLIT", "2 fields")])
 def test_a_row_that_is_no_event_is_rejected_with_its_reason(tmp_path, row, reason):
     found = read(tmp_path, f"date,kind,amount\n2020-01-02,DIVIDEND,1\n{row}\n")
     assert len(found.items) == 1 and found.rejected[0][0] == 3 and reason in found.rejected[0][1] and found.rejected[0][2] == row
@@ -47,7 +48,8 @@ def test_a_file_that_is_no_table_of_events_says_what_it_lacks(tmp_path):
         read(tmp_path, "x", provider="excel")
 
 
-@pytest.mark.parametrize(("text", "ratio"), [("4", 4.0), ("3:2", 1.5), ("3/2", 1.5), ("1-for-10", 0.1), ("1 for 10", 0.1), ("x", None), ("-2", None), ("1:2:3", None)])
+@pytest.mark.parametrize(("text", "ratio"), [("4", 4.0), ("3:2", 1.5), ("3/2", 1.5), ("1-for-10", 0.1), ("1 for 10", 0.1),
+                                            ("x", None), ("-2", None), ("1:2:3", None)])
 def test_ratios_as_people_write_them(text, ratio):
     assert ratio_of(text) == ratio
 

@@ -15,7 +15,7 @@ from pse.kernels.book import (
     holds,
     is_live,
     lot_of,
-    plan_event,
+    new_version,
     rest_of_entry,
     slots_of,
     take_exit,
@@ -83,6 +83,7 @@ def split_orders(state, world, log, slot, ts, ratio):
     plan.filled *= ratio
     plan.exited *= ratio
     plan.held *= ratio
+    plan.reduce = whole_lots(plan.reduce * ratio, lot)
     plan.quantity = plan.filled + rest if works and rest > 0.0 else plan.quantity * ratio
     plan.limit = plan.limit / ratio if plan.order_type == MARKET else on_grid(plan.limit / ratio, d, tick)
     plan.stop, plan.stop_next = on_grid(plan.stop / ratio, -d, tick), on_grid(plan.stop_next / ratio, -d, tick)
@@ -111,7 +112,6 @@ def split(state, world, log, symbol, ts, ratio):
         split_orders(state, world, log, slot, ts, ratio)
         if not is_live(plan):
             continue
-        plan.version += 1
         fraction = plan.held - whole_lots(plan.held, lot_of(world.instruments[symbol], plan.micro))
         if world.policy[0].match == EXTERNAL or fraction <= EPS * lot_of(world.instruments[symbol], plan.micro):
             fraction = 0.0
@@ -119,7 +119,7 @@ def split(state, world, log, symbol, ts, ratio):
         if fraction > 0.0 and record.last_ts > 0:
             take_exit(state, world, log, slot, ts, LEG_EXIT, F_MARKET, record.last_close, fraction, 0.0, 0.0, R_SPLIT)
         if is_live(plan):
-            plan_event(log, ts, plan, R_SPLIT)
+            new_version(log, ts, plan, R_SPLIT)
 
 
 @inner
