@@ -282,7 +282,7 @@ def test_the_tree_gives_the_same_settings_back(tmp_path):
 
 def test_what_a_run_does_not_use_does_not_change_its_hash(tmp_path):
     plain = settings_hash(load_settings(tmp_path).run_tree(["ES"]))
-    for same in ("seed=5", "instruments.SPY.tick=0.02", "fills.touch.through_ticks=2", "instruments.NQ.slippage_ticks=2"):
+    for same in ("seed=5", "instruments.SPY.tick=0.02", "fills.optimistic.through_ticks=2", "instruments.NQ.slippage_ticks=2"):
         assert settings_hash(load_settings(tmp_path, overrides=[same]).run_tree(["ES"])) == plain
     for other in ("account.capital=1", "instruments.ES.slippage_ticks=2", "instruments.MES.slippage_ticks=2", "fills.conservative.through_ticks=2",
                   "risk_policies.futures_intraday.limits.r_unit=0.005", "desks.futures-smc.tactics.mss_fvg_retest.mqs_min=0.6"):

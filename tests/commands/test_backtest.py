@@ -64,7 +64,7 @@ def test_twice_the_same_is_the_same_bytes_and_one_trial(home, pse):
 
 
 def test_what_changes_a_result_changes_the_fingerprint(home, pse):
-    known = {backtest(home, pse, *words)["fingerprint"] for words in ((), ("--seed", 7), ("--fills", "touch"), ("--set", "account.capital=50000"))}
+    known = {backtest(home, pse, *words)["fingerprint"] for words in ((), ("--seed", 7), ("--fills", "optimistic"), ("--set", "account.capital=50000"))}
     assert len(known) == 4
 
 

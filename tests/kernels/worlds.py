@@ -34,7 +34,9 @@ POLICY: dict[str, Any] = dict(
     llm_failures=5, llm_timeout_ns=5 * MINUTE, llm_timeout_cap_ns=60 * MINUTE, llm_successes=2,
     breakeven_r=1, breakeven_ticks=1, partial=0.5, trail_swing=1, stale_bars=24, stale_mfe_r=0.5, flat_session=1, flat_before_ns=5 * MINUTE,
     high_vol_size=0.5, transition_size=0.5, market_state=1, max_group_notional=1e9, shares=0, cash_only=0, wait_closes=5, news_required=0,
-    news_max_age_ns=360.0 * MINUTE, trail_range_atr=3.0, swing_side=2, max_replans=3, replan_apart=1, replan_min_reward=1.0, vol_size_least=0.5, vol_size_most=1.25, kelly_share=0, kelly_cap=0.02, kelly_min_trades=30)
+    news_max_age_ns=360.0 * MINUTE, trail_range_atr=3.0, swing_side=2, max_replans=3, replan_apart=1, replan_min_reward=1.0, vol_size_least=0.5,
+    vol_size_most=1.25, kelly_share=0, kelly_cap=0.02, kelly_min_trades=30,
+    target_through_ticks=1, entry_bar_target=1, entry_bar_stop=1, first_minute_factor=1, outside_hours_factor=1)
 INSTRUMENT: dict[str, Any] = dict(
     tick=0.25, lot=1, point_value=50, fee_unit=2.5, fee_bps=0, min_notional=0, slippage_ticks=1, stop_cap=8, group=0, tradable=1,
     has_micro=1, micro_point_value=5, micro_fee_unit=0.75, micro_lot=1)
@@ -46,7 +48,7 @@ CONTEXT: dict[str, float] = dict(
     ATR=4.0, READY=1.0, DATA_SCORE=1.0, LAST_BAR_AGE_NS=0.0, SESSION_LEFT_NS=float(k.NEVER), BLACKOUT=0.0, SPREAD_TICKS=NONE, MSS_DIR=0.0,
     SWING_HIGH=NONE, SWING_LOW=NONE, DAILY_ROW=0.0, DAILY_CLOSE=NONE, TCC_CLASS=float(c.TCC_NONE), TCC_DIR=0.0, TCC_SCORE_LONG=0.0, TCC_SCORE_SHORT=0.0,
     MCS=float(c.MCS_RANGE), VOL_BUCKET=float(c.VOL_Q2), LIQUIDITY=float(c.LIQUIDITY_OK), RSI_STATE=float(c.RSI_NEUTRAL), MACD_STATE=float(c.MACD_NEUTRAL),
-    VOL_SPIKE=0.0, RATE=1.0, DAILY_ATR=8.0, NEWS_AGE_NS=NONE, NEWS_FLAG=0.0)
+    VOL_SPIKE=0.0, RATE=1.0, DAILY_ATR=8.0, NEWS_AGE_NS=NONE, NEWS_FLAG=0.0, HOURS=0.0)
 
 
 def record(dtype: np.dtype, defaults: dict[str, Any], changes: dict[str, Any]) -> np.ndarray:

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from . import breakers, gates, matching, plans, select, sizing
 
 MINUTE = 60_000_000_000
-MARKET = 1
+MARKET, LIMIT = 1, 2
+ORDER_TYPES = ("", "MARKET", "LIMIT", "STOP", "STOP_LIMIT")
 ENTER, EXIT, CANCEL, REFUSED = 1, 2, 3, 5
 NO_BREAKEVEN, NO_PARTIAL, NO_STALE, TRAIL_RANGE, TRAIL_BARS, OVERNIGHT, WAITS_AFTER_STOP, LEAVES_ON_TCC_LOWER = (2**bit for bit in range(8))
 PROPOSAL_GATES = ("breakers", "data", "session", "blackout", "spread", "directional", "confidence", "bracket", "expected_value", "cooldown", "daily_loss")
@@ -42,6 +43,8 @@ class Plan:
     got: float = 0.0                    # of the exits
     fees: float = 0.0
     activated: bool = False
+    worst: float = math.nan             # of a stop-limit entry
+    fired: bool = False
     target_done: bool = False
     moved_by: str = "SL"
     pending: str = ""
@@ -153,7 +156,7 @@ class Twin:
         if plan and plan.working:
             if plan.valid_until <= m:
                 self.cancel(plan, "EXPIRED")
-            elif blackout:
+            elif blackout and m >= plan.first_open:                      # one that is on its way is asked when it arrives
                 self.cancel(plan, "NEWS_BLACKOUT")
             elif m >= plan.flat_at:
                 self.cancel(plan, "SESSION_END")
@@ -169,15 +172,14 @@ class Twin:
     # --- 3: activation and fills ------------------------------------------------------------------------------------------------------------
 
     def fill(self, m, plan, bar):
-        i, through, slip = self.instruments[plan.symbol], self.through(plan), self.slip(plan)
-        d, open_ = plan.d, bar[0]
+        i, d, open_ = self.instruments[plan.symbol], plan.d, bar[0]
         if plan.held:
             if plan.pending:
                 return self.leave(m, plan, "EXIT", open_, plan.pending, market=True)
             if matching.at_or_below(d * open_, d * plan.stop):
                 return self.leave(m, plan, "STOP", open_, plan.moved_by, market=True)
-            self.take_targets(m, plan, open_, through)
-        target_counts = True
+            self.take_targets(m, plan, open_, opens=True)
+        kind, inside = "", False
         if plan.working and m >= plan.first_open:
             if not plan.activated:
                 why = gates.market_moved(d, plan.limit, plan.first_stop, plan.target, open_, i["tick"], self.policy["min_reward_r"],
@@ -187,18 +189,31 @@ class Twin:
                 if why != "OK":
                     return self.cancel(plan, why)
                 plan.activated = True
-            found = matching.entry(plan.kind, d, plan.limit, plan.stop, bar, i["tick"], through, slip)
-            if found:
-                self.enter(m, plan, *found, matching.taken(plan.working, bar[4], self.policy["volume_share"], self.lot(plan)))
-                target_counts = found[0] in ("OPEN", "MARKET")
-                if found[0] == "GAP":
-                    return self.leave(m, plan, "STOP", open_, plan.moved_by, market=True)
+            kind, inside = self.buy(m, plan, bar)
+            if kind == "GAP":
+                return self.leave(m, plan, "STOP", open_, plan.moved_by, market=True)
         if plan.held:
-            if matching.stopped(d, plan.stop, bar):
+            far, near = (bar[1], bar[2]) if d > 0 else (bar[2], bar[1])
+            if inside and not self.policy["entry_bar_stop"]:
+                near = bar[3]
+            stopped, aims = matching.at_or_below(d * near, d * plan.stop), matching.target_counts(kind, self.policy)
+            if aims and (self.policy["target_first"] or not stopped):
+                self.take_targets(m, plan, far)
+            if plan.held and stopped:
                 return self.leave(m, plan, "STOP", min(d * plan.stop, d * open_) * d, plan.moved_by, market=True)
-            if target_counts:
-                self.take_targets(m, plan, bar[1] if d > 0 else bar[2], through)
         return None
+
+    def buy(self, m, plan, bar):
+        """(kind of the entry fill of this bar or "", whether a stop entry fired in it after the open)."""
+        d, tick, rests = plan.d, self.instruments[plan.symbol]["tick"], plan.kind == "STOP_LIMIT" and plan.fired
+        kind = "MARKET" if plan.kind == "STOP" and plan.fired else "LIMIT" if rests else plan.kind
+        found = matching.entry(kind, d, plan.worst if rests else plan.limit, plan.worst, plan.stop, bar, tick, self.policy, self.slip(plan))
+        inside = kind in ("STOP", "STOP_LIMIT") and not matching.at_or_below(d * plan.limit, d * bar[0])
+        plan.fired = plan.fired or matching.at_or_below(d * plan.limit, d * (bar[1] if d > 0 else bar[2]))
+        if not found:
+            return "", False
+        self.enter(m, plan, *found, matching.taken(plan.working, bar[4], self.policy["volume_share"], self.lot(plan)))
+        return found[0], inside
 
     def enter(self, m, plan, kind, price, quantity):
         symbol, fee = self.symbols[plan.symbol], self.fee(plan) * quantity
@@ -213,13 +228,15 @@ class Twin:
         plan.risk_money = (plan.risk if plan.risk > 1e-9 else abs(plan.limit - plan.first_stop)) * plan.bought * self.point_value(plan)
         self.fills.append((m, plan.setup, "ENTRY", kind, price, quantity))
 
-    def take_targets(self, m, plan, price, through):
+    def take_targets(self, m, plan, price, opens=False):
+        through = self.policy["target_through_ticks"] * self.instruments[plan.symbol]["tick"]
+        better = opens and self.policy["improves"]
         if plan.held and not plan.target_done and matching.reached(plan.d, plan.target, price, through):
             part = plan.held if plan.flags & NO_PARTIAL else plans.first_target_quantity(plan.held, self.policy["partial"], self.lot(plan))
             plan.working, plan.target_done = 0.0, True
-            self.out(m, plan, "TARGET1", "TARGET", plan.target, part, "TP1")
+            self.out(m, plan, "TARGET1", "TARGET", price if better else plan.target, part, "TP1")
         if plan.held and plan.target_done and matching.reached(plan.d, plan.target2, price, through):
-            self.out(m, plan, "TARGET2", "TARGET", plan.target2, plan.held, "TP2")
+            self.out(m, plan, "TARGET2", "TARGET", price if better else plan.target2, plan.held, "TP2")
 
     def leave(self, m, plan, leg, price, reason, market):
         kind = "STOP" if leg == "STOP" else "MARKET"
@@ -557,7 +574,7 @@ class Twin:
         i, risk = self.instruments[s], abs(setup["entry"] - setup["stop"])
         slip = i["slippage_ticks"] * i["tick"] * self.policy["slippage_factor"] / risk
         fees = 2 * (i["micro_fee_unit"] / i["micro_point_value"] if micro else i["fee_unit"] / i["point_value"]) / risk
-        return slip if setup["order_type"] == MARKET else 0.0, slip, fees
+        return 0.0 if setup["order_type"] == LIMIT else slip, slip, fees
 
     def kelly(self, setup, s, micro):
         """(full fraction, what may be risked); None twice where nothing is bound."""
@@ -711,10 +728,17 @@ class Twin:
     def place(self, at, n, setup, s, row, micro, quantity):
         latency = self.policy["latency_ns"]
         self.symbols[s].plan = Plan(
-            n, s, setup["direction"], "MARKET" if setup["order_type"] == MARKET else "LIMIT", micro, setup["entry"], quantity, setup["stop"], setup["stop"],
-            setup["target"], setup["target2"], at, at if latency <= 1_000_000_000 else at + latency, setup["valid_until"],
+            n, s, setup["direction"], ORDER_TYPES[setup["order_type"]], micro, setup["entry"], quantity, setup["stop"], setup["stop"],
+            setup["target"], setup["target2"], at, at if latency <= 1_000_000_000 else at + latency, self.valid_until(setup, row, at),
             at + row["SESSION_LEFT_NS"] - self.policy["flat_before_ns"] if self.policy["flat_session"] and not setup["plan_flags"] & OVERNIGHT
-            else math.inf, row, working=quantity, flags=setup["plan_flags"], conviction=self.conviction(row, setup["direction"]))
+            else math.inf, row, working=quantity, flags=setup["plan_flags"], conviction=self.conviction(row, setup["direction"]),
+            worst=setup["limit_price"])
+
+    def valid_until(self, setup, row, at):
+        if setup["time_in_force"] == 2:
+            return math.inf
+        for_the_day = setup["time_in_force"] == 1 and 0 < row["SESSION_LEFT_NS"] < 10**17
+        return min(setup["valid_until"], at + row["SESSION_LEFT_NS"]) if for_the_day else setup["valid_until"]
 
     # --- money ------------------------------------------------------------------------------------------------------------------------------
 
@@ -730,9 +754,6 @@ class Twin:
     def slip(self, plan):
         i = self.instruments[plan.symbol]
         return i["slippage_ticks"] * i["tick"] * self.policy["slippage_factor"]
-
-    def through(self, plan):
-        return self.policy["through_ticks"] * self.instruments[plan.symbol]["tick"]
 
     def equity(self):
         return self.balance + sum(one.plan.d * (one.last - one.plan.entry) * one.plan.held * self.point_value(one.plan)

@@ -13,10 +13,33 @@ CURRENCY_PATTERN = r"^[A-Z]{3,5}$"
 
 
 class Fees(Frozen):
-    """What a trade costs besides slippage, in the quote currency, a side."""
+    """What a trade costs besides slippage, in the quote currency, a side.
+
+    An order pays by the unit and by its value, at least `minimum` and at most `maximum`; its fills in parts are one order.
+    """
 
     per_unit: float = Field(0.0, ge=0, description="money a contract or share, each side")
-    basis_points: float = Field(0.0, ge=0, description="share of notional in 1/10000, each side")
+    basis_points: float = Field(0.0, ge=0, le=10_000, description="share of notional in 1/10000, each side")
+    minimum: float = Field(0.0, ge=0, description="least money an order, over all its fills")
+    maximum: float | None = Field(None, gt=0, description="most money an order; none: no limit")
+    maximum_basis_points: float | None = Field(None, gt=0, le=10_000, description="most of an order in 1/10000 of its value, which goes before the minimum; "
+                                                                                  "none: no limit")
+
+    @model_validator(mode="after")
+    def _the_least_is_not_more_than_the_most(self) -> Self:
+        if self.maximum is not None and self.minimum > self.maximum:
+            raise ValueError(f"minimum {self.minimum:g} is more than maximum {self.maximum:g}; lower the one or raise the other")
+        return self
+
+
+class Slippage(Frozen):
+    """What market and stop fills pay beyond fixed ticks.  All parts add up; a part of 0 is off."""
+
+    spread_share: float = Field(0.0, ge=0, le=10, description="share of the spread quoted at the decision, instead of slippage_ticks where one is known; "
+                                                              "0.5 is half a spread")
+    volatility_share: float = Field(0.0, ge=0, le=1, description="share of the ATR of the decision bar")
+    impact: float = Field(0.0, ge=0, le=10, description="times ATR of the decision bar x square root of the fill's share of its bar's volume; of an unknown "
+                                                        "volume the whole")
 
 
 class Margin(Frozen):
@@ -63,6 +86,7 @@ class Instrument(Frozen):
     min_notional: float = Field(0.0, ge=0)
     fees: Fees = Fees()
     slippage_ticks: float = Field(1.0, ge=0, description="half spread plus slip against us, market and stop fills")
+    slippage: Slippage = Field(Slippage(), description="what market and stop fills pay beyond slippage_ticks")
     stop_cap_points: float | None = Field(None, gt=0, description="largest stop distance; none: 3 ATR of the decision bars")
     group: str | None = Field(None, description="instruments that count as one bet")
     micro: str | None = Field(None, description="symbol of the small contract that sizing falls back to")

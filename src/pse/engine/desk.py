@@ -12,7 +12,7 @@ from pse.domain.actions import Actions
 from pse.domain.bars import timeframe_ns
 from pse.domain.currencies import Conversion
 from pse.domain.headlines import Headlines
-from pse.domain.instruments import Instrument
+from pse.domain.instruments import Fees, Instrument
 from pse.domain.sessions import DAY_NS, MINUTE_NS
 from pse.engine.state import Shape
 from pse.features.build import FeatureSpec
@@ -133,8 +133,7 @@ def policy_record(plan: DeskPlan, mode: Mode) -> np.ndarray:
         "events": codes.EVENTS_TRADES if mode.trades_only else codes.EVENTS_FULL,
         "on_end": codes.CLOSE_LAST_BAR if mode.close_at_end else codes.KEEP, "end_reason": codes.REASONS.index(mode.end_reason),
         "entries_from": mode.entries_from, "entries_until": mode.entries_until, "end": mode.end_ns,
-        "latency_ns": int(fills.decision_latency_ms * 1e6),
-        "through_ticks": fills.through_ticks, "volume_share": fills.volume_share, "slippage_factor": fills.slippage_factor,
+        **fills.rules(),
         "max_risk": limits.max_risk_per_trade, "r_unit": limits.r_unit, "max_daily_loss": limits.max_daily_loss, "max_concurrent": limits.max_concurrent_risk,
         "max_gross": limits.max_gross_notional, "max_symbol": limits.max_symbol_notional, "max_quantity": limits.max_quantity,
         "max_group": limits.max_group_positions, "max_group_notional": limits.max_group_notional, "shares": limits.sizing == "shares",
@@ -172,18 +171,34 @@ def policy_record(plan: DeskPlan, mode: Mode) -> np.ndarray:
     return record
 
 
+def set_fees(row: Any, fees: Fees, prefix: str = "fee") -> None:
+    """Writes what an order costs into a row of INSTRUMENT_DTYPE."""
+    most, most_points = fees.maximum or 0.0, fees.maximum_basis_points or 0.0
+    for name, value in (("unit", fees.per_unit), ("bps", fees.basis_points), ("min", fees.minimum), ("max", most), ("max_bps", most_points)):
+        row[f"{prefix}_{name}"] = value
+
+
+def set_costs(row: Any, instrument: Instrument, fills: FillPolicy) -> None:
+    """Writes fees and slippage into a row of INSTRUMENT_DTYPE; the fill policy's own slippage goes before the instrument's."""
+    set_fees(row, instrument.fees)
+    model = instrument.slippage if fills.slippage is None else fills.slippage
+    row["slippage_ticks"] = instrument.slippage_ticks if fills.slippage_ticks is None else fills.slippage_ticks
+    row["slip_spread"], row["slip_volatility"], row["slip_impact"] = model.spread_share, model.volatility_share, model.impact
+
+
 def instrument_records(plan: DeskPlan) -> np.ndarray:
     """INSTRUMENT_DTYPE[symbols] in the desk's order; groups are numbered by name."""
     groups = sorted({i.group for i in plan.instruments if i.group})
     out = np.zeros(len(plan.instruments), INSTRUMENT_DTYPE)
     for row, instrument in zip(out, plan.instruments, strict=True):
         row["tick"], row["lot"], row["point_value"] = instrument.tick, instrument.lot_step, instrument.point_value
-        row["fee_unit"], row["fee_bps"], row["min_notional"] = instrument.fees.per_unit, instrument.fees.basis_points, instrument.min_notional
-        row["slippage_ticks"], row["tradable"] = instrument.slippage_ticks, instrument.tradable
+        row["min_notional"] = instrument.min_notional
+        set_costs(row, instrument, plan.fills)
+        row["tradable"] = instrument.tradable
         row["stop_cap"] = np.nan if instrument.stop_cap_points is None else instrument.stop_cap_points
         row["group"] = groups.index(instrument.group) if instrument.group else -1
         micro = plan.micros.get(instrument.symbol)
         if micro is not None:
             row["has_micro"], row["micro_point_value"], row["micro_lot"] = 1, micro.point_value, micro.lot_step
-            row["micro_fee_unit"] = micro.fees.per_unit
+            set_fees(row, micro.fees, "micro_fee")
     return out

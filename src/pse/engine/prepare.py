@@ -20,7 +20,7 @@ from pse.domain.setups import Facts, OneByOne, Setups, setup_id
 from pse.engine.desk import DeskPlan, Mode, instrument_records, policy_record, rests
 from pse.engine.shares import action_records, as_traded, spread_ticks, unscale
 from pse.features.build import Features
-from pse.features.context import Wanted, context_rows, inside
+from pse.features.context import Wanted, context_rows, hours, inside
 from pse.features.feature import Market
 from pse.features.resampled import as_of
 from pse.kernels.book import Tape, World
@@ -285,6 +285,7 @@ def tape_columns(part: Bars, symbol: int, blackouts: list[tuple[int, int]]) -> t
     """The columns of a `Tape` for bars of the desk's symbol number `symbol`."""
     flags = np.where(part.roll, np.int16(BAR_ROLL), np.int16(0))
     flags[inside(part.ts_open, blackouts)] |= BAR_BLACKOUT
+    flags |= hours(part)
     own = {name: np.require(getattr(part, name), requirements=("C", "W"))        # a read-only array is another type to numba, compiled anew
            for name in ("ts_open", "ts_close", "open", "high", "low", "close", "volume")}
     prices = (own[name] for name in ("open", "high", "low", "close", "volume"))

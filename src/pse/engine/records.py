@@ -17,7 +17,7 @@ from pse.domain.records import ZERO_HASH, digest
 from pse.domain.setups import DIRECTIONS, GRADES, name_id
 from pse.engine.prepare import Prepared
 from pse.kernels import codes as c
-from pse.kernels.contract import ENTER
+from pse.kernels.contract import ENTER, GTD, STOP_LIMIT
 from pse.kernels.select import KEPT
 from pse.kernels.targets import CODES
 
@@ -26,6 +26,7 @@ PRICE_DIGITS = 10
 MONEY_DIGITS = 6
 LARGEST_MEASURE = 1e15                # beyond it stands no number but a mark of none
 SETUP_KINDS = ("", "ENTER", "EXIT", "CANCEL", "AMEND", "REFUSED")
+TIMES_IN_FORCE = ("GTD", "DAY", "GTC")
 STATUS = ("KEPT", "SAME_IDEA", "CONFLICT")
 
 
@@ -104,7 +105,7 @@ class Renderer:
                      "entry": price(float(found["entry"])), "stop": price(float(found["stop"])), "target": price(float(found["target"])),
                      "target2": price(float(found["target2"])), "size_multiple": float(found["size_multiple"]), "quality": float(found["quality"]),
                      "confidence": float(found["confidence"]), "valid_until": int(found["valid_until"]), "rank": row[9],
-                     "selection": "KEPT" if row[7] == KEPT else STATUS[row[7]]}
+                     **_order_terms(found), "selection": "KEPT" if row[7] == KEPT else STATUS[row[7]]}
         return body
 
     def passed_over(self, prepared: Prepared, rows: list[Any], closed: Any, said: Any) -> dict[str, Any]:
@@ -147,7 +148,8 @@ class Renderer:
             self._sides.setdefault(row[4], 1 if row[9] > row[12] else -1)                           # its price against its stop
         return {"ref": self._refs[row[4], row[6]], "plan_id": plan_id, "setup_id": setup, "symbol": prepared.plan.symbols[row[2]], "contract": contract,
                 "leg": leg, "action": c.ORDER_ACTIONS[row[7]], "type": c.ORDER_TYPES[row[8]], "side": self.side(prepared, row),
-                "price": None if row[8] == 1 else price(row[9]), "quantity": row[10], "version": version, "reason": c.REASONS[row[5]]}
+                "price": None if row[8] == 1 else price(row[9]), "quantity": row[10], "version": version, "reason": c.REASONS[row[5]],
+                **(_order_terms(prepared.world.setups[row[3]]) if row[6] == c.LEG_ENTRY else {})}
 
     def side(self, prepared: Prepared, row: tuple[Any, ...]) -> str:
         """What an order or a fill of a plan's leg does: an entry goes its plan's way, every other leg against it."""
@@ -228,6 +230,16 @@ def plan_state(status: int, reason: int) -> str:
 def version_hash(before: str, ts: int, body: Mapping[str, Any]) -> str:
     """The hash of a plan's version: of what it says (its own hash left out) at `ts`, chained to that of its parent (of the first: zeros)."""
     return digest({"parent": before, "ts": ts, "fields": {name: value for name, value in body.items() if name != "hash"}})
+
+
+def _order_terms(setup: Any) -> dict[str, Any]:
+    """What an entry order says beyond type, price and quantity, where it does."""
+    terms: dict[str, Any] = {}
+    if int(setup["order_type"]) == STOP_LIMIT:
+        terms["limit_price"] = price(float(setup["limit_price"]))
+    if int(setup["time_in_force"]) != GTD:
+        terms["time_in_force"] = TIMES_IN_FORCE[int(setup["time_in_force"])]
+    return terms
 
 
 def contract_of(prepared: Prepared, symbol: int, micro: int) -> str:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pse.domain.bars import timeframe_ns
+from pse.domain.bars import Bars, timeframe_ns
 from pse.domain.headlines import NO_HEADLINES, Headlines
 from pse.domain.instruments import Instrument
+from pse.domain.sessions import DAY_NS, MINUTE_NS, Sessions
 from pse.features.build import Features
 from pse.features.market_state import session_left_ns
 from pse.kernels import contract as k
@@ -17,6 +18,7 @@ from pse.kernels.codes import TCC_UNKNOWN
 from pse.kernels.quality import data_scores, open_time
 from pse.kernels.regimes import median_before
 from pse.kernels.resample import asof_rows
+from pse.kernels.state import BAR_FIRST, BAR_OUTSIDE
 
 QUALITY_INTERVALS = 20            # decision intervals that the data-quality score looks back on
 JUMP_ATR = 10.0                   # a change of close beyond this many ranges inside a session is a jump nobody explained
@@ -73,6 +75,7 @@ def context_rows(features: Features, instrument: Instrument, blackouts: Sequence
         k.C_SESSION_LEFT_NS: pick(session_left_ns(decision, instrument)), k.C_BLACKOUT: inside(ts, blackouts),
         k.C_RATE: zero + 1.0 if rate is None else pick(rate), k.C_DAILY_ATR: day_atr, k.C_NEWS_AGE_NS: news_age, k.C_NEWS_FLAG: news_flag,
         k.C_VOL_RATIO: pick(_usual_over_now(features)) if wanted.states else empty,
+        k.C_HOURS: next_hours(ts, decision.session[at], decision.sessions),
         k.C_SPREAD_TICKS: empty if spread_ticks is None else spread_ticks[last], k.C_DAILY_ROW: day, k.C_DAILY_CLOSE: day_close, **states})
 
 
@@ -94,6 +97,42 @@ def _ready(features: Features, states: bool) -> np.ndarray:
     ready = np.isfinite(columns["atr"]) & np.isfinite(columns["atr_before"]) & (columns["tcc"] != TCC_UNKNOWN)
     ready[:features.spec.volume.period] = False
     return ready & (np.isfinite(columns["vwap"]) | np.isnan(volume)) if "vwap" in columns else ready
+
+
+def hours(bars: Bars) -> np.ndarray:
+    """Whether each bar opens in the first minute of its session or of regular hours (BAR_FIRST) and outside regular hours (BAR_OUTSIDE), int16[n].
+
+    A market that never closes has neither.
+    """
+    calendar, n = bars.sessions, len(bars)
+    if not n:
+        return np.zeros(0, np.int16)
+    days = slice(int(bars.session[0]), int(bars.session[-1]) + 1)
+    opens, rth_opens, rth_closes = calendar.open_ns[days], calendar.rth_open_ns[days], calendar.rth_close_ns[days]
+    outside, closes = (rth_opens > opens) | (rth_closes < calendar.close_ns[days]), calendar.close_ns[days] - opens < DAY_NS
+    flags = np.zeros(n, np.int16)
+    if outside.any():
+        flags[~_between(bars.ts_open, rth_opens, rth_closes)] = BAR_OUTSIDE
+    starts = np.unique(np.concatenate([opens[closes], rth_opens[closes]]))
+    flags[_between(bars.ts_open, starts, starts + MINUTE_NS)] |= BAR_FIRST
+    return flags
+
+
+def next_hours(ts: np.ndarray, session: np.ndarray, calendar: Sessions) -> np.ndarray:
+    """The same of the bar that opens at each moment of its session, or with the next session where this one is over, float64[n]."""
+    opens, rth_opens = calendar.open_ns[session], calendar.rth_open_ns[session]
+    over = ts >= calendar.close_ns[session]
+    outside = np.where(over, rth_opens > opens, (ts < rth_opens) | (ts >= calendar.rth_close_ns[session]))
+    first = (over | (ts == opens) | (ts == rth_opens)) & (calendar.close_ns[session] - opens < DAY_NS)
+    return (outside * BAR_OUTSIDE + first * BAR_FIRST).astype(np.float64)
+
+
+def _between(ts: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    """Whether each moment, in order, lies in one of the intervals [start, end) that do not overlap, bool[n]."""
+    steps = np.zeros(ts.size + 1, np.int8)
+    np.add.at(steps, np.searchsorted(ts, starts), 1)
+    np.subtract.at(steps, np.searchsorted(ts, ends), 1)
+    return np.cumsum(steps[:-1], dtype=np.int8) > 0
 
 
 def inside(ts: np.ndarray, intervals: Sequence[tuple[int, int]]) -> np.ndarray:

@@ -5,7 +5,7 @@ import numpy as np
 from pse.kernels.book import ONE, conviction, is_live, list_live, order_event, plan_event, plans_a_symbol, slots_of
 from pse.kernels.codes import ACTIVATION, ACTOR_RULE, G_BLACKOUT, G_BRACKET, G_SPREAD, LEG_ENTRY, O_NEW, P_ARMED, R_OK, R_THROUGH_STOP
 from pse.kernels.compiled import inner
-from pse.kernels.contract import C_CLOSE, C_RATE, C_SESSION_LEFT_NS, NEVER, OVERNIGHT
+from pse.kernels.contract import C_ATR, C_CLOSE, C_RATE, C_SESSION_LEFT_NS, C_SPREAD_TICKS, DAY, GTC, NEVER, OVERNIGHT
 from pse.kernels.fitting import fitted
 from pse.kernels.gates import blackout_gate, slippage_check, spread_gate
 from pse.kernels.proposal import gate_event, on_side, rests_away
@@ -35,6 +35,14 @@ def free_slot(state, symbol):
 
 
 @inner
+def lives_until(row, now, left_ns):
+    """When an entry order ends by itself; one for the day with the session, where that has an end and is not over yet."""
+    if row.time_in_force == GTC:
+        return NEVER
+    return min(row.valid_until, now + int(left_ns)) if row.time_in_force == DAY and 0.0 < left_ns < ENDLESS_NS else row.valid_until
+
+
+@inner
 def arm(state, world, log, now, setup, direction, stop, target, quantity, micro, latency_ns):
     """Writes the plan of an admitted setup and sends its entry order."""
     row = world.setups[setup]
@@ -53,7 +61,7 @@ def arm(state, world, log, now, setup, direction, stop, target, quantity, micro,
     plan.planned_risk = abs(row.entry - stop)
     plan.reward_r = direction * (target - row.entry) / plan.planned_risk if target == target else 2.0
     plan.risk_points, plan.risk_usd, plan.buffer = plan.planned_risk, 0.0, row.trail_buffer
-    plan.decided_at, plan.valid_until = now, row.valid_until
+    plan.decided_at, plan.valid_until = now, lives_until(row, now, left)
     plan.first_open = now if latency_ns <= SECOND_NS else now + latency_ns
     plan.flat_at = now + int(left) - policy.flat_before_ns if left < ENDLESS_NS and not row.plan_flags & OVERNIGHT else NEVER
     plan.activated = plan.entry_kind = plan.entry_ts = plan.bars_held = plan.decision_bars = 0
@@ -66,6 +74,8 @@ def arm(state, world, log, now, setup, direction, stop, target, quantity, micro,
     plan.family, plan.flags, plan.group, plan.best = row.family, row.plan_flags, row.group, row.entry
     plan.conviction, plan.rate = conviction(context, direction), context[C_RATE]
     plan.splits, plan.dividends = 1.0, 0.0
+    plan.limit_price, plan.fired, plan.fires_inside = on_side(row, row.limit_price, direction), 0, 0
+    plan.spread, plan.atr = context[C_SPREAD_TICKS] * world.instruments[symbol].tick, context[C_ATR]
     list_live(state, slot)
     plan_event(log, now, plan, R_OK, ACTOR_RULE)
     order_event(log, now, plan, LEG_ENTRY, O_NEW, row.order_type, row.entry, quantity, ONE, R_OK)

@@ -44,7 +44,6 @@ from pse.kernels.codes import (
 )
 from pse.kernels.compiled import inner
 from pse.kernels.contract import C_DAILY_ROW, C_RATE, C_TCC_CLASS, C_TCC_DIR, LIMIT, MARKET, NO_PARTIAL, STOP, WAITS_AFTER_STOP
-from pse.kernels.matching import side_fee
 from pse.kernels.plans import partial_quantity
 from pse.kernels.state import ACTION_DTYPE
 from pse.kernels.targets import EPS
@@ -185,13 +184,6 @@ def conviction(context, direction):
 @inner
 def lot_of(instrument, micro):
     return instrument.micro_lot if micro else instrument.lot
-
-
-@inner
-def fee_of(instrument, micro, quantity, price):
-    """Fee of one side of a fill, in the instrument's currency."""
-    unit = instrument.micro_fee_unit if micro else instrument.fee_unit
-    return side_fee(quantity, price, point_value(instrument, micro), unit, instrument.fee_bps)
 
 
 @inner

@@ -74,14 +74,16 @@ CONTEXT_COLUMNS = (
     "NEWS_AGE_NS",          # decision time minus the last headline known; NaN: none is known
     "NEWS_FLAG",            # 1 when a red-flag headline is in force
     "VOL_RATIO",            # usual range of a decision bar, as a share of its close, over that of now; NaN while too few are known
+    "HOURS",                # the bar that opens next: 0 in regular hours, else the sum of BAR_FIRST and BAR_OUTSIDE of state.py
 )
 (C_CLOSE, C_ATR, C_READY, C_DATA_SCORE, C_LAST_BAR_AGE_NS, C_SESSION_LEFT_NS, C_BLACKOUT, C_SPREAD_TICKS, C_MSS_DIR, C_SWING_HIGH, C_SWING_LOW,
  C_DAILY_ROW, C_DAILY_CLOSE, C_TCC_CLASS, C_TCC_DIR, C_TCC_SCORE_LONG, C_TCC_SCORE_SHORT, C_MCS, C_VOL_BUCKET, C_LIQUIDITY, C_RSI_STATE,
- C_MACD_STATE, C_VOL_SPIKE, C_RATE, C_DAILY_ATR, C_NEWS_AGE_NS, C_NEWS_FLAG, C_VOL_RATIO) = range(len(CONTEXT_COLUMNS))
+ C_MACD_STATE, C_VOL_SPIKE, C_RATE, C_DAILY_ATR, C_NEWS_AGE_NS, C_NEWS_FLAG, C_VOL_RATIO, C_HOURS) = range(len(CONTEXT_COLUMNS))
 
 # --- setups ----------------------------------------------------------------------------------------------------------------------------------
 ENTER, EXIT, CANCEL, AMEND, REFUSED = np.arange(1, 6)          # REFUSED: a find that the tactic itself turned down, told and not traded
 MARKET, LIMIT, STOP, STOP_LIMIT = np.arange(1, 5)
+GTD, DAY, GTC = np.arange(3)                                   # how long an entry order lives: to valid_until; to the session end if sooner; until cancelled
 # What ends an unfilled entry besides its validity and a close beyond the stop:
 INVALID_OPPOSITE_MSS, INVALID_CLOSE, INVALID_TARGET_SEEN, INVALID_TCC_AGAINST, INVALID_MCS = 1, 2, 4, 8, 16
 INVALID_TOUCH = 32               # a base bar trades at the invalid price
@@ -129,4 +131,6 @@ SETUP_DTYPE = np.dtype([
     ("plan_flags", "i8"),          # how the filled plan is run
     ("refusal", "i8"),             # of a REFUSED row: code of targets.CODES
     ("unearned", "?"),             # whether the strategy's own record says that its signals earn nothing: then no confidence is enough
+    ("limit_price", "f8"),         # of a STOP_LIMIT, whose entry is its trigger: the worst price that it takes
+    ("time_in_force", "i8"),       # GTD, DAY, GTC
 ])

@@ -27,8 +27,9 @@ from pse.kernels.codes import (
 )
 from pse.kernels.compiled import inner
 from pse.kernels.contract import C_ATR, C_MCS, C_RATE, C_VOL_BUCKET, C_VOL_RATIO, OVERNIGHT
+from pse.kernels.costs import plain_fee
 from pse.kernels.gates import exposure_gate, hit_rate_and_reward
-from pse.kernels.proposal import costs_in_r, gate_event, gates_on_proposal, round_turn, total_open_risk
+from pse.kernels.proposal import costs_in_r, gate_event, gates_on_proposal, total_open_risk
 from pse.kernels.sizing import kelly_fraction, lots_down, reward_after_costs, size_futures, size_shares, volatility_multiple
 from pse.kernels.tail_risk import within_tail
 from pse.kernels.targets import EPS
@@ -52,7 +53,7 @@ def kelly_limit(state, world, row, direction, stop, target, micro):
         return np.inf, np.inf
     hit_rate, reward = hit_rate_and_reward(tally.wins, tally.trades, tally.win_r, direction * (target - row.entry) / risk, policy.ev_prior_r,
                                            policy.ev_prior_n)
-    slip_in, slip_stop, fees = costs_in_r(row, instrument, policy, risk, micro)
+    slip_in, slip_stop, fees = costs_in_r(row, instrument, policy, world.context[state.symbols[row.symbol].row], risk, micro, policy.max_quantity)
     return kelly_fraction(hit_rate, reward_after_costs(reward, slip_in, slip_stop, fees), policy.kelly_share, policy.kelly_cap)
 
 
@@ -69,7 +70,7 @@ def cash_left(state, world):
 
 
 @inner
-def sized(state, world, symbol, row, risk, value, cost, multiple, confidence, lot, most_risk):
+def sized(state, world, symbol, row, risk, value, cost, least_cost, multiple, confidence, lot, most_risk):
     """(quantity, code of nothing at all, which limit bound it) before the gates after.  most_risk: fraction of equity, infinite for no limit."""
     account, policy = state.account[0], world.policy[0]
     if policy.shares:
@@ -82,7 +83,8 @@ def sized(state, world, symbol, row, risk, value, cost, multiple, confidence, lo
         if binding == 0 and most_risk < policy.max_risk * min(confidence * multiple, 1.0):
             bound = R_KELLY
         return quantity, code, bound
-    quantity, _, _, _, capped = size_futures(account.equity, multiple, risk, value, cost, policy.r_unit, min(policy.max_risk, most_risk), lot)
+    quantity, _, _, _, capped = size_futures(account.equity, multiple, risk, value, cost, policy.r_unit, min(policy.max_risk, most_risk), lot,
+                                          least_cost)
     bound = R_OK if not capped else R_KELLY if most_risk < policy.max_risk else R_R_CAPPED
     return min(quantity, lots_down(policy.max_quantity, lot)), R_SIZE_ZERO, bound
 
@@ -109,10 +111,11 @@ def fitting_quantity(state, world, log, now, setup, direction, stop, target, mul
     value, lot = point_value(instrument, micro) * rate, lot_of(instrument, micro)
     unit_notional = row.entry * point_value(instrument, micro)
     risk = max(abs(row.entry - stop), abs(row.entry - row.stop))
-    cost = round_turn(instrument, micro, row.entry) * rate
+    cost = 2.0 * plain_fee(instrument, micro, 1.0, row.entry) * rate
+    least_cost = 2.0 * (instrument.micro_fee_min if micro else instrument.fee_min) * rate
     regime = regime_size(row.family, context, policy)
     kelly, most_risk = kelly_limit(state, world, row, direction, stop, target, micro)
-    quantity, code, bound = sized(state, world, symbol, row, risk, value, cost, multiple * regime, confidence, lot, most_risk)
+    quantity, code, bound = sized(state, world, symbol, row, risk, value, cost, least_cost, multiple * regime, confidence, lot, most_risk)
     quantity, code = worth_trading(quantity, code, unit_notional, instrument)
     code = R_OK if quantity > 0.0 else code
     if not context[C_ATR] > 0.0:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pse.kernels.book import NIL, NOBODY, ONE, emit, fee_of, is_live, is_taken, last_close, lot_of, open_risk, point_value, value_of
+from pse.kernels.book import NIL, NOBODY, ONE, emit, is_live, is_taken, last_close, lot_of, open_risk, point_value, value_of
 from pse.kernels.codes import (
     B_HALF_OPEN,
     BEFORE,
@@ -46,10 +46,10 @@ from pse.kernels.contract import (
     C_SPREAD_TICKS,
     C_TCC_CLASS,
     LIMIT,
-    MARKET,
     OVERNIGHT,
     WAITS_AFTER_STOP,
 )
+from pse.kernels.costs import expected_slip, round_turn
 from pse.kernels.gates import (
     blackout_gate,
     bracket_gate,
@@ -93,18 +93,12 @@ def live_plans(state):
 
 
 @inner
-def round_turn(instrument, micro, price):
-    """Fees of one unit, in and out, in the instrument's currency."""
-    return 2.0 * fee_of(instrument, micro, 1.0, price)
-
-
-@inner
-def costs_in_r(row, instrument, policy, risk, micro):
-    """(slippage of the entry, slippage of a stop, fees of both sides) for each point risked; infinite without a risk."""
+def costs_in_r(row, instrument, policy, context, risk, micro, quantity):
+    """(slippage of the entry, slippage of a stop, fees of both sides of a quantity) for each point risked; infinite without a risk."""
     if not risk > 0.0:
         return np.inf, np.inf, np.inf
-    slip = instrument.slippage_ticks * policy.slippage_factor * instrument.tick / risk
-    return slip if row.order_type == MARKET else 0.0, slip, round_turn(instrument, micro, row.entry) / point_value(instrument, micro) / risk
+    slip = expected_slip(instrument, policy, context) / risk
+    return 0.0 if row.order_type == LIMIT else slip, slip, round_turn(instrument, micro, quantity, row.entry) / point_value(instrument, micro) / risk
 
 
 @inner
@@ -156,7 +150,8 @@ def gates_on_proposal(state, world, log, now, setup, stage, direction, stop, tar
     atr, stop_cap = stop_measures(row, context, instrument)
     need_ns = 0.0 if row.plan_flags & OVERNIGHT else float(policy.session_left_ns)
     risk = abs(row.entry - stop)
-    charged = NIL if stage == BEFORE else micro                       # before sizing the costs are the large contract's
+    charged = NIL if stage == BEFORE else micro                       # before sizing the costs are the large contract's, of the largest quantity
+    charged_for = policy.max_quantity if stage == BEFORE else quantity
     side = 1 if direction > 0 else 0
     tally = state.tallies[row.tactic, row.grade]
     reward = direction * (target - row.entry) / risk if risk > 0.0 else np.nan
@@ -192,7 +187,7 @@ def gates_on_proposal(state, world, log, now, setup, stage, direction, stop, tar
             passed, measured, allowed, code = bracket_gate(direction, row.entry, stop, target, price_now, instrument.tick, atr,
                                                            stop_cap, policy.min_reward_r, policy.max_slippage_r)
         elif gate == G_EXPECTED_VALUE:
-            slip_in, slip_r, fees_r = costs_in_r(row, instrument, policy, risk, charged)
+            slip_in, slip_r, fees_r = costs_in_r(row, instrument, policy, context, risk, charged, charged_for)
             passed, measured, allowed, code, _ = expected_value_gate(tally.wins, tally.trades, tally.win_r, reward, slip_in, slip_r, fees_r,
                                                                      policy.ev_prior_r, policy.ev_prior_n, policy.ev_min)
         elif gate == G_COOLDOWN:

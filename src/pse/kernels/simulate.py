@@ -10,7 +10,6 @@ from pse.kernels.book import (
     after_part,
     cancel_entry,
     entered_inside,
-    fee_of,
     first_target_quantity,
     holds,
     is_live,
@@ -53,8 +52,21 @@ from pse.kernels.codes import (
     R_TRAIL,
 )
 from pse.kernels.compiled import hot, inner
-from pse.kernels.contract import C_ATR, C_DAILY_ATR, INVALID_TARGET_SEEN, INVALID_TOUCH, LIMIT, MARKET, NO_BREAKEVEN, TRAIL_BARS, TRAIL_RANGE
-from pse.kernels.matching import NO_FILL, NO_LEG, against, entry_fill, exit_fill, fillable
+from pse.kernels.contract import (
+    C_ATR,
+    C_DAILY_ATR,
+    INVALID_TARGET_SEEN,
+    INVALID_TOUCH,
+    LIMIT,
+    MARKET,
+    NO_BREAKEVEN,
+    STOP,
+    STOP_LIMIT,
+    TRAIL_BARS,
+    TRAIL_RANGE,
+)
+from pse.kernels.costs import fee_of, part_fee, plan_slip, slip_points
+from pse.kernels.matching import NO_FILL, NO_LEG, adverse_reach, against, entry_fill, exit_fill, fillable, fired_by, fires_inside, target_counts
 from pse.kernels.plans import (
     TRAIL_CHANDELIER,
     TRAIL_FIXED,
@@ -75,33 +87,34 @@ TRAIL_BARS_FROM_R = 1.0
 
 @inner
 def side_cost(state, world, slot, quantity, price):
-    """Fee of one side of a fill of a plan, money of the account."""
+    """Fee of an order of a plan that fills at once, money of the account."""
     plan = state.plans[slot]
     return fee_of(world.instruments[plan.symbol], plan.micro, quantity, price) * rate_of(state, world, slot)
 
 
 @inner
-def slip_points(instrument, policy):
-    return instrument.slippage_ticks * policy.slippage_factor * instrument.tick
+def market_exit(state, world, log, slot, ts, price, reason):
+    """Closes what is held at a last price: no bar says how much was traded there, so it counts as the largest share of one."""
+    plan, policy = state.plans[slot], world.policy[0]
+    leave_at(state, world, log, slot, ts, price, reason, slip_points(world.instruments[plan.symbol], policy, plan.spread, plan.atr, policy.volume_share, 0))
 
 
 @inner
-def market_exit(state, world, log, slot, ts, price, reason):
-    """Closes what is held at a price that is already known, slippage against us."""
+def leave_at(state, world, log, slot, ts, price, reason, slip):
+    """Closes what is held at a price that is already known, `slip` points against us."""
     plan = state.plans[slot]
     instrument = world.instruments[plan.symbol]
-    slip = slip_points(instrument, world.policy[0])
     fill = against(price, -plan.direction, slip, instrument.tick)
     fee = side_cost(state, world, slot, plan.held, fill)
     take_exit(state, world, log, slot, ts, LEG_EXIT, F_MARKET, fill, plan.held, fee, slip, reason)
 
 
 @inner
-def part_exit(state, world, log, slot, ts, price):
-    """The part of a position that was asked to leave, at a price that is already known, slippage against us."""
+def part_exit(state, world, log, slot, ts, price, slip):
+    """The part of a position that was asked to leave, at a price that is already known, `slip` points against us."""
     plan = state.plans[slot]
     instrument, policy = world.instruments[plan.symbol], world.policy[0]
-    quantity, slip = min(plan.reduce, plan.held), slip_points(instrument, policy)
+    quantity = min(plan.reduce, plan.held)
     fill = against(price, -plan.direction, slip, instrument.tick)
     fee = side_cost(state, world, slot, quantity, fill)
     plan.reduce = 0.0
@@ -142,20 +155,18 @@ def due_cancels(state, world, log, slot, bar):
 
 
 @hot
-def bracket_exits(state, world, log, slot, bar, high, low, open_decides, target_counts):
+def bracket_exits(state, world, log, slot, bar, favourable, adverse, open_decides):
     """Stop and targets of what is held, in the bar's order; at most the first target, the second and a stop.
 
-    high, low: the part of the bar that is looked at; both the open while only the open decides.
+    favourable, adverse: the best and the worst price of the bar that count; both the open while only the open decides.
     """
     plan = state.plans[slot]
     instrument, policy = world.instruments[plan.symbol], world.policy[0]
-    slip = slip_points(instrument, policy)
-    through = policy.through_ticks * instrument.tick
     open_ = bar.open
     while holds(plan):
+        slip = plan_slip(plan, instrument, policy, plan.held, bar.volume, bar.flags)
         target = plan.target2 if plan.target_done else plan.target
-        leg, price, ambiguous = exit_fill(plan.direction, plan.stop, target, open_, high, low, instrument.tick, through, slip, open_decides,
-                                         target_counts)
+        leg, price, ambiguous = exit_fill(plan.direction, plan.stop, target, open_, favourable, adverse, instrument.tick, policy, slip, open_decides)
         if leg == NO_LEG:
             return
         if ambiguous:
@@ -167,8 +178,7 @@ def bracket_exits(state, world, log, slot, bar, high, low, open_decides, target_
             take_exit(state, world, log, slot, bar.ts, LEG_STOP, F_GAP if gapped else F_STOP, price, plan.held, fee, slip, stop_name(plan))
             return
         plan.favourable = max(plan.favourable, plan.direction * (price - plan.entry))
-        _, adverse = excursion(plan.direction, plan.entry, high, low, bar.close, NO)
-        plan.adverse = max(plan.adverse, adverse)
+        plan.adverse = max(plan.adverse, plan.direction * (plan.entry - adverse))
         if plan.target_done:
             fee = side_cost(state, world, slot, plan.held, price)
             take_exit(state, world, log, slot, bar.ts, LEG_TARGET2, F_TARGET, price, plan.held, fee, 0.0, R_TP2)
@@ -189,10 +199,11 @@ def leaves_at_open(state, world, log, slot, bar):
         request_exit(log, ts, plan, R_SESSION_END)
     if policy.match == EXTERNAL:
         return
+    slip = plan_slip(plan, world.instruments[plan.symbol], policy, plan.held, bar.volume, bar.flags)
     if plan.pending:
-        market_exit(state, world, log, slot, ts, bar.open, plan.pending)
+        leave_at(state, world, log, slot, ts, bar.open, plan.pending, slip)
     elif plan.reduce > 0.0:
-        part_exit(state, world, log, slot, ts, bar.open)
+        part_exit(state, world, log, slot, ts, bar.open, slip)
 
 
 @hot
@@ -210,15 +221,25 @@ def work_entry(state, world, log, slot, bar):
             return NO_FILL
     if policy.match == EXTERNAL:
         return NO_FILL
-    slip = slip_points(instrument, policy)
-    kind, price = entry_fill(plan.order_type, plan.direction, plan.limit, plan.stop, bar.open, bar.high, bar.low, instrument.tick,
-                             policy.through_ticks * instrument.tick, slip)
+    quantity = fillable(rest_of_entry(plan), bar.volume, policy.volume_share, lot_of(instrument, plan.micro))
+    slip = plan_slip(plan, instrument, policy, quantity, bar.volume, bar.flags)
+    order_type, asked = np.int64(plan.order_type), plan.limit
+    if plan.fired and order_type == STOP:                             # what is left of it is bought in the market, or rests at its limit
+        order_type = MARKET
+    elif plan.fired and order_type == STOP_LIMIT:
+        order_type, asked = LIMIT, plan.limit_price
+    kind, price = entry_fill(order_type, plan.direction, asked, plan.limit_price, plan.stop, bar.open, bar.high, bar.low, bar.close, instrument.tick, policy,
+                             slip)
+    plan.fires_inside = kind != NO_FILL and fires_inside(order_type, plan.fired != 0, plan.direction, plan.limit, bar.open)
+    if plan.fired == 0 and fired_by(bar.high if plan.direction > 0 else bar.low, plan.limit, plan.direction):
+        plan.fired = 1
     if kind == NO_FILL:
         return NO_FILL
-    quantity = fillable(rest_of_entry(plan), bar.volume, policy.volume_share, lot_of(instrument, plan.micro))
-    paid = 0.0 if plan.order_type == LIMIT else slip
-    take_entry(state, world, log, slot, ts, kind, price, quantity, side_cost(state, world, slot, quantity, price), paid)
+    paid = 0.0 if order_type == LIMIT or (order_type == STOP_LIMIT and kind == F_LIMIT) else slip
+    fee = part_fee(instrument, plan.micro, plan.filled, plan.entry, quantity, price) * rate_of(state, world, slot)
+    take_entry(state, world, log, slot, ts, kind, price, quantity, fee, paid)
     if kind == F_GAP:
+        slip = plan_slip(plan, instrument, policy, plan.held, bar.volume, bar.flags)
         out = against(bar.open, -plan.direction, slip, instrument.tick)
         plan.adverse = max(plan.adverse, plan.direction * (plan.entry - out))
         fee = side_cost(state, world, slot, plan.held, out)
@@ -309,20 +330,24 @@ def trade_bar(state, world, log, slot, bar):
     """One base bar against a live plan.
 
     What the open decides comes first, then the entry, then stop and targets of all that is held: an entry that fills in parts can lose each part in
-    the bar that fills it.  In a bar with a fill after the open the target does not count.
+    the bar that fills it.  The rules say whether the target counts in a bar with a fill.
     """
     plan, simulated = state.plans[slot], world.policy[0].match != EXTERNAL
-    plan.stop, plan.filled_inside = plan.stop_next, 0
+    plan.stop, plan.filled_inside, plan.fires_inside = plan.stop_next, 0, 0
+    filled = NO_FILL
     due_cancels(state, world, log, slot, bar)
     if holds(plan):
         leaves_at_open(state, world, log, slot, bar)
     if simulated and holds(plan):
-        bracket_exits(state, world, log, slot, bar, bar.open, bar.open, YES, YES)
+        bracket_exits(state, world, log, slot, bar, bar.open, bar.open, YES)
     if is_live(plan):
         filled = work_entry(state, world, log, slot, bar)
         plan.filled_inside = filled == F_LIMIT if simulated else entered_inside(plan, bar)
     if simulated and holds(plan):
-        bracket_exits(state, world, log, slot, bar, bar.high, bar.low, NO, plan.filled_inside == 0)
+        policy = world.policy[0]
+        best = bar.high if plan.direction > 0 else bar.low
+        worst = adverse_reach(plan.direction, bar.high, bar.low, bar.close, plan.fires_inside != 0, policy)
+        bracket_exits(state, world, log, slot, bar, best if target_counts(filled, policy) else np.nan, worst, NO)
 
 
 @hot

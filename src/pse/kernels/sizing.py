@@ -16,10 +16,11 @@ def lots_down(quantity, lot):
 
 
 @shared
-def size_futures(equity, multiple, risk_points, point_value, cost, r_unit, max_risk, lot=1.0):
+def size_futures(equity, multiple, risk_points, point_value, cost, r_unit, max_risk, lot=1.0, least_cost=0.0):
     """Units whose loss at the stop, round-turn cost included, stays inside the risk budget.
 
-    multiple: size in R; the fraction risked is min(r_unit * multiple, max_risk).  cost: round-turn money a unit.
+    multiple: size in R; the fraction risked is min(r_unit * multiple, max_risk).  cost: round-turn money a unit;
+    least_cost: round-turn money that an order pays at least.
     Returns (quantity, risk_fraction, risk_budget, risk_per_unit, capped); 0 when the budget does not reach one lot or an input is unusable.
     """
     wanted = r_unit * multiple
@@ -28,7 +29,10 @@ def size_futures(equity, multiple, risk_points, point_value, cost, r_unit, max_r
     per_unit = risk_points * point_value + cost
     if not (per_unit > 0.0 and budget > 0.0):
         return 0.0, fraction, budget, per_unit, False
-    return lots_down(budget / per_unit, lot), fraction, budget, per_unit, wanted > max_risk + EPS
+    most = budget / per_unit
+    if least_cost > 0.0 and risk_points * point_value > 0.0:
+        most = max(min(most, (budget - least_cost) / (risk_points * point_value)), 0.0)
+    return lots_down(most, lot), fraction, budget, per_unit, wanted > max_risk + EPS
 
 
 @shared

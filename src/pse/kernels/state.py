@@ -60,6 +60,10 @@ PLAN_DTYPE = np.dtype([
     ("replans", "i8"), ("replan_closes", "i8"),                            # versions that were asked for and made; decisions of the symbol at the last one
     ("reduce", "f8"),                       # quantity that leaves at the next open, 0 none
     ("event_bar", "i8"),                    # that of its setup: what a later find of the same idea is known by where it has no group
+    ("limit_price", "f8"),                  # of a stop-limit entry: the worst price that it takes
+    ("fired", "i8"),                        # whether its trigger was reached, so that it rests at that price
+    ("fires_inside", "i8"),                 # 1 where a stop entry filled in the bar at hand because it fired after the open
+    ("spread", "f8"), ("atr", "f8"),        # points at the decision, NaN where unknown: what slippage is measured by
     ("leaves", "i8"),                       # why a fill that comes after the cancel of its order goes at once, 0 it stays
 ])
 TALLY_DTYPE = np.dtype([("wins", "f8"), ("trades", "f8"), ("win_r", "f8")])
@@ -84,6 +88,9 @@ EVENT_DTYPE = np.dtype([
 INSTRUMENT_DTYPE = np.dtype([
     ("tick", "f8"), ("lot", "f8"), ("point_value", "f8"), ("fee_unit", "f8"), ("fee_bps", "f8"), ("min_notional", "f8"), ("slippage_ticks", "f8"),
     ("stop_cap", "f8"), ("group", "i8"), ("tradable", "i8"), ("has_micro", "i8"), ("micro_point_value", "f8"), ("micro_fee_unit", "f8"), ("micro_lot", "f8"),
+    ("fee_min", "f8"), ("fee_max", "f8"), ("fee_max_bps", "f8"),               # of an order: money, money, 1/10000 of its value; 0 no limit
+    ("micro_fee_bps", "f8"), ("micro_fee_min", "f8"), ("micro_fee_max", "f8"), ("micro_fee_max_bps", "f8"),
+    ("slip_spread", "f8"), ("slip_volatility", "f8"), ("slip_impact", "f8"),   # shares of quoted spread and ATR, factor of the square-root law; 0 off
 ])
 POLICY_DTYPE = np.dtype([
     ("match", "i8"), ("decide", "i8"), ("events", "i8"), ("on_end", "i8"), ("end_reason", "i8"), ("entries_from", "i8"), ("entries_until", "i8"), ("end", "i8"),
@@ -109,6 +116,8 @@ POLICY_DTYPE = np.dtype([
     ("flat_session", "i8"), ("flat_before_ns", "i8"),
     ("high_vol_size", "f8"), ("transition_size", "f8"), ("market_state", "i8"),
     ("vol_size_least", "f8"), ("vol_size_most", "f8"), ("kelly_share", "f8"), ("kelly_cap", "f8"), ("kelly_min_trades", "f8"),
+    ("target_through_ticks", "f8"), ("improves", "i8"), ("gap_at_limit", "i8"), ("target_first", "i8"), ("entry_bar_target", "i8"), ("entry_bar_stop", "i8"),
+    ("first_minute_factor", "f8"), ("outside_hours_factor", "f8"), ("roll_carry", "i8"),         # rules of fills, see matching.RULES; factors of slippage
 ])
 TRADE_DTYPE = np.dtype([
     ("number", "i8"), ("setup", "i8"), ("symbol", "i8"), ("tactic", "i8"), ("grade", "i8"), ("direction", "i8"), ("micro", "i8"), ("quantity", "f8"),
@@ -128,5 +137,5 @@ ACTION_DTYPE = np.dtype([
 ])
 A_DIVIDEND, A_SPLIT = 1, 2
 MAX_TAIL_DAYS = 1_000
-BAR_ROLL, BAR_BLACKOUT = 1, 2
+BAR_ROLL, BAR_BLACKOUT, BAR_FIRST, BAR_OUTSIDE = 1, 2, 4, 8           # first minute of a session or of regular hours; outside those
 BAR_FINE, BAR_WHOLE = 64, 128    # a finer bar, in which orders fill and nothing else happens; a desk's bar whose finer ones were filled in before it
