@@ -164,6 +164,50 @@ def refusals(counts: dict[str, int]) -> str:
     return _picture("refusals", draw, 6.4, 0.9 + 0.26 * len(shown))
 
 
+def rule_bounds(rules: dict[str, tuple[float, list[float] | None]]) -> str:
+    """Expectancy under each rule of fills with its interval, the last named on top."""
+    if not rules:
+        return ""
+    names = list(rules)
+
+    def draw(axes: Any) -> None:
+        axes.axvline(0.0, color=ROLES["ink"], linewidth=1.0, dashes=(4, 3))
+        for at, (mean, bounds) in enumerate(rules.values()):
+            role = ROLES["gain"] if mean > 0.0 else ROLES["loss"]
+            if bounds:
+                axes.plot(bounds, [at, at], color=ROLES["faint"], linewidth=5.0)
+            axes.plot([mean], [at], color=role, marker="o", markersize=7.0, markeredgewidth=0.0, linestyle="none")
+            axes.annotate(in_r(mean), (mean, at), (0, 7), textcoords="offset points", ha="center", fontsize=8)
+        axes.set_yticks(range(len(names)), names)
+        axes.set_ylim(-0.6, len(names) - 0.2)
+        axes.set_xlabel("expectancy of a trade in R, with its 95 % interval")
+        axes.grid(axis="y", visible=False)
+
+    return _picture("rule-bounds", draw, 6.4, 0.9 + 0.42 * len(names))
+
+
+def rule_band(days: list[int], lines: dict[str, list[float]], currency: str) -> str:
+    """Equity by session: the band between the strictest and the kindest rule, and the line of the run inside it."""
+    own, band = lines.get("conservative", []), [lines.get(name, []) for name in ("pessimistic", "optimistic")]
+    if len(own) < 2 or any(len(line) != len(own) for line in band):
+        return ""
+
+    def draw(axes: Any) -> None:
+        at = np.arange(len(own))
+        axes.fill_between(at, *band, color=ROLES["faint"], linewidth=0.0)
+        for name, line in lines.items():
+            if name == "drill" and len(line) == len(own):
+                axes.plot(at, line, color=ROLES["ink"], linewidth=1.0, dashes=(4, 3))
+        axes.plot(at, own, color=ROLES["plain"], linewidth=1.5)
+        ticks = np.unique(np.linspace(0, len(own) - 1, 5).astype(int))
+        axes.set_xticks(ticks, [f"{days[i] // 10_000}-{days[i] // 100 % 100:02d}" for i in ticks])
+        axes.set_ylabel(f"equity, {currency}")
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+        axes.grid(axis="x", visible=False)
+
+    return _picture("rule-band", draw, 6.4, 2.8)
+
+
 def _label(name: str) -> str:
     """A name short enough for an axis."""
     return "none" if not name else name if len(name) <= 28 else name[:27] + "…"

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import polars as pl
 
+from pse.reports import envelope
 from pse.reports.view import RunView, number
 from pse.reports.words import counted, money, plain, share
 
@@ -16,6 +17,7 @@ FEW, FEWER = 100, 30
 ENOUGH = 10  # trades, and days with one, from which the best few of them may be told from the rest
 MISSING_SHARE = 0.01
 DEAR = 0.5  # R
+MANY_APART = 0.1  # share of the setups that became a trade under any fill rule
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Doubt:
 
 def doubts(view: RunView) -> list[Doubt]:
     """All doubts of a run, serious ones first."""
-    found = [*_data(view), *_length(view), *_luck(view), *_engine(view)]
+    found = [*_data(view), *_length(view), *_luck(view), *_engine(view), *_fills(view)]
     return sorted(found, key=lambda doubt: doubt.level != "serious")
 
 
@@ -181,19 +183,37 @@ def _engine(view: RunView) -> Iterator[Doubt]:
         yield Doubt(
             "serious", "Costs eat the edge", f"Fees and slippage take {share(cost, 0)} of the profit before costs."
         )
+
+
+def _fills(view: RunView) -> Iterator[Doubt]:
+    m, section = view.metrics, envelope.section_of(view)
     ambiguous = number(m.get("ambiguous_share")) or 0.0
-    if ambiguous > 0.01:
+    judge = (section or {}).get("verdict", {}).get("rule")
+    if ambiguous > 0.01 and judge != "drill":
+        said = f"judged by the pessimistic rule, the run makes {money(section['verdict']['net_usd'])} {view.currency}" if section else "finer bars would tell"
         yield Doubt(
             "serious",
             "Ambiguous fills",
-            f"In {share(ambiguous)} of the trades one bar touched both stop and target; the worse was taken. Finer bars would tell.",
+            f"In {share(ambiguous)} of the trades one bar touched both stop and target; the worse was taken; {said}.",
         )
-    if m.get("trades") and "envelope" not in m:
-        yield Doubt(
-            "note",
-            "One fill rule",
-            "Fills follow the conservative rule only; how much the result hangs on it was not measured.",
-        )
+    if section is None:
+        if m.get("trades"):
+            yield Doubt(
+                "note",
+                "One fill rule",
+                "Fills follow one rule; how much the result hangs on it was not measured: `pse backtest --fills envelope` does.",
+            )
+        return
+    rules = section["rules"]
+    if section["fragile"]:
+        told = ", ".join(f"{row['name']} {row['net']}" for row in envelope.rows(view, section))
+        yield Doubt("serious", "FRAGILE", f"On the fill rule hangs {envelope.hangs(section)}; net {view.currency}: {told}.")
+    own, judged = rules["conservative"]["net_usd"], section["verdict"]["net_usd"]
+    if own > 0.0 >= judged:
+        yield Doubt("serious", f"The {judge} rule loses", f"It judges this run ({section['verdict']['why']}) and makes {money(judged)} {view.currency}.")
+    apart, of = section["trades"]["only_some"], section["trades"]["any"]
+    if of and apart > MANY_APART * of:
+        yield Doubt("note", "Many trades hang on the fill rule", f"{apart:,} of {of:,} setups that became a trade did so under some fill rules only.")
 
 
 def symbols_lacking(m: dict[str, Any]) -> list[tuple[str, int, int]]:

@@ -14,7 +14,7 @@ import polars as pl
 from markupsafe import Markup
 
 from pse.clock import iso
-from pse.reports import charts, words
+from pse.reports import charts, envelope, words
 from pse.reports.candles import BarsLoader, Charts, charted, gather, largest, pack
 from pse.reports.doubts import doubts
 from pse.reports.drawn import drawn
@@ -65,7 +65,7 @@ def render(view: RunView, bars_loader: BarsLoader | None, charts_of: Charts = "s
     payload = _payload(view, trades, bars_loader, charts_of) if view.trades.height else empty
     pictures = {"refusals": charts.refusals(view.metrics.get("refusals") or {})} | (
         charts.of_trades(view.trades) if view.trades.height else {}
-    )
+    ) | envelope.pictures(view)
     named = [
         (name, key, charts.bars_by(f"by_{key}", parts["by"][key], label)) for name, key, label in _group_pictures(view)
     ]

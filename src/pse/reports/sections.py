@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 
 from pse.kernels.codes import MARKET_STATES
+from pse.reports import envelope
 from pse.reports.definitions import conventions, definitions
 from pse.reports.reasons import WHO, sentence
 from pse.reports.refused import by_gate, counted_words, said
@@ -75,6 +76,7 @@ def page_parts(view: RunView) -> dict[str, Any]:
         "refused_rows": refused_rows(view),
         "refused_count": counted_words(view.turned_down.height, MOST_REFUSED),
         "costs": costs(m, view.currency),
+        "envelope": envelope.page_part(view),
         "figures": figures(m),
         "definitions": definitions(m),
         "conventions": conventions(m),
@@ -144,12 +146,14 @@ def _parts(view: RunView) -> list[tuple[str, str]]:
         ("refusals", "Turned down"),
         ("trades-part", "Trades"),
         ("costs", "Costs"),
+        ("envelope-part", "Fill rules"),
         ("figures", "Figures and record"),
     ]
+    known = whole_page if envelope.section_of(view) is not None else [part for part in whole_page if part[0] != "envelope-part"]
     return (
-        whole_page
+        known
         if view.trades.height
-        else [part for part in whole_page if part[0] in ("headline", "doubts", "refusals", "figures")]
+        else [part for part in known if part[0] in ("headline", "doubts", "refusals", "envelope-part", "figures")]
     )
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from pse.reports import envelope
 from pse.reports.doubts import doubts
 from pse.reports.refused import Gate, by_gate
 from pse.reports.sections import headline, no_trades
@@ -28,6 +29,7 @@ def show_summary(console: Console, view: RunView, places: Mapping[str, object] |
         _figures(console, view)
     else:
         console.print(Text(f"No trades, so no return figures. {no_trades(view)}"))
+    envelope.show(console, view)
     _refusals(console, view)
     _doubts(console, view)
     for name, place in (places or {}).items():

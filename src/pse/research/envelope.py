@@ -182,11 +182,16 @@ def fragile_figures(rules: Mapping[Rule, Mapping[str, Any]]) -> list[str]:
 
 def judge_of(ambiguous: float, fine: FineBars) -> tuple[Rule, str]:
     """The rule by which the run is judged, and why."""
+    seen = f"one bar touched both stop and target in {_percent(ambiguous)} of the trades"
     if fine.judges:
-        return "drill", f"finer bars show the order of prices inside {fine.share:.1%} of the desk's bars"
+        return "drill", f"finer bars show the order of prices inside {_percent(fine.share)} of the desk's bars"
     if ambiguous > AMBIGUOUS_MOST:
-        return "pessimistic", f"one bar touched both stop and target in {ambiguous:.1%} of the trades and no finer bars show which came first"
-    return "conservative", f"in {ambiguous:.1%} of the trades one bar touched both stop and target, at most {AMBIGUOUS_MOST:.0%}"
+        return "pessimistic", f"{seen} and no finer bars show which came first"
+    return "conservative", f"{seen}; up to {_percent(AMBIGUOUS_MOST)} the run's own rule judges"
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.1f} %"
 
 
 def said_of_drill(fine: FineBars) -> str:
@@ -196,5 +201,5 @@ def said_of_drill(fine: FineBars) -> str:
     if not fine.ran:
         return (f"Finer bars are stored and none of them make a bar of the desk ({fine.without:,} without, {fine.unlike:,} with other prices): drill equals "
                 f"conservative and was not run again.")
-    return (f"Finer bars make {fine.share:.1%} of the desk's bars; {fine.without:,} have none and {fine.unlike:,} other prices, and these were filled as the "
+    return (f"Finer bars make {_percent(fine.share)} of the desk's bars; {fine.without:,} have none and {fine.unlike:,} other prices, and these were filled as the "
             f"desk's own.")
