@@ -6,8 +6,9 @@ Nothing here knows of accounts, limits of the desk or open positions: those refu
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -76,6 +77,9 @@ class Tactic(Protocol):
         ...
 
 
+Way = Callable[[FeatureView, Instrument], Setups]
+
+
 @dataclass(frozen=True)
 class OwnRecord:
     """What a desk's limits say to the record that scales a strategy's confidence: whether shorts are traded, and how many closes a stop-out rests."""
@@ -100,37 +104,38 @@ def scan_desk(tactics: Sequence[Tactic], features: Sequence[FeatureView], instru
     features[i] and instruments[i] belong to symbol i of the desk; tactics are in the desk's order.  Rows come sorted by decision time, symbol, refused
     finds last, then precedence, event bar and the order found; `symbol` and `tactic` are the indices.  Those before `since_ns` are left out.
     """
-    tables = []
+    tables, ways = [], [_way(finder, record) for finder in tactics]
     for symbol, (view, instrument) in enumerate(zip(features, instruments, strict=True)):
-        tables.append(_of_symbol(symbol, tactics, view, instrument, since_ns, record))
+        tables.append(_of_symbol(symbol, ways, view, instrument, since_ns))
         if len(features) > 1:
             view.known.forget_columns()            # of hundreds of symbols what nobody reads again would not fit
     return by_time(tables)
 
 
-def _of_symbol(symbol: int, tactics: Sequence[Tactic], view: FeatureView, instrument: Instrument, since_ns: int, record: OwnRecord | None) -> Setups:
+def _of_symbol(symbol: int, ways: Sequence[Way], view: FeatureView, instrument: Instrument, since_ns: int) -> Setups:
     """What all tactics find of one symbol, in order."""
-    found = [_found(finder, view, instrument, record) if type(finder).__module__.startswith("pse.") else _of_outside(finder, view, instrument, record)
-             for finder in tactics]
+    found = [way(view, instrument) for way in ways]
     whole = joined(found)
     rows = whole.rows
-    rows["symbol"], rows["tactic"] = symbol, np.repeat(np.arange(len(tactics)), [len(one) for one in found])
+    rows["symbol"], rows["tactic"] = symbol, np.repeat(np.arange(len(ways)), [len(one) for one in found])
     order = np.lexsort((rows["event_bar"], rows["precedence"], rows["kind"] == REFUSED, rows["ts"]))
     return whole.taken(order[int(np.searchsorted(rows["ts"], since_ns, sorter=order)):])
 
 
-def _found(finder: Tactic, view: FeatureView, instrument: Instrument, record: OwnRecord | None) -> Setups:
+def _way(finder: Tactic, record: OwnRecord | None) -> Way:
+    """How a tactic is scanned: with its record where there is to be one, and watched where it comes from outside the package."""
+    way: Way = finder.scan
     if record is not None and isinstance(finder, Recorded):
-        return finder.scan_with_record(view, instrument, record)
-    return finder.scan(view, instrument)
+        way = partial(finder.scan_with_record, record=record)
+    return way if type(finder).__module__.startswith("pse.") else partial(_of_outside, finder, way)
 
 
-def _of_outside(finder: Tactic, view: FeatureView, instrument: Instrument, record: OwnRecord | None) -> Setups:
+def _of_outside(finder: Tactic, way: Way, view: FeatureView, instrument: Instrument) -> Setups:
     """What a tactic from outside the package found, evidence and all.  Raises `BadConfig` naming the line of its file that failed, or what it did not keep."""
     source = sys.modules[type(finder).__module__].__file__ or type(finder).__module__
     place = Path(source)
     try:
-        found = _found(finder, view, instrument, record)
+        found = way(view, instrument)
         wrong = _unlike_setups(found)
         list(() if wrong else found.evidence)
     except RAISED as error:
