@@ -37,8 +37,15 @@ class Ledger:
         if kind == "FILL":
             self.fill(body)
         elif kind == "CHARGE":
+            if body.get("reason") == "SPLIT":
+                self.split(body["plan_id"], body["contract"], Fraction(body["ratio"]))
             account = "dividends" if body.get("reason") == "DIVIDEND" else "charges"
             self.post(account, "cash", Fraction(body["cost_usd"]))
+
+    def split(self, plan: str, contract: str, ratio: Fraction) -> None:
+        """Ratio units for one; what they cost together is what it was."""
+        self.units[plan, contract] *= ratio
+        self.bought[plan, contract] = [[quantity * ratio, price / ratio] for quantity, price in self.bought[plan, contract]]
 
     def fill(self, body: Mapping[str, Any]) -> None:
         contract, plan = body["contract"], body["plan_id"]

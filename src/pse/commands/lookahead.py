@@ -49,7 +49,8 @@ def run_lookahead(context: Context, symbol: str | None = None, timeframe: str | 
     for note in source.notes:
         context.note(f"note: {note}")
     instruments = {name: plan.others[name].instrument for name in source.others}
-    subjects = Subjects(scope.desk_plan, scope.timeframe, {one.text: one for one in requests}, desk=scope.desk, others=instruments)
+    asked = {one.text: one for one in requests}
+    subjects = Subjects(replace(scope.desk_plan, actions=plan.actions), scope.timeframe, asked, desk=scope.desk, others=instruments)
     history = History.of(source.bars, source.others, start_ns)
     said_compiling(context)
     with context.progress() as progress:

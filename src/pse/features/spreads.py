@@ -37,4 +37,4 @@ class SpreadEstimates(Feature):
             to_window_sums(pairs, self.period)
         corwin_schultz, abdi_ranaldo = (pairs / self.period for pairs in found)
         return {"spread_cs": corwin_schultz, "spread_ar": abdi_ranaldo,
-                "spread_ticks": np.maximum(1.0, abdi_ranaldo * bars.close / known.instrument.tick)}
+                "spread_ticks": np.maximum(1.0, abdi_ranaldo * (bars.close if bars.factor is None else bars.close / bars.factor) / known.instrument.tick)}

@@ -68,8 +68,8 @@ DEFINITIONS = {
     "best_day_usd": "Net result of the best day, by the session in which trades closed.",
     "net_without_best_day_usd": "Net result without that day.",
     "ambiguous_share": "Share of trades of which one bar touched both stop and target; the worse was taken.",
-    "buy_hold_return": "Buying each traded symbol at its first session's close and holding to the last, equal weights; from 20 sessions on, "
-    "with at most 5 % of the sessions missing, of every symbol.",
+    "buy_hold_return": "Buying each traded symbol at its first session's close and holding to the last, equal weights, with the splits and "
+    "dividends that are stored; from 20 sessions on, with at most 5 % of the sessions missing, of every symbol.",
     "buy_hold_sharpe": "Mean of the Sharpe ratios of holding each traded symbol.",
     "market_phases": "Phases of the market in the window: one ends when the close has turned 20 % from its extreme.",
 }
