@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -48,3 +49,58 @@ def test_a_file_without_an_event_and_a_symbol_that_is_no_share_are_refused(share
     shares.file.write_text("date,kind,amount\nx,y,z\n")
     found = shares("--symbol", "AAPL")
     assert found.code == 2 and "nothing was stored" in found.json["error"]
+
+
+LEAN = """20200827 00:00,5000000,5050000,4950000,5000000,1000
+20200828 00:00,5000000,5050000,4950000,5000000,1000
+20200831 00:00,1250000,1300000,1200000,1250000,4000
+20200901 00:00,1250000,1300000,1200000,1260000,4000
+"""
+
+
+@pytest.fixture
+def stored(shares, tmp_path, pse):
+    """Four days of AAPL as traded, over a split of four for one."""
+    with zipfile.ZipFile(tmp_path / "aapl.zip", "w") as archive:
+        archive.writestr("aapl.csv", LEAN)
+    ran = pse("--home", shares.home, "--json", "ingest", "--symbol", "AAPL", "--provider", "lean", "--path", tmp_path / "aapl.zip")
+    assert ran.code == 0 and ran.json["adjusted"] == "none"
+    return shares
+
+
+def close_of(home, pse):
+    ran = pse("--home", home, "--json", "features", "show", "close@AAPL/1d,sma:period=2", "--symbol", "AAPL", "--timeframe", "1d")
+    assert ran.code == 0, ran.json
+    return [[row[name] for name in ran.json["columns"][1:3]] for row in ran.json["rows"]]
+
+
+def test_features_run_over_the_split_and_are_told_in_prices_as_traded(stored, pse):
+    blind = close_of(stored.home, pse)
+    stored()
+    found = close_of(stored.home, pse)
+    assert [row[0] for row in found] == [500.0, 500.0, 125.0, 126.0] == [row[0] for row in blind]
+    assert [row[1] for row in blind] == [None, 500.0, 312.5, 125.5] and [row[1] for row in found] == [None, 500.0, 125.0, 125.5]
+
+
+def test_a_split_that_nobody_stored_is_a_doubt_of_the_desk_until_it_is_stored(stored, pse):
+    def doubts():
+        ran = pse("--home", stored.home, "--json", "desks", "check", "equities-swing")
+        return [one["says"] for one in ran.json["findings"] if one["about"] == "doubt"]
+
+    assert "AAPL: looks like an unrecorded 4:1 split on 2020-08-31 (close 500, next open 125)" in doubts()[0]
+    stored()
+    assert doubts() == []
+
+
+def test_what_the_user_says_of_the_prices_wins(stored, pse, tmp_path):
+    words = ("--home", stored.home, "--json", "ingest", "--symbol", "AAPL", "--provider", "lean", "--path", tmp_path / "aapl.zip", "--adjusted")
+    assert pse(*words, "splits").json["adjusted"] == "splits" and pse(*words, "half").code == 2
+    stored()
+    assert [row[1] for row in close_of(stored.home, pse)] == [None, 500.0, 312.5, 125.5]
+
+
+def test_a_file_with_an_adjusted_close_is_taken_as_split_adjusted(shares, pse, tmp_path):
+    file = tmp_path / "yahoo.csv"
+    file.write_text("Date,Open,High,Low,Close,Adj Close,Volume\n2020-08-28,126,127,124,125,123,4000\n2020-08-31,127,131,126,129,127,4000\n")
+    ran = pse("--home", shares.home, "--json", "ingest", "--symbol", "AAPL", "--path", file)
+    assert ran.json["adjusted"] == "splits"

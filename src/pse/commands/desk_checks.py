@@ -13,16 +13,20 @@ from functools import cached_property
 from typing import Any
 
 from pse.clock import iso
-from pse.commands.inputs import serving_timeframe
+from pse.commands.inputs import serving_timeframe, unrecorded_words
 from pse.commands.wiring import Context
+from pse.domain.actions import unrecorded_splits
 from pse.domain.bars import timeframe_ns
 from pse.domain.errors import UnknownName
 from pse.domain.sessions import DAY_NS
 from pse.engine.desk import desk_complaints
 from pse.features.resampled import why_not
 from pse.settings import BadSetting, Complaint, Settings, naming, settings_with_complaints
+from pse.store.actions import actions_of
 from pse.store.index import SeriesIndex
+from pse.store.load import load_bars
 from pse.store.reading import open_bars, series_index, series_names
+from pse.store.sessions import load_sessions
 
 _PLACED = re.compile(r"(?P<file>[^:]+?)(?:, line (?P<line>\d+))?, (?P<key>[^\s:,]+): (?P<says>.*)", re.S)
 _LINE = re.compile(r"(?P<file>[^:]+?), line (?P<line>\d+)(?P<key>): (?P<says>.*)", re.S)           # a file that is not settings at all
@@ -30,7 +34,7 @@ _LINE = re.compile(r"(?P<file>[^:]+?), line (?P<line>\d+)(?P<key>): (?P<says>.*)
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong: `about` settings or data, and the paragraph that a run would stop with."""
+    """One thing that is wrong: `about` settings or data, and the paragraph that a run would stop with; or a doubt, which a run would tell."""
 
     desk: str
     about: str
@@ -117,6 +121,7 @@ def _of_desk(settings: Settings, stored: Stored) -> Iterator[tuple[str, str]]:
     yield from (("settings", str(one)) for one in (*desk_complaints(sound), *_symbols(settings), *_read(sound, made), *_rates(sound), *_shorts(sound, made)))
     if stored.table is not None:
         yield from (("data", str(one)) for one in (*_not_stored(sound, stored), *_others_not_stored(sound, made, stored), *_too_short(sound, made, stored)))
+        yield from (("doubt", str(one)) for one in _unrecorded(sound, stored))
 
 
 def _without(settings: Settings, made: Mapping[str, Any], plain_features: bool) -> Settings:
@@ -236,6 +241,20 @@ def _after(settings: Settings, stored: Stored, symbol: str, rate: str) -> str:
     if own is None or begins is None or begins <= own.last:
         return ""
     return f"it is stored from {iso(begins)} on, after the last bar of {symbol} ({iso(own.last)})"
+
+
+def _unrecorded(settings: Settings, stored: Stored) -> Iterator[Complaint]:
+    """Shares whose stored daily prices jump as in a split that nobody stored; bars of a day alone are read."""
+    home = stored.context.home
+    known = actions_of(home)
+    for symbol in dict.fromkeys((*settings.chosen.symbols, *settings.chosen.context)):
+        instrument = settings.instrument(symbol)
+        if instrument.kind != "stock" or (index := stored.index(settings, symbol, "1d")) is None:
+            continue
+        sessions = load_sessions(home, instrument.calendar, index.first, index.last, settings.sessions)
+        bars = load_bars(home, instrument, "1d", None, None, sessions).bars
+        if found := unrecorded_splits(bars, known.get(instrument.bars_of or symbol)):
+            yield settings.complaint(("desks", settings.desk, "symbols"), unrecorded_words(symbol, found))
 
 
 def _too_short(settings: Settings, made: Mapping[str, Any], stored: Stored) -> Iterator[Complaint]:
