@@ -29,6 +29,7 @@ class SimBroker:
     def __init__(self, slots: int) -> None:
         self._log = new_log(slots, BATCH_EVENTS, BATCH_TRADES)
         self._events, self._trades = _bytes(self._log.events), _bytes(self._log.trades)
+        self._told = NO_INPUTS
 
     def advance(self, state: Any, step: Step) -> Told:
         """Runs the engine over the step's bars and empties its log."""
@@ -43,8 +44,16 @@ class SimBroker:
                     _copied(self._trades, trades, TRADE_DTYPE) if trades else NO_TRADES, pause)
 
     def inputs(self) -> np.ndarray:
-        """What the world did: nothing, the kernel matches by itself."""
-        return NO_INPUTS
+        """What the world did: what it was told; fills the kernel makes by itself."""
+        return self._told
+
+    def tell(self, inputs: np.ndarray) -> None:
+        """Takes commands and requests (INPUT_DTYPE), none earlier than those before: what was told is kept, for the engine counts what it has taken."""
+        given = np.concatenate([self._told, inputs])
+        if (np.diff(given["ts"]) < 0).any():
+            at = int(np.argmin(np.diff(given["ts"])))
+            raise OutsideError(f"an input of {int(given['ts'][at + 1])} was told after one of {int(given['ts'][at])}; inputs come in order of time")
+        self._told = given
 
     def send(self, events: np.ndarray) -> None:
         """Nothing leaves this process."""

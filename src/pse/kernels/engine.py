@@ -452,6 +452,7 @@ def advance(state, tape, world, log, inputs, until):
     account, policy = state.account[0], world.policy[0]
     symbols, slots = state.symbols.size, state.plans.size
     each, swing_side = slots // symbols, policy.swing_side
+    external = policy.match == EXTERNAL
     log.brief[0] = policy.events
     trade_room = log.trades.size - TRADES_AN_INSTANT * slots
     easy = log.events.size - EVENTS_A_SYMBOL * (1 + slots) - EVENTS_AN_INPUT * min(inputs.size, MANY_INPUTS)    # enough where every plan is live
@@ -477,8 +478,8 @@ def advance(state, tape, world, log, inputs, until):
                 start_day(state, world, log, day)
             if account.action < world.actions.size:
                 take_actions(state, world, log, now)
-        if inputs.size:                                    # what happened inside the bar comes before its close is looked at
-            take_inputs(state, world, log, inputs, now)
+        if inputs.size:                                    # a report of inside the bar comes before its close is looked at; matched here, a wish does not
+            take_inputs(state, world, log, inputs, now if external or next_bar > now else tape.ts[account.bar] + 1)
         if next_bar == now:
             while account.bar < tape.ts.size and tape.ts_close[account.bar] == now:
                 t = account.bar
@@ -496,6 +497,8 @@ def advance(state, tape, world, log, inputs, until):
                 account.session_minutes += not tape.flags[t] & BAR_FINE
                 account.bar = t + 1
         account.now = now
+        if inputs.size and not external:
+            take_inputs(state, world, log, inputs, now)
         if next_row == now:
             if quiet(state, world, now):
                 record = state.symbols[world.row_symbol[account.row]]
@@ -508,7 +511,7 @@ def advance(state, tape, world, log, inputs, until):
                 account.phase, account.instant, account.asked = 1, now, 0
                 gather(state, world, log, now)
     if inputs.size:
-        take_inputs(state, world, log, inputs, until)
+        take_inputs(state, world, log, inputs, until if external or until >= policy.end else account.now + 1)
     if until >= policy.end and not account.closed_last:
         finish(state, world, log)
     return DONE
