@@ -470,6 +470,8 @@ def advance(state, tape, world, log, inputs, until):
         if now == NEVER or now > until:
             break
         if next_bar == now:
+            if inputs.size:                                # what came before the bar comes before its day
+                take_inputs(state, world, log, inputs, tape.ts[account.bar] + 1)
             day = tape.day[account.bar]
             if symbols > 1:
                 day = latest_day(tape, account.bar)
@@ -478,8 +480,8 @@ def advance(state, tape, world, log, inputs, until):
                 start_day(state, world, log, day)
             if account.action < world.actions.size:
                 take_actions(state, world, log, now)
-        if inputs.size:                                    # a report of inside the bar comes before its close is looked at; matched here, a wish does not
-            take_inputs(state, world, log, inputs, now if external or next_bar > now else tape.ts[account.bar] + 1)
+        if inputs.size and (external or next_bar > now):   # a report of inside the bar comes before its close is looked at; what is matched here has no inside
+            take_inputs(state, world, log, inputs, now)
         if next_bar == now:
             while account.bar < tape.ts.size and tape.ts_close[account.bar] == now:
                 t = account.bar
@@ -510,8 +512,8 @@ def advance(state, tape, world, log, inputs, until):
             else:
                 account.phase, account.instant, account.asked = 1, now, 0
                 gather(state, world, log, now)
-    if inputs.size:
-        take_inputs(state, world, log, inputs, until if external or until >= policy.end else account.now + 1)
+    if inputs.size and (external or until >= policy.end):
+        take_inputs(state, world, log, inputs, until)
     if until >= policy.end and not account.closed_last:
         finish(state, world, log)
     return DONE
