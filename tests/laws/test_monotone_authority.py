@@ -11,7 +11,7 @@ from pse.domain.decisions import Deliberation, Verdict
 from pse.engine.desk import Mode
 from pse.kernels import codes as c
 from pse.kernels import contract as k
-from tests.engine.made import Shape, all_events, batches, bodies, made
+from tests.engine.made import Shape, all_events, batches, bodies, journal_bytes, made, state_of
 from tests.engine.plain import at, entry, market
 
 SHAPE = Shape(400, 20, missing=0.0, rolls=False)
@@ -28,12 +28,13 @@ def judgements(draw):
     direction = draw(st.sampled_from([0, 0, 0, 1, -1, 7]))
     moves = {name: draw(st.one_of(st.none(), NEAR, WILD)) for name in ("entry", "stop", "target")}
     count, failed = draw(st.sampled_from([0, 0, 0, 0, 1, -1])), draw(st.sampled_from([False, False, False, True]))
+    trust = draw(st.one_of(st.none(), st.none(), st.floats(0.0, 1.0), st.sampled_from([-0.1, 1.1, 1e300]), WILD))
     cost, latency = draw(st.sampled_from([0.0, 0.0, 0.02])), draw(st.sampled_from([0, 0, 40_000_000_000]))
 
     def judge(briefing):
         first = briefing.candidates[0]
         given = {name: (getattr(first, name) or 0.0) + step if step is not None else None for name, step in moves.items()}
-        verdicts = [Verdict(word, factor, direction, **given), *[Verdict("REJECT")] * (len(briefing.candidates) - 1)]
+        verdicts = [Verdict(word, factor, direction, confidence=trust, **given), *[Verdict("REJECT")] * (len(briefing.candidates) - 1)]
         verdicts = verdicts + [Verdict("APPROVE")] if count > 0 else verdicts[:-1] if count < 0 else verdicts
         return Deliberation(tuple(verdicts), {"by": "test"}, latency, cost, failed)
 
@@ -116,14 +117,68 @@ def test_an_overstepping_word_is_refused_and_the_journal_says_why(what, seed):
     assert [(body["decision"], body["verdict"], body["reason"]) for body in decisions][0] == ("REJECT", verdict.word, reason)
 
 
-@pytest.mark.parametrize("answer", [lambda n: Deliberation((Verdict("APPROVE"),) * (n + 1)), lambda n: Deliberation(()),
-                                    lambda n: Deliberation((Verdict("APPROVE"),) * n, failed=True)])
-def test_a_judge_that_fails_or_answers_another_number_of_candidates_holds(answer):
+def approving(n, **more):
+    return Deliberation((Verdict("APPROVE"),) * n, **more)
+
+
+NONSENSE = [lambda n: approving(n + 1), lambda n: Deliberation(()), lambda n: approving(n, failed=True), lambda n: Deliberation(None),
+            lambda n: Deliberation(("APPROVE",) * n), lambda n: Deliberation((Verdict("APPROVE", size_factor="all"),) * n),
+            lambda n: Deliberation((Verdict("APPROVE", stop="none"),) * n), lambda n: Deliberation((Verdict("APPROVE", size_factor=None),) * n),
+            lambda n: Deliberation((Verdict("APPROVE", target=10**400),) * n), lambda n: Deliberation((Verdict("APPROVE", direction=float("nan")),) * n),
+            lambda n: approving(n, latency_ns=-1), lambda n: approving(n, latency_ns=2**63), lambda n: approving(n, latency_ns=float("nan")),
+            lambda n: approving(n, cost_usd=-5.0), lambda n: approving(n, cost_usd=float("nan")), lambda n: approving(n, cost_usd=1e300),
+            lambda n: approving(n, cost_usd=100_000.0)]
+
+
+@pytest.mark.parametrize("answer", NONSENSE)
+def test_a_judge_that_fails_or_answers_nonsense_holds_and_costs_nothing(answer):
     prepared = made(4, SHAPE, Mode(end_ns=int(made(4, SHAPE).until_ns), ask=True))
     found = list(batches(prepared, decide=lambda briefing: answer(len(briefing.candidates))))
     decisions = bodies(found, "DECISION")
     assert decisions and all((one["decision"], one["reason"], one["quantity"]) == ("HOLD", "HOLD", 0.0) for one in decisions)
-    assert not bodies(found, "ORDER") and not bodies(found, "FILL")
+    assert not bodies(found, "ORDER") and not bodies(found, "FILL") and not bodies(found, "CHARGE")
+
+
+@pytest.mark.parametrize("body", [None, [3], "words", {"x": object()}, {1: 2}, {"symbol": "GC", "by": float("nan")}])
+def test_what_a_judge_says_of_itself_is_journaled_or_named_as_unreadable_and_never_changes_the_line(body):
+    prepared = made(4, SHAPE, Mode(end_ns=int(made(4, SHAPE).until_ns), ask=True))
+    found = list(batches(prepared, decide=lambda briefing: Deliberation((Verdict("HOLD"),) * len(briefing.candidates), body)))
+    said = bodies(found, "DELIBERATION")
+    assert said and all(one["symbol"] == "ES" for one in said) and journal_bytes(found)
+
+
+@pytest.mark.parametrize("edit", ["the stop", "the entry", "infinite", "far away"])
+def test_a_target_that_cannot_be_is_refused_and_stops_nothing(edit):
+    """At the stop, where a reward of -1 once divided by nothing; at the entry; beyond all prices, also of a setup without a target."""
+    def judge(briefing):
+        first = briefing.candidates[0]
+        target = {"the stop": first.stop, "the entry": first.entry, "infinite": float("inf"), "far away": 1e300}[edit]
+        return Deliberation((Verdict("MODIFY", target=target), *[Verdict("REJECT")] * (len(briefing.candidates) - 1)), {"by": "test"})
+
+    for targetless in (False, True):
+        prepared = market([entry(10, **({"target": np.nan} if targetless else {}))], mode=Mode(end_ns=at(60), ask=True), ev_min=-9.0)
+        (told,) = bodies(list(batches(prepared, decide=judge)), "DECISION")
+        if not (targetless and edit == "far away"):
+            assert told["decision"] == "REJECT" and told["reason"] in ("AUTHORITY", "RR") and told["quantity"] == 0.0
+
+
+@pytest.mark.parametrize("edit", [{"stop": 3.0}, {"target": 2000.0}, {}])
+def test_an_edit_buys_no_more_under_the_fraction_of_kelly(edit):
+    """A stop drawn nearer, or a far target where there was none, would raise the reward for the risk by which Kelly's fraction grows."""
+    def judge(briefing):
+        first = briefing.candidates[0]
+        changed = {"stop": first.stop + edit["stop"]} if "stop" in edit else {"target": first.entry + edit["target"]} if "target" in edit else {}
+        return Deliberation((Verdict("MODIFY", **changed),), {"by": "test"})
+
+    more = {"target": np.nan} if "target" in edit else {}
+    found = []
+    for who in (approve, judge):
+        prepared = market([entry(10, risk=8.0, **more)], mode=Mode(end_ns=at(60), ask=True), overrides=("instruments.ES.micro=null",),
+                          **{**ROOM, **FUTURES, "kelly_share": 0.25, "kelly_cap": 0.05, "kelly_min_trades": 30})
+        state = state_of(prepared)
+        state.tallies["wins"], state.tallies["trades"], state.tallies["win_r"] = 20.0, 40.0, 36.0
+        found.append(bodies(list(batches(prepared, decide=who, state=state)), "DECISION")[0]["quantity"])
+    assert found[0] > 0.0 and found[1] <= found[0]
 
 
 def test_edits_that_shrink_are_taken_and_pass_every_gate_again():

@@ -7,17 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
 from pse.domain.decisions import Briefing, Candidate, Decide, Deliberation, Verdict
+from pse.domain.records import canonical
+from pse.domain.sessions import DAY_NS
 from pse.domain.setups import DIRECTIONS, GRADES
 from pse.domain.steps import Broker
 from pse.engine.prepare import Prepared
 from pse.kernels import codes
 from pse.kernels.book import State
 from pse.kernels.contract import CONTEXT_COLUMNS
+
+LONGEST_NS = 7 * DAY_NS                          # nobody deliberates for longer
+LARGEST = 2**62
+EDITS = ("entry", "stop", "target", "confidence")
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +53,7 @@ def run(feed: Iterable[Prepared], decide: Decide, broker: Broker, state: State) 
                 deliberation = decide(briefing)
                 answer(state, deliberation, len(briefing.candidates))
                 asked_at = (int(state.account[0]["instant"]), int(state.turn[state.account[0]["symbol_at"]]))
-                said[asked_at] = dict(deliberation.body)
+                said[asked_at] = _journaled(deliberation.body)
 
 
 def brief(state: State, step: Prepared) -> Briefing:
@@ -76,23 +83,47 @@ def _number(value: float) -> float | None:
 def answer(state: State, deliberation: Deliberation, asked: int) -> None:
     """Hands the verdicts to the engine, which bounds every edit and runs the gates again.
 
-    A judge that answers another number of candidates, or in words that are none, holds.
+    A judge that answers another number of candidates, in words or numbers that are none, after a time that cannot be or at a cost beyond the account's
+    equity holds; a cost that cannot be is not charged.
     """
-    verdicts = deliberation.verdicts
-    failed = deliberation.failed or len(verdicts) != asked or not all(_readable(one) for one in verdicts)
+    account = state.account[0]
+    verdicts, cost = deliberation.verdicts, deliberation.cost_usd
+    payable = _is_number(cost) and (cost == 0.0 or 0.0 < cost < account["equity"])
+    timely = _is_number(deliberation.latency_ns) and 0 <= deliberation.latency_ns <= LONGEST_NS
+    answered = isinstance(verdicts, (tuple, list)) and len(verdicts) == asked and all(_readable(one) for one in verdicts)
+    failed = bool(deliberation.failed) or not (answered and payable and timely)
     if failed:
         verdicts = (Verdict("HOLD"),) * asked
     for record, verdict in zip(state.verdicts, verdicts, strict=False):
         record["code"] = codes.VERDICTS.index(verdict.word)
         record["direction"], record["size_factor"] = verdict.direction, verdict.size_factor
-        for name in ("entry", "stop", "target", "confidence"):
+        for name in EDITS:
             given = getattr(verdict, name)
             record[name] = np.nan if given is None else given
         record["reason"] = codes.REASONS.index(verdict.reason) if verdict.reason in codes.REASONS else codes.R_OK
-        record["latency_ns"], record["cost_usd"], record["failed"] = deliberation.latency_ns, 0.0, failed
-    state.verdicts[0]["cost_usd"] = deliberation.cost_usd if 0.0 <= deliberation.cost_usd < np.inf else 0.0
-    state.account[0]["answered"] = 1
+        record["latency_ns"], record["cost_usd"], record["failed"] = int(deliberation.latency_ns) if timely else 0, 0.0, failed
+    state.verdicts[0]["cost_usd"] = cost if payable else 0.0
+    account["answered"] = 1
 
 
 def _readable(verdict: Verdict) -> bool:
-    return verdict.word in codes.VERDICTS[1:] and verdict.direction in DIRECTIONS
+    """Whether a verdict is made of a word, a side and numbers; whether they may be is for the engine to say."""
+    if not isinstance(verdict, Verdict) or not isinstance(verdict.word, str) or not isinstance(verdict.reason, str):
+        return False
+    numbers = [verdict.direction, verdict.size_factor, *(given for name in EDITS if (given := getattr(verdict, name)) is not None)]
+    return verdict.word in codes.VERDICTS[1:] and all(_is_number(one) for one in numbers) and verdict.direction in DIRECTIONS
+
+
+def _is_number(value: object) -> bool:
+    """A number that fits where the engine keeps it; NaN and infinities are some."""
+    return isinstance(value, Real) and not isinstance(value, bool) and (isinstance(value, (float, np.floating)) or abs(value) < LARGEST)
+
+
+def _journaled(body: object) -> dict[str, Any]:
+    """What a judge said of how it decided, where a journal can hold it."""
+    try:
+        found = dict(body)  # type: ignore[call-overload]
+        canonical({**found, "symbol": ""})                # as it is journaled
+    except (TypeError, ValueError, RecursionError):
+        return {"unreadable": type(body).__name__}
+    return found

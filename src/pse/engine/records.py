@@ -129,7 +129,7 @@ class Renderer:
     def deliberation(self, prepared: Prepared, rows: list[Any], closed: Any, said: Mapping[tuple[int, int], Mapping[str, Any]]) -> dict[str, Any]:
         row = rows[0]
         spoken = said.get((row[1], row[2]))
-        return {"symbol": prepared.plan.symbols[row[2]], **(spoken if spoken is not None else rules_record(self._asked, self._sides_asked))}
+        return {**(spoken if spoken is not None else rules_record(self._asked, self._sides_asked)), "symbol": prepared.plan.symbols[row[2]]}
 
     def decision(self, prepared: Prepared, rows: list[Any], closed: Any, said: Any) -> dict[str, Any]:
         row = rows[0]

@@ -29,7 +29,7 @@ from pse.kernels.compiled import inner
 from pse.kernels.contract import C_ATR, C_MCS, C_RATE, C_VOL_BUCKET, C_VOL_RATIO, OVERNIGHT
 from pse.kernels.costs import plain_fee
 from pse.kernels.gates import exposure_gate, hit_rate_and_reward
-from pse.kernels.proposal import costs_in_r, gate_event, gates_on_proposal, total_open_risk
+from pse.kernels.proposal import costs_in_r, gate_event, gates_on_proposal, on_side, total_open_risk
 from pse.kernels.sizing import kelly_fraction, lots_down, reward_after_costs, size_futures, size_shares, volatility_multiple
 from pse.kernels.tail_risk import within_tail
 from pse.kernels.targets import EPS
@@ -46,7 +46,21 @@ def regime_size(family, context, policy):
 
 @inner
 def kelly_limit(state, world, row, direction, stop, target, micro):
-    """(full fraction, the part of it that may be risked) by the closed trades of the tactic and grade; infinite where it is off or they are too few."""
+    """(full fraction, the part of it that may be risked) by the closed trades of the tactic and grade; infinite where it is off or they are too few.
+
+    Of an edited proposal the lesser of its own and the setup's: a stop drawn nearer, or a target where there was none, buys no more.
+    """
+    full, part = kelly_at(state, world, row, direction, stop, target, micro)
+    first_stop, first_target = on_side(row, row.stop, direction), on_side(row, row.target, direction)
+    if stop == first_stop and (target == first_target or target != target):
+        return full, part
+    first_full, first_part = kelly_at(state, world, row, direction, first_stop, first_target, micro)
+    return min(full, first_full), min(part, first_part)
+
+
+@inner
+def kelly_at(state, world, row, direction, stop, target, micro):
+    """Kelly's fractions at one stop and target."""
     policy, instrument, tally = world.policy[0], world.instruments[row.symbol], state.tallies[row.tactic, row.grade]
     risk = abs(row.entry - stop)
     if not policy.kelly_share > 0.0 or tally.trades < policy.kelly_min_trades - EPS or not risk > 0.0:

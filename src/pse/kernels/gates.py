@@ -250,8 +250,8 @@ def slippage_check(direction, decision, stop, target, price_now, tick, max_slip_
     risk = abs(decision - stop)
     adverse = direction * (price_now - decision)
     left = direction * (price_now - stop)
-    if left <= EPS:
-        return adverse, adverse / risk, 0.0, False, R_THROUGH_STOP
+    if left <= EPS or not risk > EPS:
+        return adverse, adverse / risk if risk > EPS else np.inf, 0.0, False, R_THROUGH_STOP
     rr_now = direction * (target - price_now) / left
     if adverse > max(max_slip_r * risk, tick) + EPS:
         return adverse, adverse / risk, rr_now, False, R_SLIPPAGE
@@ -290,7 +290,7 @@ def hit_rate_and_reward(wins, trades, win_r, reward_r, prior_r, prior_n):
     reward = reward_r
     if reward != reward:
         reward = (win_r + 2.0 * prior_n) / (wins + prior_n)
-    prior = (1.0 + prior_r) / (1.0 + reward)
+    prior = (1.0 + prior_r) / (1.0 + reward) if reward > 0.0 else 1.0         # a target beyond the entry, which an edit may ask for, earns nothing
     return (wins + prior * prior_n) / (trades + prior_n), reward
 
 

@@ -199,7 +199,7 @@ def gates_on_proposal(state, world, log, now, setup, stage, direction, stop, tar
             if record.waits and row.plan_flags & WAITS_AFTER_STOP and code != R_LOSS_STREAK:
                 passed, measured, allowed, code = False, float(record.wait_closes), float(policy.wait_closes), R_WAITING
         else:
-            new_risk = risk * quantity * value
+            new_risk = max(risk, abs(row.entry - row.stop)) * quantity * value           # a stop drawn nearer buys no more
             passed, measured, allowed, code, _, _ = daily_loss_gate(account.day_start_equity, account.equity, total_open_risk(state, world), new_risk,
                                                                     policy.max_daily_loss)
             if account.day_over and code != R_DAILY_LOSS:

@@ -55,8 +55,8 @@ def rules(state, world, n):
 
 @inner
 def off_grid(price, tick):
-    """Whether a price lies beside the tick grid; none (NaN) does not."""
-    return price == price and abs(price / tick - np.rint(price / tick)) > GRID_TOLERANCE
+    """Whether a price lies beside the tick grid, as an infinite one does; none (NaN) does not."""
+    return price == price and not abs(price / tick - np.rint(price / tick)) <= GRID_TOLERANCE
 
 
 @inner

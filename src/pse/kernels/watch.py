@@ -171,6 +171,7 @@ def charge(state, log, now, cost):
     """Takes the price of a deliberation from the account."""
     account = state.account[0]
     account.balance -= cost
+    account.equity -= cost                                 # what is decided later at this instant rests on what is left
     account.charges += cost
     emit(log, E_CHARGE, now, NOBODY, NOBODY, NOBODY, R_OK, NIL, NIL, NIL, cost, account.balance, 0.0, 0.0, 0.0, 0.0)
 
