@@ -279,8 +279,9 @@ def test_every_fill_is_a_price_that_could_be_had_after_its_order_and_the_money_a
         assert e["ts"] >= placed[e["plan"]]
         if (e["ts"], symbol) in bounds:                             # a roll and the run's end fill at a close
             low, high = bounds[e["ts"], symbol]
-            resting = c.FILL_KINDS[e["j"]] in ("OPEN", "TARGET")     # a limit that a gap passed fills at its own price, which is the worse one
-            slip = instrument["slippage_ticks"] * instrument["tick"]
+            kind = c.FILL_KINDS[e["j"]]
+            resting = kind in ("OPEN", "TARGET") or (kind == "GAP" and entering)      # a limit that a gap passed fills at its own price, the worse one
+            slip = e["d"] + instrument["tick"]                       # what was paid, rounded against the account
             assert resting or low - slip - 1e-9 <= price <= high + slip + 1e-9
             buys = d > 0 if entering else d < 0
             assert not resting or (price >= low - 1e-9 if buys else price <= high + 1e-9)
@@ -302,7 +303,7 @@ def reflected(line, around, pivot):
     turned = Tape(line.ts, line.ts_close, line.symbol, *(2 * pivot - one for one in (line.open, line.low, line.high, line.close)), line.volume, line.day,
                   line.flags)
     setups, context = around.setups.copy(), around.context.copy()
-    for name in ("entry", "stop", "target", "target2", "invalid_price"):
+    for name in ("entry", "stop", "target", "target2", "invalid_price", "limit_price"):
         setups[name] = 2 * pivot - setups[name]
     setups["direction"] *= -1
     context[:, k.C_CLOSE] = 2 * pivot - context[:, k.C_CLOSE]
@@ -320,6 +321,8 @@ def test_a_market_upside_down_trades_upside_down(seed):
     line, around, capital = made_world(seed)
     around.policy["allow_short"], around.policy["max_gross"], around.policy["var95"], around.policy["es975"] = 1, 1e9, 9.0, 9.0
     around.policy["cash_only"], around.policy["max_symbol"], around.policy["max_group_notional"] = 0, 1e9, 1e9
+    for name in ("fee_bps", "micro_fee_bps", "fee_max_bps", "micro_fee_max_bps"):
+        around.instruments[name] = 0.0
     around.instruments["min_notional"] = 0.0                   # money at a price is not the same on the other side
     around.setups["directional_gate"] = False                  # its veto is not the same for buyers and sellers
     around.setups["direction"][around.setups["direction"] == 0] = 1                        # an open call gives the prices of its long side

@@ -40,7 +40,7 @@ def walk(rng, symbol, calendar, blackout):
         close = open_ + int(rng.normal(0, 2.2 * wild))
         high, low = max(open_, close) + int(rng.integers(0, 2 + wild)), min(open_, close) - int(rng.integers(0, 2 + wild))
         volume = {"none": math.nan, "thin": float(rng.integers(0, 60)), "thick": 5000.0, "mixed": rng.choice([math.nan, 3.0, 40.0, 900.0])}[thin]
-        flags = int(roll) + (2 if minute in blackout else 0)
+        flags = int(roll) + (2 if minute in blackout else 0) + int(rng.choice([0, 0, 0, 4, 8, 12]))
         bars.append((minute, *(one * TICK for one in (open_, high, low, close)), volume, symbol, day, flags))
         price, last_day = close, day
     return bars
@@ -62,11 +62,13 @@ def made_setups(rng, found, instruments, busy):
             either = kind == k.ENTER and rng.random() < 0.06
             risk = int(rng.integers(4, 20))
             first = round(risk * rng.choice([1.4, 1.5, 2.0, 2.5]))
-            limit = rng.random() < 0.8
+            order = int(rng.choice([k.LIMIT] * 6 + [k.MARKET] * 2 + [k.STOP, k.STOP_LIMIT])) if not either else k.LIMIT
+            close += d * TICK * (int(rng.integers(-1, 4)) if order in (k.STOP, k.STOP_LIMIT) else 0)
             setups.append(w.setup(
                 (ts - w.START) // w.MINUTE, close, close - (1 if either else d) * risk * TICK,
                 close + (1 if either else d) * first * TICK if rng.random() < 0.9 else math.nan,
-                int(rng.choice([1, 5, 10, 13, 60])), symbol=symbol, kind=kind, direction=0 if either else d, order_type=k.LIMIT if limit else k.MARKET,
+                int(rng.choice([1, 5, 10, 13, 60])), symbol=symbol, kind=kind, direction=0 if either else d, order_type=order,
+                limit_price=close + d * int(rng.integers(-1, 3)) * TICK, time_in_force=int(rng.choice([k.GTD, k.GTD, k.DAY, k.GTC])),
                 target2=rng.choice([math.nan, close + d * (first + risk) * TICK]), size_multiple=rng.choice([0.5, 0.75, 1.0, 1.25]),
                 quality=round(rng.random(), 2), confidence=rng.choice([0.7, 0.7, 0.5, 0.7, 0.9, 0.2]), grade=int(rng.integers(2, 5)),
                 tactic=int(rng.integers(0, 2)),
@@ -104,9 +106,26 @@ def made_context(rng, line, calendar, blackout):
             "MACD_STATE": float(rng.integers(0, 6)), "LIQUIDITY": float(rng.integers(0, 3)), "VOL_SPIKE": float(rng.integers(0, 2)),
             "RATE": math.nan if minute < 15 else float(rate[symbol]), "DAILY_ATR": float(rng.choice([1.0, 3.0, 8.0])),
             "DAILY_ROW": float(days + calendar[bar][0] - first_day),
+            "HOURS": float(rng.choice([math.nan, 0, 0, 4, 8, 12])),
             "NEWS_AGE_NS": float(rng.choice([math.nan, 10.0, 400.0])) * w.MINUTE, "NEWS_FLAG": float(rng.random() < 0.2),
             "VOL_RATIO": float(rng.choice([math.nan, 0.3, 0.8, 1.0, 1.1, 2.0]))}
     return changes
+
+
+def made_costs(rng):
+    """Fees with a least and a most, and parts of slippage, each off as often as not."""
+    fees = {"bps": [0, 0.2], "min": [0, 7.0], "max": [0, 40.0], "max_bps": [0, 3.0]}
+    drawn = {f"{prefix}_{name}": rng.choice([0.0, *values]) for prefix in ("fee", "micro_fee") for name, values in fees.items()}
+    return {**drawn, "slip_spread": rng.choice([0, 0, 0.5]), "slip_volatility": rng.choice([0, 0, 0.05]), "slip_impact": rng.choice([0, 0, 0.3])}
+
+
+def made_rules(rng):
+    """Fill rules: the conservative ones, or any."""
+    if rng.random() < 0.4:
+        return {}
+    switches = {name: int(rng.integers(0, 2)) for name in ("improves", "gap_at_limit", "target_first", "entry_bar_stop")}
+    return {"target_through_ticks": rng.choice([0, 1]), "entry_bar_target": int(rng.integers(0, 3)), "slippage_factor": rng.choice([0, 1, 1.5]),
+            "first_minute_factor": rng.choice([1, 2]), "outside_hours_factor": rng.choice([1, 3]), **switches}
 
 
 def made_world(seed):
@@ -119,7 +138,7 @@ def made_world(seed):
     line = w.tape(sorted(bars, key=lambda bar: (bar[0], bar[6])))
     instruments = [w.instrument(group=int(rng.choice([-1, 0, 0])), has_micro=int(rng.random() < 0.7), stop_cap=rng.choice([8.0, 4.0, math.nan]),
                                 slippage_ticks=rng.choice([1, 2]), min_notional=rng.choice([0, 0, 90_000, 500_000]),
-                                tradable=int(rng.random() < 0.95), point_value=rng.choice([50, 20])) for _ in range(symbols)]
+                                tradable=int(rng.random() < 0.95), point_value=rng.choice([50, 20]), **made_costs(rng)) for _ in range(symbols)]
     found = w.decision_rows(line, made_context(rng, line, calendar, blackout))
     returns = rng.normal(0, rng.choice([0.004, 0.02]), (120, symbols))
     returns[rng.random(returns.shape) < 0.05] = math.nan
@@ -136,7 +155,7 @@ def made_world(seed):
         trail_range_atr=rng.choice([3.0, 1.0]), high_vol_size=rng.choice([0.5, 1.0]), transition_size=rng.choice([0.5, 1.0]),
         on_end=int(rng.random() < 0.5), end=int(max(line.ts_close[-1], found[0][-1])), volume_share=rng.choice([0.1, 0.5]), through_ticks=rng.choice([1, 1, 0]),
         vol_size_least=rng.choice([0.5, 1.0]), vol_size_most=rng.choice([1.25, 1.0]), kelly_share=rng.choice([0.0, 0.25, 1.0]),
-        kelly_cap=rng.choice([0.02, 0.004]), kelly_min_trades=rng.choice([1, 3, 30]))
+        kelly_cap=rng.choice([0.02, 0.004]), kelly_min_trades=rng.choice([1, 3, 30]), **made_rules(rng))
     setups = made_setups(rng, found, instruments, rng.choice([0.08, 0.25, 0.6]))
     return line, w.world(line, setups, found, instruments, limits, returns), float(rng.choice([20_000, 60_000, 150_000, 400_000]))
 

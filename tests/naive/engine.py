@@ -43,6 +43,7 @@ class Plan:
     got: float = 0.0                    # of the exits
     fees: float = 0.0
     activated: bool = False
+    parts: list = field(default_factory=list)       # (quantity, price) of the entry's fills
     worst: float = math.nan             # of a stop-limit entry
     fired: bool = False
     target_done: bool = False
@@ -102,6 +103,7 @@ class Twin:
         self.losses, self.resting, self.scores = 0, "", []
         self.tallies = {}
         self.fills, self.trades, self.refused, self.ended = [], [], {}, {}
+        self.here, self.weighed = {}, None              # bars of the minute; the quantity whose costs are asked for
         self.last = {}                                  # (symbol, tactic) -> (first close of the run told last, what became of it)
 
     def run(self):
@@ -113,7 +115,7 @@ class Twin:
         return self
 
     def minute(self, m):
-        bars = self.bars.get(m, {})
+        bars = self.here = self.bars.get(m, {})
         self.new_day(m, bars)
         for s, (bar, _, flags) in sorted(bars.items()):                  # a symbol without a bar here is asked at the next decision
             plan = self.symbols[s].plan
@@ -141,7 +143,7 @@ class Twin:
                 if plan:
                     self.cancel(plan, "ROLL")
                     if plan.held:
-                        self.leave(symbol.last_ts, plan, "EXIT", symbol.last, "ROLL", market=True)
+                        self.leave(symbol.last_ts, plan, "EXIT", symbol.last, "ROLL", market=True, last=True)
                 symbol.bars = []
         days = [day for _, day, _ in bars.values()]
         if days and (self.day is None or max(days) > self.day):
@@ -207,16 +209,19 @@ class Twin:
         """(kind of the entry fill of this bar or "", whether a stop entry fired in it after the open)."""
         d, tick, rests = plan.d, self.instruments[plan.symbol]["tick"], plan.kind == "STOP_LIMIT" and plan.fired
         kind = "MARKET" if plan.kind == "STOP" and plan.fired else "LIMIT" if rests else plan.kind
-        found = matching.entry(kind, d, plan.worst if rests else plan.limit, plan.worst, plan.stop, bar, tick, self.policy, self.slip(plan))
+        quantity = matching.taken(plan.working, bar[4], self.policy["volume_share"], self.lot(plan))
+        found = matching.entry(kind, d, plan.worst if rests else plan.limit, plan.worst, plan.stop, bar, tick, self.policy, self.slip(plan, quantity))
         inside = kind in ("STOP", "STOP_LIMIT") and not matching.at_or_below(d * plan.limit, d * bar[0])
         plan.fired = plan.fired or matching.at_or_below(d * plan.limit, d * (bar[1] if d > 0 else bar[2]))
         if not found:
             return "", False
-        self.enter(m, plan, *found, matching.taken(plan.working, bar[4], self.policy["volume_share"], self.lot(plan)))
+        self.enter(m, plan, *found, quantity)
         return found[0], inside
 
     def enter(self, m, plan, kind, price, quantity):
-        symbol, fee = self.symbols[plan.symbol], self.fee(plan) * quantity
+        symbol, before = self.symbols[plan.symbol], self.fee(plan, plan.parts)
+        plan.parts.append((quantity, price))
+        fee = self.fee(plan, plan.parts) - before                       # what the order as a whole costs more
         if not plan.bought:
             symbol.entry_ts[plan.d], plan.entry_ts, plan.entry_kind, plan.best = m, m, kind, price
         plan.working -= quantity
@@ -238,13 +243,14 @@ class Twin:
         if plan.held and plan.target_done and matching.reached(plan.d, plan.target2, price, through):
             self.out(m, plan, "TARGET2", "TARGET", price if better else plan.target2, plan.held, "TP2")
 
-    def leave(self, m, plan, leg, price, reason, market):
+    def leave(self, m, plan, leg, price, reason, market, last=False):
         kind = "STOP" if leg == "STOP" else "MARKET"
         plan.working = 0.0
-        self.out(m, plan, leg, kind, matching.market(price, -plan.d, self.slip(plan), self.instruments[plan.symbol]["tick"]), plan.held, reason)
+        tick = self.instruments[plan.symbol]["tick"]
+        self.out(m, plan, leg, kind, matching.market(price, -plan.d, self.slip(plan, plan.held, last), tick), plan.held, reason)
 
     def out(self, m, plan, leg, kind, price, quantity, reason):
-        fee, point = self.fee(plan) * quantity, self.point_value(plan)
+        fee, point = self.fee(plan, [(quantity, price)]), self.point_value(plan)
         gain = plan.d * (price - plan.entry) * quantity * point
         plan.gained += gain
         self.balance += gain - fee
@@ -572,8 +578,11 @@ class Twin:
     def costs(self, setup, s, micro):
         """In R: slippage of the entry, of a stop, fees."""
         i, risk = self.instruments[s], abs(setup["entry"] - setup["stop"])
-        slip = i["slippage_ticks"] * i["tick"] * self.policy["slippage_factor"] / risk
-        fees = 2 * (i["micro_fee_unit"] / i["micro_point_value"] if micro else i["fee_unit"] / i["point_value"]) / risk
+        row, point = self.symbols[s].row, i["micro_point_value" if micro else "point_value"]
+        quantity = self.policy["max_quantity"] if self.weighed is None else self.weighed
+        slip = matching.slippage(self.model(i), i["tick"], row["SPREAD_TICKS"] * i["tick"], row["ATR"], 1.0, 1.0 / self.policy["volume_share"],
+                                 self.factor(int(row["HOURS"]) if row["HOURS"] == row["HOURS"] else 0)) / risk
+        fees = 2 * matching.fee([(quantity, setup["entry"])], point, self.rates(i, micro)) / quantity / point / risk
         return 0.0 if setup["order_type"] == LIMIT else slip, slip, fees
 
     def kelly(self, setup, s, micro):
@@ -625,7 +634,9 @@ class Twin:
         i = self.instruments[s]
         names = ("micro_point_value", "micro_fee_unit", "micro_lot") if micro else ("point_value", "fee_unit", "lot")
         point, fee, lot = (i[name] for name in names)
-        point, fee = point * row["RATE"], fee * row["RATE"]
+        rates = self.rates(i, micro)
+        fee, least = (fee + rates["points"] / 10_000 * setup["entry"] * point) * row["RATE"], rates["least"] * row["RATE"]
+        point *= row["RATE"]
         risk = abs(setup["entry"] - setup["stop"])
         multiple = setup["size_multiple"] * self.regime_size(setup, row)
         full, most = self.kelly(setup, s, micro)
@@ -640,11 +651,14 @@ class Twin:
             if not quantity:
                 return why, 0.0, True
         else:
-            quantity = min(sizing.futures(equity, multiple, risk, point, 2 * fee, self.policy["r_unit"], min(self.policy["max_risk"], most), lot),
+            quantity = min(sizing.futures(equity, multiple, risk, point, 2 * fee, self.policy["r_unit"], min(self.policy["max_risk"], most), lot,
+                                          least=2 * least),
                        self.policy["max_quantity"])
         if quantity < lot or self.too_little(i, setup, quantity, micro):
             return "SIZE_ZERO", 0.0, True
+        self.weighed = quantity
         why = self.stage(at, setup, s, row, equity, quantity * point, micro)
+        self.weighed = None
         if why != "OK":
             return why, 0.0, False
         why, quantity = self.inside_exposure(setup, s, equity, quantity, lot, point)
@@ -745,15 +759,33 @@ class Twin:
     def point_value(self, plan):
         return self.instruments[plan.symbol]["micro_point_value" if plan.micro else "point_value"] * self.symbols[plan.symbol].row["RATE"]
 
-    def fee(self, plan):
-        return self.instruments[plan.symbol]["micro_fee_unit" if plan.micro else "fee_unit"] * self.symbols[plan.symbol].row["RATE"]
+    def fee(self, plan, fills):
+        """Money of the account for an order with these fills."""
+        i = self.instruments[plan.symbol]
+        point = i["micro_point_value" if plan.micro else "point_value"]
+        return matching.fee(fills, point, self.rates(i, plan.micro)) * self.symbols[plan.symbol].row["RATE"] if fills else 0.0
+
+    def rates(self, i, micro):
+        names = {"unit": "unit", "points": "bps", "least": "min", "most": "max", "most_points": "max_bps"}
+        return {name: i[("micro_fee_" if micro else "fee_") + column] for name, column in names.items()}
 
     def lot(self, plan):
         return self.instruments[plan.symbol]["micro_lot" if plan.micro else "lot"]
 
-    def slip(self, plan):
+    def model(self, i):
+        return {"ticks": i["slippage_ticks"], "spread_share": i["slip_spread"], "volatility_share": i["slip_volatility"], "impact": i["slip_impact"]}
+
+    def factor(self, flags):
+        hours = [self.policy["first_minute_factor"]] * bool(flags & 4) + [self.policy["outside_hours_factor"]] * bool(flags & 8)
+        return self.policy["slippage_factor"] * max(hours, default=1.0)
+
+    def slip(self, plan, quantity, last=False):
+        """Of a fill in the bar at hand, or at a last price, where nobody says how much was traded."""
         i = self.instruments[plan.symbol]
-        return i["slippage_ticks"] * i["tick"] * self.policy["slippage_factor"]
+        bar, _, flags = self.here.get(plan.symbol, (None, 0, 0))
+        volume = quantity / self.policy["volume_share"] if last else bar[4]
+        return matching.slippage(self.model(i), i["tick"], plan.row["SPREAD_TICKS"] * i["tick"], plan.row["ATR"], quantity, volume,
+                                 self.factor(0 if last else flags))
 
     def equity(self):
         return self.balance + sum(one.plan.d * (one.last - one.plan.entry) * one.plan.held * self.point_value(one.plan)
@@ -781,4 +813,4 @@ class Twin:
             if symbol.plan:
                 self.cancel(symbol.plan, reason)
             if symbol.plan and symbol.plan.held:
-                self.leave(symbol.last_ts, symbol.plan, "EXIT", symbol.last, reason, market=True)
+                self.leave(symbol.last_ts, symbol.plan, "EXIT", symbol.last, reason, market=True, last=True)

@@ -6,10 +6,11 @@ Shares: the least of four bounds.
 import math
 
 
-def futures(equity, multiple, risk_points, point_value, round_turn, r_unit, max_risk, lot=1.0, most=10_000):
+def futures(equity, multiple, risk_points, point_value, round_turn, r_unit, max_risk, lot=1.0, most=10_000, least=0.0):
     budget = equity * min(r_unit * multiple, max_risk)
     lots = 0
-    while lots < most and (lots + 1) * lot * (risk_points * point_value + round_turn) <= budget + 1e-9 * (risk_points * point_value + round_turn):
+    unit = risk_points * point_value
+    while lots < most and (lots + 1) * lot * unit + max((lots + 1) * lot * round_turn, least) <= budget + 1e-9 * (unit + round_turn):
         lots += 1
     return lots * lot
 
