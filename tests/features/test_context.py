@@ -7,11 +7,12 @@ import pytest
 
 from pse.domain.bars import Bars
 from pse.features.build import FeatureSpec, build
-from pse.features.context import STATES, context_rows, inside
+from pse.features.context import STATES, Wanted, context_rows, inside
 from pse.features.market_state import NO_END_NS
 from pse.kernels import contract as k
 from pse.kernels.codes import MCS_CLOSED, MCS_UNKNOWN, TCC_UNKNOWN
 from tests.features.made import MINUTE, future, minutes
+from tests.tactics.dailies import features_of, stock, walk_bars
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +97,21 @@ def test_spread_is_that_of_the_last_minute(built):
     features = built[0]
     spread = np.arange(len(features.bars), dtype=float)
     assert list(context_rows(features, future(), (), spread)[1][:3, k.C_SPREAD_TICKS]) == [4.0, 9.0, 14.0]
+
+
+def test_the_ratio_of_volatility_is_the_median_range_before_over_that_of_the_bar():
+    """On days: of at most 252 before, from 60 on; ranges over their closes.  The 14th day has the first range."""
+    features = features_of([walk_bars(8, 400)], "AAA")
+    found = context_rows(features, stock("AAA"))[1][:, k.C_VOL_RATIO]
+    reach = features.columns["atr"] / features.decision.close
+    assert np.flatnonzero(~np.isnan(found))[0] == 14 + 60
+    for t in (74, 200, 399):
+        assert found[t] == pytest.approx(np.median(reach[max(t - 252, 14):t]) / reach[t])
+
+
+def test_without_states_the_ratio_of_volatility_is_unknown(built):
+    features = built[0]
+    assert np.isnan(context_rows(features, future(), wanted=Wanted(states=False))[1][:, k.C_VOL_RATIO]).all()
 
 
 def test_missing_minutes_lower_the_data_score_and_age_the_last_close():

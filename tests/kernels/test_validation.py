@@ -12,10 +12,11 @@ from tests.features.made import walk
 from tests.naive import validation as naive
 
 
-def record(bars, signal, offset=None, atr=None, shorts=False, stop_atr=1.5, tick=0.01, fee_points=0.0, fee_share=0.0, wait_closes=5):
+def record(bars, signal, offset=None, factor=None, atr=None, shorts=False, stop_atr=1.5, tick=0.01, fee_points=0.0, fee_share=0.0, wait_closes=5):
     columns = [np.array(column, float) for column in zip(*bars, strict=True)]
     n = len(bars)
-    return bare_record(*columns, np.zeros(n) if offset is None else np.array(offset, float), np.ones(n) if atr is None else np.array(atr, float),
+    return bare_record(*columns, np.zeros(n) if offset is None else np.array(offset, float), np.ones(n) if factor is None else np.array(factor, float),
+                       np.ones(n) if atr is None else np.array(atr, float),
                        np.array(signal, np.int64), shorts, stop_atr, tick, fee_points, fee_share, wait_closes)
 
 
@@ -74,6 +75,13 @@ def test_a_roll_is_no_gain():
     assert total[-1] == pytest.approx(1 / 1.5) and returns == pytest.approx([0, 0, 0, 1 / 105, 0])
 
 
+def test_fees_and_the_grid_of_the_stop_are_those_of_the_price_as_traded():
+    """Four shares for one before these bars: 100 was traded at 25.  0.01 a side is 0.04; 1.503 below 100 is 24.62425, on the cent 24.62, here 98.48."""
+    bars = [*flat(100, 100), (100, 100.5, 98.49, 99.5), (99, 99.5, 98.48, 99)]
+    returns, _, trades, total = record(bars, [1, 0, 0, 0], factor=[4] * 4, atr=[1.002] * 4, fee_points=0.01)
+    assert trades.tolist() == [0, 0, 0, 1] and total[-1] == pytest.approx((-1.52 - 0.08) / 1.52) and returns[1] == pytest.approx(-0.0004)
+
+
 def test_a_sell_while_flat_opens_a_short_only_where_shorts_are_allowed_and_never_at_the_close_that_ends_a_long():
     bars, signal = flat(100, 100, 100, 100, 99, 99), [1, -1, -1, -1, 1, 0]
     assert record(bars, signal)[1].tolist() == [0, 1, 1, 0, 0, 1]
@@ -106,18 +114,20 @@ def made(seed, n=160, holes=0.05):
     bars = walk(seed, n, holes)[:4]
     runs = np.repeat(rng.choice([-1, 0, 0, 1, 1], n), rng.integers(1, 9, n))[:n].astype(np.int64)
     atr = np.where(rng.random(n) < 0.03, np.nan, rng.uniform(0.3, 3.0, n))
-    offset = np.cumsum((rng.random(n) < 0.03) * rng.integers(-20, 21, n) * 0.25)
+    offset, factor = np.cumsum((rng.random(n) < 0.03) * rng.integers(-20, 21, n) * 0.25), np.ones(n)
+    if rng.random() < 0.5:                                        # what has splits has no rolls
+        offset, factor = np.zeros(n), np.cumprod(np.where(rng.random(n) < 0.03, rng.choice([2.0, 0.5, 1.013], n), 1.0))
     settings = {"shorts": bool(rng.random() < 0.5), "stop_atr": float(rng.choice([0.5, 1.5, 4.0])), "tick": 0.25, "fee_points": float(rng.choice([0.0, 0.05])),
                 "fee_share": float(rng.choice([0.0, 0.001])), "wait_closes": int(rng.integers(1, 7))}
-    return [column + offset for column in bars], offset, atr, runs, settings
+    return [column + offset for column in bars], offset, factor, atr, runs, settings
 
 
 @given(st.integers(0, 2**32))
 def test_a_record_is_that_of_its_trades_followed_one_by_one(seed):
-    columns, offset, atr, signal, settings = made(seed)
+    columns, offset, factor, atr, signal, settings = made(seed)
     bars = [None if np.isnan(bar[0]) else tuple(bar) for bar in zip(*columns, strict=True)]
-    found = bare_record(*columns, offset, atr, signal, *settings.values())
-    expected = naive.record(bars, offset, atr, signal, **settings)
+    found = bare_record(*columns, offset, factor, atr, signal, *settings.values())
+    expected = naive.record(bars, offset, factor, atr, signal, **settings)
     assert found[1].tolist() == expected[1].tolist() and found[2].tolist() == expected[2].tolist()
     np.testing.assert_allclose(found[0], expected[0], rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(found[3], expected[3], rtol=1e-9, atol=1e-9)
@@ -125,9 +135,9 @@ def test_a_record_is_that_of_its_trades_followed_one_by_one(seed):
 
 @given(st.integers(0, 2**32), st.integers(1, 159))
 def test_a_record_never_changes_when_later_bars_arrive(seed, k):
-    columns, offset, atr, signal, settings = made(seed)
-    whole = bare_record(*columns, offset, atr, signal, *settings.values())
-    start = bare_record(*(column[:k] for column in columns), offset[:k], atr[:k], signal[:k], *settings.values())
+    columns, offset, factor, atr, signal, settings = made(seed)
+    whole = bare_record(*columns, offset, factor, atr, signal, *settings.values())
+    start = bare_record(*(column[:k] for column in columns), offset[:k], factor[:k], atr[:k], signal[:k], *settings.values())
     assert all(part.tobytes() == full[:k].tobytes() for part, full in zip(start, whole, strict=True))
     figures, begun = trailing_figures(whole[0], whole[1], 40, 252.0), trailing_figures(start[0], start[1], 40, 252.0)
     assert all(part.tobytes() == full[:k].tobytes() for part, full in zip(begun, figures, strict=True))

@@ -1,7 +1,7 @@
 """The record of a bare rule, trade by trade, and what it leaves of a confidence, from their definitions.
 
-Bars are lists of (open, high, low, close) as traded, None where a bar has no price.  A trade is followed from its entry to its end before the next close is
-looked at; a close is looked at only while flat.
+Bars are lists of (open, high, low, close) as traded times `factor`, None where a bar has no price.  A trade is followed from its entry to its end before the
+next close is looked at; a close is looked at only while flat.
 """
 
 import math
@@ -13,13 +13,13 @@ def is_priced(bar):
     return bar is not None and bar[2] > 0 and bar[2] <= min(bar[0], bar[3]) and max(bar[0], bar[3]) <= bar[1]
 
 
-def trades(bars, offset, atr, signal, shorts=False, stop_atr=1.5, tick=0.01, fee_points=0.0, fee_share=0.0, wait_closes=5):
+def trades(bars, offset, factor, atr, signal, shorts=False, stop_atr=1.5, tick=0.01, fee_points=0.0, fee_share=0.0, wait_closes=5):
     """[{side, entry_bar, exit_bar, entry, exit, r, stopped}], prices forward adjusted; exit_bar None while it is open, `days` the return of each day."""
     def flat(t, k):
         return bars[t][k] - offset[t]
 
     def fee(t, price):
-        return fee_points + fee_share * (price + offset[t])
+        return (fee_points + fee_share * (price + offset[t]) / factor[t]) * factor[t]          # of the price as traded, on the scale of the bars
 
     found, t, n, waits, heard = [], 0, len(bars), 0, 0
     while t < n:
@@ -35,8 +35,8 @@ def trades(bars, offset, atr, signal, shorts=False, stop_atr=1.5, tick=0.01, fee
         if resting or not usable or not atr[t] > 0 or t + 1 >= n or not is_priced(bars[t + 1]):
             t += 1
             continue
-        steps = (bars[t][3] - said * stop_atr * atr[t]) / tick
-        stop = (math.floor(steps + 1e-9) if said > 0 else math.ceil(steps - 1e-9)) * tick - offset[t]
+        steps = (bars[t][3] - said * stop_atr * atr[t]) / factor[t] / tick                   # as traded
+        stop = (math.floor(steps + 1e-9) if said > 0 else math.ceil(steps - 1e-9)) * tick * factor[t] - offset[t]
         risk = said * (flat(t, 3) - stop)
         entry, first = flat(t + 1, 0), t + 1
         if said * (entry - stop) <= 1e-9 or risk <= 1e-9:

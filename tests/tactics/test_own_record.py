@@ -31,9 +31,9 @@ def by_hand(found, tactic, instrument, record, at, sure):
     there = found.known
     bars, said = there.bars, tactic.signals(there)
     prices = [None if np.isnan(row).any() else tuple(row) for row in np.array([bars.open, bars.high, bars.low, bars.close]).T]
-    returns, held, trades, total = naive.record(prices, bars.offset, there.atr, said.signal, tactic.allow_short and record.allow_short, tactic.stop_atr,
-                                                instrument.tick, instrument.fees.per_unit / instrument.point_value, instrument.fees.basis_points / 10_000,
-                                                record.wait_closes)
+    fees, shorts = instrument.fees, tactic.allow_short and record.allow_short
+    returns, held, trades, total = naive.record(prices, bars.offset, np.ones(len(bars)), there.atr, said.signal, shorts, tactic.stop_atr, instrument.tick,
+                                                fees.per_unit / instrument.point_value, fees.basis_points / 10_000, record.wait_closes)
     sharpe, fall, days = naive.figures(returns[:at + 1], held[:at + 1], 252)
     vif = [values[at] for values in inflation(said.indicators, len(bars)).values()]
     largest = max((one for one in vif if one == one), default=np.nan)

@@ -26,14 +26,15 @@ CONSTANT = 1e-12                                  # share of the squares below w
 
 
 @njit(cache=True)
-def bare_record(open_, high, low, close, offset, atr, signal, shorts, stop_atr, tick, fee_points, fee_share, wait_closes):
+def bare_record(open_, high, low, close, offset, factor, atr, signal, shorts, stop_atr, tick, fee_points, fee_share, wait_closes):
     """(return float64[n], whether a position was held int64[n], trades closed int64[n], their sum in R float64[n]) at each bar, counts and sums so far.
 
-    open_, high, low, close: float64[n] as traded, oldest first; offset: float64[n], roll differences so far; atr: float64[n], points; signal: int64[n],
-    1 buy, -1 sell, 0 hold, known at the close.  A buy while flat is entered at the next open with a stop `stop_atr` ranges behind the close, on the grid;
-    an open at or beyond it enters nothing.  A sell ends it at the next open, and opens a short only with `shorts`, at a later close.  A bar that trades
-    at the stop fills there, or at its open where that is worse; after that the rule rests as the engine does: until a close without the same signal, or
-    `wait_closes` of them.  Fees a side: points a unit and a share of the price.  1 R: the close of the decision less the stop.
+    open_, high, low, close: float64[n] as traded times `factor` float64[n], what splits and dividends so far multiply a price by; oldest first; offset:
+    float64[n], roll differences so far; atr: float64[n], points; signal: int64[n], 1 buy, -1 sell, 0 hold, known at the close.
+    A buy while flat is entered at the next open with a stop `stop_atr` ranges behind the close, on the grid; an open at or beyond it enters nothing.  A sell
+    ends it at the next open, and opens a short only with `shorts`, at a later close.  A bar that trades at the stop fills there, or at its open where that is
+    worse; after that the rule rests as the engine does: until a close without the same signal, or `wait_closes` of them.  Fees a side: points of a price as
+    traded, and a share of it.  1 R: the close of the decision less the stop.
     A return is of the last close, or of the entry; 0 while flat.  An invalid bar trades nothing and returns 0; what was to be entered there is dropped.
     """
     n = close.size
@@ -56,14 +57,14 @@ def bare_record(open_, high, low, close, offset, atr, signal, shorts, stop_atr, 
                 gained = side * (price - last)
             elif enters != 0 and enters * (open_[t] - off - stop) > EPS:
                 side, entry, base = enters, open_[t] - off, open_[t]
-                fees, earned, price = fee_points + fee_share * open_[t], 0.0, close[t] - off
+                fees, earned, price = fee_points * factor[t] + fee_share * open_[t], 0.0, close[t] - off
                 if side * ((low[t] if side > 0 else high[t]) - off - stop) <= EPS:
                     price, done = stop, True
                     waits, heard = side, 0
                 gained = side * (price - entry)
             if side != 0:
                 if done:
-                    fees += fee_points + fee_share * (price + off)
+                    fees += fee_points * factor[t] + fee_share * (price + off)
                 earned += gained - fees
                 returns[t], held[t] = (gained - fees) / base if base > 0.0 else 0.0, 1
                 if done:
@@ -75,7 +76,7 @@ def bare_record(open_, high, low, close, offset, atr, signal, shorts, stop_atr, 
             if side != 0:
                 leaves = said == -side
             elif said != 0 and waits == 0 and (said > 0 or shorts) and atr[t] > 0.0:
-                stop = round_stop(close[t] - said * stop_atr * atr[t], said, tick) - off
+                stop = round_stop(close[t] - said * stop_atr * atr[t], said, tick * factor[t]) - off
                 risk = said * (last - stop)
                 enters = said if risk > EPS else 0
             if waits != 0:

@@ -62,7 +62,8 @@ def track(there: Known, instrument: Instrument, signal: np.ndarray, indicators: 
     """The record of signals at the closes of `there`.  `indicators`: the features they are made of; bucket, spikes: state of volatility, int64[n]."""
     bars, fees = there.bars, instrument.fees
     returns, held, trades, total = bare_record(
-        bars.open, bars.high, bars.low, bars.close, bars.offset, there.atr, signal.astype(np.int64), shorts and record.allow_short, float(stop_atr),
+        bars.open, bars.high, bars.low, bars.close, bars.offset,
+        np.ones(len(bars)) if bars.factor is None else bars.factor, there.atr, signal.astype(np.int64), shorts and record.allow_short, float(stop_atr),
         float(instrument.tick), fees.per_unit / instrument.point_value, fees.basis_points / 10_000, record.wait_closes)
     sharpe, fall, days = trailing_figures(returns, held, RETURNS, bars_per_year(instrument, there.timeframe))
     factors = inflation(indicators, len(there))
