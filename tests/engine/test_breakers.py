@@ -121,7 +121,7 @@ def test_acknowledged_by_the_calendar_it_is_half_open_at_half_size():
     """One trading day later: 99,565 x 0.8 % x 0.75 x 0.5 = 298.70, one contract of 205 instead of two."""
     found = list(batches(drawdown([entry(70)], day_minutes=60, auto_ack_days=1)))
     assert [one[1:] for one in breakers(found, "equity")] == [("CLOSED", "OPEN"), ("OPEN", "HALF_OPEN")]
-    sizes = [gates["gates"][0] for gates in bodies(found, "GATES") if gates["stage"] == "after"]
+    sizes = [gate for gates in bodies(found, "GATES") if gates["stage"] == "after" for gate in gates["gates"] if gate[0] == "sizing"]
     assert [gate[:3] for gate in sizes] == [["sizing", True, 2.0], ["sizing", True, 1.0]]
 
 

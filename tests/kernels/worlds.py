@@ -36,10 +36,11 @@ POLICY: dict[str, Any] = dict(
     high_vol_size=0.5, transition_size=0.5, market_state=1, max_group_notional=1e9, shares=0, cash_only=0, wait_closes=5, news_required=0,
     news_max_age_ns=360.0 * MINUTE, trail_range_atr=3.0, swing_side=2, max_replans=3, replan_apart=1, replan_min_reward=1.0, vol_size_least=0.5,
     vol_size_most=1.25, kelly_share=0, kelly_cap=0.02, kelly_min_trades=30,
-    target_through_ticks=1, entry_bar_target=1, entry_bar_stop=1, first_minute_factor=1, outside_hours_factor=1)
+    target_through_ticks=1, entry_bar_target=1, entry_bar_stop=1, first_minute_factor=1, outside_hours_factor=1,
+    correlation=0.8, correlation_days=0, max_correlated=0.02, max_latency_ns=100e6, max_skew_ns=2e9, spread_money=0.01, spread_share=0.0005)
 INSTRUMENT: dict[str, Any] = dict(
     tick=0.25, lot=1, point_value=50, fee_unit=2.5, fee_bps=0, min_notional=0, slippage_ticks=1, stop_cap=8, group=0, tradable=1,
-    has_micro=1, micro_point_value=5, micro_fee_unit=0.75, micro_lot=1)
+    shortable=1, has_micro=1, micro_point_value=5, micro_fee_unit=0.75, micro_lot=1)
 SETUP: dict[str, Any] = dict(
     kind=k.ENTER, tactic=0, direction=1, order_type=k.LIMIT, size_multiple=0.75, quality=0.7, confidence=0.7, grade=3, rank_base=0.8, rank_bonus=0.0,
     precedence=1, event_bar=0, group=-1, invalid_price=NONE, invalid_flags=5, trail_buffer=0.5, target=NONE, target2=NONE, directional_gate=False,

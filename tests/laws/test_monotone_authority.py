@@ -245,7 +245,8 @@ def test_an_edit_beside_the_tick_grid_is_refused():
     assert set(reasons) == {"AUTHORITY"} and len(reasons) > 10
 
 
-ROOM = {"max_gross": 1000.0, "max_concurrent": 1.0, "max_daily_loss": 1.0, "max_quantity": 1000, "var95": 9.0, "es975": 9.0, "ev_min": -9.0}
+ROOM = {"max_gross": 1000.0, "max_concurrent": 1.0, "max_daily_loss": 1.0, "max_quantity": 1000, "var95": 9.0, "es975": 9.0, "ev_min": -9.0,
+        "correlation_days": 0}
 FUTURES, SHARES = {"shares": 0, "r_unit": 0.08, "max_risk": 0.1}, {"shares": 1, "max_risk": 0.1}
 A_BAD_DAY = -0.02                    # 80 points: more than the stop allows, so each unit may lose 1.5 of its distance of 6 points
 

@@ -42,7 +42,7 @@ def test_all_gates_of_a_stage_are_told_in_order_even_after_the_first_no():
             elif body["stage"] == "activation":
                 assert names == activation
             else:
-                assert names == ["sizing", *before, "exposure", "tail_risk"][:len(names)] and len(names) in (1, 12, 13, 14)
+                assert names == list(c.GATES)
     assert set(stages) == {"before", "after", "activation"}
 
 
@@ -58,3 +58,29 @@ def test_every_entry_ends_in_a_decision_or_in_a_reason_and_the_reason_is_the_fir
         for kind, _, body in lines:
             if kind == "GATES" and body["stage"] == "before" and not all(gate[1] for gate in body["gates"]):
                 assert over[body["setup_id"]] == next(gate[4] for gate in body["gates"] if not gate[1])
+
+
+@pytest.mark.parametrize("rich", [False, True])
+def test_the_first_gate_in_the_order_of_the_table_that_says_no_is_the_reason_at_every_stage(rich):
+    """After the verdict each contract size is asked about for itself, and the last one counts."""
+    seen = Counter()
+    for seed in range(40):
+        prepared = made(seed, Shape(500, 40, ("ES", "NQ"), rich=rich), max_concurrent=0.011, max_group=1 + seed % 2, tail_min_days=60 * (seed % 2))
+        over, last = {}, {}
+        for kind, _, body in journal_lines(list(batches(prepared))):
+            if kind == "PASSED_OVER":
+                over[body["setup_id"]] = body["reason"]
+            elif kind == "GATES":
+                last[body["setup_id"], body["stage"]] = body["gates"]
+            elif kind == "ORDER" and body["leg"] == "ENTRY" and body["action"] == "CANCEL" and (body["setup_id"], "activation") in last:
+                refused = [gate for gate in last.pop((body["setup_id"], "activation")) if not gate[1]]
+                assert not refused or body["reason"] == refused[0][4]
+                seen["activation"] += bool(refused)
+        for (setup, stage), gates in last.items():
+            refused = [gate for gate in gates if not gate[1]]
+            if stage != "activation" and refused and setup in over:
+                assert over[setup] == ("SIZE_ZERO" if refused[0][4] == "INSUFFICIENT" else refused[0][4]), (stage, refused)
+                seen[stage] += 1
+            if stage == "after" and not refused:
+                assert setup not in over
+    assert seen["before"] > 100 and seen["after"] > 10, seen

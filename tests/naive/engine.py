@@ -649,13 +649,15 @@ class Twin:
                                              self.policy["max_quantity"], room, self.cash() if self.policy["cash_only"] else None,
                                              self.policy["min_confidence"], lot, most)
             if not quantity:
-                return why, 0.0, True
+                before = self.stage(at, setup, s, row, equity, 0.0, micro)
+                return (why, 0.0, True) if before == "OK" else (before, 0.0, False)
         else:
             quantity = min(sizing.futures(equity, multiple, risk, point, 2 * fee, self.policy["r_unit"], min(self.policy["max_risk"], most), lot,
                                           least=2 * least),
                        self.policy["max_quantity"])
         if quantity < lot or self.too_little(i, setup, quantity, micro):
-            return "SIZE_ZERO", 0.0, True
+            before = self.stage(at, setup, s, row, equity, 0.0, micro)
+            return ("SIZE_ZERO", 0.0, True) if before == "OK" else (before, 0.0, False)
         self.weighed = quantity
         why = self.stage(at, setup, s, row, equity, quantity * point, micro)
         self.weighed = None

@@ -158,6 +158,10 @@ def policy_record(plan: DeskPlan, mode: Mode) -> np.ndarray:
         "max_replans": run.max_replans, "replan_apart": run.replan_apart_bars, "replan_min_reward": run.replan_min_reward_r,
         "stale_bars": run.stale_bars, "stale_mfe_r": run.stale_mfe_r, "flat_session": run.flat_at_session_end,
         "flat_before_ns": int(run.flat_before_min * MINUTE_NS),
+        "flatten_on_limit": limits.flatten_on_limit, "correlation": limits.correlation, "correlation_days": limits.correlation_days,
+        "max_correlated": limits.max_correlated_risk * limits.max_risk_per_trade, "margin": limits.margin != "none",
+        "max_latency_ns": gates.max_latency_ms * 1e6, "max_skew_ns": gates.max_clock_skew_s * SECOND_NS, "quotes_required": gates.quotes_required,
+        "spread_money": gates.spread_base_money, "spread_share": gates.spread_base_bps / 10_000,
         "high_vol_size": limits.high_vol_size, "transition_size": limits.transition_size, "market_state": gates.market_state,
         "vol_size_least": limits.volatility_size_least if limits.volatility_size else 1.0,
         "vol_size_most": limits.volatility_size_most if limits.volatility_size else 1.0,
@@ -186,6 +190,22 @@ def set_costs(row: Any, instrument: Instrument, fills: FillPolicy) -> None:
     row["slip_spread"], row["slip_volatility"], row["slip_impact"] = model.spread_share, model.volatility_share, model.impact
 
 
+def write_margin(row: np.ndarray, instrument: Instrument, micro: Instrument | None, account: str) -> None:
+    """What a unit ties up, in an INSTRUMENT_DTYPE record; in an account of cash everything but a future is paid in full."""
+    asked = instrument.asked_margin
+    if account == "none" or asked is None:
+        return
+    row["margin_is_money"] = instrument.kind == "future"
+    if instrument.kind == "future":
+        row["margin"] = asked.initial, asked.maintenance
+        small = micro.asked_margin if micro is not None else None
+        row["micro_margin"] = (small.initial, small.maintenance) if small is not None else (0.0, 0.0)
+    elif account == "cash":
+        row["margin_open"] = 1.0
+    else:
+        row["margin_open"], row["margin_keep"] = zip(asked.of(-1), asked.of(1), strict=True)
+
+
 def instrument_records(plan: DeskPlan) -> np.ndarray:
     """INSTRUMENT_DTYPE[symbols] in the desk's order; groups are numbered by name."""
     groups = sorted({i.group for i in plan.instruments if i.group})
@@ -197,7 +217,9 @@ def instrument_records(plan: DeskPlan) -> np.ndarray:
         row["tradable"] = instrument.tradable
         row["stop_cap"] = np.nan if instrument.stop_cap_points is None else instrument.stop_cap_points
         row["group"] = groups.index(instrument.group) if instrument.group else -1
+        row["shortable"], row["borrow_rate"], row["is_share"] = instrument.shortable, instrument.borrow_rate, instrument.kind == "stock"
         micro = plan.micros.get(instrument.symbol)
+        write_margin(row, instrument, micro, plan.risk.limits.margin)
         if micro is not None:
             row["has_micro"], row["micro_point_value"], row["micro_lot"] = 1, micro.point_value, micro.lot_step
             set_fees(row, micro.fees, "micro_fee")

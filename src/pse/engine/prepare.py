@@ -159,6 +159,7 @@ def sparse(plan: DeskPlan, setups: np.ndarray) -> bool:
     the market."""
     risk = plan.risk
     watches = risk.gates.market_state or risk.breakers.data_score_min > 0.0 or risk.breakers.equity_drawdown < 1.0 or risk.limits.max_daily_loss < 1.0
+    watches = watches or risk.limits.margin != "none"
     rest = rests(risk.gates, timeframe_ns(plan.decision_timeframe))
     if watches or risk.plan.trail == "chandelier" or rest["cooldown_entry_closes"] > 0.0 or rest["cooldown_stop_closes"] > 0.0:
         return False

@@ -211,9 +211,11 @@ class Renderer:
         if row[5] == c.R_OK:
             return body
         plan_id, _, contract = self.plan(prepared, row)
+        body |= {"reason": c.REASONS[row[5]], "plan_id": plan_id, "symbol": prepared.plan.symbols[row[2]], "contract": contract}
+        if row[5] == c.R_BORROW:
+            return {**body, "held": row[11], "rate_a_year": row[12], "nights": int(row[13])}
         measure = "ratio" if row[5] == c.R_SPLIT else "cash_per_share"
-        return {**body, "reason": c.REASONS[row[5]], "plan_id": plan_id, "symbol": prepared.plan.symbols[row[2]], "contract": contract,
-                measure: price(row[11]), "held_before": price(row[12]), "held": price(row[13])}
+        return {**body, measure: price(row[11]), "held_before": price(row[12]), "held": price(row[13])}
 
     def note(self, prepared: Prepared, rows: list[Any], closed: Any, said: Any) -> dict[str, Any]:
         row = rows[0]
@@ -262,7 +264,7 @@ def _head(prepared: Prepared, row: tuple[Any, ...]) -> dict[str, Any]:
 def _heads(events: np.ndarray) -> np.ndarray:
     """Rows of the events that begin a line or stand for themselves: all but the later gates of one setup, stage and contract."""
     gates = events["kind"] == c.E_GATES
-    goes_on = gates[1:] & gates[:-1] & (events["j"][1:] != c.G_SIZING)
+    goes_on = gates[1:] & gates[:-1] & (events["j"][1:] > events["j"][:-1])
     for name in ("ts", "setup", "i", "c"):
         goes_on &= events[name][1:] == events[name][:-1]
     return np.flatnonzero(~np.concatenate([np.zeros(min(1, events.size), bool), goes_on]))

@@ -74,6 +74,7 @@ def fresh_state(shape: Shape, capital: float) -> State:
     account = state.account[0]
     for name in ("balance", "equity", "day_start_equity", "high_water"):
         account[name] = capital
+    account["skew_ns"] = np.nan
     state.plans["symbol"] = np.arange(shape.slots) // shape.plans_a_symbol
     symbols = state.symbols
     symbols["row"] = -1

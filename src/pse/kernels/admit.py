@@ -7,8 +7,8 @@ from pse.kernels.codes import ACTIVATION, ACTOR_RULE, G_BLACKOUT, G_BRACKET, G_S
 from pse.kernels.compiled import inner
 from pse.kernels.contract import C_ATR, C_CLOSE, C_RATE, C_SESSION_LEFT_NS, C_SPREAD_TICKS, DAY, GTC, NEVER, OVERNIGHT
 from pse.kernels.fitting import fitted
-from pse.kernels.gates import blackout_gate, slippage_check, spread_gate
-from pse.kernels.proposal import gate_event, on_side, rests_away
+from pse.kernels.gates import activation_figures, blackout_gate, slippage_check
+from pse.kernels.proposal import gate_event, on_side, quote_and_trips, rests_away
 from pse.kernels.state import BAR_BLACKOUT
 from pse.kernels.targets import EPS
 
@@ -67,7 +67,7 @@ def arm(state, world, log, now, setup, direction, stop, target, quantity, micro,
     plan.activated = plan.entry_kind = plan.entry_ts = plan.bars_held = plan.decision_bars = 0
     plan.target_done = plan.breakeven_done = plan.stop_reason = plan.pending = plan.ambiguous = 0
     plan.favourable = plan.adverse = plan.gross = plan.fees = plan.slippage = plan.exit_value = 0.0
-    plan.exits = plan.exit_reason = plan.stop_live = plan.cancelling = plan.leaves = plan.filled_inside = 0
+    plan.exits = plan.exit_reason = plan.stop_live = plan.cancelling = plan.leaves = plan.filled_inside = plan.acked = 0
     plan.external, plan.event_bar, plan.reduce = policy.match, row.event_bar, 0.0
     plan.version, plan.stop_version, plan.entry_version, plan.quality, plan.replans = 1, 1, 1, row.quality, 0
     plan.invalid_price, plan.invalid_flags = on_side(row, row.invalid_price, direction), row.invalid_flags
@@ -101,12 +101,17 @@ def activate(state, world, log, slot, bar):
     gate_event(log, ts, symbol, plan.setup, ACTIVATION, G_BLACKOUT, passed, measured, allowed, code, plan.micro)
     if not passed:
         first = code
-    passed, measured, allowed, code = spread_gate(np.nan, policy.spread_base, policy.spread_tolerance)
+    seen = state.symbols[symbol].row                                   # the last quote known before this open is that of the latest decision
+    quote = world.context[seen, C_SPREAD_TICKS] if seen >= 0 else np.nan
+    passed, measured, allowed, code = quote_and_trips(state.account[0], policy, instrument, quote, bar.open)
+    if not passed and first == R_OK:
+        first = code
     gate_event(log, ts, symbol, plan.setup, ACTIVATION, G_SPREAD, passed, measured, allowed, code, plan.micro)
     adverse, adverse_r, rr_now, passed, code = slippage_check(plan.direction, plan.limit, plan.stop, plan.target, bar.open, instrument.tick,
                                                               policy.max_slippage_r, policy.min_reward_r)
     decided_close = world.context[decision_row(state, world, slot), C_CLOSE] / plan.splits
     if rests_away(plan.order_type, plan.limit, decided_close, instrument.tick) and code != R_THROUGH_STOP:
         passed, code = True, R_OK
-    gate_event(log, ts, symbol, plan.setup, ACTIVATION, G_BRACKET, passed, adverse_r, policy.max_slippage_r, code, plan.micro)
+    measured, allowed = activation_figures(adverse_r, policy.max_slippage_r, rr_now, policy.min_reward_r, code)
+    gate_event(log, ts, symbol, plan.setup, ACTIVATION, G_BRACKET, passed, measured, allowed, code, plan.micro)
     return code if first == R_OK else first

@@ -96,7 +96,7 @@ class State(NamedTuple):
     live: np.ndarray             # int64[slots] in the desk's order, all whose plan is live among them; the first account.live count
     bar: np.ndarray              # BAR_DTYPE[1] the bar at hand
     losses: np.ndarray           # float64[3, days] scratch of the tail-risk gate
-    weighed: np.ndarray          # float64[slots, 4] scratch of the tail-risk gate: everything live
+    weighed: np.ndarray          # float64[slots, 4] scratch of tail risk and of what moves together: everything live
     ranks: np.ndarray            # float64[MAX_CANDIDATES] scratch of the choice among the setups of a symbol and instant
     chosen: np.ndarray           # int64[8, MAX_CANDIDATES] scratch of the same
 

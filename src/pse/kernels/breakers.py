@@ -35,7 +35,7 @@ def call_breaker(state, failures, successes, until, timeout, event, now, thresho
 @shared
 def data_breaker(state, good, score, least, recovery):
     """Opens under `least`; the first good bar makes it half open, `recovery` good bars in a row close it.  Returns (state, good)."""
-    if score < least - EPS:
+    if not score >= least - EPS:                    # a score that nobody can tell is a bad one
         return B_OPEN, 0
     if state == B_CLOSED:
         return B_CLOSED, 0
@@ -47,9 +47,9 @@ def data_breaker(state, good, score, least, recovery):
 def equity_breaker(state, equity, high_water, ack_equity, drawdown, recovered, retrip):
     """Opens at a drawdown from the high-water mark.  Half open after an acknowledgement: closes when the drawdown is small, opens at a further loss."""
     if state == B_CLOSED:
-        return B_OPEN if equity <= (1.0 - drawdown) * high_water + EPS else B_CLOSED
+        return B_CLOSED if equity > (1.0 - drawdown) * high_water + EPS else B_OPEN
     if state == B_HALF_OPEN:
-        if equity <= (1.0 - retrip) * ack_equity + EPS:
+        if not equity > (1.0 - retrip) * ack_equity + EPS:
             return B_OPEN
         if equity > (1.0 - recovered) * high_water:
             return B_CLOSED

@@ -13,10 +13,12 @@ from pse.kernels.codes import (
     G_TAIL_RISK,
     MCS_TRANSITION,
     R_CONCURRENT_RISK,
+    R_CORRELATED,
     R_ES,
     R_EXPOSURE,
     R_INSUFFICIENT,
     R_KELLY,
+    R_MARGIN,
     R_OK,
     R_R_CAPPED,
     R_REDUCED,
@@ -29,10 +31,14 @@ from pse.kernels.compiled import inner
 from pse.kernels.contract import C_ATR, C_MCS, C_RATE, C_VOL_BUCKET, C_VOL_RATIO, OVERNIGHT
 from pse.kernels.costs import plain_fee
 from pse.kernels.gates import exposure_gate, hit_rate_and_reward
+from pse.kernels.groups import correlated_risk
+from pse.kernels.margin import initial_margin, unit_margin
 from pse.kernels.proposal import costs_in_r, gate_event, gates_on_proposal, on_side, total_open_risk
 from pse.kernels.sizing import kelly_fraction, lots_down, reward_after_costs, size_futures, size_shares, volatility_multiple
 from pse.kernels.tail_risk import within_tail
 from pse.kernels.targets import EPS
+
+NO_CAP = 1e9
 
 
 @inner
@@ -113,7 +119,7 @@ def worth_trading(quantity, code, unit_notional, instrument):
 
 @inner
 def fitting_quantity(state, world, log, now, setup, direction, stop, target, multiple, micro, confidence):
-    """Gates 12, 1-11, 13 and 14 for one contract size.  Returns (quantity, code): 0 and the reason, or what may be traded.
+    """Gates 1 to 14 for one contract size, all told.  Returns (quantity, code): 0 and the first reason, or what may be traded.
 
     Quantities rest on the setup's own stop, so that one that a judge draws nearer buys no more.
     """
@@ -137,31 +143,35 @@ def fitting_quantity(state, world, log, now, setup, direction, stop, target, mul
     elif kelly <= 0.0:
         quantity, code = 0.0, R_KELLY
     told = code if code != R_OK else bound if bound != R_OK else R_REDUCED if regime < 1.0 else R_OK
-    measured, allowed = (kelly, 0.0) if code == R_KELLY else (quantity, lot)
-    gate_event(log, now, symbol, setup, AFTER, G_SIZING, quantity > 0.0, measured, allowed, told, micro)
-    if quantity <= 0.0:
-        return 0.0, code
+    figures = (kelly, 0.0) if code == R_KELLY else (quantity, lot)
     refused = gates_on_proposal(state, world, log, now, setup, AFTER, direction, stop, target, quantity, micro, confidence)
+    gate_event(log, now, symbol, setup, AFTER, G_SIZING, quantity > 0.0, figures[0], figures[1], told, micro)
+    sizing, asked = code, max(quantity, lot)               # of what is nothing already the later gates are asked about one lot
+    gross, same, group, group_gross = exposures(state, world, symbol)
+    wanted = asked
+    fits, measured, allowed, code = exposure_gate(
+        wanted, lot, account.equity, total_open_risk(state, world), risk * value, policy.max_concurrent, gross, same, row.entry * value, policy.max_gross,
+        policy.max_symbol, group, policy.max_group, group_gross, policy.max_group_notional, correlated_risk(state, world, symbol, direction),
+        policy.max_correlated if policy.correlation_days > 0 else NO_CAP, initial_margin(state, world),
+        unit_margin(instrument, micro, direction, row.entry, rate, False) if policy.margin else 0.0)
+    fits, code = worth_trading(fits, code, unit_notional, instrument)
+    gate_event(log, now, symbol, setup, AFTER, G_EXPOSURE, fits > 0.0, measured, allowed, R_REDUCED if 0.0 < fits < wanted else code, micro)
+    exposure = R_OK if fits > 0.0 else code
+    wanted = fits if fits > 0.0 else asked
+    fits, measured, allowed, code = within_tail(state, world, symbol, direction, row.entry, risk, value, wanted, lot,
+                                                policy.flat_session and not row.plan_flags & OVERNIGHT)
+    fits, code = worth_trading(fits, code, unit_notional, instrument)
+    told = R_REDUCED if 0.0 < fits < wanted and code != R_INSUFFICIENT else code
+    gate_event(log, now, symbol, setup, AFTER, G_TAIL_RISK, fits > 0.0, measured, allowed, told, micro)
     if refused != R_OK:
         return 0.0, refused
-    wanted = quantity
-    gross, same, group, group_gross = exposures(state, world, symbol)
-    quantity, measured, allowed, code = exposure_gate(wanted, lot, account.equity, total_open_risk(state, world), risk * value, policy.max_concurrent, gross,
-                                                      same, row.entry * value, policy.max_gross, policy.max_symbol, group, policy.max_group, group_gross,
-                                                      policy.max_group_notional)
-    quantity, code = worth_trading(quantity, code, unit_notional, instrument)
-    gate_event(log, now, symbol, setup, AFTER, G_EXPOSURE, quantity > 0.0, measured, allowed, R_REDUCED if 0.0 < quantity < wanted else code, micro)
-    if quantity <= 0.0:
-        return 0.0, code
-    wanted = quantity
-    quantity, measured, allowed, code = within_tail(state, world, symbol, direction, row.entry, risk, value, wanted, lot,
-                                                    policy.flat_session and not row.plan_flags & OVERNIGHT)
-    quantity, code = worth_trading(quantity, code, unit_notional, instrument)
-    told = R_REDUCED if 0.0 < quantity < wanted and code != R_INSUFFICIENT else code
-    gate_event(log, now, symbol, setup, AFTER, G_TAIL_RISK, quantity > 0.0, measured, allowed, told, micro)
-    if quantity <= 0.0:
+    if sizing != R_OK:
+        return 0.0, sizing
+    if exposure != R_OK:
+        return 0.0, exposure
+    if fits <= 0.0:
         return 0.0, R_SIZE_ZERO if code == R_INSUFFICIENT else code
-    return quantity, R_OK
+    return fits, R_OK
 
 
 @inner
@@ -185,7 +195,7 @@ def exposures(state, world, symbol):
 @inner
 def too_big(code):
     """Whether a refusal speaks of size alone, so that a smaller contract may still fit."""
-    return code == R_SIZE_ZERO or code == R_CONCURRENT_RISK or code == R_EXPOSURE or code == R_VAR or code == R_ES
+    return code == R_SIZE_ZERO or code == R_CONCURRENT_RISK or code == R_EXPOSURE or code == R_VAR or code == R_ES or code == R_CORRELATED or code == R_MARGIN
 
 
 @inner

@@ -19,12 +19,15 @@ from pse.kernels.codes import (
     MCS_TRANSITION,
     MCS_TREND_DOWN,
     MCS_TREND_UP,
+    R_BAD_PRICE,
     R_BREAKER_DATA,
     R_BREAKER_EQUITY,
     R_BREAKER_LLM,
     R_BUSY,
+    R_CLOCK,
     R_CONCURRENT_RISK,
     R_COOLDOWN,
+    R_CORRELATED,
     R_DAILY_LOSS,
     R_DAILY_LOSS_PROJECTED,
     R_ES,
@@ -32,8 +35,10 @@ from pse.kernels.codes import (
     R_EXPOSURE,
     R_GROUP,
     R_INSUFFICIENT,
+    R_LATENCY,
     R_LOSS_STREAK,
     R_MACD,
+    R_MARGIN,
     R_MCS,
     R_MIN_CONFIDENCE,
     R_MIN_RISK,
@@ -42,8 +47,10 @@ from pse.kernels.codes import (
     R_NEWS_BLACKOUT,
     R_NO_TARGET,
     R_NOT_READY,
+    R_NOT_SHORTABLE,
     R_NOT_TRADABLE,
     R_OFF,
+    R_OFF_TICK,
     R_OK,
     R_RR,
     R_RSI,
@@ -70,6 +77,8 @@ from pse.kernels.targets import EPS, OK, STOP_WRONG_SIDE, stop_check
 MINUTE = 60e9
 HOUR = 3600e9
 SECOND = 1e9
+MILLISECOND = 1e6
+GRID_TOLERANCE = 1e-6            # steps that floats may leave a price or a quantity beside its grid
 
 # Which market conditions let a family of setups in: rows as FAMILIES, columns WITH the trend's direction, AGAINST it, in a RANGE, in TRANSITION.
 NO, YES, HIGH_ONLY, BELOW_HIGH, FROM_LOW, TOP_SCORE = np.arange(6)             # by conviction of the trend, or by the setup's own score
@@ -100,12 +109,18 @@ def breakers_gate(llm, data, equity):
 
 
 @shared
-def data_gate(ready, age_ns, max_age_ns):
-    """Features are past their warm-up and the last close is fresh.  measured, allowed: age in seconds."""
+def data_gate(ready, age_ns, max_age_ns, skew_ns=np.nan, max_skew_ns=2e9):
+    """Features are past their warm-up, the last close is fresh and the clock agrees with the broker's.  measured, allowed: age in seconds, or the skew.
+
+    skew_ns: broker's clock minus ours, NaN where nobody told it.
+    """
     if not ready > 0.5:
         return False, age_ns / SECOND, max_age_ns / SECOND, R_NOT_READY
-    fresh = age_ns <= max_age_ns
-    return fresh, age_ns / SECOND, max_age_ns / SECOND, R_OK if fresh else R_STALE_DATA
+    if not age_ns <= max_age_ns:
+        return False, age_ns / SECOND, max_age_ns / SECOND, R_STALE_DATA
+    if abs(skew_ns) > max_skew_ns:                  # false for NaN
+        return False, skew_ns / SECOND, max_skew_ns / SECOND, R_CLOCK
+    return True, age_ns / SECOND, max_age_ns / SECOND, R_OK
 
 
 @shared
@@ -142,7 +157,7 @@ def permitted_states(family, direction, tcc_class, score):
 
 
 @shared
-def session_gate(tradable, busy, direction, allow_short, left_ns, need_ns, family, market_state, tcc_class, score, asks_market=1):
+def session_gate(tradable, busy, direction, allow_short, left_ns, need_ns, family, market_state, tcc_class, score, asks_market=1, shortable=1):
     """The symbol is free, its session long enough, its side allowed, its family let in by the market condition (where the desk asks for one).
 
     A setup of either direction (0) is asked about on the side of the trend, where that may be traded.
@@ -157,9 +172,11 @@ def session_gate(tradable, busy, direction, allow_short, left_ns, need_ns, famil
         return False, measured, allowed, R_SESSION_END
     if direction < 0 and not allow_short:
         return False, measured, allowed, R_SHORT_NOT_ALLOWED
+    if direction < 0 and not shortable:
+        return False, measured, allowed, R_NOT_SHORTABLE
     side = direction
     if side == 0:
-        side = -1 if market_state == MCS_TREND_DOWN and allow_short else 1
+        side = -1 if market_state == MCS_TREND_DOWN and allow_short and shortable else 1
     if asks_market and not is_permitted(family, side, market_state, tcc_class, score):
         return False, market_state, permitted_states(family, side, tcc_class, score), R_MCS
     return True, measured, allowed, R_OK
@@ -172,13 +189,46 @@ def blackout_gate(inside):
 
 
 @shared
-def spread_gate(spread_ticks, base_ticks, tolerance_ticks):
-    """The quoted spread in ticks beyond a normal one.  A locked or crossed quote fails; no quote at all passes unmeasured."""
+def spread_gate(spread_ticks, base_ticks, tolerance_ticks, required=0):
+    """The quoted spread in ticks beyond a normal one.  A locked or crossed quote fails; no quote at all passes unmeasured, unless one is required."""
     if spread_ticks != spread_ticks:
-        return True, spread_ticks, tolerance_ticks, R_UNMEASURED
+        return not required, spread_ticks, tolerance_ticks, R_SPREAD if required else R_UNMEASURED
     excess = spread_ticks - base_ticks
     passed = spread_ticks > EPS and excess <= tolerance_ticks + EPS
     return passed, excess, tolerance_ticks, R_OK if passed else R_SPREAD
+
+
+@shared
+def normal_spread(is_share, price, tick, base_ticks, base_money, base_share):
+    """The ordinary spread in ticks: of a share a cent or some basis points of its price, whichever is more, never less than that of the tick grid."""
+    return max(base_ticks, base_money / tick, base_share * price / tick) if is_share else base_ticks
+
+
+@shared
+def latency_gate(median_ns, max_ns):
+    """The round trip of orders, the median of the last ones.  measured, allowed: milliseconds; NaN where none was timed, which passes unmeasured."""
+    if median_ns != median_ns:
+        return True, median_ns, max_ns / MILLISECOND, R_UNMEASURED
+    passed = median_ns <= max_ns
+    return passed, median_ns / MILLISECOND, max_ns / MILLISECOND, R_OK if passed else R_LATENCY
+
+
+@shared
+def median_of(values, n):
+    """Median of the first n values, NaN of none; nothing is moved, so that a ring stays one."""
+    if n <= 0:
+        return np.nan
+    low, high = np.nan, np.nan
+    for i in range(n):
+        below, same = 0, 0
+        for j in range(n):
+            below += values[j] < values[i]
+            same += values[j] == values[i]
+        if below <= (n - 1) // 2 < below + same:
+            low = values[i]
+        if below <= n // 2 < below + same:
+            high = values[i]
+    return 0.5 * (low + high)
 
 
 @shared
@@ -261,8 +311,47 @@ def slippage_check(direction, decision, stop, target, price_now, tick, max_slip_
 
 
 @shared
-def bracket_gate(direction, entry, stop, target, price_now, tick, atr, cap_points, min_rr, max_slip_r):
-    """Stop inside its cap and outside the noise, reward worth the risk, price still near.  measured, allowed: of the question that failed, else R."""
+def beside_grid(value, step):
+    """Whether a price or a quantity is no multiple of its step; none (NaN) is no price."""
+    return value == value and not abs(value / step - np.rint(value / step)) <= GRID_TOLERANCE
+
+
+@shared
+def prices_fit(entry, stop, target, tick, entry_rests):
+    """Every price of an order above nothing and on the tick grid; an entry that does not rest (`entry_rests` 0) is no order's price.
+
+    target NaN: none.  Returns (passed, measured, allowed, code): the price in points and the nearest one of the grid, or 0 where it is none at all.
+    """
+    if not (entry > 0.0 and entry < np.inf):
+        return False, entry, 0.0, R_BAD_PRICE
+    if not (stop > 0.0 and stop < np.inf):
+        return False, stop, 0.0, R_BAD_PRICE
+    if target <= 0.0 or target == np.inf:
+        return False, target, 0.0, R_BAD_PRICE
+    if entry_rests and beside_grid(entry, tick):
+        return False, entry, np.rint(entry / tick) * tick, R_OFF_TICK
+    if beside_grid(stop, tick):
+        return False, stop, np.rint(stop / tick) * tick, R_OFF_TICK
+    if beside_grid(target, tick):
+        return False, target, np.rint(target / tick) * tick, R_OFF_TICK
+    return True, 0.0, 0.0, R_OK
+
+
+@shared
+def activation_figures(adverse_r, max_slip_r, rr_now, min_rr, code):
+    """(measured, allowed) of the question that a slippage check answered with this code: what is left of the reward in R, or the adverse move."""
+    return (rr_now, min_rr) if code == R_RR else (adverse_r, max_slip_r)
+
+
+@shared
+def bracket_gate(direction, entry, stop, target, price_now, tick, atr, cap_points, min_rr, max_slip_r, entry_rests=0):
+    """Prices that an order may have, a stop inside its cap and outside the noise, a reward worth the risk, a price still near.
+
+    measured, allowed: of the question that failed, else R.
+    """
+    fits, price, nearest, why_not = prices_fit(entry, stop, target, tick, entry_rests)
+    if not fits:
+        return False, price, nearest, why_not
     code, checked, risk, cap, widened = stop_check(entry, stop, direction, tick, atr, cap_points)
     if code == STOP_WRONG_SIDE:
         return False, risk, 0.0, R_STOP_WRONG_SIDE
@@ -317,39 +406,59 @@ def cooldown_gate(now, entry_ts, stop_ts, entry_rest_ns, stop_rest_ns, losses, m
 
 
 @shared
+def loss_used(day_start_equity, equity):
+    """Loss of the trading day as a fraction of its first equity; all of it where there was none."""
+    return (day_start_equity - equity) / day_start_equity if day_start_equity > 0.0 else 1.0
+
+
+@shared
+def share_of(money, equity):
+    """Money as a fraction of equity; without bound where there is none."""
+    return money / equity if equity > 0.0 else np.inf
+
+
+@shared
 def daily_loss_gate(day_start_equity, equity, open_risk, new_risk, limit):
     """Loss of the trading day as a fraction of its first equity, realised below the limit and projected at most at it.
 
     Returns (passed, measured, limit, code, loss_used, projected).
     """
-    used = (day_start_equity - equity) / day_start_equity
-    projected = (day_start_equity - equity + open_risk + new_risk) / day_start_equity
-    if used >= limit - EPS:
+    used = loss_used(day_start_equity, equity)
+    projected = used + (open_risk + new_risk) / day_start_equity if day_start_equity > 0.0 else 1.0
+    if not used < limit - EPS:                      # a loss that nobody can tell is one
         return False, used, limit, R_DAILY_LOSS, used, projected
-    if projected > limit + EPS:
+    if not projected <= limit + EPS:
         return False, projected, limit, R_DAILY_LOSS_PROJECTED, used, projected
     return True, projected, limit, R_OK, used, projected
 
 
 @shared
 def exposure_gate(quantity, lot, equity, open_risk, unit_risk, risk_cap, gross, symbol_gross, unit_notional, gross_cap, symbol_cap, group, group_cap,
-                  group_gross=0.0, group_notional_cap=1e9):
-    """The largest quantity, at most `quantity`, inside concurrent risk and the notional limits of all, of the symbol and of its group.
+                  group_gross=0.0, group_notional_cap=1e9, correlated_risk=0.0, correlated_cap=1e9, margin=0.0, unit_margin=0.0):
+    """The largest quantity, at most `quantity`, inside concurrent risk, the notional limits of all, of the symbol and of its group, the risk of positions
+    that move together, and the equity that margin leaves free.
 
     Returns (quantity, measured, allowed, code): the binding limit's figures, as fractions of equity (positions for a group).
     """
     if group >= group_cap:
         return 0.0, float(group), float(group_cap), R_GROUP
-    best, measured, allowed, code = quantity, (open_risk + quantity * unit_risk) / equity, risk_cap, R_OK
-    for which in range(4):
-        used = open_risk if which == 0 else gross if which == 1 else symbol_gross if which == 2 else group_gross
-        unit = unit_risk if which == 0 else unit_notional
-        cap = risk_cap if which == 0 else gross_cap if which == 1 else symbol_cap if which == 2 else group_notional_cap
+    best, measured, allowed, code = quantity, share_of(open_risk + quantity * unit_risk, equity), risk_cap, R_OK
+    for which in range(6):
+        used, unit, cap, why = open_risk, unit_risk, risk_cap, R_CONCURRENT_RISK
+        if which == 1:
+            used, unit, cap, why = gross, unit_notional, gross_cap, R_EXPOSURE
+        elif which == 2:
+            used, unit, cap, why = symbol_gross, unit_notional, symbol_cap, R_EXPOSURE
+        elif which == 3:
+            used, unit, cap, why = group_gross, unit_notional, group_notional_cap, R_EXPOSURE
+        elif which == 4:
+            used, unit, cap, why = correlated_risk, unit_risk, correlated_cap, R_CORRELATED
+        elif which == 5:
+            used, unit, cap, why = margin, unit_margin, 1.0, R_MARGIN
         room = (cap * equity - used) / unit if unit > 0.0 else 1e15
         most = max(0.0, lot * ((room / lot + EPS) // 1.0))
         if most < best:
-            best, measured, allowed = most, (used + quantity * unit) / equity, cap
-            code = R_CONCURRENT_RISK if which == 0 else R_EXPOSURE
+            best, measured, allowed, code = most, share_of(used + quantity * unit, equity), cap, why
     return best, measured, allowed, code
 
 
@@ -377,8 +486,9 @@ def tail_gate(losses_sorted, n, min_n, equity, var_cap, es_cap):
         return True, float(n), float(min_n), R_INSUFFICIENT
     _, var, _ = var_es(losses_sorted, n, 0.95)
     _, _, shortfall = var_es(losses_sorted, n, 0.975)
-    if var / equity > var_cap + EPS:
-        return False, var / equity, var_cap, R_VAR
-    if shortfall / equity > es_cap + EPS:
-        return False, shortfall / equity, es_cap, R_ES
-    return True, var / equity, var_cap, R_OK
+    var, shortfall = share_of(var, equity), share_of(shortfall, equity)
+    if not var <= var_cap + EPS:
+        return False, var, var_cap, R_VAR
+    if not shortfall <= es_cap + EPS:
+        return False, shortfall, es_cap, R_ES
+    return True, var, var_cap, R_OK

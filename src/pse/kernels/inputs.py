@@ -23,19 +23,38 @@ from pse.kernels.codes import (
     I_CANCEL_ENTRIES,
     I_CANCELLED,
     I_CASH,
+    I_CLOCK,
     I_DIVIDEND,
     I_FILL,
     I_FLATTEN,
     I_REJECT,
+    I_RESET_MARK,
     R_BROKER_REJECT,
     R_CANCELLED,
+    R_LATENCY,
     R_OK,
     R_OPERATOR,
 )
 from pse.kernels.compiled import inner
+from pse.kernels.gates import SECOND
 from pse.kernels.replan import amend
 from pse.kernels.simulate import take_input_fill
-from pse.kernels.watch import acknowledge, charge
+from pse.kernels.state import TIMED_ORDERS
+from pse.kernels.watch import acknowledge, charge, reset_mark
+
+
+@inner
+def time_order(account, policy, log, plan, record):
+    """The round trip of an entry order, from when it could leave to its acknowledgement, or what whoever sent it has measured (`amount`, seconds).
+
+    It joins the ring of the last ones; an order that took too long is cancelled.
+    """
+    plan.acked = 1
+    trip = record.amount * SECOND if record.amount > 0.0 else float(max(0, record.ts - plan.first_open))
+    account.trips_ns[account.timed % TIMED_ORDERS] = trip
+    account.timed += 1
+    if trip > policy.max_latency_ns:
+        cancel_entry(log, record.ts, plan, R_LATENCY)
 
 
 @inner
@@ -53,6 +72,8 @@ def take_inputs(state, world, log, inputs, until):
                      0.0)
         elif record.kind == I_ACK:
             emit(log, E_ACK, record.ts, s, plan.setup, record.plan, R_OK, record.leg, NIL, NIL, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+            if record.leg == 0 and is_live(plan) and plan.number == record.plan and not plan.acked:
+                time_order(account, world.policy[0], log, plan, record)
         elif record.kind == I_REJECT or record.kind == I_CANCELLED:
             reason = R_BROKER_REJECT if record.kind == I_REJECT else R_CANCELLED
             emit(log, E_ACK, record.ts, s, plan.setup, record.plan, reason, record.leg, NIL, NIL, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
@@ -69,6 +90,10 @@ def take_inputs(state, world, log, inputs, until):
             credit(state, log, slot_of(state, s, record.plan), record.ts, record.amount, record.price)
         elif record.kind == I_BREAKER_ACK:
             acknowledge(state, log, record.ts)
+        elif record.kind == I_RESET_MARK:
+            reset_mark(state, log, record.ts)
+        elif record.kind == I_CLOCK:
+            account.skew_ns = record.amount * SECOND
         elif record.kind == I_CANCEL_ENTRIES or record.kind == I_FLATTEN:
             for a in range(account.live):
                 live = state.plans[state.live[a]]

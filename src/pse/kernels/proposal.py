@@ -60,11 +60,15 @@ from pse.kernels.gates import (
     data_gate,
     directional_gate,
     expected_value_gate,
+    latency_gate,
+    median_of,
     news_check,
+    normal_spread,
     session_gate,
     spread_gate,
     veto,
 )
+from pse.kernels.state import TIMED_ORDERS
 from pse.kernels.targets import EPS
 
 
@@ -138,6 +142,19 @@ def rest_in_closes(record, side, policy):
 
 
 @inner
+def quote_and_trips(account, policy, instrument, spread_ticks, price):
+    """The spread of the last quote known, then the round trip of orders.  What fails is told, else the spread; UNMEASURED where either is."""
+    base = normal_spread(instrument.is_share, price, instrument.tick, policy.spread_base, policy.spread_money, policy.spread_share)
+    passed, measured, allowed, code = spread_gate(spread_ticks, base, policy.spread_tolerance, policy.quotes_required)
+    if not passed:
+        return passed, measured, allowed, code
+    quick, median, most, why = latency_gate(median_of(account.trips_ns, min(account.timed, TIMED_ORDERS)), policy.max_latency_ns)
+    if not quick:
+        return quick, median, most, why
+    return passed, measured, allowed, why if code == R_OK else code
+
+
+@inner
 def gates_on_proposal(state, world, log, now, setup, stage, direction, stop, target, quantity, micro, confidence):
     """Gates 1 to 11 on a proposal with this quantity.  All are evaluated and told; returns the first code that refuses, else R_OK."""
     row = world.setups[setup]
@@ -157,6 +174,7 @@ def gates_on_proposal(state, world, log, now, setup, stage, direction, stop, tar
     reward = direction * (target - row.entry) / risk if risk > 0.0 else np.nan
     away = rests_away(row.order_type, row.entry, context[C_CLOSE], instrument.tick) and direction * (context[C_CLOSE] - stop) > EPS
     price_now = row.entry if away else context[C_CLOSE]
+    may_short = policy.allow_short and instrument.shortable
     first = R_OK
     for gate in range(G_DAILY_LOSS + 1):
         if gate == G_BREAKERS:
@@ -164,28 +182,29 @@ def gates_on_proposal(state, world, log, now, setup, stage, direction, stop, tar
             if passed and account.equity_state == B_HALF_OPEN and live_plans(state) > 0:
                 passed, measured, allowed, code = False, float(live_plans(state)), 0.0, R_BREAKER_HALF_OPEN
         elif gate == G_DATA:
-            passed, measured, allowed, code = data_gate(context[C_READY] if rate == rate else 0.0, context[C_LAST_BAR_AGE_NS], float(policy.max_age_ns))
+            passed, measured, allowed, code = data_gate(context[C_READY] if rate == rate else 0.0, context[C_LAST_BAR_AGE_NS], float(policy.max_age_ns),
+                                                        account.skew_ns, policy.max_skew_ns)
         elif gate == G_SESSION:
             passed, measured, allowed, code = session_gate(instrument.tradable, is_taken(state, symbol, asked), asked, policy.allow_short,
                                                            context[C_SESSION_LEFT_NS], need_ns, row.family, context[C_MCS],
-                                                           context[C_TCC_CLASS], row.quality, policy.market_state)
+                                                           context[C_TCC_CLASS], row.quality, policy.market_state, instrument.shortable)
         elif gate == G_BLACKOUT:
             passed, measured, allowed, code = blackout_gate(context[C_BLACKOUT] > 0.5)
         elif gate == G_SPREAD:
-            passed, measured, allowed, code = spread_gate(context[C_SPREAD_TICKS], policy.spread_base, policy.spread_tolerance)
+            passed, measured, allowed, code = quote_and_trips(account, policy, instrument, context[C_SPREAD_TICKS], price_now)
         elif gate == G_DIRECTIONAL:
-            passed, measured, allowed, code = directional_gate(row.directional_gate, asked, policy.allow_short, context[C_RSI_STATE],
+            passed, measured, allowed, code = directional_gate(row.directional_gate, asked, may_short, context[C_RSI_STATE],
                                                                context[C_MACD_STATE])
             if row.directional_gate and policy.news_required:
                 sale = veto(-ONE, context[C_RSI_STATE], context[C_MACD_STATE])
-                free, hours, most, why = news_check(asked, policy.allow_short, context[C_NEWS_AGE_NS], context[C_NEWS_FLAG], policy.news_max_age_ns, sale)
+                free, hours, most, why = news_check(asked, may_short, context[C_NEWS_AGE_NS], context[C_NEWS_FLAG], policy.news_max_age_ns, sale)
                 if not free:
                     passed, measured, allowed, code = free, hours, most, why
         elif gate == G_CONFIDENCE:
             passed, measured, allowed, code = confidence_gate(confidence, policy.min_confidence, row.unearned)
         elif gate == G_BRACKET:
             passed, measured, allowed, code = bracket_gate(direction, row.entry, stop, target, price_now, instrument.tick, atr,
-                                                           stop_cap, policy.min_reward_r, policy.max_slippage_r)
+                                                           stop_cap, policy.min_reward_r, policy.max_slippage_r, int(row.order_type != MARKET))
         elif gate == G_EXPECTED_VALUE:
             slip_in, slip_r, fees_r = costs_in_r(row, instrument, policy, context, risk, charged, charged_for)
             passed, measured, allowed, code, _ = expected_value_gate(tally.wins, tally.trades, tally.win_r, reward, slip_in, slip_r, fees_r,

@@ -48,15 +48,8 @@ from pse.kernels.codes import (
     R_WIDEN_STOP,
 )
 from pse.kernels.compiled import inner, shared
+from pse.kernels.gates import beside_grid
 from pse.kernels.targets import EPS
-
-GRID_TOLERANCE = 1e-6            # ticks or lots
-
-
-@shared
-def beside_grid(value, step):
-    """Whether a price or a quantity is no multiple of its step; none (NaN) is no price."""
-    return value == value and not abs(value / step - np.rint(value / step)) <= GRID_TOLERANCE
 
 
 @shared

@@ -7,6 +7,7 @@ import numpy as np
 
 STATE_VERSION = 6
 MAX_CANDIDATES = 32            # setups of one symbol and instant that can be asked about
+TIMED_ORDERS = 20
 GRADES = 5                     # 0 none, C, B, A, A+
 
 ACCOUNT_DTYPE = np.dtype([
@@ -28,6 +29,8 @@ ACCOUNT_DTYPE = np.dtype([
     ("closed_last", "i8"),
     ("live", "i8"),                         # slots in `State.live`
     ("action", "i8"),                       # cursor in `World.actions`
+    ("skew_ns", "f8"),                      # the broker's clock minus ours, NaN until somebody tells it
+    ("timed", "i8"), ("trips_ns", "f8", (TIMED_ORDERS,)),          # entry orders whose round trip was timed; those of the last ones, a ring
 ])
 SYMBOL_DTYPE = np.dtype([
     ("last_close", "f8"), ("last_ts", "i8"),
@@ -64,6 +67,7 @@ PLAN_DTYPE = np.dtype([
     ("fired", "i8"),                        # whether its trigger was reached, so that it rests at that price
     ("fires_inside", "i8"),                 # 1 where a stop entry filled in the bar at hand because it fired after the open
     ("spread", "f8"), ("atr", "f8"),        # points at the decision, NaN where unknown: what slippage is measured by
+    ("acked", "i8"),                        # 1 once a broker outside has taken the entry order
     ("leaves", "i8"),                       # why a fill that comes after the cancel of its order goes at once, 0 it stays
 ])
 TALLY_DTYPE = np.dtype([("wins", "f8"), ("trades", "f8"), ("win_r", "f8")])
@@ -87,6 +91,10 @@ EVENT_DTYPE = np.dtype([
 
 INSTRUMENT_DTYPE = np.dtype([
     ("tick", "f8"), ("lot", "f8"), ("point_value", "f8"), ("fee_unit", "f8"), ("fee_bps", "f8"), ("min_notional", "f8"), ("slippage_ticks", "f8"),
+    ("margin_is_money", "i8"), ("margin", "f8", (2,)), ("micro_margin", "f8", (2,)),      # money a contract to open and to keep, 0 where it is a share:
+    ("margin_open", "f8", (2,)), ("margin_keep", "f8", (2,)),                             # of the value, [short, long]
+    ("shortable", "i8"), ("borrow_rate", "f8"),                                           # a year, of the value sold short
+    ("is_share", "i8"),                                                                   # its ordinary spread is money and basis points
     ("stop_cap", "f8"), ("group", "i8"), ("tradable", "i8"), ("has_micro", "i8"), ("micro_point_value", "f8"), ("micro_fee_unit", "f8"), ("micro_lot", "f8"),
     ("fee_min", "f8"), ("fee_max", "f8"), ("fee_max_bps", "f8"),               # of an order: money, money, 1/10000 of its value; 0 no limit
     ("micro_fee_bps", "f8"), ("micro_fee_min", "f8"), ("micro_fee_max", "f8"), ("micro_fee_max_bps", "f8"),
@@ -114,6 +122,10 @@ POLICY_DTYPE = np.dtype([
     ("trail_ticks", "f8"), ("trail_percent", "f8"),
     ("max_replans", "i8"), ("replan_apart", "i8"), ("replan_min_reward", "f8"),
     ("flat_session", "i8"), ("flat_before_ns", "i8"),
+    ("flatten_on_limit", "i8"),
+    ("correlation", "f8"), ("correlation_days", "i8"), ("max_correlated", "f8"),          # share of equity at risk in what moves together
+    ("margin", "i8"),                                                                     # whether margin is asked
+    ("max_latency_ns", "f8"), ("max_skew_ns", "f8"), ("quotes_required", "i8"), ("spread_money", "f8"), ("spread_share", "f8"),
     ("high_vol_size", "f8"), ("transition_size", "f8"), ("market_state", "i8"),
     ("vol_size_least", "f8"), ("vol_size_most", "f8"), ("kelly_share", "f8"), ("kelly_cap", "f8"), ("kelly_min_trades", "f8"),
     ("target_through_ticks", "f8"), ("improves", "i8"), ("gap_at_limit", "i8"), ("target_first", "i8"), ("entry_bar_target", "i8"), ("entry_bar_stop", "i8"),

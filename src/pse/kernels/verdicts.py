@@ -25,12 +25,11 @@ from pse.kernels.codes import (
     REJECT,
 )
 from pse.kernels.compiled import inner
+from pse.kernels.gates import beside_grid
 from pse.kernels.proposal import on_side
 from pse.kernels.repeats import note
 from pse.kernels.targets import EPS
 from pse.kernels.watch import call_event, charge
-
-GRID_TOLERANCE = 1e-6            # ticks
 
 
 @inner
@@ -54,12 +53,6 @@ def rules(state, world, n):
 
 
 @inner
-def off_grid(price, tick):
-    """Whether a price lies beside the tick grid, as an infinite one does; none (NaN) does not."""
-    return price == price and not abs(price / tick - np.rint(price / tick)) <= GRID_TOLERANCE
-
-
-@inner
 def bounded(row, verdict, tick):
     """What a verdict makes of a setup, or why it may not: edits only shrink and stand on the tick grid.
 
@@ -74,7 +67,7 @@ def bounded(row, verdict, tick):
     wrong = d == 0 or (verdict.direction != 0 and verdict.direction != d)
     wrong = wrong or not 0.0 < verdict.size_factor <= 1.0
     wrong = wrong or d * (stop - first_stop) < -EPS or d * (first_target - target) < -EPS
-    wrong = wrong or off_grid(verdict.stop, tick) or off_grid(verdict.target, tick)
+    wrong = wrong or beside_grid(verdict.stop, tick) or beside_grid(verdict.target, tick)
     wrong = wrong or verdict.confidence < 0.0 or verdict.confidence > 1.0
     return R_AUTHORITY if wrong else R_OK, d, stop, target, verdict.size_factor
 

@@ -13,14 +13,17 @@ from pse.kernels.book import (
     emit,
     holds,
     is_live,
+    last_close,
     mark,
     move_stop,
     request_exit,
     rest_of_entry,
     slots_of,
+    value_of,
 )
 from pse.kernels.breakers import call_breaker, data_breaker, equity_breaker
 from pse.kernels.codes import (
+    B_CLOSED,
     B_HALF_OPEN,
     B_OPEN,
     B_TICK,
@@ -28,6 +31,7 @@ from pse.kernels.codes import (
     E_CHARGE,
     E_SESSION,
     R_BE,
+    R_BORROW,
     R_CLOSE_BEYOND_LEVEL,
     R_DAILY_LOSS,
     R_EXPIRED,
@@ -62,12 +66,14 @@ from pse.kernels.contract import (
     NO_STALE,
     REFUSED,
 )
-from pse.kernels.gates import is_permitted
+from pse.kernels.gates import is_permitted, loss_used
+from pse.kernels.margin import call_margin
 from pse.kernels.plans import falls_short, is_same_idea, is_stale, trail_stop
 from pse.kernels.simulate import roll_over
 from pse.kernels.state import BAR_ROLL
 from pse.kernels.targets import EPS
 
+DAYS_A_YEAR = 365.0
 LEAVES_BELOW_R = 0.5             # a position that conviction leaves is kept, behind breakeven, from this favourable distance on
 
 
@@ -80,12 +86,53 @@ def session_event(state, log, ts):
 
 
 @inner
+def nights(first, last):
+    """Calendar days from one date yyyymmdd to another, by the Gregorian calendar (days from civil, Hinnant 2013)."""
+    return civil_day(last) - civil_day(first)
+
+
+@inner
+def civil_day(date):
+    """Days of a date yyyymmdd since a fixed one."""
+    month = date // 100 % 100
+    year = date // 10_000 - (1 if month <= 2 else 0)
+    since_march = (month + 9) % 12
+    return 365 * year + year // 4 - year // 100 + year // 400 + (153 * since_march + 2) // 5 + date % 100
+
+
+@inner
+def charge_borrowing(state, world, log, days):
+    """What was sold short and is held over night costs the rate of whoever lends it: of its value at the last price, for each night of a year of 365."""
+    account = state.account[0]
+    for a in range(account.live):
+        slot = state.live[a]
+        plan = state.plans[slot]
+        rate = world.instruments[plan.symbol].borrow_rate
+        if rate > 0.0 and plan.direction < 0 and plan.held > 0.0:
+            cost = plan.held * last_close(state, slot) * value_of(state, world, slot) * rate * days / DAYS_A_YEAR
+            account.balance -= cost
+            account.charges += cost
+            emit(log, E_CHARGE, account.now, plan.symbol, plan.setup, plan.number, R_BORROW, NIL, NIL, NIL, cost, account.balance, plan.held, rate, float(days),
+                 0.0)
+
+
+@inner
+def reset_mark(state, log, ts):
+    """The operator counts the drawdown from here: the high-water mark is the equity at hand, and a tripped equity breaker closes."""
+    account = state.account[0]
+    breaker_event(log, ts, TWO, account.equity_state, B_CLOSED, account.equity, account.high_water)
+    account.high_water, account.equity_state = account.equity, B_CLOSED
+
+
+@inner
 def start_day(state, world, log, day):
     """A new trading day: the old one is told, daily counters start again, tallies fade."""
     account, policy = state.account[0], world.policy[0]
     account.equity = mark(state, world)
     if account.day > 0:
         session_event(state, log, account.now)
+        charge_borrowing(state, world, log, nights(account.day, day))
+        account.equity = mark(state, world)
     account.day = day
     account.days += 1
     account.day_start_equity = account.equity
@@ -139,13 +186,15 @@ def check_breakers(state, world, log, now, score):
     breaker_event(log, now, ONE, old, account.data_state, score, policy.data_score_min)
     account.equity = mark(state, world)
     account.high_water = max(account.high_water, account.equity)
-    used = (account.day_start_equity - account.equity) / account.day_start_equity
-    if used >= policy.max_daily_loss - EPS and not account.day_over:
+    if not loss_used(account.day_start_equity, account.equity) < policy.max_daily_loss - EPS and not account.day_over:
         account.day_over = 1                               # entries end for the day; protective stops stay
         for a in range(account.live):
             plan = state.plans[state.live[a]]
             if rest_of_entry(plan) > EPS:
                 cancel_entry(log, now, plan, R_DAILY_LOSS)
+            if policy.flatten_on_limit and is_live(plan):
+                request_exit(log, now, plan, R_DAILY_LOSS)
+    call_margin(state, world, log, now)
     old = account.equity_state
     account.equity_state = equity_breaker(old, account.equity, account.high_water, account.equity_ack, policy.equity_drawdown, policy.equity_recovered,
                                           policy.equity_retrip)
