@@ -215,7 +215,8 @@ def gather(state, world, log, now):
         record = state.symbols[world.row_symbol[r]]
         record.row, record.n_setups = r, 0
         record.closes += 1
-        score = min(score, world.context[r, C_DATA_SCORE])
+        if not world.context[r, C_DATA_SCORE] >= score:        # one that is no number is the worst
+            score = world.context[r, C_DATA_SCORE]
         r += 1
     check_breakers(state, world, log, now, score)
     expire_entries(state, world, log, now)

@@ -168,7 +168,7 @@ def session_gate(tradable, busy, direction, allow_short, left_ns, need_ns, famil
         return False, measured, allowed, R_NOT_TRADABLE
     if busy:
         return False, measured, allowed, R_BUSY
-    if left_ns < need_ns:
+    if not left_ns >= need_ns:
         return False, measured, allowed, R_SESSION_END
     if direction < 0 and not allow_short:
         return False, measured, allowed, R_SHORT_NOT_ALLOWED
@@ -358,7 +358,7 @@ def bracket_gate(direction, entry, stop, target, price_now, tick, atr, cap_point
     if code != OK:
         return False, risk, cap, R_SL_CAP
     if widened:                                     # the tactic has widened already; here only an edit can be too tight
-        return False, risk, abs(entry - checked), R_MIN_RISK
+        return False, abs(entry - stop), abs(entry - checked), R_MIN_RISK
     adverse, adverse_r, rr_now, passed, why = slippage_check(direction, entry, stop, target, price_now, tick, max_slip_r, min_rr)
     if not passed and why != R_RR:
         return False, adverse_r, max_slip_r, why

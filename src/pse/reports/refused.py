@@ -23,7 +23,7 @@ from pse.store.journal import raw_lines
 
 TAIL_BYTES = 200  # kind, previous hash, number and time stand at the end of a record
 KIND = b',"kind":"'
-UNMEASURED = {"BUSY", "NOT_TRADABLE", "CLOCK", "NEWS_BLACKOUT", "NOT_READY", "SHORT_NOT_ALLOWED", "THROUGH_STOP", "BREAKER_LLM", "BREAKER_DATA",
+UNMEASURED = {"BUSY", "NOT_TRADABLE", "NOT_SHORTABLE", "NEWS_BLACKOUT", "NOT_READY", "SHORT_NOT_ALLOWED", "THROUGH_STOP", "BREAKER_LLM", "BREAKER_DATA",
               "BREAKER_EQUITY", "BREAKER_HALF_OPEN"}  # yes or no, whatever number stands by
 STATES = {"MCS": MARKET_STATES, "RSI": RSI_STATES, "MACD": MACD_STATES}  # measured: code of a state; allowed: a sum of 2**code
 SCHEMA = {
@@ -44,7 +44,8 @@ UNITS = {
     "SESSION_END": "min", "STALE_DATA": "s", "NEWS": "h", "LOSS_STREAK": "losses", "WAITING": "closes", "SPREAD": "ticks",
     "MIN_RISK": "points", "SL_CAP": "points", "STOP_WRONG_SIDE": "points", "RR": "R", "SLIPPAGE": "R", "EV": "R",
     "DAILY_LOSS": "of equity", "DAILY_LOSS_PROJECTED": "of equity", "CONCURRENT_RISK": "of equity", "EXPOSURE": "of equity", "VAR": "of equity",
-    "ES": "of equity", "GROUP": "positions",
+    "ES": "of equity", "GROUP": "positions", "CLOCK": "s", "LATENCY": "ms", "CORRELATED": "of equity", "MARGIN": "of equity", "BAD_PRICE": "points",
+    "OFF_TICK": "points",
 }
 
 
