@@ -46,6 +46,7 @@ from pse.kernels.contract import (
     C_SPREAD_TICKS,
     C_TCC_CLASS,
     LIMIT,
+    MARKET,
     OVERNIGHT,
     WAITS_AFTER_STOP,
 )
