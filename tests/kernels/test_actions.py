@@ -12,7 +12,7 @@ from pse.kernels import codes as c
 from pse.kernels import contract as k
 from pse.kernels.book import Log
 from pse.kernels.engine import advance
-from pse.kernels.state import A_DIVIDEND, A_SPLIT, ACTION_DTYPE, EVENT_DTYPE, INPUT_DTYPE, TRADE_DTYPE
+from pse.kernels.state import A_DIVIDEND, A_SPLIT, ACTION_DTYPE, EVENT_DTYPE, INPUT_DTYPE, PLAN_DTYPE, TRADE_DTYPE
 from tests.kernels.worlds import MINUTE, NONE, START, Stretch, decision_rows, instrument, policy, run, setup, tape, world
 
 SHARE = dict(tick=0.01, lot=1, point_value=1, fee_unit=0, slippage_ticks=0, stop_cap=1000, has_micro=0)
@@ -57,6 +57,18 @@ def test_a_split_of_two_for_one_doubles_what_is_held_and_halves_every_price():
     # 500 shares at 100 with 2 points to the stop
     assert (plan["held"], plan["entry"], plan["stop"], plan["stop_next"], plan["target"]) == (1000, 50, 49, 49, 52)
     assert (plan["risk_points"], plan["risk_usd"], plan["limit"], plan["quantity"], plan["filled"]) == (1, 1000, 50, 1000, 1000)
+
+
+IN_POINTS = {"limit", "limit_price", "entry", "stop", "stop_next", "stop_first", "target", "target2", "planned_risk", "risk_points", "buffer", "favourable",
+             "adverse", "invalid_price", "best", "spread", "atr"}
+IN_UNITS = {"quantity", "filled", "held", "exited", "reduce"}
+IN_NEITHER = {"reward_r", "risk_usd", "gross", "fees", "slippage", "exit_value", "quality", "rate", "splits", "dividends"}
+
+
+def test_every_number_of_a_plan_is_known_to_a_split():
+    """A new field is one of three: points, units, or neither; `split_orders` turns the first two."""
+    numbers = {name for name in PLAN_DTYPE.names if PLAN_DTYPE[name].kind == "f"}
+    assert numbers == IN_POINTS | IN_UNITS | IN_NEITHER
 
 
 def test_equity_is_the_same_before_and_after_a_split():

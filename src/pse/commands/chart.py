@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,12 +15,15 @@ from pse.commands.compiling import telling_of_compiling
 from pse.commands.feature_inputs import can_be_made, source_timeframe, stored_timeframes
 from pse.commands.report import GENERATOR, HEAD_BYTES, SUFFIXES
 from pse.commands.wiring import Answer, Context
+from pse.domain.actions import KINDS, Actions, forward_adjusted, in_shares_at, in_shares_of
 from pse.domain.bars import Bars, timeframe_ns
 from pse.domain.errors import NoBars, RequestError, UnknownName
 from pse.domain.sessions import DAY_NS
 from pse.features.build import FeatureSpec
 from pse.features.feature import Known, Market
+from pse.store.actions import actions_of
 from pse.store.load import load_bars, stored_span
+from pse.store.news import NONE_STORED
 from pse.store.reading import open_bars, series_names
 from pse.store.sessions import load_sessions
 
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
     from pse.settings import Settings
 
 TIMEFRAME, SESSIONS_SHOWN = "5m", 3
+EVENTS_TOLD = 4
 MOST_BARS, MOST_IN_PICTURE = 20_000, 3_000
 LOOK_BACK_NS = 45 * DAY_NS                                   # in which the last few sessions are looked for
 CONTEXTS = ("1h", "4h", "1d")
@@ -67,6 +71,7 @@ class Source:
     run_id: str = ""
     trades: pl.DataFrame | None = None
     anchor_ns: int | None = None
+    actions: Actions | None = None
 
 
 def run(context: Context, asked: Asked) -> Answer:
@@ -82,10 +87,11 @@ def run(context: Context, asked: Asked) -> Answer:
         raise RequestError("the layer trades needs the run that made them: add --run RUN_ID (`pse runs list` shows them)")
     source = _source(context, asked)
     with telling_of_compiling(context):
-        known, first, spec, stored = _known(context, source, asked)
+        known, first, spec, stored, splits = _known(context, source, asked)
         picture = any(out.suffix.lower() == PICTURE for out in asked.out)
         _refuse_too_many(len(known) - first, known.timeframe, picture)
-        view = chart_view(known, first, spec, layers, on, asked.features, source.trades, source.run_id, asked.at_ns, stored)
+        view = chart_view(known, first, spec, layers, on, asked.features, source.trades, source.run_id, asked.at_ns, stored, splits)
+        view = replace(view, notes=(*view.notes, *_events_words(source.actions, view.bars)))
     outs = asked.out or (context.home.reports / usual_name(view),)
     for out in outs:
         if not asked.out:
@@ -124,7 +130,9 @@ def _source(context: Context, asked: Asked) -> Source:
     if asked.run_id is None:
         if asked.symbol is None:
             raise RequestError(f"a chart needs --symbol (stored: {_stored_words(context)}), or --run RUN_ID")
-        return Source(context.settings, asked.symbol, None)
+        known = context.settings.instruments.get(asked.symbol)
+        stored = actions_of(context.home).get((known.bars_of if known else None) or asked.symbol)
+        return Source(context.settings, asked.symbol, None, actions=stored)
     from pse.store.run_tables import read_table
     from pse.store.runs import TRADES, load_run
 
@@ -136,7 +144,7 @@ def _source(context: Context, asked: Asked) -> Source:
         raise RequestError(f"run {found.run_id} is {found.status} and has no table of trades; a chart of its trades needs a finished run")
     same = [one.symbol for one in settings.instruments.values() if symbol in (one.symbol, one.bars_of)]
     return Source(settings, symbol, found.manifest.tables.get("bars"), found.run_id, trades.filter(trades["symbol"].is_in(same)),
-                  _run_anchor(found.manifest, symbol))
+                  _run_anchor(found.manifest, symbol), actions_of(context.home, found.manifest.tables.get("actions", NONE_STORED)).get(symbol))
 
 
 def _run_anchor(manifest: Manifest, symbol: str) -> int | None:
@@ -153,8 +161,21 @@ def _stored_words(context: Context) -> str:
 # --- which bars ------------------------------------------------------------------------------------------------------------------------------------
 
 
-def _known(context: Context, source: Source, asked: Asked) -> tuple[Known, int, FeatureSpec, str]:
-    """What is known at the end of the window, the first bar that is shown, the parameters that everything was computed with, and which series was read."""
+def _events_words(actions: Actions | None, bars: Bars) -> list[str]:
+    """The latest splits and dividends of the days in view; the chart has no mark for them."""
+    from pse.reports.chart_view import date_words
+
+    if actions is None or not len(bars):
+        return []
+    seen = actions.between(int(bars.session_date[0]), int(bars.session_date[-1]))
+    told = [f"the {KINDS[kind].lower()} of {amount:g} on {date_words(day)}"
+            for day, kind, amount in zip(seen.ex_date.tolist(), seen.kind.tolist(), seen.amount.tolist(), strict=True)]
+    return [*([f"{len(told) - EVENTS_TOLD} earlier splits and dividends"] if len(told) > EVENTS_TOLD else []), *told[-EVENTS_TOLD:]]
+
+
+def _known(context: Context, source: Source, asked: Asked) -> tuple[Known, int, FeatureSpec, str, np.ndarray | None]:
+    """What is known at the end of the window, the first bar that is shown, the parameters that everything was computed with, which series was read, and the
+    splits so far at each bar.  Prices of shares stand on the scale of the last bar."""
     instrument = source.settings.instrument(source.symbol)
     base, timeframe = _timeframes(context, source, instrument, asked)
     spec, end = _spec(source.settings, timeframe), _end(source, asked)
@@ -170,6 +191,7 @@ def _known(context: Context, source: Source, asked: Asked) -> tuple[Known, int, 
         bars = load(anchor, end)
     except NoBars:
         raise NoBars(_hole_words(context, source, instrument, base, start, end)) from None
+    raw, bars = bars, in_shares_at(forward_adjusted(bars, source.actions), int(bars.ts_open[-1]))
     known = Market(bars, instrument, asked.at_ns, _others(context, source, asked, spec, anchor, end)).at(timeframe)
     first = int(np.searchsorted(known.bars.ts_open, start))
     if first >= len(known):
@@ -178,7 +200,9 @@ def _known(context: Context, source: Source, asked: Asked) -> tuple[Known, int, 
         raise NoBars(f"no {timeframe} bar of {source.symbol} from {iso(start)} has closed by {iso(asked.at_ns or end or int(bars.ts_close[-1]))}; "
                      f"choose another window")
     shown = max(first, len(known) - asked.bars) if asked.bars is not None else first
-    return known, shown, spec, f"{instrument.bars_of or instrument.symbol} {base}"
+    shares = in_shares_of(raw, source.actions).factor
+    splits = None if shares is None else shares[np.maximum(np.searchsorted(raw.ts_open, known.bars.ts_open, side="right") - 1, 0)]
+    return known, shown, spec, f"{instrument.bars_of or instrument.symbol} {base}", splits
 
 
 def _hole_words(context: Context, source: Source, instrument: Instrument, base: str, start: int, end: int | None) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from pse.commands.wiring import Answer, Context
+from pse.domain.actions import in_shares_of
 from pse.domain.errors import NoBars, RequestError
 from pse.domain.instruments import Instrument
 from pse.store.runs import METRICS, Run, load_run
@@ -138,12 +139,15 @@ def stored_bars(context: Context, found: Run) -> BarsLoader:
 
     Gives None, and warns once, where those bars are not stored any more.
     """
+    from pse.store.actions import actions_of
     from pse.store.load import load_bars
+    from pse.store.news import NONE_STORED
     from pse.store.sessions import load_sessions
 
     settings, missing = found.manifest.settings, set()
     overrides = settings.get("sessions") or ()
     version = found.manifest.tables.get("bars")
+    known = actions_of(context.home, found.manifest.tables.get("actions", NONE_STORED))
 
     def load(symbol: str, start_ns: int, end_ns: int) -> Bars | None:
         if symbol in missing:
@@ -151,7 +155,8 @@ def stored_bars(context: Context, found: Run) -> BarsLoader:
         try:
             instrument = Instrument.model_validate(settings["instruments"][symbol])
             sessions = load_sessions(context.home, instrument.calendar, start_ns, end_ns, overrides)
-            return load_bars(context.home, instrument, _timeframe(found), start_ns, end_ns, sessions, version).bars
+            bars = load_bars(context.home, instrument, _timeframe(found), start_ns, end_ns, sessions, version).bars
+            return in_shares_of(bars, known.get(instrument.bars_of or symbol))
         except (NoBars, KeyError, ValidationError) as error:
             missing.add(symbol)
             context.warn(f"no candles for {symbol}: {' '.join(str(error).split())}")

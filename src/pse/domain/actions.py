@@ -138,6 +138,22 @@ def forward_adjusted(bars: Bars, actions: Actions | None) -> Bars:
     return replace(bars, **prices, volume=bars.volume / split, factor=whole, spread=None if bars.spread is None else bars.spread * whole)
 
 
+def in_shares_of(bars: Bars, actions: Actions | None) -> Bars:
+    """The bars with prices multiplied by the splits since the first alone: what one first share became."""
+    if actions is None or not len(actions):
+        return bars
+    split = actions.kind == SPLIT
+    return forward_adjusted(bars, Actions(actions.ex_date[split], actions.kind[split], actions.amount[split]))
+
+
+def in_shares_at(bars: Bars, ts: int) -> Bars:
+    """Bars whose prices stand multiplied by their factors, on the scale of the bar that holds a moment: there they are as traded."""
+    if bars.factor is None or not len(bars):
+        return bars
+    scale = 1.0 / bars.factor[max(int(np.searchsorted(bars.ts_open, ts, side="right")) - 1, 0)]
+    return replace(bars, **{name: np.round(getattr(bars, name) * scale, 10) for name in PRICES}, factor=bars.factor * scale)
+
+
 def events_in(bars: Bars, actions: Actions, start_ns: int, end_ns: int) -> list[tuple[int, int, float]]:
     """(moment, kind, amount) of what happens to a holder of the series with start_ns <= moment < end_ns: the open of the first session from its day on."""
     left, calendar = actions.to_do(adjusted_of(bars)), bars.sessions

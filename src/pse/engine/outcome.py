@@ -19,7 +19,7 @@ from pse.kernels.targets import CODES
 from pse.research.trade_stats import EQUITY_SCHEMA, TRADE_SCHEMA
 
 PRICES = {"entry_price": "entry", "exit_price": "exit", "stop_initial": "stop", "target": "target", "target2": "target2", "risk_points": "risk_points"}
-MONEY = {"risk_usd": "risk_usd", "gross_usd": "gross", "fees_usd": "fees", "slippage_usd": "slippage", "net_usd": "net"}
+MONEY = {"risk_usd": "risk_usd", "gross_usd": "gross", "fees_usd": "fees", "slippage_usd": "slippage", "net_usd": "net", "dividends_usd": "dividends"}
 AS_THEY_ARE = {"quantity": "quantity", "ts_setup": "decided_at", "ts_entry": "entry_ts", "ts_exit": "exit_ts", "session_date": "day", "r_net": "r",
                "mae_r": "mae_r", "mfe_r": "mfe_r", "bars_held": "bars_held", "exits": "exits", "quality": "quality", "rate": "rate"}
 MADE_ENTRY = ("", "MARKET", "OPEN", "LIMIT", "", "", "OPEN")          # by fill kind; an open beyond the stop is an open

@@ -67,6 +67,7 @@ def _prices_as_traded(rows: np.ndarray, factor: np.ndarray, tick: float) -> np.n
     side = np.where(rows["direction"] < 0, -1.0, 1.0)
     resting = rows["order_type"] != MARKET
     out["entry"][resting] = _on_grid(out["entry"][resting], side[resting], tick)             # a limit toward the market, a stop away from it
+    out["limit_price"] = _on_grid(rows["limit_price"] / factor, side, tick)
     out["stop"] = _on_grid(rows["stop"] / factor, -side, tick)
     for name in ("target", "target2"):
         out[name] = _on_grid(rows[name] / factor, -side, tick)

@@ -17,6 +17,7 @@ from typing import Any, Literal
 import numpy as np
 import polars as pl
 
+from pse.domain.actions import in_shares_at
 from pse.domain.bars import Bars, timeframe_ns
 from pse.domain.sessions import DAY_NS, MINUTE_NS
 
@@ -121,7 +122,7 @@ def _opens(bars: Bars, step: int) -> np.ndarray:
 
 def gather(trades: pl.DataFrame, rows: np.ndarray, loader: BarsLoader) -> dict[int, Candles]:
     """Candles by trade row; bars are loaded a symbol and about a year at a time.  A trade whose bars are not there is
-    left out."""
+    left out.  Prices stand in the shares of its exit, as the trade is told."""
     found: dict[int, Candles] = {}
     chosen = trades[rows].with_columns(pl.Series("row", rows)).sort("symbol", "ts_entry")
     for (symbol,), part in chosen.partition_by("symbol", as_dict=True, maintain_order=True).items():
@@ -131,7 +132,7 @@ def gather(trades: pl.DataFrame, rows: np.ndarray, loader: BarsLoader) -> dict[i
             end = int(np.searchsorted(entries, entries[start] + CHUNK_NS))
             bars = loader(str(symbol), int(entries[start]) - 12 * DAY_NS, int(exits[start:end].max()) + 12 * DAY_NS)
             for i in range(start, end):
-                candles = candles_around(bars, int(entries[i]), int(exits[i])) if bars is not None else None
+                candles = None if bars is None else candles_around(in_shares_at(bars, int(exits[i])), int(entries[i]), int(exits[i]))
                 if candles is not None:
                     found[int(part["row"][i])] = candles
             start = end

@@ -107,10 +107,11 @@ def layer_names(asked: Iterable[str] | None, has_run: bool) -> tuple[tuple[str, 
 
 
 def chart_view(known: Known, first: int, spec: FeatureSpec, layers: tuple[str, ...], on: tuple[str, ...], features: Iterable[str] = (),
-               trades: pl.DataFrame | None = None, run_id: str = "", at_ns: int | None = None, stored: str = "") -> ChartView:
+               trades: pl.DataFrame | None = None, run_id: str = "", at_ns: int | None = None, stored: str = "", splits: np.ndarray | None = None) -> ChartView:
     """The view of the bars from `first` to the last of `known`, which ends where nothing later may be seen.
 
-    trades: rows of a run's table on this symbol's prices, whichever of them fall into the window.
+    trades: rows of a run's table on this symbol's prices, whichever of them fall into the window.  `splits`: their product so far at each bar of `known`;
+    trades are told in the shares that they ended in.
     """
     past, bars = len(known), known.bars[first:]
     shapes = [_moved(shape, first) for shape in shapes_of(Window(known, first, past), spec, layers)]
@@ -122,11 +123,14 @@ def chart_view(known: Known, first: int, spec: FeatureSpec, layers: tuple[str, .
     notes = [*left_out(shapes), *skipped]
     if bars.roll[1:].any():
         notes.append(f"the raw price before the roll: candles before it are moved to the scale of {bars.contracts[bars.contract[-1]]}")
+    if bars.factor is not None and (bars.factor != 1.0).any():
+        notes.append("the raw price before splits and dividends: candles before them are moved to the scale of the last bar")
     prices = {name: known.price(name)[first:] + base for name in ("open", "high", "low", "close")}
     return ChartView(
         instrument=known.instrument, bars=bars, earlier=known.bars[:first], prices=prices, base=base, wall=wall_seconds(bars), at_ns=at_ns, layers=layers,
         on=on, shapes=shapes, lines=[_cut_line(line, first, base) for line in lines], ribbons=_distinct(ribbons, first),
-        trades=_marks(trades, known.bars, first, base) if trades is not None and "trades" in layers else [], run_id=run_id, notes=tuple(notes), stored=stored)
+        trades=_marks(trades, known.bars, first, base, splits) if trades is not None and "trades" in layers else [], run_id=run_id, notes=tuple(notes),
+        stored=stored)
 
 
 def _moved(shape: Shape, first: int) -> Shape:
@@ -208,9 +212,10 @@ def key_words(view: ChartView) -> str:
     return "; ".join(told)
 
 
-def _marks(trades: pl.DataFrame, bars: Bars, first: int, base: float) -> list[TradeMark]:
+def _marks(trades: pl.DataFrame, bars: Bars, first: int, base: float, splits: np.ndarray | None = None) -> list[TradeMark]:
     """Trades whose entry or exit lies in the window; what happened after its last bar is not told."""
     marks, end_ns, start_ns = [], int(bars.ts_close[-1]), int(bars.ts_open[first])
+    scale, shares = (np.ones(len(bars)) if one is None else one for one in (bars.factor, splits))
     for row in trades.sort("ts_entry", "trade_id").iter_rows(named=True):
         if row["ts_entry"] >= end_ns or row["ts_exit"] < start_ns:
             continue
@@ -218,10 +223,13 @@ def _marks(trades: pl.DataFrame, bars: Bars, first: int, base: float) -> list[Tr
         leave = max(int(np.searchsorted(bars.ts_open, row["ts_exit"], side="right")) - 1, 0)
         closed, way = row["ts_exit"] < end_ns, 1 if row["direction"] == "LONG" else -1
         move, moved_out = base - float(bars.offset[entry]), base - float(bars.offset[leave])
+        times_out = float(scale[leave])
+        times = float(scale[entry] * shares[leave] / shares[entry])
         result = f"{row['r_net']:+.2f} R by {row['exit_reason']}" if closed else "open"
         marks.append(TradeMark(
-            entry - first, leave - first if closed else None, row["entry_price"] + move, row["exit_price"] + moved_out if closed else float("nan"),
-            row["stop_initial"] + move, float("nan") if row["target"] is None else row["target"] + move, way,
+            entry - first, leave - first if closed else None, row["entry_price"] * times + move,
+            row["exit_price"] * times_out + moved_out if closed else float("nan"),
+            row["stop_initial"] * times + move, float("nan") if row["target"] is None else row["target"] * times + move, way,
             f"{row['direction'].lower()} {row['quantity']:g} {row['contract'] or row['symbol']}, {row['label'] or row['tactic']}"
             f"{' ' + row['grade'] if row['grade'] else ''}", result, bool(closed and row["net_usd"] > 0)))
     return marks

@@ -84,6 +84,8 @@ SENTENCES = {
     "TCC_AGAINST": "The trend turned against it with conviction.",
     "TCC_LOWER": "The conviction of the trend fell under what it was at the decision.",
     "ROLL": "The contract rolled.",
+    "SPLIT": "The share was split, and what it held was less than one new share.",
+    "DIVIDEND": "The share paid a dividend.",
     "CANCELLED": "The order was cancelled.",
     "BROKER_REJECT": "The broker refused the order.",
     # how trades and plans go on and end

@@ -55,8 +55,9 @@ TRADE_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "ambiguous": pl.Boolean,
     "rate": pl.Float64,
     "mcs": pl.String,
+    "dividends_usd": pl.Float64,                 # cash of dividends, a part of `gross_usd`
 }
-ABSENT = {"rate": 1.0, "mcs": ""}                # what stands in a column that older tables do not have
+ABSENT = {"rate": 1.0, "mcs": "", "dividends_usd": 0.0}                # what stands in a column that older tables do not have
 EQUITY_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "ts": pl.Int64,
     "session_date": pl.Int32,

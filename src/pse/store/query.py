@@ -40,7 +40,7 @@ BATCH = 1 << 14                                  # rows taken from DuckDB at a t
 FEATURES = re.compile(r"\bfeatures?(\b|_)", re.IGNORECASE)
 READING = ("SELECT", "EXPLAIN")
 TRADE_FLOATS = ("quantity", "entry_price", "exit_price", "stop_initial", "target", "target2", "risk_points", "risk_usd", "gross_usd", "fees_usd",
-                "slippage_usd", "net_usd", "r_net", "mae_r", "mfe_r", "quality")
+                "slippage_usd", "net_usd", "dividends_usd", "r_net", "mae_r", "mfe_r", "quality")
 RUN_TEXTS = ("run_id", "status", "created", "command", "desk", "symbols", "start", "end", "snapshot", "fingerprint", "settings_hash", "decide", "route")
 RUN_FIGURES = ("trades", "net_usd", "expectancy_r", "win_rate", "profit_factor", "sharpe", "max_drawdown")
 
