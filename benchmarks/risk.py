@@ -34,10 +34,10 @@ def desk_of(folder: Path, symbols: int):
     return replace(plan, symbols=names, instruments=made, micros={}, rates=plan.rates[:1] * symbols, risk=plan.risk.model_copy(update={"limits": wide}))
 
 
-def made(plan, bars: int, every: int, asked: int, *, held: int = 0, tail: bool = True):
+def made(plan, bars: int, every: int, asked: int, *, held: int = 0, tail: bool = True, together: bool = False):
     """A step of `bars` minutes of all symbols at one price, a decision every `every` of them, a setup of the last symbol at `asked` of those.
 
-    `held`: so many of the first symbols enter at the first decision and never leave.
+    `held`: so many of the first symbols enter at the first decision and never leave.  `tail`, `together`: whether VaR and correlations are asked for.
     """
     from pse.engine.desk import Mode, instrument_records, policy_record
     from pse.kernels import codes
@@ -75,6 +75,7 @@ def made(plan, bars: int, every: int, asked: int, *, held: int = 0, tail: bool =
     policy["flat_session"], policy["cooldown_entry_ns"], policy["ev_min"] = 0, 0, -9.0
     policy["var95"], policy["es975"] = 1e3, 1e3
     policy["tail_min_days"] = 60 if tail else 0
+    policy["correlation_days"] = 60 if together else 0
     returns = np.random.default_rng(1).normal(0.0, 0.01, (DAYS, count))
     world = World(row_ts, row_symbol, table, rows, returns, instrument_records(plan), policy)
     return SimpleNamespace(tape=tape, world=world, until_ns=int(tape.ts_close[-1]))
@@ -112,10 +113,12 @@ def measure(folder: Path) -> list[Figure]:
     busy, still = interleaved(ROUNDS, lambda: run(alone, asks), lambda: run(alone, rests))
     gates = (median(busy) - median(still)) / DECISIONS * 1e6
     some = DECISIONS // 10
-    wide, plain = made(ten, some + 2, 1, some, held=POSITIONS), made(ten, some + 2, 1, some, held=POSITIONS, tail=False)
+    wide, plain, moved = (made(ten, some + 2, 1, some, held=POSITIONS, **asked) for asked in (
+        {}, {"tail": False}, {"tail": False, "together": True}))
     assert int(run(ten, wide).account[0]["plans"]) == POSITIONS + some
-    weighed, unweighed = interleaved(ROUNDS, lambda: run(ten, wide), lambda: run(ten, plain))
-    tails = (median(weighed) - median(unweighed)) / some * 1e6
+    assert int(run(ten, moved).account[0]["plans"]) == POSITIONS + some
+    weighed, unweighed, grouped = interleaved(ROUNDS, lambda: run(ten, wide), lambda: run(ten, plain), lambda: run(ten, moved))
+    tails, groups = ((median(one) - median(unweighed)) / some * 1e6 for one in (weighed, grouped))
     held = made(ten, HELD_BARS, HELD_BARS // 2, 0, held=POSITIONS)
     held.world.row_ts[:], held.world.setups["ts"] = np.repeat(np.unique(held.tape.ts_close)[[0, -1]], POSITIONS + 1), held.tape.ts_close[0]
     assert int(run(ten, held).account[0]["live"]) == POSITIONS
@@ -125,6 +128,7 @@ def measure(folder: Path) -> list[Figure]:
     steps = median(interleaved(3, lambda: bar_by_bar(ten, held, few))[0]) / few * 1e6
     return [Figure("all gates and sizing of a decision", gates, "us", ROUNDS, bar={"most": 2.0}, note=f"before and after the verdict, {DECISIONS} decisions"),
             Figure("  VaR and ES beside ten positions", tails, "us", ROUNDS, bar={"most": 15.0}, note="250 daily returns of each"),
+            Figure("  groups that move together beside ten positions", groups, "us", ROUNDS, bar={"most": 15.0}, note="60 daily returns of each"),
             Figure("a minute with ten open plans, in one run", median(full) / HELD_BARS * 1e6, "us", ROUNDS, bar={"most": 5.0},
                    note=f"{median(empty) / HELD_BARS * 1e6:.2f} us without a plan"),
             Figure("  the same, one minute a call", steps, "us", 3, bar={"most": 5.0})]
