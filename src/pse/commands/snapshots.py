@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from pse.clock import iso
 from pse.commands.wiring import Answer, Context
 from pse.store import snapshots
+from pse.store.actions import actions_of, actions_version
+from pse.store.layout import Home
 from pse.store.snapshots import Series, Snapshot
 
 if TYPE_CHECKING:
@@ -25,7 +27,9 @@ def run_show(context: Context, snapshot: str) -> Answer:
     """What one snapshot pins."""
     found = snapshots.load(context.home, snapshot)
     data = _summary(found) | {"files": sorted(found.files), "series": [_series(one) | {"months": dict(one.months)} for one in found.series]}
-    return Answer(data, lambda console: _show_one(console, found))
+    events = _events(context.home, found)
+    data |= {"actions": {"version": actions_version(context.home), "stored": events}}
+    return Answer(data, lambda console: _show_one(console, found, events))
 
 
 def run_diff(context: Context, first: str, second: str) -> Answer:
@@ -53,6 +57,12 @@ def _series(one: Series) -> dict[str, Any]:
     return {"symbol": one.symbol, "timeframe": one.timeframe, "hash": one.hash, "rows": one.rows, "first": iso(one.first), "last": iso(one.last)}
 
 
+def _events(home: Home, found: Snapshot) -> dict[str, int]:
+    """How many splits and dividends are stored now of the symbols of a snapshot; a run notes the version of their table beside the snapshot."""
+    known = actions_of(home)
+    return {symbol: len(known[symbol]) for symbol in sorted({one.symbol for one in found.series}) if symbol in known}
+
+
 # --- for people ----------------------------------------------------------------------------------------------------------------------------------
 
 
@@ -76,7 +86,7 @@ def _show_list(console: Console, found: list[Snapshot]) -> None:
     console.print(table)
 
 
-def _show_one(console: Console, found: Snapshot) -> None:
+def _show_one(console: Console, found: Snapshot, events: dict[str, int]) -> None:
     kind = ", synthetic data" if found.synthetic else ""
     said = f"snapshot {found.id}, made {found.created}, bars at version {found.version} in {len(found.files)} files{kind}"
     console.print(said, markup=False, highlight=False)
@@ -84,6 +94,9 @@ def _show_one(console: Console, found: Snapshot) -> None:
     for one in found.series:
         table.add_row(f"{one.symbol} {one.timeframe}", f"{one.rows:,}", iso(one.first), iso(one.last), str(len(one.months)), one.hash[:16])
     console.print(table)
+    if events:
+        told = ", ".join(f"{symbol} {count}" for symbol, count in events.items())
+        console.print(f"splits and dividends stored now: {told}", markup=False, highlight=False)
 
 
 def _show_diff(console: Console, a: Snapshot, b: Snapshot, found: list[dict[str, Any]]) -> None:

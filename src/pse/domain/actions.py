@@ -27,7 +27,7 @@ ADJUSTED: tuple[Adjusted, ...] = ("none", "splits", "all")
 LARGEST_RATIO = 10_000.0                         # of a split in either direction; real ones stay below
 USUAL_RATIOS = tuple(Fraction(text) for text in ("2", "3", "4", "5", "6", "7", "8", "10", "15", "20", "25", "30", "50", "3/2", "5/2",
                                                  "1/2", "1/3", "1/4", "1/5", "1/6", "1/8", "1/10", "1/15", "1/20", "1/25", "1/30", "1/50"))
-OPEN_NEAR, CLOSE_NEAR = 0.04, 0.08               # how near the jump of a split the open, and the close of that day, must lie to look like one
+OPEN_NEAR, CLOSE_NEAR = 0.04, 0.12               # how near the jump of a split the open, and the close of that day, must lie to look like one
 MOST_SESSIONS_APART = 5                          # a jump over a longer hole says nothing
 
 
