@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pse.kernels import codes as c
 from pse.kernels import contract as k
 from pse.kernels.book import Tape, World
+from pse.kernels.state import A_ROLL, ACTION_DTYPE, BAR_ROLL
 from tests.kernels import worlds as w
 from tests.kernels.test_engine_twin import made_world
 
@@ -256,6 +257,14 @@ def test_money_of_a_trade_by_hand():
 
 # --- what holds for any market -----------------------------------------------------------------------------------------------------------------
 
+def carrying(line, around, seed):
+    """Of every other seed held futures are carried over their rolls, most of which have a known gap."""
+    rng, at = np.random.default_rng(seed), np.flatnonzero(line.flags & BAR_ROLL)
+    rows = [(line.ts[i], line.symbol[i], A_ROLL, 0.25 * int(rng.integers(-60, 61))) for i in at if rng.random() < 0.9]
+    around.policy["roll_carry"] = seed % 2
+    return around._replace(actions=np.array(rows, ACTION_DTYPE))
+
+
 def price_bounds(line):
     keys = zip(line.ts.tolist(), line.symbol.tolist(), strict=True)
     return dict(zip(keys, zip(line.low.tolist(), line.high.tolist(), strict=True), strict=True))
@@ -266,6 +275,7 @@ def price_bounds(line):
 def test_every_fill_is_a_price_that_could_be_had_after_its_order_and_the_money_adds_up(seed):
     line, around, capital = made_world(seed)
     around.context[:, k.C_RATE] = 1.0
+    around = carrying(line, around, seed)
     ran = w.run(line, around, capital, tactics=2)
     bounds, placed, cash, open_cost = price_bounds(line), {}, capital, {}
     for e in ran.events:
@@ -302,7 +312,8 @@ def reflected(line, around, pivot):
     """The same market upside down: prices mirrored, directions and returns turned, limits that read a price level switched off."""
     turned = Tape(line.ts, line.ts_close, line.symbol, *(2 * pivot - one for one in (line.open, line.low, line.high, line.close)), line.volume, line.day,
                   line.flags)
-    setups, context = around.setups.copy(), around.context.copy()
+    setups, context, actions = around.setups.copy(), around.context.copy(), around.actions.copy()
+    actions["amount"] *= -1                                    # gaps of rolls
     for name in ("entry", "stop", "target", "target2", "invalid_price", "limit_price"):
         setups[name] = 2 * pivot - setups[name]
     setups["direction"] *= -1
@@ -312,7 +323,7 @@ def reflected(line, around, pivot):
     context[:, [k.C_TCC_SCORE_LONG, k.C_TCC_SCORE_SHORT]] = context[:, [k.C_TCC_SCORE_SHORT, k.C_TCC_SCORE_LONG]]
     market = context[:, k.C_MCS]
     context[:, k.C_MCS] = np.where(market == c.MCS_TREND_UP, c.MCS_TREND_DOWN, np.where(market == c.MCS_TREND_DOWN, c.MCS_TREND_UP, market))
-    return turned, World(around.row_ts, around.row_symbol, context, setups, -around.returns, around.instruments, around.policy)
+    return turned, World(around.row_ts, around.row_symbol, context, setups, -around.returns, around.instruments, around.policy, actions)
 
 
 @settings(max_examples=60)
@@ -326,7 +337,7 @@ def test_a_market_upside_down_trades_upside_down(seed):
     around.instruments["min_notional"] = 0.0                   # money at a price is not the same on the other side
     around.setups["directional_gate"] = False                  # its veto is not the same for buyers and sellers
     around.setups["direction"][around.setups["direction"] == 0] = 1                        # an open call gives the prices of its long side
-    pivot = 4096.0
+    around, pivot = carrying(line, around, seed), 4096.0
     up, down = w.run(line, around, capital, tactics=2), w.run(*reflected(line, around, pivot), capital, tactics=2)
     assert up.fills == [(minute, leg, kind, 2 * pivot - price, quantity) for minute, leg, kind, price, quantity in down.fills]
     assert up.refused == down.refused and up.exits == down.exits

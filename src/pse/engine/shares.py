@@ -5,7 +5,7 @@ Features run on prices that are multiplied by a factor; a setup, a context row a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from pse.domain.setups import OneByOne, Setups
 from pse.engine.desk import DeskPlan
 from pse.features.build import Features
 from pse.kernels.contract import C_ATR, C_CLOSE, C_DAILY_ATR, C_DAILY_CLOSE, C_SWING_HIGH, C_SWING_LOW, MARKET
-from pse.kernels.state import ACTION_DTYPE
+from pse.kernels.state import A_ROLL, ACTION_DTYPE
 from pse.kernels.targets import EPS
 
 CONTEXT_PRICES = (C_CLOSE, C_ATR, C_SWING_HIGH, C_SWING_LOW, C_DAILY_CLOSE, C_DAILY_ATR)
@@ -69,6 +69,7 @@ def _prices_as_traded(rows: np.ndarray, factor: np.ndarray, tick: float) -> np.n
     out["entry"][resting] = _on_grid(out["entry"][resting], side[resting], tick)             # a limit toward the market, a stop away from it
     out["limit_price"] = _on_grid(rows["limit_price"] / factor, side, tick)
     out["stop"] = _on_grid(rows["stop"] / factor, -side, tick)
+    out["limit_price"] = _on_grid(rows["limit_price"] / factor, side, tick)
     for name in ("target", "target2"):
         out[name] = _on_grid(rows[name] / factor, -side, tick)
     return out
@@ -85,9 +86,18 @@ def without_noise(price: np.ndarray) -> np.ndarray:
     return np.round(price, PRICE_DIGITS)
 
 
+def roll_gaps(bars: Bars, start_ns: int, end_ns: int) -> Iterator[tuple[int, float]]:
+    """(open of the first bar, points above the old contract) of each new contract of the window."""
+    for i in np.flatnonzero(bars.roll).tolist():
+        if i > 0 and start_ns <= bars.ts_open[i] < end_ns:
+            yield int(bars.ts_open[i]), round(float(bars.offset[i] - bars.offset[i - 1]), PRICE_DIGITS)
+
+
 def action_records(plan: DeskPlan, bars: Sequence[Bars], start_ns: int, end_ns: int) -> np.ndarray:
-    """ACTION_DTYPE rows of the window in order of time, then the desk's order, a day's dividend before its split."""
+    """ACTION_DTYPE rows of the window in order of time, then the desk's order, a day's dividend before its split; rolls where the desk carries over them."""
     found = [(ts, symbol, kind, amount) for symbol, (name, one) in enumerate(zip(plan.symbols, bars, strict=True))
              if (known := plan.actions.get(name)) is not None
              for ts, kind, amount in events_in(one, known, start_ns, end_ns)]
+    if plan.fills.roll == "carry":
+        found += [(ts, symbol, A_ROLL, gap) for symbol, one in enumerate(bars) for ts, gap in roll_gaps(one, start_ns, end_ns)]
     return np.array(sorted(found, key=lambda one: one[:3]), ACTION_DTYPE)

@@ -24,7 +24,7 @@ from pse.kernels.book import (
 from pse.kernels.codes import E_CHARGE, EXTERNAL, F_MARKET, LEG_EXIT, R_DIVIDEND, R_SPLIT
 from pse.kernels.compiled import inner
 from pse.kernels.contract import MARKET
-from pse.kernels.state import A_DIVIDEND
+from pse.kernels.state import A_DIVIDEND, A_SPLIT
 from pse.kernels.targets import EPS
 
 
@@ -134,5 +134,5 @@ def take_actions(state, world, log, now):
         account.action += 1
         if row.kind == A_DIVIDEND:
             pay_dividend(state, world, log, row.symbol, row.ts, row.amount)
-        else:
+        elif row.kind == A_SPLIT:                          # a roll is looked up where it happens
             split(state, world, log, row.symbol, row.ts, row.amount)

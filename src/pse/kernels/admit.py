@@ -74,6 +74,7 @@ def arm(state, world, log, now, setup, direction, stop, target, quantity, micro,
     plan.family, plan.flags, plan.group, plan.best = row.family, row.plan_flags, row.group, row.entry
     plan.conviction, plan.rate = conviction(context, direction), context[C_RATE]
     plan.splits, plan.dividends = 1.0, 0.0
+    plan.carried = 0.0
     plan.limit_price, plan.fired, plan.fires_inside = on_side(row, row.limit_price, direction), 0, 0
     plan.spread, plan.atr = context[C_SPREAD_TICKS] * world.instruments[symbol].tick, context[C_ATR]
     list_live(state, slot)

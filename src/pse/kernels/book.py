@@ -421,6 +421,12 @@ def stop_name(plan):
 
 
 @inner
+def basis(plan):
+    """The price at which the trade stands even: its entry, on the scale of the contract that is held."""
+    return plan.entry - plan.direction * plan.carried
+
+
+@inner
 def take_exit(state, world, log, slot, ts, leg, kind, price, quantity, fee, slip, reason):
     """An exit fill of any leg; the last one closes the trade.  `fee` in money of the account."""
     plan = state.plans[slot]
@@ -492,7 +498,7 @@ def close_trade(state, world, log, slot, ts, leg, reason):
     trade.number, trade.setup, trade.symbol, trade.tactic, trade.grade, trade.direction, trade.micro = (
         plan.number, plan.setup, plan.symbol, plan.tactic, plan.grade, plan.direction, plan.micro)
     trade.quantity, trade.decided_at, trade.entry_ts, trade.exit_ts, trade.day = plan.filled, plan.decided_at, plan.entry_ts, ts, account.day
-    trade.entry_kind, trade.entry, trade.exit, trade.stop = plan.entry_kind, plan.entry, plan.exit_value / plan.exited, plan.stop_first
+    trade.entry_kind, trade.entry, trade.exit, trade.stop = plan.entry_kind, basis(plan), plan.exit_value / plan.exited, plan.stop_first
     trade.target, trade.target2, trade.risk_points, trade.risk_usd = plan.target, plan.target2, plan.risk_points, plan.risk_usd
     trade.gross, trade.fees, trade.slippage, trade.net, trade.r = plan.gross, plan.fees, plan.slippage, net, r
     trade.mae_r, trade.mfe_r = plan.adverse / plan.risk_points, plan.favourable / plan.risk_points

@@ -8,8 +8,10 @@ from pse.kernels.book import (
     YES,
     after_first_target,
     after_part,
+    basis,
     cancel_entry,
     entered_inside,
+    fill_event,
     first_target_quantity,
     holds,
     is_live,
@@ -25,6 +27,7 @@ from pse.kernels.book import (
     stop_name,
     take_entry,
     take_exit,
+    value_of,
 )
 from pse.kernels.codes import (
     EXTERNAL,
@@ -33,6 +36,7 @@ from pse.kernels.codes import (
     F_MARKET,
     F_STOP,
     F_TARGET,
+    LEG_ENTRY,
     LEG_EXIT,
     LEG_STOP,
     LEG_TARGET1,
@@ -79,7 +83,7 @@ from pse.kernels.plans import (
     push_bar,
     trail_stop,
 )
-from pse.kernels.state import BAR_BLACKOUT, BAR_FINE, BAR_ROLL, BAR_WHOLE
+from pse.kernels.state import A_ROLL, BAR_BLACKOUT, BAR_FINE, BAR_ROLL, BAR_WHOLE
 from pse.kernels.targets import EPS
 
 TRAIL_BARS_FROM_R = 1.0
@@ -125,19 +129,67 @@ def part_exit(state, world, log, slot, ts, price, slip):
 
 @inner
 def roll_over(state, world, log, symbol):
-    """A new contract begins: the plans of the old one ended at its last price."""
-    record = state.symbols[symbol]
+    """A new contract begins: the plans of the old one ended at its last price, or go on from there on the new one."""
+    record, policy = state.symbols[symbol], world.policy[0]
+    if record.rolled_at == record.last_ts:
+        return
+    record.rolled_at = record.last_ts
+    gap = roll_gap(world, symbol, record.last_ts) if policy.roll_carry else np.nan
     for slot in slots_of(state, symbol):
         plan = state.plans[slot]
         if not is_live(plan):
             continue
         cancel_entry(log, record.last_ts, plan, R_ROLL)
         if holds(plan):
-            if world.policy[0].match == EXTERNAL:
+            if policy.match == EXTERNAL:
                 request_exit(log, record.last_ts, plan, R_ROLL)
+            elif gap == gap and plan.pending == 0:
+                carry_over(state, world, log, slot, record.last_ts, record.last_close, gap)
             else:
                 market_exit(state, world, log, slot, record.last_ts, record.last_close, R_ROLL)
+    if gap == gap:
+        record.last_close += gap
     forget_bars(record)
+
+
+@inner
+def roll_gap(world, symbol, since):
+    """Points that the next contract of a symbol stands above the one that ends, NaN where nobody knows."""
+    for i in range(world.actions.size):
+        row = world.actions[i]
+        if row.kind == A_ROLL and row.symbol == symbol and row.ts >= since:
+            return row.amount
+    return np.nan
+
+
+@inner
+def carry_over(state, world, log, slot, ts, price, gap):
+    """Closes what is held on the old contract at its last price and opens it on the new one, both with slippage and fees.
+
+    The plan's prices move by the gap between the contracts; what is gained or lost is that of the fills, the gap itself is neither.
+    """
+    plan, account, policy = state.plans[slot], state.account[0], world.policy[0]
+    instrument, value, held = world.instruments[plan.symbol], value_of(state, world, slot), plan.held
+    slip = slip_points(instrument, policy, plan.spread, plan.atr, policy.volume_share, 0)
+    sold, bought = against(price, -plan.direction, slip, instrument.tick), against(price + gap, plan.direction, slip, instrument.tick)
+    gain = plan.direction * (sold - plan.entry)
+    fee = side_cost(state, world, slot, held, sold)
+    plan.gross += gain * held * value
+    account.balance += gain * held * value - fee
+    plan.held = 0.0
+    fill_event(state, world, log, slot, ts, R_ROLL, LEG_EXIT, F_MARKET, sold, held, fee, slip)
+    again = side_cost(state, world, slot, held, bought)
+    account.balance -= again
+    account.fees += fee + again
+    plan.fees += fee + again
+    plan.slippage += 2.0 * slip * held * value
+    plan.held, plan.entry, plan.carried = held, bought, plan.carried + gain
+    fill_event(state, world, log, slot, ts, R_ROLL, LEG_ENTRY, F_MARKET, bought, held, again, slip)
+    plan.limit, plan.limit_price, plan.stop, plan.stop_next = plan.limit + gap, plan.limit_price + gap, plan.stop + gap, plan.stop_next + gap
+    plan.stop_first, plan.target, plan.target2, plan.best = plan.stop_first + gap, plan.target + gap, plan.target2 + gap, plan.best + gap
+    plan.invalid_price += gap
+    plan.exit_value += gap * plan.exited
+    after_part(log, ts, plan, instrument, policy, R_ROLL)
 
 
 @hot
@@ -173,12 +225,12 @@ def bracket_exits(state, world, log, slot, bar, favourable, adverse, open_decide
             plan.ambiguous = 1
         if leg == LEG_STOP:
             gapped = plan.direction * (open_ - plan.stop) < -EPS
-            plan.adverse = max(plan.adverse, plan.direction * (plan.entry - price))
+            plan.adverse = max(plan.adverse, plan.direction * (basis(plan) - price))
             fee = side_cost(state, world, slot, plan.held, price)
             take_exit(state, world, log, slot, bar.ts, LEG_STOP, F_GAP if gapped else F_STOP, price, plan.held, fee, slip, stop_name(plan))
             return
-        plan.favourable = max(plan.favourable, plan.direction * (price - plan.entry))
-        plan.adverse = max(plan.adverse, plan.direction * (plan.entry - adverse))
+        plan.favourable = max(plan.favourable, plan.direction * (price - basis(plan)))
+        plan.adverse = max(plan.adverse, plan.direction * (basis(plan) - adverse))
         if plan.target_done:
             fee = side_cost(state, world, slot, plan.held, price)
             take_exit(state, world, log, slot, bar.ts, LEG_TARGET2, F_TARGET, price, plan.held, fee, 0.0, R_TP2)
@@ -254,12 +306,13 @@ def step_plan(state, world, log, slot, bar):
     instrument, policy, record = world.instruments[plan.symbol], world.policy[0], state.symbols[plan.symbol]
     close_ts = bar.ts_close
     plan.bars_held += 1
-    favourable, adverse = excursion(plan.direction, plan.entry, bar.high, bar.low, bar.close, plan.filled_inside != 0)
+    favourable, adverse = excursion(plan.direction, basis(plan), bar.high, bar.low, bar.close, plan.filled_inside != 0)
     plan.favourable = max(plan.favourable, favourable)
     plan.adverse = max(plan.adverse, adverse)
     if not plan.breakeven_done and not plan.flags & NO_BREAKEVEN:
         reach = np.inf if plan.target_done else favourable
-        moved = breakeven_stop(plan.direction, plan.entry, plan.stop_next, plan.risk_points, reach, policy.breakeven_r, policy.breakeven_ticks, instrument.tick)
+        moved = breakeven_stop(plan.direction, basis(plan), plan.stop_next, plan.risk_points, reach, policy.breakeven_r, policy.breakeven_ticks,
+                               instrument.tick)
         if reach >= policy.breakeven_r * plan.risk_points - EPS:
             plan.breakeven_done = 1
         if moved != plan.stop_next:

@@ -38,6 +38,7 @@ SYMBOL_DTYPE = np.dtype([
     ("closes", "i8"), ("entry_closes", "i8", (2,)), ("stop_closes", "i8", (2,)),       # decisions so far; how many those were then
     ("high", "f8", (11,)), ("low", "f8", (11,)), ("seen", "i8"),           # the last base bars, newest last
     ("swing_high", "f8"), ("swing_low", "f8"),
+    ("rolled_at", "i8"),                                                   # last close of the old contract at the latest roll
     ("row", "i8"),                                                         # context row of the current decision, -1 none
     ("first_setup", "i8"), ("n_setups", "i8"), ("rank", "f8"),
     # after a stop-out of a plan that waits: whose signal it was, how many closes have passed, the day counted last, what this instant said of it
@@ -66,6 +67,7 @@ PLAN_DTYPE = np.dtype([
     ("limit_price", "f8"),                  # of a stop-limit entry: the worst price that it takes
     ("fired", "i8"),                        # whether its trigger was reached, so that it rests at that price
     ("fires_inside", "i8"),                 # 1 where a stop entry filled in the bar at hand because it fired after the open
+    ("carried", "f8"),                      # points a unit gained on contracts that it was carried over from, their costs of slippage paid
     ("spread", "f8"), ("atr", "f8"),        # points at the decision, NaN where unknown: what slippage is measured by
     ("acked", "i8"),                        # 1 once a broker outside has taken the entry order
     ("leaves", "i8"),                       # why a fill that comes after the cancel of its order goes at once, 0 it stays
@@ -148,6 +150,7 @@ ACTION_DTYPE = np.dtype([
     ("amount", "f8"),                       # cash a share in the quote currency; new shares for one old
 ])
 A_DIVIDEND, A_SPLIT = 1, 2
+A_ROLL = 3                       # amount: points that the new contract stands above the old one at its last price; ts: open of its first bar
 MAX_TAIL_DAYS = 1_000
 BAR_ROLL, BAR_BLACKOUT, BAR_FIRST, BAR_OUTSIDE = 1, 2, 4, 8           # first minute of a session or of regular hours; outside those
 BAR_FINE, BAR_WHOLE = 64, 128    # a finer bar, in which orders fill and nothing else happens; a desk's bar whose finer ones were filled in before it

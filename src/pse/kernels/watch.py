@@ -8,6 +8,7 @@ from pse.kernels.book import (
     NOBODY,
     ONE,
     TWO,
+    basis,
     cancel_entry,
     conviction,
     emit,
@@ -242,10 +243,10 @@ def expire_entries(state, world, log, now):
 def leave_on_lower(world, log, now, plan, context):
     """A position whose trend has lost conviction: behind breakeven where it is half an R ahead, out at the next open where not."""
     tick, policy = world.instruments[plan.symbol].tick, world.policy[0]
-    if plan.direction * (context[C_CLOSE] - plan.entry) < LEAVES_BELOW_R * plan.risk_points - EPS:
+    if plan.direction * (context[C_CLOSE] - basis(plan)) < LEAVES_BELOW_R * plan.risk_points - EPS:
         request_exit(log, now, plan, R_TCC_LOWER)
         return
-    moved = trail_stop(plan.direction, plan.stop_next, plan.entry + plan.direction * policy.breakeven_ticks * tick, 0.0, tick)
+    moved = trail_stop(plan.direction, plan.stop_next, basis(plan) + plan.direction * policy.breakeven_ticks * tick, 0.0, tick)
     if moved != plan.stop_next:
         move_stop(log, now, plan, moved, R_TCC_LOWER)
         plan.stop_reason = R_BE
