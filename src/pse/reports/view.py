@@ -83,8 +83,10 @@ class RunView:
         desk = (settings.get("desks") or {}).get(str(self.manifest.get("desk"))) or {}
         rule = (settings.get("fills") or {}).get(str(desk.get("fills"))) or {}
         factor = number(rule.get("slippage_factor"))
+        ticks = number(rule.get("slippage_ticks"))                              # of the policy, where it has its own
+        own = {} if ticks is None else {"slippage_ticks": ticks}
         costs = [cost for symbol, entry, stop in self.told.dear
-                 if (cost := _cost_r(self.instruments.get(symbol) or {}, entry, stop, 1.0 if factor is None else factor)) is not None]
+                 if (cost := _cost_r({**(self.instruments.get(symbol) or {}), **own}, entry, stop, 1.0 if factor is None else factor)) is not None]
         return median(costs) if costs else None
 
     @property
