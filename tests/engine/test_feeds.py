@@ -2,6 +2,8 @@
 
 import gc
 import weakref
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
@@ -10,7 +12,10 @@ from pse.domain.errors import BadBars
 from pse.engine.desk import Mode
 from pse.engine.feeds import historical_feed, instants, live_feed
 from pse.engine.prepare import GrowingLine, prepare, time_line
+from pse.kernels.contract import C_BLACKOUT
+from pse.kernels.state import BAR_BLACKOUT
 from pse.risk.blackouts import no_entries
+from pse.risk.policy import CalendarEvent
 from tests.engine.made import desk
 from tests.features.made import minutes
 
@@ -20,8 +25,6 @@ FIELDS = ("ts", "ts_close", "symbol", "open", "high", "low", "close", "volume", 
 
 
 def bars_of(plan, seed, days=4, missing=0.2):
-    from dataclasses import replace
-
     return [replace(minutes(seed + i, days, missing=missing, roll_every=2), symbol=symbol) for i, symbol in enumerate(plan.symbols)]
 
 
@@ -83,8 +86,6 @@ def test_an_empty_beginning_is_an_empty_line():
 
 
 def test_bars_that_close_out_of_order_are_refused():
-    from dataclasses import replace
-
     bars = bars_of(PLAN, 7, days=1)
     crossed = [replace(bars[0], ts_close=bars[0].ts_close[::-1].copy())]
     with pytest.raises(BadBars, match="close out of order"):
@@ -139,3 +140,21 @@ def test_a_replay_frees_what_earlier_decisions_were_computed_from():
         if searching:
             gc.enable()
     assert len(known) > 8
+
+
+def test_around_an_event_of_the_calendar_bars_and_decisions_are_in_a_blackout():
+    """The moment lies in the middle of the bars: ten minutes before it to ten after, nothing else without daily windows."""
+    bars = bars_of(PLAN, 3, missing=0.0)
+    start, end = window(bars)
+    middle = int(bars[0].ts_open[len(bars[0]) // 2])
+    at = datetime.fromtimestamp(middle // 10**9, UTC)
+    gates = PLAN.risk.gates.model_copy(update={"blackouts": ()})
+    plan = replace(PLAN, risk=PLAN.risk.model_copy(update={"gates": gates}), events=(CalendarEvent(at=at.strftime("%Y-%m-%d %H:%M"), tz="UTC", name="rates"),))
+    prepared = prepare(plan, bars, Mode(end_ns=end), start, end)
+    moment, minute = middle // (60 * 10**9) * 60 * 10**9, 60 * 10**9
+    marked = prepared.tape.ts[prepared.tape.flags & BAR_BLACKOUT != 0]
+    assert marked.size and marked.min() >= moment - 10 * minute and marked.max() < moment + 10 * minute
+    inside = (prepared.tape.ts >= moment - 10 * minute) & (prepared.tape.ts < moment + 10 * minute)
+    np.testing.assert_array_equal(prepared.tape.flags & BAR_BLACKOUT != 0, inside)
+    decided = prepared.world.row_ts
+    np.testing.assert_array_equal(prepared.world.context[:, C_BLACKOUT] == 1.0, (decided >= moment - 10 * minute) & (decided < moment + 10 * minute))

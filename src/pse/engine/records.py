@@ -207,7 +207,7 @@ class Renderer:
 
     def charge(self, prepared: Prepared, rows: list[Any], closed: Any, said: Any) -> dict[str, Any]:
         row = rows[0]
-        body = {"cost_usd": money(row[9]), "balance_usd": money(row[10])}
+        body: dict[str, Any] = {"cost_usd": money(row[9]), "balance_usd": money(row[10])}
         if row[5] == c.R_OK:
             return body
         plan_id, _, contract = self.plan(prepared, row)

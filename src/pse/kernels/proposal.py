@@ -169,7 +169,7 @@ def gates_on_proposal(state, world, log, now, setup, stage, direction, stop, tar
     need_ns = 0.0 if row.plan_flags & OVERNIGHT else float(policy.session_left_ns)
     risk = abs(row.entry - stop)
     charged = NIL if stage == BEFORE else micro                       # before sizing the costs are the large contract's, of the largest quantity
-    charged_for = policy.max_quantity if stage == BEFORE else quantity
+    charged_for = quantity if stage != BEFORE and quantity > 0.0 else policy.max_quantity
     side = 1 if direction > 0 else 0
     tally = state.tallies[row.tactic, row.grade]
     reward = direction * (target - row.entry) / risk if risk > 0.0 else np.nan
