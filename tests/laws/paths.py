@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from pse.engine.desk import Mode, desk_plan, policy_record
+from pse.engine.desk import Mode, desk_plan, instrument_records, policy_record
 from pse.kernels import contract as k
 from pse.kernels.book import Tape, World
 from pse.kernels.state import BAR_FINE, BAR_WHOLE
@@ -28,14 +28,15 @@ FREE: dict[str, Any] = {"max_quantity": 4, "ev_min": -9, "min_reward_r": 0.0, "m
 
 
 @cache
-def limits(rule: str, managed: bool) -> np.ndarray:
-    """The record of a shipped fill policy over limits that let everything in."""
+def limits(rule: str, managed: bool) -> tuple[np.ndarray, np.ndarray]:
+    """The records of a shipped fill policy over limits that let everything in, and of the instrument under it."""
     settings = load_settings(Path("no-such-home"))
-    plan = desk_plan(settings, ("ES",))
-    record = policy_record(replace(plan, fills=settings.fills["conservative" if rule == "drill" else rule]), Mode())
+    plan = replace(desk_plan(settings, ("ES",)), fills=settings.fills["conservative" if rule == "drill" else rule])
+    record, instrument = policy_record(plan, Mode()), instrument_records(plan)
+    instrument["has_micro"] = 0
     for name, value in {**FREE, **({} if managed else BRACKET)}.items():
         record[name] = value
-    return record
+    return record, instrument
 
 
 @dataclass(frozen=True)
@@ -87,17 +88,20 @@ def line(path: Walked, drilled: bool) -> Tape:
 
 def traded(path: Walked, rule: str, managed: bool = False, changes: dict[str, Any] | None = None) -> dict[str, Any] | None:
     """The trade of a path under a rule; None where it never entered."""
-    record = limits(rule, managed)
+    record, instrument = limits(rule, managed)
     if changes:
         record = record.copy()
         for name, value in changes.items():
             record[name] = value
     tape = line(path, drilled=rule == "drill")
     found = w.decision_rows(line(path, drilled=False))
-    around = World(*found, path.setup, np.zeros((0, 1)), w.instrument(has_micro=0), record)
+    around = World(*found, path.setup, np.zeros((0, 1)), instrument, record)
     ran = w.run(tape, around, capital=1e6)
     assert len(ran.trades) <= 1, ran.trades
-    return ran.trades[0] if ran.trades else None
+    if not ran.trades:
+        return None
+    fills = ran.fills
+    return ran.trades[0] | {"parts": sum(leg == "ENTRY" for _, leg, *_ in fills), "gapped": any(kind == "GAP" for _, _, kind, *_ in fills)}
 
 
 def points(trade: dict[str, Any]) -> float:

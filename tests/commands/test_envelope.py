@@ -1,0 +1,88 @@
+"""`pse backtest --fills envelope`: the run is the one that it is alone, and the other rules stand beside it, drill on the finest stored bars."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from pse.commands.inputs import gather
+from pse.features.resampled import resample
+from tests.commands.stored import FIRST, LAST, context_of, runs, stored_synthetic
+
+WINDOW = ("--symbol", "ES", "--start", FIRST, "--end", LAST)
+COARSE = ("--set", "desks.futures-smc.base_timeframe=5m")
+SAME = ("journal.jsonl", "trades.parquet", "equity.parquet", "recommendations.json", "final_decisions.jsonl")
+
+
+@pytest.fixture
+def home(tmp_path):
+    return stored_synthetic(tmp_path / "home")
+
+
+def backtest(home, pse, *words):
+    ran = pse("--home", home, "--json", "backtest", *WINDOW, "--seed", 42, *words)
+    assert ran.code == 0, ran.err
+    return ran.json
+
+
+def with_five_minutes(home: Path, pse) -> None:
+    """Stores the bars of five minutes that the stored minutes make beside them."""
+    context = context_of(home)
+    bars = resample(gather(context, context.settings, ("ES",), None, None).bars[0], "5m").bars
+    rows = pl.DataFrame({"time": bars.ts_open, "open": bars.open, "high": bars.high, "low": bars.low, "close": bars.close, "volume": bars.volume})
+    rows = rows.with_columns(pl.col("time").cast(pl.Datetime("ns", "UTC")).dt.strftime("%Y-%m-%dT%H:%M:%SZ"))
+    rows.write_csv(home / "five.csv")
+    ran = pse("--home", home, "ingest", "--provider", "csv", "--path", home / "five.csv", "--symbol", "ES", "--timeframe", "5m", "--tz", "UTC")
+    assert ran.code == 0, ran.err
+
+
+def test_the_run_is_the_one_that_it_is_alone(home, pse):
+    alone, measured = backtest(home, pse), backtest(home, pse, "--fills", "envelope")
+    first, second = runs(home)
+    assert alone["fingerprint"] == measured["fingerprint"] and second.name.startswith(measured["run_id"])
+    assert all((first / name).read_bytes() == (second / name).read_bytes() for name in SAME)
+    before, after = (json.loads((run / "metrics.json").read_text()) for run in (first, second))
+    section = after.pop("envelope")
+    assert before == after and "envelope" not in before and section == measured["metrics"]["envelope"]
+    assert not measured["new_trial"]                                  # the same look at the same data
+    assert list(section["rules"]) == ["conservative", "optimistic", "pessimistic"] and section["drill"]["finest"]
+    assert section["rules"]["conservative"]["net_usd"] == after["net_usd"]
+    table = pl.read_parquet(second / "envelope.parquet")
+    trades = pl.read_parquet(second / "trades.parquet")
+    own = table.filter(pl.col("conservative_ts_entry").is_not_null())
+    assert sorted(own["setup_id"]) == sorted(trades["setup_id"]) and section["trades"]["any"] == table.height
+    assert not [doubt for doubt in measured["doubts"] if doubt["title"] == "One fill rule"]
+
+
+def test_drill_fills_on_the_stored_minutes_and_is_proved_again(home, pse):
+    with_five_minutes(home, pse)
+    told = backtest(home, pse, *COARSE, "--fills", "envelope")
+    section = told["metrics"]["envelope"]
+    assert section["drill"]["ran"] and section["drill"]["share"] > 0.99 and list(section["drill"]["bars"]) == ["ES 1m"]
+    assert set(section["rules"]) == {"pessimistic", "conservative", "drill", "optimistic"} and section["verdict"]["rule"] == "drill"
+    table = pl.read_parquet(runs(home)[-1] / "envelope.parquet")
+    both = table.filter(pl.col("conservative_ts_entry").is_not_null() & pl.col("drill_ts_entry").is_not_null())
+    assert both.height > 0 and (both["drill_ts_entry"] % 300_000_000_000 != 0).any()       # minutes inside the bars of five
+    proved = pse("--home", home, "prove", told["run_id"])
+    assert proved.code == 0 and "EQUAL" in proved.out, proved.out
+    (runs(home)[-1] / "metrics.json").write_text(json.dumps(told["metrics"] | {"envelope": section | {"fragile": ["net_usd", "no"]}}))
+    assert pse("--home", home, "prove", told["run_id"]).code == 1
+
+
+def test_one_rule_alone_is_a_run_of_its_own_on_the_finer_bars(home, pse):
+    with_five_minutes(home, pse)
+    coarse, drilled = backtest(home, pse, *COARSE), backtest(home, pse, *COARSE, "--fills", "drill")
+    manifest = json.loads((runs(home)[-1] / "manifest.json").read_text())
+    assert drilled["fingerprint"] != coarse["fingerprint"] and set(manifest["data"]) == {"ES 1m", "ES 5m"}
+    assert drilled["metrics"]["exposure"] <= 1.0 and pse("--home", home, "prove", drilled["run_id"]).code == 0
+    paper = pse("--home", home, "paper", *WINDOW, *COARSE, "--fills", "drill")
+    assert paper.code == 2 and "looks inside the desk's bars" in paper.err
+
+
+def test_a_desk_of_another_rule_is_told_whose_run_it_is(home, pse):
+    ran = pse("--home", home, "--json", "backtest", *WINDOW, "--seed", 42, "--set", "desks.futures-smc.fills=optimistic", "--fills", "envelope")
+    assert ran.code == 0 and "fills by optimistic; the run of an envelope is the conservative one" in ran.err
+    assert ran.json["fingerprint"] == backtest(home, pse)["fingerprint"]
