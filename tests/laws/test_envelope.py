@@ -1,8 +1,9 @@
 """The order of fill rules: of one entry the pessimistic result is at most the drilled one, and that at most the optimistic one.
 
-It holds of every trade whose fills say nothing new.  What can break it is told by name: a stop or a trigger that a price jumped over (who was stopped out
-before by a stricter rule lost less, who entered beyond his stop pays the slippage alone; only finer bars show a jump inside a bar), an entry filled in parts (another average price), and a plan that was managed
-after a better fill (a part taken, the stop moved).
+It holds of every trade whose fills say nothing new. What can break it is told by name: a stop or a trigger that a price jumped over (who was stopped out
+before by a stricter rule lost less, who entered beyond his stop pays the slippage alone; only finer bars show a jump inside a bar), an entry filled in parts
+(another average price), and a plan that was managed after a better fill (a part taken, the stop moved).
+
 The bounds that are reported are over all rules, and hold always.
 """
 

@@ -201,5 +201,5 @@ def said_of_drill(fine: FineBars) -> str:
     if not fine.ran:
         return (f"Finer bars are stored and none of them make a bar of the desk ({fine.without:,} without, {fine.unlike:,} with other prices): drill equals "
                 f"conservative and was not run again.")
-    return (f"Finer bars make {_percent(fine.share)} of the desk's bars; {fine.without:,} have none and {fine.unlike:,} other prices, and these were filled as the "
-            f"desk's own.")
+    return (f"Finer bars make {_percent(fine.share)} of the desk's bars; {fine.without:,} have none and {fine.unlike:,} other prices, and these were filled "
+            f"as the desk's own.")
