@@ -13,7 +13,16 @@ from pse.features.resampled import resample
 from tests.commands.stored import FIRST, LAST, context_of, runs, stored_synthetic
 
 WINDOW = ("--symbol", "ES", "--start", FIRST, "--end", LAST)
-COARSE = ("--set", "desks.futures-smc.base_timeframe=5m")
+COARSE = ("--desk", "five")
+DESK = """description: fills on bars of five minutes
+symbols: [ES]
+base_timeframe: 5m
+decision_timeframe: 5m
+warmup_sessions: 60
+tactics: {sweep_reversal: {}, mss_fvg_retest: {}}
+risk: futures_intraday
+fills: conservative
+"""
 SAME = ("journal.jsonl", "trades.parquet", "equity.parquet", "recommendations.json", "final_decisions.jsonl")
 
 
@@ -29,7 +38,9 @@ def backtest(home, pse, *words):
 
 
 def with_five_minutes(home: Path, pse) -> None:
-    """Stores the bars of five minutes that the stored minutes make beside them."""
+    """Stores the bars of five minutes that the stored minutes make beside them, and a desk that fills on these."""
+    (home / "configs" / "desks").mkdir(parents=True, exist_ok=True)
+    (home / "configs" / "desks" / "five.yaml").write_text(DESK)
     context = context_of(home)
     bars = resample(gather(context, context.settings, ("ES",), None, None).bars[0], "5m").bars
     rows = pl.DataFrame({"time": bars.ts_open, "open": bars.open, "high": bars.high, "low": bars.low, "close": bars.close, "volume": bars.volume})
