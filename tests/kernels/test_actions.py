@@ -88,10 +88,10 @@ def test_three_for_two_pays_the_fraction_at_the_last_price():
     assert plan["gross"] == pytest.approx(0.0, abs=1e-9)
 
 
-def test_a_reverse_split_of_one_for_ten_leaves_a_tenth_and_rounds_the_stop_away():
-    done = ran([(1000, 1000, 1000, 1000)], long_of(stop=97.777), actions((20, A_SPLIT, 0.1)), max_quantity=105)
+def test_a_reverse_split_of_one_for_ten_leaves_a_tenth_and_pays_the_rest():
+    done = ran([(1000, 1000, 1000, 1000)], long_of(stop=97.77), actions((20, A_SPLIT, 0.1)), max_quantity=105)
     plan = done.state.plans[0]
-    assert (plan["held"], plan["entry"], plan["stop"]) == (10, 1000, pytest.approx(977.77))
+    assert (plan["held"], plan["entry"], plan["stop"]) == (10, 1000, pytest.approx(977.7))
     assert done.trades == [] and plan["exits"] == 1
 
 
