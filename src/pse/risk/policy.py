@@ -150,8 +150,8 @@ class GatePolicy(Frozen):
     market_state: bool = Field(True, description="whether the condition of the market says which families of setups are let in; false, on a desk whose "
                                                  "setups ask nothing of it either: trends, volatility and structure are not even computed")
     min_confidence: float = Field(0.30, ge=0, le=1)
-    confidence_scaled: bool = Field(False, description="whether the confidence of a daily strategy is multiplied by five factors of its own record on the symbol "
-                                                       "and of the market: expectancy, variance inflation, volatility, Sharpe ratio, drawdown")
+    confidence_scaled: bool = Field(False, description="whether the confidence of a daily strategy is multiplied by five factors of its own record on the "
+                                                       "symbol and of the market: expectancy, variance inflation, volatility, Sharpe ratio, drawdown")
     min_reward_r: float = Field(1.5, gt=0, description="smallest reward per unit of risk, on tick-rounded prices")
     max_age_bars: float = Field(2.0, gt=0, description="age of the last close, in decision bars, that a decision may rest on")
     max_age_extra_s: float = Field(60.0, ge=0)
