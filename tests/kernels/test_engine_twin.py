@@ -53,11 +53,12 @@ def began(rng, ts, run_minutes):
 
 def made_setups(rng, found, instruments, busy):
     rows_ts, rows_symbol, context = found
-    setups, flagged, flags = [], rng.choice([0.0, 0.1, 0.4, 0.8]), [2**bit for bit in range(8)]
+    setups, flagged, flags = [], rng.choice([0.0, 0.1, 0.4, 0.8]), [2**bit for bit in range(9)]
+    one_idea, side = rng.random() < 0.3, int(rng.choice([-1, 1]))       # whether one tactic finds the same again and again, while its order may still work
     run_minutes = int(rng.choice([0, 0, 60, 240]))                     # where not 0, signals repeat: all of one stretch of so many minutes are one run
     for ts, symbol, row in zip(rows_ts.tolist(), rows_symbol.tolist(), context, strict=True):
         for _ in range(int(rng.choice([0, 1, 2, 3], p=[1 - busy, busy * 0.7, busy * 0.2, busy * 0.1]))):
-            d, close = int(rng.choice([-1, 1])), row[k.C_CLOSE]
+            d, close = side if one_idea else int(rng.choice([-1, 1])), row[k.C_CLOSE]
             kind = int(rng.choice([k.ENTER] * 12 + [k.EXIT, k.CANCEL, k.REFUSED]))
             either = kind == k.ENTER and rng.random() < 0.06
             risk = int(rng.integers(4, 20))
@@ -67,13 +68,13 @@ def made_setups(rng, found, instruments, busy):
             setups.append(w.setup(
                 (ts - w.START) // w.MINUTE, close, close - (1 if either else d) * risk * TICK,
                 close + (1 if either else d) * first * TICK if rng.random() < 0.9 else math.nan,
-                int(rng.choice([1, 5, 10, 13, 60])), symbol=symbol, kind=kind, direction=0 if either else d, order_type=order,
+                60 if one_idea else int(rng.choice([1, 5, 10, 13, 60])), symbol=symbol, kind=kind, direction=0 if either else d, order_type=order,
                 limit_price=close + d * int(rng.integers(-1, 3)) * TICK, time_in_force=int(rng.choice([k.GTD, k.GTD, k.DAY, k.GTC])),
                 target2=rng.choice([math.nan, close + d * (first + risk) * TICK]), size_multiple=rng.choice([0.5, 0.75, 1.0, 1.25]),
-                quality=round(rng.random(), 2), confidence=rng.choice([0.7, 0.7, 0.5, 0.7, 0.9, 0.2]), grade=int(rng.integers(2, 5)),
-                tactic=int(rng.integers(0, 2)),
-                precedence=int(rng.integers(0, 2)), group=int(rng.integers(-2, 2)),
-                refusal=int(rng.integers(1, 3)), event_bar=began(rng, ts, run_minutes),
+                quality=round(rng.random(), 2), confidence=rng.choice([0.7, 0.7, 0.5, 0.7, 0.9, 0.2]), grade=int(rng.integers(1, 5)),
+                tactic=0 if one_idea else int(rng.integers(0, 2)),
+                precedence=int(rng.integers(0, 2)), group=0 if one_idea else int(rng.integers(-2, 2)),
+                refusal=int(rng.choice([1, 2, 11, 18])), event_bar=began(rng, ts, run_minutes),
                 plan_flags=int(sum(flag for flag in flags if rng.random() < flagged)),
                 rank_base=rng.choice([0.8, math.nan]) if not either else math.nan,
                 invalid_price=close - d * max(1, risk - 3) * TICK, invalid_flags=int(rng.integers(0, 256)) & ~(32 if rng.random() < 0.7 else 0),
@@ -152,7 +153,8 @@ def made_world(seed):
         var95=rng.choice([0.015, 0.05]), es975=rng.choice([0.025, 0.008, 0.08]), stale_bars=int(rng.choice([24, 4])), equity_drawdown=rng.choice([0.1, 0.02]),
         shares=int(rng.random() < 0.4), cash_only=int(rng.random() < 0.5), max_symbol=rng.choice([1e9, 1.0, 3.0]), max_quantity=rng.choice([20, 60]),
         max_group_notional=rng.choice([1e9, 2.0]), wait_closes=int(rng.choice([1, 2, 5])), news_required=int(rng.random() < 0.3),
-        trail_range_atr=rng.choice([3.0, 1.0]), high_vol_size=rng.choice([0.5, 1.0]), transition_size=rng.choice([0.5, 1.0]),
+        trail_range_atr=rng.choice([3.0, 1.0]), trail_best=int(rng.choice([0, 0, 1, 2])), trail_ticks=rng.choice([0.0, 6.0, 12.0]), trail_percent=0.05,
+        swing_side=int(rng.choice([2, 2, 1, 3, 5])), high_vol_size=rng.choice([0.5, 1.0]), transition_size=rng.choice([0.5, 1.0]),
         on_end=int(rng.random() < 0.5), end=int(max(line.ts_close[-1], found[0][-1])), volume_share=rng.choice([0.1, 0.5]), through_ticks=rng.choice([1, 1, 0]),
         vol_size_least=rng.choice([0.5, 1.0]), vol_size_most=rng.choice([1.25, 1.0]), kelly_share=rng.choice([0.0, 0.25, 1.0]),
         kelly_cap=rng.choice([0.02, 0.004]), kelly_min_trades=rng.choice([1, 3, 30]), **made_rules(rng))

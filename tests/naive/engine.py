@@ -12,7 +12,8 @@ MINUTE = 60_000_000_000
 MARKET, LIMIT = 1, 2
 ORDER_TYPES = ("", "MARKET", "LIMIT", "STOP", "STOP_LIMIT")
 ENTER, EXIT, CANCEL, REFUSED = 1, 2, 3, 5
-NO_BREAKEVEN, NO_PARTIAL, NO_STALE, TRAIL_RANGE, TRAIL_BARS, OVERNIGHT, WAITS_AFTER_STOP, LEAVES_ON_TCC_LOWER = (2**bit for bit in range(8))
+NO_BREAKEVEN, NO_PARTIAL, NO_STALE, TRAIL_RANGE, TRAIL_BARS, OVERNIGHT, WAITS_AFTER_STOP, LEAVES_ON_TCC_LOWER, LEAVES_ON_RESCORE = (
+    2**bit for bit in range(9))
 PROPOSAL_GATES = ("breakers", "data", "session", "blackout", "spread", "directional", "confidence", "bracket", "expected_value", "cooldown", "daily_loss")
 
 
@@ -304,7 +305,7 @@ class Twin:
         breakeven = plan.target_done or matching.at_or_below(self.policy["breakeven_r"] * plan.risk, seen)
         if breakeven and not plan.flags & NO_BREAKEVEN:
             self.tighten(plan, plans.breakeven(d, plan.entry, self.policy["breakeven_ticks"], i["tick"]), "BE")
-        swing = plans.last_swing(self.symbols[plan.symbol].bars, d)
+        swing = plans.last_swing(self.symbols[plan.symbol].bars, d, int(self.policy["swing_side"]))
         if plan.target_done and self.policy["trail_swing"] and not math.isnan(swing):
             self.tighten(plan, plans.behind_swing(d, swing, self.setups[plan.setup]["trail_buffer"], i["tick"]), "TRAIL")
         self.trail(m, plan, bar)
@@ -315,9 +316,15 @@ class Twin:
         after_the_open = plan.entry_ts == m and plan.entry_kind == "LIMIT"
         seen = bar[3] if after_the_open else bar[1] if d > 0 else bar[2]
         plan.best = d * max(d * plan.best, d * seen)
-        daily = self.rows.get(m + MINUTE, {}).get(plan.symbol, symbol.row)["DAILY_ATR"]          # a decision at this close knows the day it ends
+        known = self.rows.get(m + MINUTE, {}).get(plan.symbol, symbol.row)                       # a decision at this close knows the day it ends
+        daily = known["DAILY_ATR"]
         if plan.flags & TRAIL_RANGE and not math.isnan(daily):
             self.tighten(plan, plans.behind_swing(d, plan.best, self.policy["trail_range_atr"] * daily, tick), "TRAIL")
+        if self.policy["trail_best"] == 1 and not math.isnan(known["ATR"]):
+            self.tighten(plan, plans.behind_swing(d, plan.best, self.policy["trail_range_atr"] * known["ATR"], tick), "TRAIL")
+        if self.policy["trail_best"] == 2:
+            distance = plans.trailing_distance(plan.best, self.policy["trail_ticks"], self.policy["trail_percent"], tick)
+            self.tighten(plan, plans.behind_swing(d, plan.best, distance, tick), "TRAIL")
         if plan.flags & TRAIL_BARS and plan.favourable >= plan.risk - 1e-9 and len(symbol.bars) >= 3:
             extreme = min(low for _, low in symbol.bars[-3:]) if d > 0 else max(high for high, _ in symbol.bars[-3:])
             self.tighten(plan, plans.behind_swing(d, extreme, tick, tick), "TRAIL")
@@ -413,10 +420,26 @@ class Twin:
         word = self.words.TCC_CLASSES[int(row["TCC_CLASS"])]
         return ["Low", "Medium", "High"].index(word) + 1 if row["TCC_DIR"] == d and word in ("Low", "Medium", "High") else 0
 
+    def look_again(self, at, setup):
+        """The idea of a plan is found once more, with a score that would not be traded."""
+        plan = self.symbols[setup["symbol"]].plan
+        if not plan or plan.decided_at >= at or setup["kind"] not in (ENTER, REFUSED):
+            return
+        first = self.setups[plan.setup]
+        same = all(first[name] == setup[name] for name in ("tactic", "group")) and plan.d == setup["direction"]
+        if first["group"] < 0:
+            same = same and first["event_bar"] == setup["event_bar"] > 0
+        refused = setup["kind"] == REFUSED and setup["refusal"] in (11, 18)                      # GRADE, SCORE
+        if same and (setup["confidence"] < self.policy["min_confidence"] or setup["grade"] == 1 or refused):
+            self.cancel(plan, "RESCORED")
+            if plan.held and plan.flags & LEAVES_ON_RESCORE:
+                plan.pending = plan.pending or "RESCORED"
+
     def hear_signals(self, at, rows):
         for n, setup in enumerate(self.setups):
             if setup["ts"] != at or setup["symbol"] not in rows:
                 continue
+            self.look_again(at, setup)
             plan = self.symbols[setup["symbol"]].plan
             if setup["kind"] == REFUSED and not self.unheard(n) and not self.told_before(n, setup["refusal"]):
                 self.refused[n] = "TACTIC"
