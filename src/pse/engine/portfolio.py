@@ -1,0 +1,178 @@
+"""Everything open at a moment of a run: positions and orders, risk, exposure, tail risk, and what the limits leave room for.
+
+The engine's state is played to the moment and its own functions are asked; nothing is guessed from the journal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from pse.domain.setups import DIRECTIONS
+from pse.engine.moments import copied, state_at
+from pse.engine.prepare import Prepared
+from pse.kernels import codes as c
+from pse.kernels.book import State
+from pse.kernels.gates import var_es
+from pse.kernels.portfolio import P_COLUMNS, P_NOTIONAL, P_PRICE, P_RISK, P_UNREALISED, P_VALUE, WHOLE, portfolio
+
+LIVE = (c.P_ARMED, c.P_OPEN, c.P_PARTIAL)
+
+
+@dataclass(frozen=True)
+class Position:
+    """One live plan.  Money in the account's currency; `risk_usd` to the stop of the next bar, what still works counted from its limit to its first stop."""
+
+    number: int
+    setup_id: str
+    symbol: str
+    contract: str
+    group: str
+    tactic: str
+    direction: str
+    state: str
+    held: float
+    working: float
+    entry: float | None
+    price: float
+    stop: float
+    target: float | None
+    unrealised_usd: float
+    risk_usd: float
+    risk_of_equity: float
+    risk_r: float | None
+    notional_usd: float
+    decided_at: int
+
+
+@dataclass(frozen=True)
+class Use:
+    """One limit: how much of it is taken, and what is left in money (None where it is no money)."""
+
+    limit: str
+    what: str
+    used: float
+    allowed: float
+    left_usd: float | None
+    kind: str
+
+
+@dataclass(frozen=True)
+class Portfolio:
+    """The account at a moment."""
+
+    ts: int
+    currency: str
+    equity_usd: float
+    balance_usd: float
+    day_start_equity_usd: float
+    high_water_usd: float
+    open_risk_usd: float
+    gross_usd: float
+    net_usd: float
+    cash_left_usd: float
+    var95_usd: float | None
+    es975_usd: float | None
+    days: int
+    losses_today: int
+    day_over: bool
+    breakers: dict[str, str]
+    positions: tuple[Position, ...]
+    by_symbol: dict[str, float]
+    by_group: dict[str, float]
+    uses: tuple[Use, ...]
+
+    def data(self) -> dict[str, Any]:
+        """As plain values."""
+        return asdict(self)
+
+
+def portfolio_at(prepared: Prepared, moment_ns: int) -> Portfolio:
+    """The account after every instant at or before a moment; at the end of the run as it stood before what was open was closed."""
+    return portfolio_of(prepared, state_at(prepared, moment_ns), moment_ns)
+
+
+def portfolio_of(prepared: Prepared, state: State, moment_ns: int) -> Portfolio:
+    """The account as a state of the engine has it."""
+    state = copied(state)
+    plan, account, limits = prepared.plan, state.account[0], prepared.plan.risk.limits
+    table, whole = np.empty((state.plans.size, P_COLUMNS)), np.empty(len(WHOLE))
+    live = np.flatnonzero(np.isin(state.plans["status"], LIVE))
+    first = np.int64(state.plans["symbol"][live[0]]) if live.size else np.int64(0)
+    portfolio(state, prepared.world, first, table, whole)
+    figures = dict(zip(WHOLE, whole.tolist(), strict=True))
+    unrealised = float(np.nansum(table[:, P_UNREALISED]))
+    equity = float(account["balance"]) + unrealised
+    positions = tuple(_position(prepared, state, slot, table[slot], equity) for slot in live.tolist())
+    days = int(figures["days"]) if live.size else 0
+    var, shortfall = _tail(state, days, plan.risk.tail.min_days)
+    by_symbol = _sums(positions, "symbol")
+    by_group = _sums([one for one in positions if one.group], "group")
+    return Portfolio(
+        ts=moment_ns, currency=plan.currency, equity_usd=equity, balance_usd=float(account["balance"]), day_start_equity_usd=float(account["day_start_equity"]),
+        high_water_usd=float(account["high_water"]), open_risk_usd=figures["open_risk"], gross_usd=figures["gross"],
+        net_usd=sum(one.notional_usd * (-1.0 if one.direction == "SHORT" else 1.0) for one in positions),
+        cash_left_usd=figures["cash_left"], var95_usd=var, es975_usd=shortfall, days=days, losses_today=int(account["losses_today"]),
+        day_over=bool(account["day_over"]),
+        breakers={name: c.BREAKER_STATES[int(account[f"{name}_state"])] for name in c.BREAKERS}, positions=positions, by_symbol=by_symbol, by_group=by_group,
+        uses=tuple(_uses(limits, plan.risk.tail, equity, float(account["day_start_equity"]), figures, by_symbol, by_group, positions, var, shortfall)))
+
+
+def _position(prepared: Prepared, state: State, slot: int, figures: np.ndarray, equity: float) -> Position:
+    one, plan = state.plans[slot], prepared.plan
+    symbol = plan.symbols[int(one["symbol"])]
+    held, working = float(one["held"]), float(one["quantity"] - one["filled"]) if one["valid_until"] > 0 else 0.0
+    risk = float(figures[P_RISK])
+    first = float(one["planned_risk"]) * float(one["quantity"]) * float(figures[P_VALUE])
+    return Position(
+        number=int(one["number"]), setup_id=prepared.setup_ids[int(one["setup"])], symbol=symbol,
+        contract=plan.micros[symbol].symbol if one["micro"] else symbol, group=plan.instruments[int(one["symbol"])].group or "",
+        tactic=list(plan.tactics)[int(one["tactic"])], direction=DIRECTIONS[int(one["direction"])], state=c.PLAN_STATES[int(one["status"])],
+        held=held, working=working, entry=float(one["entry"]) if held > 0.0 else float(one["limit"]), price=float(figures[P_PRICE]),
+        stop=float(one["stop_next"]), target=_number(one["target"]), unrealised_usd=float(figures[P_UNREALISED]), risk_usd=risk,
+        risk_of_equity=risk / equity, risk_r=risk / first if first > 0.0 else None, notional_usd=float(figures[P_NOTIONAL]),
+        decided_at=int(one["decided_at"]))
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if value == value else None
+
+
+def _tail(state: State, days: int, least: int) -> tuple[float | None, float | None]:
+    """Value at risk 95 % and expected shortfall 97.5 % in money; None with fewer days than the gate asks for."""
+    if days < max(least, 1):
+        return None, None
+    losses = np.sort(state.losses[0][:days])[::-1].copy()
+    return float(var_es(losses, days, 0.95)[1]), float(var_es(losses, days, 0.975)[2])
+
+
+def _sums(positions: Any, name: str) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for one in positions:
+        found[getattr(one, name)] = found.get(getattr(one, name), 0.0) + one.notional_usd
+    return found
+
+
+def _uses(limits: Any, tail: Any, equity: float, start: float, figures: dict[str, float], by_symbol: dict[str, float], by_group: dict[str, float],
+          positions: tuple[Position, ...], var: float | None, shortfall: float | None) -> Any:
+    """Every limit of the account with what is taken of it."""
+    lost = start - equity
+    if start > 0.0:
+        yield Use("limits.max_daily_loss", "loss of the day", lost / start, limits.max_daily_loss, limits.max_daily_loss * start - lost, "share")
+        risked = lost + figures["open_risk"]
+        yield Use("limits.max_daily_loss", "loss of the day if every stop is hit", risked / start, limits.max_daily_loss,
+                  limits.max_daily_loss * start - risked, "share")
+    money = [("limits.max_concurrent_risk", "open risk", figures["open_risk"], limits.max_concurrent_risk),
+             ("limits.max_gross_notional", "gross notional", figures["gross"], limits.max_gross_notional)]
+    money += [("limits.max_symbol_notional", f"notional of {name}", value, limits.max_symbol_notional) for name, value in by_symbol.items()]
+    money += [("limits.max_group_notional", f"notional of group {name}", value, limits.max_group_notional) for name, value in by_group.items()]
+    money += [(f"tail.{name}", what, value, getattr(tail, name)) for name, what, value in (
+        ("var95", "value at risk, 95 %, one day", var), ("es975", "expected shortfall, 97.5 %, one day", shortfall)) if value is not None and tail.min_days]
+    for limit, what, used, allowed in money:
+        if allowed < 1e6:
+            yield Use(limit, what, used / equity, allowed, allowed * equity - used, "share")
+    for name in by_group:
+        yield Use("limits.max_group_positions", f"plans of group {name}", float(sum(one.group == name for one in positions)), float(limits.max_group_positions),
+                  None, "count")

@@ -1,0 +1,48 @@
+"""What the engine knows of everything live at a moment, laid out for a reader: the same functions that gates and sizing call, asked once more."""
+
+import numpy as np
+from numba import njit
+
+from pse.kernels.book import is_live, last_close, lot_of, notional, open_risk, point_value, unrealised, value_of
+from pse.kernels.contract import C_RATE
+from pse.kernels.fitting import cash_left, exposures, regime_size
+from pse.kernels.proposal import live_plans, round_turn, total_open_risk
+from pse.kernels.tail_risk import scenario_losses
+
+P_VALUE, P_PRICE, P_UNREALISED, P_RISK, P_NOTIONAL, P_COLUMNS = range(6)          # money of a point and unit, last price, money, money, money
+WHOLE = ("open_risk", "live", "cash_left", "gross", "symbol_gross", "group", "group_gross", "days")
+SIZING = ("value", "lot", "risk", "cost", "regime")
+
+
+@njit(cache=True)
+def portfolio(state, world, symbol, plans, whole):
+    """Writes `plans` float64[slots, P_COLUMNS] of what is live (NaN elsewhere) and `whole` float64[WHOLE] with the exposures of `symbol`.
+
+    The losses of one day of everything live, one a day of history, stand in state.losses[0] afterwards, the last `days` first.
+    """
+    for slot in range(state.plans.size):
+        plan = state.plans[slot]
+        for column in range(plans.shape[1]):
+            plans[slot, column] = np.nan
+        if is_live(plan):
+            value, price = value_of(state, world, slot), last_close(state, slot)
+            plans[slot, 0], plans[slot, 1], plans[slot, 2] = value, price, unrealised(plan, value, price)
+            plans[slot, 3], plans[slot, 4] = open_risk(plan, value, price), notional(plan, value, price)
+    whole[0], whole[1], whole[2] = total_open_risk(state, world), float(live_plans(state)), cash_left(state, world)
+    gross, same, group, group_gross = exposures(state, world, symbol)
+    whole[3], whole[4], whole[5], whole[6] = gross, same, float(group), group_gross
+    whole[7] = float(scenario_losses(state, world, symbol, 1, 0.0, 0.0, 0.0, False, state.losses[0], state.losses[1]))
+
+
+@njit(cache=True)
+def sizing_inputs(state, world, setup, stop, micro, out):
+    """Writes `out` float64[SIZING]: what the sizing of a setup rests on, for one contract.
+
+    Money of a point and unit, lot, stop distance in points, round-turn fees of a unit in money, and what the market's regime multiplies the size with.
+    """
+    row = world.setups[setup]
+    instrument, context = world.instruments[row.symbol], world.context[state.symbols[row.symbol].row]
+    rate = context[C_RATE]
+    out[0], out[1] = point_value(instrument, micro) * rate, lot_of(instrument, micro)
+    out[2] = max(abs(row.entry - stop), abs(row.entry - row.stop))
+    out[3], out[4] = round_turn(instrument, micro, row.entry) * rate, regime_size(row.family, context, world.policy[0])
