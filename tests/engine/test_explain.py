@@ -83,7 +83,8 @@ BORDERS = {
     "too little money for one": (dict(account={"capital": 20_000.0}, limits={"allow_micro": 0, "max_gross": 99.0}), "after", "SIZE_ZERO",
                                  {STOP: 2.25, "the equity of the account": 42_500.0}),
     "a day that loses 5 % of the notional": (
-        dict(limits={"allow_micro": 0, "tail_min_days": 60, "flat_session": 0, "es975": 9.0}, context={"DAILY_ROW": 100.0}, returns=np.full((100, 1), -0.05)), "after", "VAR",
+        dict(limits={"allow_micro": 0, "tail_min_days": 60, "flat_session": 0, "es975": 9.0}, context={"DAILY_ROW": 100.0},
+             returns=np.full((100, 1), -0.05)), "after", "VAR",
         {"the equity of the account": 833_400.0, "tail.var95": 0.125}),
 }
 
@@ -180,7 +181,7 @@ def test_every_gate_of_every_setup_is_what_the_run_said(seed):
         own = gates[gates["setup"] == row]
         opened = own["ts"][own["i"] == c.ACTIVATION]
         found = explained(step, row, int(opened[0]) if opened.size else None)
-        said = [(c.STAGES[one["i"]], c.GATES[one["j"]], bool(one["k"]), float(one["a"]), float(one["b"]), c.REASONS[one["code"]]) for one in own]
+        said = [(c.STAGES[one["i"]], c.GATES[one["j"]], bool(one["k"]), float(one["a"]) + 0.0, float(one["b"]) + 0.0, c.REASONS[one["code"]]) for one in own]
         again = [(one.stage, gate.gate, gate.passed, NAN if gate.measured is None else gate.measured, NAN if gate.allowed is None else gate.allowed, gate.code)
                  for one in found.rounds for gate in one.gates]
         np.testing.assert_equal(sorted(map(str, again)), sorted(map(str, said)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,14 +16,18 @@ from pse.commands.wiring import Answer, Context
 from pse.domain.bars import timeframe_ns
 from pse.domain.errors import RequestError, UnknownName
 from pse.engine.explain import Explained, explained
-from pse.engine.portfolio import portfolio_at
+from pse.engine.moments import played
+from pse.engine.portfolio import Portfolio, portfolio_of
 from pse.engine.records import measures as journaled
 from pse.engine.sizing_steps import sizing_steps
+from pse.kernels import codes as c
 from pse.reports.reasons import sentence
+from pse.reports.refused import records
+from pse.research.books import books
 from pse.risk.gate_words import GATES, REASONS, STAGES, reason_of, used_by
 from pse.risk.policy import RiskPolicy
 from pse.settings import Settings, load_settings
-from pse.store.runs import load_run
+from pse.store.runs import Run, load_run
 from pse.tactics.parameters import kind_of, parameters
 
 if TYPE_CHECKING:
@@ -31,6 +36,7 @@ if TYPE_CHECKING:
     from pse.engine.prepare import Prepared
 
 MOST_CHOICES = 30
+MONEY_LINES = ("FILL", "CHARGE")
 
 
 # --- explain -------------------------------------------------------------------------------------------------------------------------------------
@@ -44,10 +50,11 @@ def run_explain(context: Context, run_id: str, setup: str | None = None, last: b
     run = load_run(context.home, run_id)
     one, choices = chosen(run, setup, last, symbol, at_ns, tactic)
     if one is None:
-        data = {"run_id": run.run_id, "setup": None, "choices": [_named(other) for other in choices[-MOST_CHOICES:]], "setups": len(choices)}
+        data: dict[str, Any] = {"run_id": run.run_id, "setup": None, "choices": [_named(other) for other in choices[-MOST_CHOICES:]], "setups": len(choices)}
         return Answer(data, lambda console: risk_views.show_choices(console, run.run_id, choices, MOST_CHOICES))
     if one.by_tactic:
-        data = {"run_id": run.run_id, "setup": {**_named(one), **one.body}, "decision": "PASSED_OVER", "reason": one.body.get("reason"), "rounds": []}
+        data = {"run_id": run.run_id, "setup": {**_named(one), **one.body}, "choices": None, "decision": "PASSED_OVER",
+                "reason": one.body.get("reason"), "rounds": []}
         return Answer(data, lambda console: risk_views.show_refused_find(console, one))
     told, inputs = story(run, one.setup_id), inputs_of(context, run)
     until = max(told.last_ns, one.ts) + timeframe_ns(inputs.plan.base_timeframe)
@@ -90,7 +97,7 @@ def _explained_data(prepared: Prepared, found: Explained, one: Told, told: Story
     levels = {name: None if row[name] != row[name] else float(row[name]) for name in names}
     return {
         "setup": {**_named(one), "label": one.body.get("label"), "grade": one.body.get("grade"), "order_type": one.body.get("order_type"), **levels,
-                  "risk_points": abs(levels["entry"] - levels["stop"]), "selection": one.body.get("selection")},
+                  "risk_points": abs(float(row["entry"]) - float(row["stop"])), "selection": one.body.get("selection")},
         "currency": prepared.plan.currency, "decision": found.decision, "reason": found.reason, "quantity": found.quantity,
         "refused_by": None if refused is None else {"stage": refused[0].stage, "contract": refused[0].contract, "gate": refused[1].gate,
                                                     "code": refused[1].code},
@@ -111,16 +118,31 @@ def run_portfolio(context: Context, run_id: str, at_ns: int | None = None) -> An
     from pse.commands import risk_views
 
     run = load_run(context.home, run_id)
-    manifest = run.manifest
-    if at_ns is not None and not manifest.start_ns <= at_ns <= manifest.end_ns:
-        raise RequestError(f"--at {iso(at_ns)} lies outside the run, which goes from {iso(manifest.start_ns)} to {iso(manifest.end_ns)}; give a moment inside")
     inputs = inputs_of(context, run)
-    moment = manifest.end_ns if at_ns is None else at_ns
+    if at_ns is not None and not inputs.start_ns <= at_ns <= inputs.end_ns:
+        raise RequestError(f"--at {iso(at_ns)} lies outside the run, which goes from {iso(inputs.start_ns)} to {iso(inputs.end_ns)}; give a moment inside")
+    moment = inputs.end_ns if at_ns is None else at_ns
     with context.progress() as progress:
         progress.add_task("playing the run to that moment", total=None)
-        found = portfolio_at(prepared_until(context, inputs, moment), moment)
-    data = {"run_id": run.run_id, "at": iso(moment), "portfolio": found.data()}
+        prepared = prepared_until(context, inputs, moment)
+        state, events = played(prepared, moment)
+        found = portfolio_of(prepared, state, moment)
+    data = {"run_id": run.run_id, "at": iso(moment), "portfolio": found.data(), "holdings": _holdings(run, found, events)}
     return Answer(data, lambda console: risk_views.show_portfolio(console, data))
+
+
+def _holdings(run: Run, found: Portfolio, events: np.ndarray) -> list[dict[str, Any]]:
+    """What is held and was earned of each contract until then, by average cost and first in, first out, told by the journal's own lines.
+
+    `events`: what the engine said until then; the journal has a line for each that moves money.
+    """
+    count = int(np.isin(events["kind"], [c.EVENTS.index(kind) for kind in MONEY_LINES]).sum())
+    lines = [(kind, int(record.get("ts") or 0), body) for kind, record, body in islice(records(run.journal_path, MONEY_LINES), count)]
+    if any(kind == "FILL" and "side" not in body for kind, _, body in lines):
+        return []                                        # a journal of before fills named their side
+    told = books(lines, found.balance_usd)
+    marks = {one.contract: one.price for one in found.positions}
+    return told.positions(marks).to_dicts()
 
 
 # --- policy and gates ----------------------------------------------------------------------------------------------------------------------------

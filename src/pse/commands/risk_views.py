@@ -64,8 +64,8 @@ def show_explained(console: Console, data: Mapping[str, Any]) -> None:
             _ways(console, gate)
     for one in data["sizing"]:
         _say(console, f"\nsize of {one['contract']}, step by step", "bold")
-        rows = [(step["what"], step["text"] or _figure(step["value"], step["kind"])) for step in one["steps"]]
-        show_table(console, ("", data["currency"]), rows, [False, True])
+        steps = [(step["what"], step["text"] or _figure(step["value"], step["kind"])) for step in one["steps"]]
+        show_table(console, ("", data["currency"]), steps, [False, True])
     _life(console, data["life"])
 
 
@@ -136,10 +136,20 @@ def show_portfolio(console: Console, data: Mapping[str, Any]) -> None:
             f"value at risk 95 % {money(found['var95_usd'])}, expected shortfall 97.5 % {money(found['es975_usd'])}, of {found['days']} days")
         _say(console, f"open risk {money(found['open_risk_usd'])} ({share(found['open_risk_usd'] / equity, 2)} of equity); notional gross "
                       f"{money(found['gross_usd'])}, net {money(found['net_usd'])}; one day: {var}")
+    if data["holdings"]:
+        _say(console, "\ncontracts so far, as a broker's statement has them", "bold")
+        rows = [(one["contract"], f"{one['quantity']:g}", _price(one["average_price"]), _price(one["fifo_price"]), money(one["realised_average_usd"]),
+                 money(one["realised_fifo_usd"]), money(one["fees_usd"]), money(one["unrealised_usd"])) for one in data["holdings"]]
+        show_table(console, ("contract", "held", "average", "fifo", "earned, average", "earned, fifo", "fees", "open result"), rows,
+                   [False, *[True] * 7])
     _say(console, "\nlimits", "bold")
     rows = [(one["what"], _figure(one["used"], one["kind"]), _figure(one["allowed"], one["kind"]),
              MISSING if one["left_usd"] is None else money(one["left_usd"]), one["limit"]) for one in found["uses"]]
     show_table(console, ("", "taken", "allowed", f"room, {currency}", "limit"), rows, [False, True, True, True, False])
+
+
+def _price(value: float | None) -> str:
+    return MISSING if value is None else f"{value:,.10g}"
 
 
 def _position_cells(one: Mapping[str, Any]) -> tuple[str, ...]:

@@ -158,7 +158,7 @@ def _rounds(prepared: Prepared, row: int, events: np.ndarray) -> Iterator[Round]
 
 
 def _answered(event: dict[str, Any]) -> Answered:
-    measured, allowed = (None if value != value else float(value) for value in (event["a"], event["b"]))
+    measured, allowed = (None if value != value else float(value) + 0.0 for value in (event["a"], event["b"]))
     return Answered(int(event["j"]) + 1, c.GATES[int(event["j"])], bool(event["k"]), measured, allowed, c.REASONS[int(event["code"])])
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -91,7 +92,7 @@ def levers(code: str, case: Case) -> Iterator[Lever | Switch]:
     yield from _OWN.get(code, _none)(case)
     if code in OF_OTHERS:
         for held in case.positions:
-            yield Switch(f"without {held.name}", lambda trial, held=held: without(trial, held))
+            yield Switch(f"without {held.name}", partial(without, held=held))
     for setting, field, unit, scale, far in LIMITS.get(code, ()):
         now = float(case.policy[field]) / scale
         if np.isfinite(now):
@@ -133,6 +134,10 @@ def _target(case: Case) -> Callable[[Trial, float], None]:
     def put(trial: Trial, distance: float) -> None:
         trial.setup["target"] = case.setup["entry"] + case.side * distance
     return put
+
+
+def _into_context(trial: Trial, column: int, value: float) -> None:
+    trial.context[column] = value
 
 
 def _money(trial: Trial, value: float) -> None:
@@ -258,7 +263,7 @@ def _states(column: int, words: Sequence[str]) -> Callable[[Case], Iterator[Leve
     def found(case: Case) -> Iterator[Lever | Switch]:
         for code, word in enumerate(words):
             if code and code != case.context[k.CONTEXT_COLUMNS[column]]:
-                yield Switch(word, lambda trial, code=code: trial.context.__setitem__(column, float(code)))
+                yield Switch(word, partial(_into_context, column=column, value=float(code)))
     return found
 
 
@@ -268,7 +273,7 @@ def _set(record: str, field: str, value: float, what: str, setting: str = "") ->
     return found
 
 
-def _account(field: str, value: float, what: str) -> Callable[[Case], Iterator[Lever | Switch]]:
+def _account(field: str, value: Any, what: str) -> Callable[[Case], Iterator[Lever | Switch]]:
     def found(case: Case) -> Iterator[Lever | Switch]:
         yield Switch(what, lambda trial: trial.state.account.__setitem__(field, value))
     return found

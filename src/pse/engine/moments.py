@@ -36,9 +36,13 @@ def advanced(state: State, prepared: Prepared, until_ns: int) -> np.ndarray:
 
 def state_at(prepared: Prepared, moment_ns: int) -> State:
     """The state after every instant at or before `moment_ns`, before the run is closed at its end."""
+    return played(prepared, moment_ns)[0]
+
+
+def played(prepared: Prepared, moment_ns: int) -> tuple[State, np.ndarray]:
+    """The state at a moment, and the events that led to it."""
     state = fresh_state(prepared.plan.shape, prepared.plan.capital)
-    advanced(state, prepared, min(moment_ns, int(prepared.world.policy["end"][0]) - 1))
-    return state
+    return state, advanced(state, prepared, min(moment_ns, int(prepared.world.policy["end"][0]) - 1))
 
 
 def copied(state: State) -> State:

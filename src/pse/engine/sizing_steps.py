@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,13 +34,16 @@ def sizing_steps(found: Explained) -> list[tuple[str, list[Step]]]:
     return [(one.contract, list(_steps(found, one, number == len(sized) - 1))) for number, one in enumerate(sized)]
 
 
+Sum = Generator[Step, None, float]
+
+
 def _steps(found: Explained, one: Round, is_last: bool) -> Iterator[Step]:
     instant = found.instants["after"]
     world, row = instant.world, world_row(instant, found.row)
     state = _before_it(instant.state(), found.row, instant)
     policy, account = world.policy[0], state.account[0]
     figures = np.empty(len(SIZING))
-    sizing_inputs(state, world, np.int64(found.row), float(row["stop"]), np.int64(one.micro), figures)
+    sizing_inputs(state, world, np.int64(found.row), np.int64(found.side), float(row["stop"]), float(row["target"]), np.int64(one.micro), figures)
     asked = dict(zip(SIZING, figures.tolist(), strict=True))
     equity, half_open = float(account["equity"]), account["equity_state"] == c.B_HALF_OPEN
     multiple = float(row["size_multiple"]) * (0.5 if half_open else 1.0) * asked["regime"]
@@ -49,8 +52,10 @@ def _steps(found: Explained, one: Round, is_last: bool) -> Iterator[Step]:
     yield Step("size of the setup, in the profile's units of risk", float(row["size_multiple"]), "times")
     if half_open:
         yield Step("the equity breaker is half open", 0.5, "times")
-    if asked["regime"] != 1.0:
-        yield Step("the regime of the market", asked["regime"], "times")
+    if asked["volatility"] != 1.0:
+        yield Step("volatility against what is usual", asked["volatility"], "times")
+    if abs(asked["regime"] - asked["volatility"]) > EPS:
+        yield Step("the regime of the market", asked["regime"] / asked["volatility"], "times")
     if policy["shares"]:
         quantity = yield from _shares(state, world, instant.symbol, row, policy, equity, multiple, asked)
     else:
@@ -81,11 +86,14 @@ def _before_it(state: State, row: int, instant: Any) -> State:
     return state
 
 
-def _futures(policy: Any, equity: float, multiple: float, asked: dict[str, float]) -> Iterator[Any]:
+def _futures(policy: Any, equity: float, multiple: float, asked: dict[str, float]) -> Sum:
+    most_risk = min(float(policy["max_risk"]), asked["most_risk"])
     quantity, fraction, budget, per_unit, capped = size_futures(equity, multiple, asked["risk"], asked["value"], asked["cost"], float(policy["r_unit"]),
-                                                                float(policy["max_risk"]), asked["lot"])
+                                                                most_risk, asked["lot"])
+    yield from _kelly(asked)
     yield Step("one unit of risk (limits.r_unit)", float(policy["r_unit"]), "share")
-    yield Step("share that may be lost" + (", cut by limits.max_risk_per_trade" if capped else ""), fraction, "share")
+    cut_by = "Kelly" if most_risk < policy["max_risk"] else "limits.max_risk_per_trade"
+    yield Step("share that may be lost" + (f", cut by {cut_by}" if capped else ""), fraction, "share")
     yield Step("money that may be lost", budget, "money")
     yield Step("distance to the stop", asked["risk"], "points")
     yield Step("money a point", asked["value"], "money")
@@ -94,10 +102,16 @@ def _futures(policy: Any, equity: float, multiple: float, asked: dict[str, float
     yield Step("pays for", budget / per_unit if per_unit > 0.0 else None, "lots")
     most = float(policy["max_quantity"])
     yield Step(f"in whole lots of {asked['lot']:g}" + (f", at most limits.max_quantity {most:g}" if quantity > most else ""), min(quantity, most), "lots")
-    return min(quantity, most)
+    return float(min(quantity, most))
 
 
-def _shares(state: State, world: Any, symbol: int, row: Any, policy: Any, equity: float, multiple: float, asked: dict[str, float]) -> Iterator[Any]:
+def _kelly(asked: dict[str, float]) -> Iterator[Step]:
+    if np.isfinite(asked["most_risk"]):
+        yield Step("Kelly's whole fraction by the record so far", asked["kelly"], "share")
+        yield Step("the part of it that may be risked", asked["most_risk"], "share")
+
+
+def _shares(state: State, world: Any, symbol: int, row: Any, policy: Any, equity: float, multiple: float, asked: dict[str, float]) -> Sum:
     whole, table = np.empty(len(WHOLE)), np.empty((state.plans.size, P_COLUMNS))
     portfolio(state, world, np.int64(symbol), table, whole)
     figures = dict(zip(WHOLE, whole.tolist(), strict=True))
@@ -105,7 +119,8 @@ def _shares(state: State, world: Any, symbol: int, row: Any, policy: Any, equity
     room = float(policy["max_symbol"]) * equity - figures["symbol_gross"]
     cash = figures["cash_left"] if policy["cash_only"] else float("nan")
     quantity, code, binding, risked = size_shares(equity, float(row["confidence"]), multiple, asked["risk"] * asked["value"], price, float(policy["max_risk"]),
-                                                  float(policy["max_quantity"]), room, cash, float(policy["min_confidence"]), asked["lot"])
+                                                  float(policy["max_quantity"]), room, cash, float(policy["min_confidence"]), asked["lot"], asked["most_risk"])
+    yield from _kelly(asked)
     yield Step("largest risk of a trade (limits.max_risk_per_trade)", float(policy["max_risk"]), "share")
     yield Step("confidence", float(row["confidence"]), "times")
     yield Step("money that may be lost", risked, "money")
@@ -118,4 +133,4 @@ def _shares(state: State, world: Any, symbol: int, row: Any, policy: Any, equity
         yield Step("cash left pays for", cash / price, "lots")
     yield Step("bound by", None, "", BINDINGS[binding] if quantity > 0.0 else c.REASONS[int(code)])
     yield Step(f"in whole lots of {asked['lot']:g}", quantity, "lots")
-    return quantity
+    return float(quantity)

@@ -4,14 +4,15 @@ import numpy as np
 from numba import njit
 
 from pse.kernels.book import is_live, last_close, lot_of, notional, open_risk, point_value, unrealised, value_of
-from pse.kernels.contract import C_RATE
-from pse.kernels.fitting import cash_left, exposures, regime_size
+from pse.kernels.contract import C_RATE, C_VOL_RATIO
+from pse.kernels.fitting import cash_left, exposures, kelly_limit, regime_size
 from pse.kernels.proposal import live_plans, round_turn, total_open_risk
+from pse.kernels.sizing import volatility_multiple
 from pse.kernels.tail_risk import scenario_losses
 
 P_VALUE, P_PRICE, P_UNREALISED, P_RISK, P_NOTIONAL, P_COLUMNS = range(6)          # money of a point and unit, last price, money, money, money
 WHOLE = ("open_risk", "live", "cash_left", "gross", "symbol_gross", "group", "group_gross", "days")
-SIZING = ("value", "lot", "risk", "cost", "regime")
+SIZING = ("value", "lot", "risk", "cost", "regime", "volatility", "kelly", "most_risk")
 
 
 @njit(cache=True)
@@ -35,14 +36,17 @@ def portfolio(state, world, symbol, plans, whole):
 
 
 @njit(cache=True)
-def sizing_inputs(state, world, setup, stop, micro, out):
+def sizing_inputs(state, world, setup, direction, stop, target, micro, out):
     """Writes `out` float64[SIZING]: what the sizing of a setup rests on, for one contract.
 
-    Money of a point and unit, lot, stop distance in points, round-turn fees of a unit in money, and what the market's regime multiplies the size with.
+    Money of a point and unit, lot, stop distance in points, round-turn fees of a unit in money, what the market's regime multiplies the size with, the
+    volatility's part of that, Kelly's full fraction and the fraction of equity that it lets be risked (infinite where it is not asked).
     """
     row = world.setups[setup]
-    instrument, context = world.instruments[row.symbol], world.context[state.symbols[row.symbol].row]
+    policy, instrument, context = world.policy[0], world.instruments[row.symbol], world.context[state.symbols[row.symbol].row]
     rate = context[C_RATE]
     out[0], out[1] = point_value(instrument, micro) * rate, lot_of(instrument, micro)
     out[2] = max(abs(row.entry - stop), abs(row.entry - row.stop))
-    out[3], out[4] = round_turn(instrument, micro, row.entry) * rate, regime_size(row.family, context, world.policy[0])
+    out[3], out[4] = round_turn(instrument, micro, row.entry) * rate, regime_size(row.family, context, policy)
+    out[5] = volatility_multiple(context[C_VOL_RATIO], policy.vol_size_least, policy.vol_size_most)
+    out[6], out[7] = kelly_limit(state, world, row, direction, stop, target, micro)
