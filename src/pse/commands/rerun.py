@@ -30,7 +30,7 @@ def inputs_of(context: Context, run: Run) -> Inputs:
     settings = Settings.from_tree(manifest.settings, context.home.root)
     check_outside(settings, manifest)
     inputs = gather(context, settings, manifest.symbols, manifest.start_ns, manifest.end_ns, load_snapshot(context.home, manifest.snapshot),
-                    manifest.tables.get("news", NONE_STORED))
+                    manifest.tables.get("news", NONE_STORED), actions_at=manifest.tables.get("actions", NONE_STORED))
     _same_data(run, manifest, inputs)
     return inputs
 
@@ -49,7 +49,8 @@ def prepared_until(context: Context, inputs: Inputs, until_ns: int) -> Prepared:
     said_compiling(context)
     until = min(until_ns, inputs.end_ns)
     cut = replace(inputs, bars=tuple(_closed(one, until) for one in inputs.bars),
-                  context={symbol: part for symbol, one in inputs.context.items() if len(part := _closed(one, until))})
+                  context={symbol: part for symbol, one in inputs.context.items() if len(part := _closed(one, until))},
+                  finer={symbol: _closed(one, until) for symbol, one in inputs.finer.items()})
     return replace(whole_window(cut, Mode(end_ns=inputs.end_ns)), until_ns=until)
 
 

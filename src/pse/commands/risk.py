@@ -11,7 +11,7 @@ import numpy as np
 
 from pse.clock import iso
 from pse.commands.rerun import inputs_of, prepared_until
-from pse.commands.risk_stories import Told, chosen, life_lines, story
+from pse.commands.risk_stories import Told, chosen, entries, life_lines, story
 from pse.commands.wiring import Answer, Context
 from pse.domain.bars import timeframe_ns
 from pse.domain.errors import RequestError, UnknownName
@@ -48,7 +48,7 @@ def run_explain(context: Context, run_id: str, setup: str | None = None, last: b
     from pse.commands import risk_views
 
     run = load_run(context.home, run_id)
-    one, choices = chosen(run, setup, last, symbol, at_ns, tactic)
+    one, choices = chosen(run, setup, last, symbol, at_ns, tactic) if any((setup, last, symbol, at_ns, tactic)) else (None, entries(run))
     if one is None:
         data: dict[str, Any] = {"run_id": run.run_id, "setup": None, "choices": [_named(other) for other in choices[-MOST_CHOICES:]], "setups": len(choices)}
         return Answer(data, lambda console: risk_views.show_choices(console, run.run_id, choices, MOST_CHOICES))

@@ -61,6 +61,11 @@ def told_setups(run: Run) -> list[Told]:
     return found
 
 
+def entries(run: Run) -> list[Told]:
+    """Every setup that asked to enter."""
+    return [one for one in told_setups(run) if not one.by_tactic]
+
+
 def chosen(run: Run, setup: str | None, last: bool, symbol: str | None, at_ns: int | None, tactic: str | None) -> tuple[Told | None, list[Told]]:
     """The setup that is meant, or None and the choices.  Raises `RequestError` where there is none."""
     every = told_setups(run)

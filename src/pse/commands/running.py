@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
     from pse.reports.view import RunView
 
+PORTFOLIO = "portfolio.json"
 REPLAY = "replay"                                # the feed that hands over one closed bar after the other
 
 
@@ -153,6 +154,7 @@ def whole_run(context: Context, inputs: Inputs, command: str, feed_name: str, ma
             outcome = drive(make_feed(Mode(end_ns=inputs.end_ns)), inputs.plan, journal, sync=feed_name == REPLAY)
         engine_done = stopwatch_ns()
         metrics = write_results(run.folder, inputs, outcome, beside)
+        _write_portfolio(run.folder, outcome)
         run = finish_run(run, journal, iso(context.clock.now_ns()))
     write_atomic(run.folder / "timing.jsonl", (json.dumps({"engine_ns": engine_done - started, "whole_ns": stopwatch_ns() - started}) + "\n").encode())
     counted = note_trial(context, run, inputs, outcome, metrics)
@@ -165,6 +167,14 @@ def whole_run(context: Context, inputs: Inputs, command: str, feed_name: str, ma
         "records": run.manifest.records,
     }
     return Answer(data, lambda console: _show(console, context.home.root, run, view, page))
+
+
+def _write_portfolio(folder: Path, outcome: Outcome) -> None:
+    """portfolio.json: what was open at the moment of the largest risk, and just before the end."""
+    from pse.engine.portfolio import remembered
+
+    if outcome.prepared is not None:
+        write_json(folder / PORTFOLIO, {name: one.data() for name, one in remembered(outcome.prepared).items()})
 
 
 def write_results(folder: Path, inputs: Inputs, outcome: Outcome, beside: Envelope | None = None) -> dict[str, Any]:

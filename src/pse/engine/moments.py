@@ -21,9 +21,12 @@ from pse.kernels import codes as c
 from pse.kernels.book import State, World
 
 
-def advanced(state: State, prepared: Prepared, until_ns: int) -> np.ndarray:
-    """Plays `state` on to every instant at or before `until_ns`; the events that were told.  Plain rules answer where somebody is asked."""
-    broker, step, told = SimBroker(len(prepared.plan.symbols)), replace(prepared, until_ns=until_ns), []
+def advanced(state: State, prepared: Prepared, until_ns: int, broker: SimBroker | None = None) -> np.ndarray:
+    """Plays `state` on to every instant at or before `until_ns`; the events that were told.  Plain rules answer where somebody is asked.
+
+    `broker`: one that is kept where many short stretches are played.
+    """
+    broker, step, told = broker or SimBroker(len(prepared.plan.symbols)), replace(prepared, until_ns=until_ns), []
     while True:
         said = broker.advance(state, step)
         told.append(said.events)
@@ -84,6 +87,7 @@ class Instant:
         self.row, self.bar, self.at_ns = row, bar, at_ns
         self.symbol = int(world.setups["symbol"][row])
         self.before = state_at(prepared, from_ns) if state is None else state
+        self._broker = SimBroker(len(prepared.plan.symbols))
         decided = int(world.setups["ts"][row])
         self.context_row = int(np.flatnonzero((world.row_ts == decided) & (world.row_symbol == self.symbol))[0])
         own = World(*(np.array(one) for one in world))
@@ -97,7 +101,7 @@ class Instant:
     def lived(self, change: Change = unchanged) -> np.ndarray:
         """The events of the instant with `change` made before it, of this setup alone."""
         with self._changed(change) as trial:
-            events = advanced(trial.state, self.prepared, self.at_ns)
+            events = advanced(trial.state, self.prepared, self.at_ns, self._broker)
         return events[events["setup"] == self.row]
 
     def state(self) -> State:

@@ -34,11 +34,13 @@ class Outcome:
         self._trades: list[pl.DataFrame] = []
         self._equity: list[pl.DataFrame] = []
         self.passed_over: Counter[str] = Counter()
+        self.prepared: Prepared | None = None            # the last step that was told of
         self._turned_down: Counter[tuple[str, str, str, str]] = Counter()       # by tactic, who said no, gate, reason
 
     def take(self, batch: Batch) -> None:
         """Adds what a batch tells."""
         events, prepared, trades = batch.events, batch.prepared, batch.trades
+        self.prepared = prepared
         if trades.size:
             self._trades.append(_trade_table(prepared, trades, self._named))
             none = np.zeros(trades.size, np.int64)

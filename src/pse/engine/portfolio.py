@@ -10,9 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from pse.brokers.sim import SimBroker
 from pse.domain.setups import DIRECTIONS
-from pse.engine.moments import copied, state_at
+from pse.engine.moments import advanced, copied, played, state_at
 from pse.engine.prepare import Prepared
+from pse.engine.state import fresh_state
 from pse.kernels import codes as c
 from pse.kernels.book import State
 from pse.kernels.gates import var_es
@@ -92,6 +94,38 @@ class Portfolio:
 def portfolio_at(prepared: Prepared, moment_ns: int) -> Portfolio:
     """The account after every instant at or before a moment; at the end of the run as it stood before what was open was closed."""
     return portfolio_of(prepared, state_at(prepared, moment_ns), moment_ns)
+
+
+def remembered(prepared: Prepared) -> dict[str, Portfolio]:
+    """The account at the moment of the largest open risk, as a share of equity, and just before the end; without a position or order both are nothing.
+
+    Risk only grows where an order is placed or filled, so those moments alone are looked at, and each close after them.
+    """
+    end = int(prepared.world.policy["end"][0]) - 1
+    events = played(prepared, end)[1]
+    entered = events[np.isin(events["kind"], (c.E_DECISION, c.E_FILL)) & (events["plan"] >= 0)]
+    if not entered.size:
+        return {}
+    closes = prepared.tape.ts_close
+    after = np.unique(closes[np.minimum(np.searchsorted(closes, entered["ts"]), closes.size - 1)])
+    moments = np.unique(np.concatenate([entered["ts"][entered["kind"] == c.E_DECISION], after[after <= end]]))
+    state, broker = fresh_state(prepared.plan.shape, prepared.plan.capital), SimBroker(len(prepared.plan.symbols))
+    worst, found = 0.0, None
+    for moment in moments.tolist():
+        advanced(state, prepared, moment, broker)
+        share = _risk_share(prepared, state)
+        if share > worst:
+            worst, found = share, portfolio_of(prepared, state, moment)
+    advanced(state, prepared, end, broker)
+    last = portfolio_of(prepared, state, end)
+    return {"worst": found, "last": last} if found is not None else {"last": last}
+
+
+def _risk_share(prepared: Prepared, state: State) -> float:
+    """Open risk as a share of equity."""
+    table, whole = np.empty((state.plans.size, P_COLUMNS)), np.empty(len(WHOLE))
+    portfolio(state, prepared.world, np.int64(0), table, whole)
+    return float(whole[0] / (state.account["balance"][0] + np.nansum(table[:, P_UNREALISED])))
 
 
 def portfolio_of(prepared: Prepared, state: State, moment_ns: int) -> Portfolio:

@@ -89,7 +89,7 @@ def _before_it(state: State, row: int, instant: Any) -> State:
 def _futures(policy: Any, equity: float, multiple: float, asked: dict[str, float]) -> Sum:
     most_risk = min(float(policy["max_risk"]), asked["most_risk"])
     quantity, fraction, budget, per_unit, capped = size_futures(equity, multiple, asked["risk"], asked["value"], asked["cost"], float(policy["r_unit"]),
-                                                                most_risk, asked["lot"])
+                                                                most_risk, asked["lot"], asked["least_cost"])
     yield from _kelly(asked)
     yield Step("one unit of risk (limits.r_unit)", float(policy["r_unit"]), "share")
     cut_by = "Kelly" if most_risk < policy["max_risk"] else "limits.max_risk_per_trade"
@@ -99,6 +99,8 @@ def _futures(policy: Any, equity: float, multiple: float, asked: dict[str, float
     yield Step("money a point", asked["value"], "money")
     yield Step("fees in and out of one", asked["cost"], "money")
     yield Step("loss of one at the stop, with fees", per_unit, "money")
+    if asked["least_cost"] > 0.0:
+        yield Step("least fees of the orders in and out", asked["least_cost"], "money")
     yield Step("pays for", budget / per_unit if per_unit > 0.0 else None, "lots")
     most = float(policy["max_quantity"])
     yield Step(f"in whole lots of {asked['lot']:g}" + (f", at most limits.max_quantity {most:g}" if quantity > most else ""), min(quantity, most), "lots")

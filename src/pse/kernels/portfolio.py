@@ -5,14 +5,15 @@ from numba import njit
 
 from pse.kernels.book import is_live, last_close, lot_of, notional, open_risk, point_value, unrealised, value_of
 from pse.kernels.contract import C_RATE, C_VOL_RATIO
+from pse.kernels.costs import plain_fee
 from pse.kernels.fitting import cash_left, exposures, kelly_limit, regime_size
-from pse.kernels.proposal import live_plans, round_turn, total_open_risk
+from pse.kernels.proposal import live_plans, total_open_risk
 from pse.kernels.sizing import volatility_multiple
 from pse.kernels.tail_risk import scenario_losses
 
 P_VALUE, P_PRICE, P_UNREALISED, P_RISK, P_NOTIONAL, P_COLUMNS = range(6)          # money of a point and unit, last price, money, money, money
 WHOLE = ("open_risk", "live", "cash_left", "gross", "symbol_gross", "group", "group_gross", "days")
-SIZING = ("value", "lot", "risk", "cost", "regime", "volatility", "kelly", "most_risk")
+SIZING = ("value", "lot", "risk", "cost", "regime", "volatility", "kelly", "most_risk", "least_cost")
 
 
 @njit(cache=True)
@@ -40,13 +41,14 @@ def sizing_inputs(state, world, setup, direction, stop, target, micro, out):
     """Writes `out` float64[SIZING]: what the sizing of a setup rests on, for one contract.
 
     Money of a point and unit, lot, stop distance in points, round-turn fees of a unit in money, what the market's regime multiplies the size with, the
-    volatility's part of that, Kelly's full fraction and the fraction of equity that it lets be risked (infinite where it is not asked).
+    volatility's part of that, Kelly's full fraction and the fraction of equity that it lets be risked (infinite where it is not asked), least fees of an order.
     """
     row = world.setups[setup]
     policy, instrument, context = world.policy[0], world.instruments[row.symbol], world.context[state.symbols[row.symbol].row]
     rate = context[C_RATE]
     out[0], out[1] = point_value(instrument, micro) * rate, lot_of(instrument, micro)
     out[2] = max(abs(row.entry - stop), abs(row.entry - row.stop))
-    out[3], out[4] = round_turn(instrument, micro, row.entry) * rate, regime_size(row.family, context, policy)
+    out[3], out[4] = 2.0 * plain_fee(instrument, micro, 1.0, row.entry) * rate, regime_size(row.family, context, policy)
     out[5] = volatility_multiple(context[C_VOL_RATIO], policy.vol_size_least, policy.vol_size_most)
     out[6], out[7] = kelly_limit(state, world, row, direction, stop, target, micro)
+    out[8] = 2.0 * (instrument.micro_fee_min if micro else instrument.fee_min) * rate

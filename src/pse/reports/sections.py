@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from pse.kernels.codes import MARKET_STATES
-from pse.reports import envelope
+from pse.reports import envelope, open_risk
 from pse.reports.definitions import conventions, definitions
 from pse.reports.reasons import WHO, sentence
 from pse.reports.refused import by_gate, counted_words, said
@@ -77,6 +77,7 @@ def page_parts(view: RunView) -> dict[str, Any]:
         "refused_count": counted_words(view.turned_down.height, MOST_REFUSED),
         "costs": costs(m, view.currency),
         "envelope": envelope.page_part(view),
+        "open_risk": open_risk.page_part(view),
         "figures": figures(m),
         "definitions": definitions(m),
         "conventions": conventions(m),
@@ -145,11 +146,14 @@ def _parts(view: RunView) -> list[tuple[str, str]]:
         ("groups", "By kind"),
         ("refusals", "Turned down"),
         ("trades-part", "Trades"),
+        ("open-risk", "Open risk"),
         ("costs", "Costs"),
         ("envelope-part", "Fill rules"),
         ("figures", "Figures and record"),
     ]
-    known = whole_page if envelope.section_of(view) is not None else [part for part in whole_page if part[0] != "envelope-part"]
+    absent = {"envelope-part"} if envelope.section_of(view) is None else set()
+    absent |= set() if view.portfolio else {"open-risk"}
+    known = [part for part in whole_page if part[0] not in absent]
     return (
         known
         if view.trades.height

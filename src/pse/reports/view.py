@@ -71,6 +71,12 @@ class RunView:
 
         return told(self.folder / "journal.jsonl")
 
+    @cached_property
+    def portfolio(self) -> dict[str, Any]:
+        """The account at the moment of the largest open risk (`worst`) and just before the end (`last`); an older run has neither."""
+        path = self.folder / "portfolio.json"
+        return read_object(path) if path.is_file() else {}
+
     @property
     def turned_down(self) -> pl.DataFrame:
         """Setups that came to nothing in order of time, with the columns of `refused.WHOLE`."""
