@@ -255,6 +255,15 @@ def _expected(case: Case) -> Iterator[Lever | Switch]:
     yield from _farther(case)
 
 
+def _bet(case: Case) -> Iterator[Lever | Switch]:
+    yield from (one for one in _expected(case) if not isinstance(one, Lever) or one.what != "fees and slippage")
+
+
+def _shortable(case: Case) -> Iterator[Lever | Switch]:
+    if "shortable" in case.instrument:
+        yield Switch("an instrument that can be borrowed", lambda trial: trial.instrument.__setitem__("shortable", 1), "instruments.*.shortable")
+
+
 def _time(case: Case) -> Iterator[Lever | Switch]:
     yield Lever("minutes that were left of the session", "min", case.context["SESSION_LEFT_NS"] / 60e9, 600.0, _column(k.C_SESSION_LEFT_NS, 60e9), 1.0)
 
@@ -371,7 +380,8 @@ _OWN: dict[str, Callable[[Case], Iterator[Lever | Switch]]] = {
     "NOT_TRADABLE": _set("instrument", "tradable", 1, "the instrument tradable", "instruments.*.tradable"),
     "NEWS_BLACKOUT": _in_context(k.C_BLACKOUT, 0.0, "a time outside the blackout"), "NEWS": _news,
     "SPREAD": _spread, "RSI": _states(k.C_RSI_STATE, c.RSI_STATES), "MACD": _states(k.C_MACD_STATE, c.MACD_STATES),
-    "MIN_CONFIDENCE": _confidence, "STOP_WRONG_SIDE": _right_side, "SL_CAP": _nearer, "MIN_RISK": _farther, "RR": _reward, "SLIPPAGE": _price,
+    "MIN_CONFIDENCE": _confidence, "NEG_EXPECTANCY": _confidence, "KELLY": _bet, "NOT_SHORTABLE": _shortable, "MARGIN": _capital,
+    "CORRELATED": _nearer, "STOP_WRONG_SIDE": _right_side, "SL_CAP": _nearer, "MIN_RISK": _farther, "RR": _reward, "SLIPPAGE": _price,
     "THROUGH_STOP": _price, "EV": _expected, "COOLDOWN": _rest, "WAITING": _not_waiting, "LOSS_STREAK": _fewer_losses,
     "DAILY_LOSS": _better_day, "DAILY_LOSS_PROJECTED": _small_or_better, "SIZE_ZERO": _size, "MAX_QUANTITY": _none,
     "ZERO_ATR": _in_context(k.C_ATR, 1.0, "a range of the bars that is known and more than nothing"), "CASH": _capital,

@@ -26,7 +26,7 @@ def advanced(state: State, prepared: Prepared, until_ns: int, broker: SimBroker 
 
     `broker`: one that is kept where many short stretches are played.
     """
-    broker, step, told = broker or SimBroker(len(prepared.plan.symbols)), replace(prepared, until_ns=until_ns), []
+    broker, step, told = broker or SimBroker(prepared.plan.shape.slots), replace(prepared, until_ns=until_ns), []
     while True:
         said = broker.advance(state, step)
         told.append(said.events)
@@ -87,7 +87,7 @@ class Instant:
         self.row, self.bar, self.at_ns = row, bar, at_ns
         self.symbol = int(world.setups["symbol"][row])
         self.before = state_at(prepared, from_ns) if state is None else state
-        self._broker = SimBroker(len(prepared.plan.symbols))
+        self._broker = SimBroker(prepared.plan.shape.slots)
         decided = int(world.setups["ts"][row])
         self.context_row = int(np.flatnonzero((world.row_ts == decided) & (world.row_symbol == self.symbol))[0])
         own = World(*(np.array(one) for one in world))

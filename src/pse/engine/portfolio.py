@@ -109,7 +109,7 @@ def remembered(prepared: Prepared) -> dict[str, Portfolio]:
     closes = prepared.tape.ts_close
     after = np.unique(closes[np.minimum(np.searchsorted(closes, entered["ts"]), closes.size - 1)])
     moments = np.unique(np.concatenate([entered["ts"][entered["kind"] == c.E_DECISION], after[after <= end]]))
-    state, broker = fresh_state(prepared.plan.shape, prepared.plan.capital), SimBroker(len(prepared.plan.symbols))
+    state, broker = fresh_state(prepared.plan.shape, prepared.plan.capital), SimBroker(prepared.plan.shape.slots)
     worst, found = 0.0, None
     for moment in moments.tolist():
         advanced(state, prepared, moment, broker)

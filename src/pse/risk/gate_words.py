@@ -104,7 +104,7 @@ REASONS = {
     "DAILY_LOSS_PROJECTED": Reason("loss of the day if all stops are hit", "at most", SHARE, "A smaller quantity, a nearer stop or fewer open positions."),
     "SIZE_ZERO": Reason("quantity", "at least", QUANTITY, "A nearer stop, a smaller contract, more capital, or more risk a trade."),
     "ZERO_ATR": Reason("quantity", "at least", QUANTITY, "The range of the bars is unknown or nothing: look at the bars of this symbol."),
-    "KELLY": Reason("quantity", "at least", QUANTITY, "The record so far gives Kelly no bet: a better hit rate or reward, or `limits.kelly` off."),
+    "KELLY": Reason("Kelly's whole fraction", "more than", SHARE, "The record so far gives Kelly no bet: a better hit rate or reward, or `limits.kelly` off."),
     "CASH": Reason("quantity", "at least", QUANTITY, "Cash for the smallest quantity: close something first, or more capital."),
     "MAX_QUANTITY": Reason("quantity", "at least", QUANTITY, "Raise `limits.max_quantity` to a lot of this instrument or more."),
     "CONCURRENT_RISK": Reason("risk of all open trades with this one", "at most", SHARE, "Close or tighten another position, or a nearer stop."),
