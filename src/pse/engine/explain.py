@@ -147,7 +147,7 @@ def _rounds(prepared: Prepared, row: int, events: np.ndarray) -> Iterator[Round]
     parts: list[list[dict[str, Any]]] = []
     for one in (dict(zip(names, values, strict=True)) for values in gates):
         last = parts[-1][-1] if parts else None
-        if last is None or (last["i"], last["c"], last["ts"]) != (one["i"], one["c"], one["ts"]) or one["j"] == c.G_SIZING:
+        if last is None or (last["i"], last["c"], last["ts"]) != (one["i"], one["c"], one["ts"]) or one["j"] <= last["j"]:
             parts.append([])
         parts[-1].append(one)
     for part in parts:

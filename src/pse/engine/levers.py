@@ -264,6 +264,15 @@ def _shortable(case: Case) -> Iterator[Lever | Switch]:
         yield Switch("an instrument that can be borrowed", lambda trial: trial.instrument.__setitem__("shortable", 1), "instruments.*.shortable")
 
 
+def _on_grid(case: Case) -> Iterator[Lever | Switch]:
+    tick = case.instrument["tick"]
+
+    def put(trial: Trial) -> None:
+        for name in ("entry", "stop", "target", "target2"):
+            trial.setup[name] = np.rint(case.setup[name] / tick) * tick
+    yield Switch(f"every price on the nearest step of {tick:g}", put)
+
+
 def _time(case: Case) -> Iterator[Lever | Switch]:
     yield Lever("minutes that were left of the session", "min", case.context["SESSION_LEFT_NS"] / 60e9, 600.0, _column(k.C_SESSION_LEFT_NS, 60e9), 1.0)
 
@@ -380,7 +389,7 @@ _OWN: dict[str, Callable[[Case], Iterator[Lever | Switch]]] = {
     "NOT_TRADABLE": _set("instrument", "tradable", 1, "the instrument tradable", "instruments.*.tradable"),
     "NEWS_BLACKOUT": _in_context(k.C_BLACKOUT, 0.0, "a time outside the blackout"), "NEWS": _news,
     "SPREAD": _spread, "RSI": _states(k.C_RSI_STATE, c.RSI_STATES), "MACD": _states(k.C_MACD_STATE, c.MACD_STATES),
-    "MIN_CONFIDENCE": _confidence, "NEG_EXPECTANCY": _confidence, "KELLY": _bet, "NOT_SHORTABLE": _shortable, "MARGIN": _capital,
+    "OFF_TICK": _on_grid, "MIN_CONFIDENCE": _confidence, "NEG_EXPECTANCY": _confidence, "KELLY": _bet, "NOT_SHORTABLE": _shortable, "MARGIN": _capital,
     "CORRELATED": _nearer, "STOP_WRONG_SIDE": _right_side, "SL_CAP": _nearer, "MIN_RISK": _farther, "RR": _reward, "SLIPPAGE": _price,
     "THROUGH_STOP": _price, "EV": _expected, "COOLDOWN": _rest, "WAITING": _not_waiting, "LOSS_STREAK": _fewer_losses,
     "DAILY_LOSS": _better_day, "DAILY_LOSS_PROJECTED": _small_or_better, "SIZE_ZERO": _size, "MAX_QUANTITY": _none,
@@ -409,6 +418,9 @@ LIMITS: dict[str, tuple[tuple[str, str, str, float, float], ...]] = {
     "EXPOSURE": (("limits.max_gross_notional", "max_gross", "times equity", 1.0, 1e6), ("limits.max_symbol_notional", "max_symbol", "times equity", 1.0, 1e6),
                  ("limits.max_group_notional", "max_group_notional", "times equity", 1.0, 1e6)),
     "GROUP": (("limits.max_group_positions", "max_group", "positions", 1.0, 1e6),),
+    "CORRELATED": (("limits.max_correlated_risk x max_risk_per_trade", "max_correlated", "of equity", 1.0, 100.0),),
+    "CLOCK": (("gates.max_clock_skew_s", "max_skew_ns", "s", 1e9, 1e6),),
+    "LATENCY": (("gates.max_latency_ms", "max_latency_ns", "ms", 1e6, 1e9),),
     "VAR": (("tail.var95", "var95", "of equity", 1.0, 100.0),),
     "ES": (("tail.es975", "es975", "of equity", 1.0, 100.0),),
     "INSUFFICIENT": (("tail.min_days", "tail_min_days", "days", 1.0, 0.0),),

@@ -18,7 +18,7 @@ from pse.engine.state import fresh_state
 from pse.kernels import codes as c
 from pse.kernels.book import State
 from pse.kernels.gates import var_es
-from pse.kernels.portfolio import P_COLUMNS, P_NOTIONAL, P_PRICE, P_RISK, P_UNREALISED, P_VALUE, WHOLE, portfolio
+from pse.kernels.portfolio import P_COLUMNS, P_NOTIONAL, P_PRICE, P_RISK, P_TOGETHER, P_UNREALISED, P_VALUE, WHOLE, portfolio
 
 LIVE = (c.P_ARMED, c.P_OPEN, c.P_PARTIAL)
 
@@ -46,6 +46,7 @@ class Position:
     risk_of_equity: float
     risk_r: float | None
     notional_usd: float
+    together_usd: float
     decided_at: int
 
 
@@ -167,6 +168,7 @@ def _position(prepared: Prepared, state: State, slot: int, figures: np.ndarray, 
         held=held, working=working, entry=float(one["entry"]) if held > 0.0 else float(one["limit"]), price=float(figures[P_PRICE]),
         stop=float(one["stop_next"]), target=_number(one["target"]), unrealised_usd=float(figures[P_UNREALISED]), risk_usd=risk,
         risk_of_equity=risk / equity, risk_r=risk / first if first > 0.0 else None, notional_usd=float(figures[P_NOTIONAL]),
+        together_usd=float(figures[P_TOGETHER]),
         decided_at=int(one["decided_at"]))
 
 
@@ -202,6 +204,12 @@ def _uses(limits: Any, tail: Any, equity: float, start: float, figures: dict[str
              ("limits.max_gross_notional", "gross notional", figures["gross"], limits.max_gross_notional)]
     money += [("limits.max_symbol_notional", f"notional of {name}", value, limits.max_symbol_notional) for name, value in by_symbol.items()]
     money += [("limits.max_group_notional", f"notional of group {name}", value, limits.max_group_notional) for name, value in by_group.items()]
+    if limits.margin != "none":
+        money.append(("limits.margin", "initial margin", figures["margin"], 1.0))
+    if limits.correlation_days:
+        together = {(one.together_usd, one.direction): one for one in positions}
+        money += [("limits.max_correlated_risk", f"risk of what moves with {one.symbol} {one.direction}", risk,
+                   limits.max_correlated_risk * limits.max_risk_per_trade) for (risk, _), one in together.items()]
     money += [(f"tail.{name}", what, value, getattr(tail, name)) for name, what, value in (
         ("var95", "value at risk, 95 %, one day", var), ("es975", "expected shortfall, 97.5 %, one day", shortfall)) if value is not None and tail.min_days]
     for limit, what, used, allowed in money:

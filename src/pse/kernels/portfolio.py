@@ -7,12 +7,15 @@ from pse.kernels.book import is_live, last_close, lot_of, notional, open_risk, p
 from pse.kernels.contract import C_RATE, C_VOL_RATIO
 from pse.kernels.costs import plain_fee
 from pse.kernels.fitting import cash_left, exposures, kelly_limit, regime_size
+from pse.kernels.groups import correlated_risk
+from pse.kernels.margin import initial_margin
 from pse.kernels.proposal import live_plans, total_open_risk
 from pse.kernels.sizing import volatility_multiple
 from pse.kernels.tail_risk import scenario_losses
 
-P_VALUE, P_PRICE, P_UNREALISED, P_RISK, P_NOTIONAL, P_COLUMNS = range(6)          # money of a point and unit, last price, money, money, money
-WHOLE = ("open_risk", "live", "cash_left", "gross", "symbol_gross", "group", "group_gross", "days")
+# Money of a point and unit, last price, then money: open result, risk, notional, risk of all that moves together with it (0 where that is off).
+P_VALUE, P_PRICE, P_UNREALISED, P_RISK, P_NOTIONAL, P_TOGETHER, P_COLUMNS = range(7)
+WHOLE = ("open_risk", "live", "cash_left", "gross", "symbol_gross", "group", "group_gross", "days", "margin")
 SIZING = ("value", "lot", "risk", "cost", "regime", "volatility", "kelly", "most_risk", "least_cost")
 
 
@@ -30,9 +33,11 @@ def portfolio(state, world, symbol, plans, whole):
             value, price = value_of(state, world, slot), last_close(state, slot)
             plans[slot, 0], plans[slot, 1], plans[slot, 2] = value, price, unrealised(plan, value, price)
             plans[slot, 3], plans[slot, 4] = open_risk(plan, value, price), notional(plan, value, price)
+            plans[slot, 5] = correlated_risk(state, world, plan.symbol, plan.direction)
     whole[0], whole[1], whole[2] = total_open_risk(state, world), float(live_plans(state)), cash_left(state, world)
     gross, same, group, group_gross = exposures(state, world, symbol)
     whole[3], whole[4], whole[5], whole[6] = gross, same, float(group), group_gross
+    whole[8] = initial_margin(state, world)
     whole[7] = float(scenario_losses(state, world, symbol, 1, 0.0, 0.0, 0.0, False, state.losses[0], state.losses[1]))
 
 
