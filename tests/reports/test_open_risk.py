@@ -20,7 +20,8 @@ def test_what_was_open_stands_on_the_page_with_what_the_limits_left(tmp_path):
     (folder / "portfolio.json").write_text(json.dumps({"worst": ACCOUNT, "last": {**ACCOUNT, "positions": [], "open_risk_usd": 0.0}}))
     view = read_run(folder)
     worst, last = page_part(view)
-    assert dict(worst["figures"])["Open risk"] == "650 (0.65 %)" and worst["limits"] == [("open risk", "0.65 %", "5.00 %", "4,350", "limits.max_concurrent_risk")]
+    assert dict(worst["figures"])["Open risk"] == "650 (0.65 %)"
+    assert worst["limits"] == [("open risk", "0.65 %", "5.00 %", "4,350", "limits.max_concurrent_risk")]
     assert worst["positions"][0][8:12] == ("–", "125", "650", "+1.24 R") and not last["open"]
     page = render(view, None)
     assert "The moment of the largest open risk" in page and "Nothing was open." in page and 'href="#open-risk"' in page

@@ -58,7 +58,7 @@ def show_explained(console: Console, data: Mapping[str, Any]) -> None:
         _say(console, f"\n{one['contract']}, stage {one['stage']}, {one['at']}", "bold")
         if not again:
             _say(console, STAGES[one["stage"]], "dim")
-        rows = [(str(gate["number"]), gate["gate"], *_gate_texts(gate)) for gate in one["gates"]]
+        rows = [(str(gate["number"]), gate["gate"], *_gate_texts(gate, one["stage"])) for gate in one["gates"]]
         show_table(console, ("#", "gate", "result", "measured", "allowed"), rows, [True, False, False, True, True])
         for gate in (gate for gate in one["gates"] if not gate["passed"]):
             _ways(console, gate)
@@ -69,9 +69,9 @@ def show_explained(console: Console, data: Mapping[str, Any]) -> None:
     _life(console, data["life"])
 
 
-def _gate_texts(gate: Mapping[str, Any]) -> tuple[str, str, str]:
+def _gate_texts(gate: Mapping[str, Any], stage: str) -> tuple[str, str, str]:
     """Result, measured and allowed of a gate of the answer."""
-    return result(gate["passed"], gate["code"]), *measures(gate["gate"], gate["code"], gate["passed"], gate["measured"], gate["allowed"])
+    return result(gate["passed"], gate["code"]), *measures(gate["gate"], gate["code"], gate["passed"], gate["measured"], gate["allowed"], stage)
 
 
 def _figure(value: float | None, kind: str) -> str:

@@ -10,9 +10,12 @@ from pse.risk.gate_words import PASSING, RATIO, SHARE, STATE, YES, R, reason_of
 SMALL_SHARE = 0.1                                # a share under it is shown with two decimals
 
 
-def measures(gate: str, code: str, passed: bool, measured: float | None, allowed: float | None) -> tuple[str, str]:
-    """What a gate measured and what it allows, as two texts with their unit; a dash where nothing was measured."""
-    words = reason_of(gate, code if not passed else "")
+def measures(gate: str, code: str, passed: bool, measured: float | None, allowed: float | None, stage: str = "") -> tuple[str, str]:
+    """What a gate measured and what it allows, as two texts with their unit; a dash where nothing was measured.
+
+    At activation a bracket that passed measures the adverse move since the decision.
+    """
+    words = reason_of(gate, code if not passed else "SLIPPAGE" if gate == "bracket" and stage == "activation" else "")
     if passed and (code in ("OFF", "NO_TARGET") or (gate == "directional" and measured == 0.0 and allowed == 0.0)):
         return MISSING, MISSING
     if passed and gate == "cooldown" and not measured and not allowed:
