@@ -109,3 +109,20 @@ def test_paper_runs_in_a_named_account_and_refuses_an_unknown_one(made, pse):
     history = pse("--home", made, "--json", "backtest", *words[4:], "--account", "small").json
     assert played.json["fingerprint"] == history["fingerprint"] and journal(made, played.json["run_id"]) == journal(made, history["run_id"])
     assert pse(*words, "--account", "smal").code == 2
+
+
+def test_positions_of_a_run_add_up_to_its_balance_and_net(made, pse):
+    ran = pse("--home", made, "--json", "backtest", *WINDOW, "--account", "research").json
+    told = pse("--home", made, "--json", "runs", "show", ran["run_id"], "--positions").json
+    positions, lots, cash = told["positions"], told["lots"], told["cash"]
+    assert ran["trades"] > 0 and positions and lots
+    net = ran["metrics"]["net_usd"]
+    assert sum(row["net_usd"] for row in positions) == pytest.approx(net, abs=1e-4) and cash["balance_usd"] == pytest.approx(100_000 + net, abs=1e-4)
+    assert cash["told_usd"] == pytest.approx(cash["balance_usd"], abs=1e-4)
+    for row in positions:
+        assert row["quantity"] == 0.0 and row["bought"] == row["sold"]
+        assert row["realised_usd"] == pytest.approx(row["realised_fifo_usd"], abs=1e-4) == pytest.approx(row["realised_average_usd"], abs=1e-4)
+        own = [one for one in lots if one["contract"] == row["contract"]]
+        assert sum(one["gain_usd"] - one["fees_usd"] for one in own) == pytest.approx(row["net_usd"], abs=1e-4)
+    shown = pse("--home", made, "runs", "show", ran["run_id"], "--positions").out
+    assert "FIFO" in shown and "capital +" in shown and "fees" in shown

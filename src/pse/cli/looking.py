@@ -23,9 +23,13 @@ def runs_list(context: Context) -> Answer:
 
 
 @mount(runs, "show")
-def runs_show(context: Context, run_id: opt.RunId) -> Answer:
+def runs_show(
+    context: Context,
+    run_id: opt.RunId,
+    positions: Annotated[bool, Option("--positions", help="Also what was held and earned of each contract: by plan, at average cost, FIFO.")] = False,
+) -> Answer:
     """One run: what was run on what, and what came out."""
-    return module("runs").run_show(context, run_id=run_id)
+    return module("runs").run_show(context, run_id=run_id, positions=positions)
 
 
 @mount(app, "report", LOOK)

@@ -89,13 +89,23 @@ def _no_runs(home: Home) -> str:
     return f"{said} The runs of the demo are shown by `pse --home {shown} runs list`."
 
 
-def run_show(context: Context, run_id: str) -> Answer:
-    """One run: its manifest, its figures, and what its journal holds."""
+def run_show(context: Context, run_id: str, positions: bool = False) -> Answer:
+    """One run: its manifest, its figures, and what its journal holds; with `positions` what was held and earned of each contract."""
     run = load_run(context.home, run_id)
     metrics, kinds = metrics_of(run), kinds_of(run)
     data = {"run_id": run.run_id, "status": run.status, "folder": str(run.folder), "files": files_of(run), "manifest": run.manifest.model_dump(mode="json"),
             "metrics": metrics, "journal": {"records": sum(kinds.values()), "kinds": kinds}}
-    return Answer(data, lambda console: _show_run(console, run, metrics, kinds))
+    if not positions:
+        return Answer(data, lambda console: _show_run(console, run, metrics, kinds))
+    from pse.commands.positions import as_data, books_of, show_positions
+
+    found = books_of(run)
+
+    def show(console: Console) -> None:
+        _show_run(console, run, metrics, kinds)
+        show_positions(console, found, _currency(run.manifest))
+
+    return Answer(data | as_data(found), show)
 
 
 def _show_run(console: Console, run: Run, metrics: dict[str, Any], kinds: dict[str, int]) -> None:
