@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from numbers import Real
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -116,7 +116,9 @@ def _readable(verdict: Verdict) -> bool:
 
 def _is_number(value: object) -> bool:
     """A number that fits where the engine keeps it; NaN and infinities are some."""
-    return isinstance(value, Real) and not isinstance(value, bool) and (isinstance(value, (float, np.floating)) or abs(value) < LARGEST)
+    if isinstance(value, bool):
+        return False
+    return isinstance(value, (float, np.floating)) or (isinstance(value, Integral) and abs(int(value)) < LARGEST)
 
 
 def _journaled(body: object) -> dict[str, Any]:
