@@ -60,7 +60,7 @@ def test_a_split_of_two_for_one_doubles_what_is_held_and_halves_every_price():
 
 
 IN_POINTS = {"limit", "limit_price", "entry", "stop", "stop_next", "stop_first", "target", "target2", "planned_risk", "risk_points", "buffer", "favourable",
-             "adverse", "invalid_price", "best", "spread", "atr"}
+             "adverse", "invalid_price", "best", "spread", "atr", "carried"}
 IN_UNITS = {"quantity", "filled", "held", "exited", "reduce"}
 IN_NEITHER = {"reward_r", "risk_usd", "gross", "fees", "slippage", "exit_value", "quality", "rate", "splits", "dividends"}
 
