@@ -33,7 +33,8 @@ def test_a_run_leaves_all_its_files_and_they_agree(home, pse):
     told = backtest(home, pse)
     (run,) = runs(home)
     assert run.name == told["run_id"] and {one.name for one in run.iterdir()} >= {
-        "manifest.json", "journal.jsonl", "recommendations.json", "final_decisions.jsonl", "trades.parquet", "equity.parquet", "metrics.json", "timing.jsonl"}
+        "manifest.json", "journal.jsonl", "recommendations.json", "final_decisions.jsonl", "trades.parquet", "equity.parquet", "metrics.json", "timing.jsonl",
+        "portfolio.json"}
     lines = [json.loads(line) for line in (run / "journal.jsonl").read_text().splitlines()]
     manifest = json.loads((run / "manifest.json").read_text())
     trades, exits = pl.read_parquet(run / "trades.parquet"), [line for line in lines if line["kind"] == "EXIT"]
