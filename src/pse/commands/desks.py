@@ -202,6 +202,9 @@ def _instrument_cells(one: Mapping[str, Any]) -> tuple[str, ...]:
     fees = one["fees"]
     said = [f"{fees['per_unit']:g} {one['currency']} a unit"] if fees["per_unit"] else []
     said += [f"{fees['basis_points']:g} bp"] if fees["basis_points"] else []
+    bounds = [f"{word} {fees[name]:g}" for name, word in (("minimum", "at least"), ("maximum", "at most")) if fees.get(name)]
+    bounds += [f"at most {fees['maximum_basis_points']:g} bp"] if fees.get("maximum_basis_points") else []
+    said = [f"{' + '.join(said)}, {', '.join(bounds)} an order" if said else f"{', '.join(bounds)} an order"] if bounds else said
     span = one["stored"]
     return (one["symbol"], one["kind"], f"{one['tick']:.10g}", f"{one['lot_step']:.10g}", f"{one['point_value']:,.10g} {one['currency']}",
             " + ".join(said) or "none", f"{one['slippage_ticks']:g}", "-" if one["stop_cap_points"] is None else f"{one['stop_cap_points']:g}", one["calendar"],

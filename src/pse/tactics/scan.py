@@ -20,7 +20,7 @@ from pse.domain.instruments import Instrument
 from pse.domain.setups import Setups, by_time, joined
 from pse.features.build import FeatureSpec
 from pse.features.feature import Known
-from pse.kernels.contract import AMEND, CANCEL, ENTER, EXIT, REFUSED
+from pse.kernels.contract import AMEND, CANCEL, DAY, ENTER, EXIT, GTC, GTD, LIMIT, MARKET, REFUSED, STOP, STOP_LIMIT
 from pse.store.plugins import RAISED, failed_at
 
 
@@ -152,4 +152,20 @@ def _unlike_setups(found: object) -> str:
     if (np.diff(found.rows["ts"]) < 0).any():
         return "handed back rows that are not in order of their time"
     known = np.isin(found.rows["kind"], (ENTER, EXIT, CANCEL, AMEND, REFUSED)).all()
-    return "" if known else "handed back rows whose kind is none of ENTER, EXIT, CANCEL, AMEND, REFUSED"
+    return unlike_orders(found.rows) if known else "handed back rows whose kind is none of ENTER, EXIT, CANCEL, AMEND, REFUSED"
+
+
+def unlike_orders(rows: np.ndarray) -> str:
+    """What is wrong with the order terms of entries among SETUP_DTYPE rows; empty when nothing is."""
+    entries = rows[rows["kind"] == ENTER]
+    if (strange := entries[~np.isin(entries["order_type"], (MARKET, LIMIT, STOP, STOP_LIMIT))]).size:
+        return f"handed back an entry with order_type {int(strange['order_type'][0])}; MARKET, LIMIT, STOP and STOP_LIMIT are known"
+    if (strange := entries[~np.isin(entries["time_in_force"], (GTD, DAY, GTC))]).size:
+        return f"handed back an entry with time_in_force {int(strange['time_in_force'][0])}; GTD, DAY and GTC are known"
+    fired = entries[entries["order_type"] == STOP_LIMIT]
+    side = np.where(fired["direction"] < 0, -1, 1)
+    lost = fired[~(side * (fired["limit_price"] - fired["stop"]) > 0)]
+    if lost.size:
+        return (f"handed back a STOP_LIMIT with limit_price {float(lost['limit_price'][0]):g} and stop {float(lost['stop'][0]):g}; its limit is the worst "
+                f"price that the entry takes, beyond its stop")
+    return ""
