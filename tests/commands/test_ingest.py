@@ -15,7 +15,8 @@ from tests.store.made import minutes
 
 HEADER = "time,open,high,low,close,volume"
 KEYS = {"command", "ok", "warnings", "snapshot", "rows", "new_rows", "quarantined", "status", "symbol", "timeframe", "corrected", "duplicates", "unsorted",
-        "outside_session", "first", "last", "adjusted", "synthetic", "notes", "quarantine", "read", "version", "missing_sessions", "missing_minutes", "outliers"}
+        "outside_session", "first", "last", "adjusted", "synthetic", "notes", "quarantine", "read", "version", "missing_sessions", "missing_minutes",
+        "outliers"}
 
 
 def lines(frame: pl.DataFrame) -> list[str]:

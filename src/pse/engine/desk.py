@@ -190,7 +190,7 @@ def set_costs(row: Any, instrument: Instrument, fills: FillPolicy) -> None:
     row["slip_spread"], row["slip_volatility"], row["slip_impact"] = model.spread_share, model.volatility_share, model.impact
 
 
-def write_margin(row: np.ndarray, instrument: Instrument, micro: Instrument | None, account: str) -> None:
+def write_margin(row: Any, instrument: Instrument, micro: Instrument | None, account: str) -> None:
     """What a unit ties up, in an INSTRUMENT_DTYPE record; in an account of cash everything but a future is paid in full."""
     asked = instrument.asked_margin
     if account == "none" or asked is None:
