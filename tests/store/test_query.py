@@ -46,8 +46,8 @@ def test_a_pinned_version_answers_as_of_then(home: Home):
 
 def test_the_tables_are_listed_and_empty_ones_are_there(tmp_path):
     session = Session(Home(tmp_path))
-    assert [row[0] for row in session.ask("SHOW TABLES").rows] == ["bars", "decisions", "feature_tables", "features", "news", "runs", "trades"]
-    for name in ("bars", "features", "feature_tables", "news", "runs", "trades", "decisions"):
+    assert [row[0] for row in session.ask("SHOW TABLES").rows] == ["actions", "bars", "decisions", "feature_tables", "features", "news", "runs", "trades"]
+    for name in ("actions", "bars", "features", "feature_tables", "news", "runs", "trades", "decisions"):
         assert session.ask(f"SELECT count(*) FROM {name}").rows == [(0,)]
 
 

@@ -187,7 +187,7 @@ class Renderer:
         plan_id = self.plan(prepared, row)[0] if row[3] >= 0 else None
         setup = prepared.setup_ids[row[3]] if row[3] >= 0 else None
         return {"plan_id": plan_id, "setup_id": setup, "symbol": prepared.plan.symbols[row[2]], "plan_number": row[4], "expected_version": row[6],
-                "version": row[7] if row[7] >= 0 else None, "actor": c.ACTORS[row[8]] if 0 <= row[8] < len(c.ACTORS) else None, "made": row[5] == c.R_OK,
+                "version": row[7] if row[7] >= 0 else None, "actor": c.ACTORS[row[8]] if 0 <= row[8] < len(c.ACTORS) else None, "made": bool(row[5] == c.R_OK),
                 "reason": c.REASONS[row[5]], "stop": price(row[9]), "target": price(row[10]), "quantity": row[11] if row[11] == row[11] else None,
                 "valid_until": int(row[12]) or None, "measured": measures(np.array([row[13]]))[0], "allowed": measures(np.array([row[14]]))[0]}
 
