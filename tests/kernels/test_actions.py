@@ -120,6 +120,14 @@ def test_a_resting_order_is_adjusted_and_fills_in_new_shares():
     assert (plan["stop"], plan["target"]) == (44, 48)
 
 
+def test_a_stop_limit_order_and_what_slippage_is_measured_by_are_turned_once():
+    entry = setup(5, 104.0, 98.0, 120.0, valid=600, order_type=k.STOP_LIMIT, limit_price=104.5, confidence=1.0, invalid_flags=0)
+    done = ran([(50, 50, 50, 50)], entry, actions((20, A_SPLIT, 2.0)))
+    plan, before = done.state.plans[0], ran([(100, 100, 100, 100)], entry, actions()).state.plans[0]
+    assert (plan["limit"], plan["limit_price"], plan["stop"], plan["planned_risk"]) == (52.0, 52.25, 49.0, 3.0)
+    assert plan["atr"] == before["atr"] / 2 and plan["atr"] > 0.0
+
+
 def test_an_order_of_less_than_a_new_share_is_cancelled():
     entry = setup(5, 90.0, 88.0, 96.0, valid=600, order_type=k.LIMIT, confidence=1.0, invalid_flags=0)
     done = ran([(1000, 1000, 1000, 1000)], entry, actions((20, A_SPLIT, 0.1)), max_quantity=4)

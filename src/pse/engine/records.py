@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -55,6 +55,31 @@ class Renderer:
         self._sides: dict[int, int] = {}                           # number -> direction; a setup may have been of either
         self._asked: tuple[str, ...] = ()                          # candidates of the question that was put last
         self._sides_asked: tuple[str, ...] = ()                    # and their directions
+
+    @classmethod
+    def resumed(cls, written: Iterable[tuple[str, int, Mapping[str, Any]]]) -> Renderer:
+        """A renderer that goes on after the lines of a journal, from its first one on: chains of versions and references of orders continue.
+
+        Plans are numbered in the order in which their entries were placed.
+        """
+        found, numbers, sides = cls(), dict[str, int](), dict[str, str]()
+        for kind, _, body in written:
+            if kind == "SETUP":
+                sides[body["setup_id"]] = body["direction"]
+            elif kind == "ASK":
+                found._asked = tuple(body["candidates"])
+                found._sides_asked = tuple(sides[one] for one in found._asked)
+            elif kind in ("ORDER", "PLAN"):
+                number = numbers.setdefault(body["plan_id"], len(numbers) + 1)
+                found._plans.setdefault(number, (body["plan_id"], body["setup_id"], body["contract"]))
+                if kind == "PLAN":
+                    found._versions[number] = (body["version"], body["hash"])
+                    continue
+                leg = c.LEGS.index(body["leg"])
+                found._refs[number, leg] = body["ref"]
+                if leg == c.LEG_ENTRY:
+                    found._sides.setdefault(number, 1 if body["side"] == "BUY" else -1)
+        return found
 
     def lines(self, prepared: Prepared, events: np.ndarray, trades: np.ndarray, deliberations: Mapping[tuple[int, int], Mapping[str, Any]]) -> Iterator[Line]:
         """Lines of a batch of events.  `trades`: the batch's closed trades.  `deliberations` by (time, symbol): what was said through the door."""

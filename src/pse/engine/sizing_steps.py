@@ -60,7 +60,7 @@ def _steps(found: Explained, one: Round, is_last: bool) -> Iterator[Step]:
         quantity = yield from _shares(state, world, instant.symbol, row, policy, equity, multiple, asked)
     else:
         quantity = yield from _futures(policy, equity, multiple, asked)
-    if told.code == "KELLY":
+    if told.code == "KELLY" and not told.passed:
         yield Step("nothing is left: Kelly gives no bet", 0.0, "lots")
         return
     if told.measured is not None and abs(told.measured - quantity) > EPS * max(1.0, quantity):
