@@ -108,7 +108,7 @@ def test_a_moment_outside_the_run_is_refused(pse, home):
 def test_every_profile_is_told_limit_by_limit(pse, profile):
     done = pse("risk", "policy", "--profile", profile, "--json").json
     limits = {one["name"]: one for one in done["limits"]}
-    assert limits["limits.max_daily_loss"]["gate"] == "daily_loss" and "risk_policies.yaml" in limits["limits.max_daily_loss"]["written"]
+    assert limits["limits.max_daily_loss"]["gate"].startswith("daily_loss") and "risk_policies.yaml" in limits["limits.max_daily_loss"]["written"]
     assert limits["tail.stop_factor"]["written"] == "" and all(one["gate"] for one in limits.values())
 
 

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from pse.commands.risk import bounds_of
 from pse.kernels import codes, fitting, gates, proposal, sizing, tail_risk
-from pse.risk.gate_words import BY_NAME, GATES, PASSING, REASONS, USED_BY, reason_of, used_by
+from pse.risk.gate_words import BY_NAME, GATES, PASSING, PLACES, REASONS, USED_BY, reason_of, used_by
 from pse.risk.policy import RiskPolicy
 from pse.tactics.parameters import parameters
 
@@ -46,7 +47,24 @@ def test_a_gate_that_passed_measures_its_own():
     assert reason_of("bracket", "").measures == BY_NAME["bracket"].measures and reason_of("bracket", "RR").kind == "R"
 
 
-def test_limits_name_the_gate_that_reads_them_and_no_limit_is_named_that_is_gone():
-    known = {one.path for one in parameters(RiskPolicy())}
-    assert {name for name in USED_BY if name not in known and not any(path.startswith(name + ".") for path in known)} == set()
-    assert all(used_by(path) for path in known - {"description"})
+def test_every_limit_names_gates_and_places_that_read_it_and_no_limit_is_named_that_is_gone():
+    known = {one.path for one in parameters(RiskPolicy())} - {"description"}
+    assert set(USED_BY) == known
+    for path in sorted(known):
+        readers = [reader.partition(" (")[0] for reader in used_by(path).split(", ")]
+        assert readers and set(readers) <= set(BY_NAME) | set(PLACES), path
+
+
+def test_every_limit_says_what_it_is_and_what_it_may_be():
+    for one in parameters(RiskPolicy()):
+        if one.path != "description":
+            assert one.meaning, one.path
+            assert bounds_of(one), one.path
+
+
+@pytest.mark.parametrize(("path", "reader"), [
+    ("gates.quotes_required", "spread"), ("gates.max_clock_skew_s", "data"), ("gates.events_impact", "blackout"), ("gates.max_latency_ms", "spread, orders"),
+    ("limits.kelly.fraction", "sizing"), ("limits.correlation_days", "exposure"), ("limits.margin", "exposure, account watch"),
+    ("gates.confidence_scaled", "tactic scan, confidence"), ("plan.trail", "plan management")])
+def test_a_limit_is_read_where_the_engine_reads_it(path, reader):
+    assert used_by(path) == reader

@@ -20,6 +20,7 @@ from pse.engine.moments import played
 from pse.engine.portfolio import Portfolio, portfolio_of
 from pse.engine.records import measures as journaled
 from pse.engine.sizing_steps import sizing_steps
+from pse.features.requests import Parameter
 from pse.kernels import codes as c
 from pse.reports.reasons import sentence
 from pse.reports.refused import records
@@ -171,8 +172,13 @@ def _limits(settings: Settings, name: str, policy: RiskPolicy) -> Iterator[dict[
         if one.path == "description":
             continue
         value = one.default
-        yield {"name": one.path, "value": _plain(value), "default": _plain(plain.get(one.path)), "kind": kind_of(one), "bounds": one.bounds,
+        yield {"name": one.path, "value": _plain(value), "default": _plain(plain.get(one.path)), "kind": kind_of(one), "bounds": bounds_of(one),
                "meaning": one.meaning, "gate": used_by(one.path), "written": _written(settings, name, one.path)}
+
+
+def bounds_of(one: Parameter) -> str:
+    """What a limit may be, in words."""
+    return one.bounds or ("any number of daily windows, each with start, end and tz" if kind_of(one) == "list" else "")
 
 
 def _plain(value: Any) -> Any:

@@ -126,25 +126,56 @@ PASSING = {
 }
 BY_NAME = {gate.name: gate for gate in GATES}
 
-# Which gate reads a limit of a profile: the settings' names; what is not named here is read by its whole section.
-SECTIONS = {"limits": "sizing, exposure", "gates": "the gate of its name", "tail": "tail_risk", "breakers": "breakers", "plan": "the run of a position"}
-USED_BY = {
-    "limits.sizing": "sizing", "limits.max_risk_per_trade": "sizing", "limits.r_unit": "sizing", "limits.max_quantity": "sizing", "limits.cash_only": "sizing",
-    "limits.allow_micro": "sizing", "limits.high_vol_size": "sizing", "limits.transition_size": "sizing", "limits.max_daily_loss": "daily_loss",
-    "limits.max_concurrent_risk": "exposure", "limits.max_gross_notional": "exposure", "limits.max_symbol_notional": "exposure, sizing",
-    "limits.max_group_notional": "exposure", "limits.max_group_positions": "exposure", "limits.allow_short": "session, directional",
-    "limits.max_plans_per_symbol": "session", "gates.market_state": "session", "gates.min_confidence": "confidence", "gates.min_reward_r": "bracket",
-    "gates.max_age_bars": "data", "gates.max_age_extra_s": "data", "gates.max_slippage_r": "bracket", "gates.session_left_min": "session",
-    "gates.spread_base_ticks": "spread", "gates.spread_tolerance_ticks": "spread", "gates.ev_min_r": "expected_value", "gates.ev_prior_r": "expected_value",
-    "gates.ev_prior_trades": "expected_value", "gates.ev_half_life_days": "expected_value", "gates.ev_scratch_r": "expected_value",
-    "gates.cooldown_entry_bars": "cooldown", "gates.cooldown_entry_min": "cooldown", "gates.cooldown_stop_bars": "cooldown", "gates.wait_closes": "cooldown",
-    "gates.news_required": "directional", "gates.news_max_age_h": "directional", "gates.max_consecutive_losses": "cooldown", "gates.blackouts": "blackout",
+# Places that read a limit and are no gate.
+PLACES = {
+    "plan management": "what runs an open position: breakeven, partials, trails, exits, new versions",
+    "account watch": "what looks at the whole account after each bar, beside the entries",
+    "orders": "the way of an order to a broker outside",
+    "tactic scan": "what makes setups, before any gate is asked",
 }
+# Who reads a limit of a profile, by the limits' names; in brackets where it is read under one kind of sizing alone.
+_READERS = {
+    "sizing": "limits.sizing limits.allow_micro limits.high_vol_size limits.transition_size limits.volatility_size limits.volatility_size_least "
+              "limits.volatility_size_most limits.kelly.on limits.kelly.fraction limits.kelly.cap limits.kelly.min_trades",
+    "sizing (futures)": "limits.r_unit",
+    "sizing (shares)": "limits.cash_only",
+    "sizing, exposure": "limits.max_risk_per_trade",
+    "sizing, expected_value": "limits.max_quantity",
+    "exposure, sizing (shares)": "limits.max_symbol_notional",
+    "exposure": "limits.max_concurrent_risk limits.max_gross_notional limits.max_group_notional limits.max_group_positions limits.correlation "
+                "limits.correlation_days limits.max_correlated_risk",
+    "exposure, account watch": "limits.margin",
+    "daily_loss, account watch": "limits.max_daily_loss",
+    "account watch": "limits.flatten_on_limit",
+    "session, directional": "limits.allow_short",
+    "session": "limits.max_plans_per_symbol gates.session_left_min",
+    "session, plan management": "gates.market_state",
+    "confidence, sizing (shares)": "gates.min_confidence",
+    "tactic scan, confidence": "gates.confidence_scaled",
+    "data": "gates.max_age_bars gates.max_age_extra_s gates.max_clock_skew_s",
+    "blackout": "gates.blackouts gates.events_impact gates.events_before_min gates.events_after_min",
+    "spread": "gates.spread_base_ticks gates.spread_tolerance_ticks gates.spread_base_money gates.spread_base_bps gates.quotes_required",
+    "spread, orders": "gates.max_latency_ms",
+    "directional": "gates.news_required gates.news_max_age_h",
+    "bracket": "gates.min_reward_r gates.max_slippage_r",
+    "expected_value": "gates.ev_min_r",
+    "expected_value, sizing": "gates.ev_prior_r gates.ev_prior_trades gates.ev_half_life_days gates.ev_scratch_r",
+    "cooldown": "gates.cooldown_entry_bars gates.cooldown_entry_min gates.cooldown_stop_bars gates.max_consecutive_losses",
+    "cooldown, tactic scan": "gates.wait_closes",
+    "tail_risk": "tail.var95 tail.es975 tail.days tail.min_days tail.stop_factor",
+    "breakers": "breakers.data_score_min breakers.data_recovery_bars breakers.equity_drawdown breakers.equity_recovered breakers.equity_retrip "
+                "breakers.auto_ack_days breakers.llm_failures breakers.llm_timeout_s breakers.llm_timeout_cap_s breakers.llm_successes",
+    "plan management": "plan.breakeven_at_r plan.breakeven_plus_ticks plan.partial_fraction plan.trail plan.trail_swing_bars plan.trail_range_atr "
+                       "plan.trail_ticks plan.trail_percent plan.stale_bars plan.stale_mfe_r plan.flat_before_min plan.max_replans "
+                       "plan.replan_apart_bars plan.replan_min_reward_r",
+    "plan management, tail_risk": "plan.flat_at_session_end",
+}
+USED_BY = {path: reader for reader, paths in _READERS.items() for path in paths.split()}
 
 
 def used_by(path: str) -> str:
-    """Which gate reads a limit, by its name in a profile."""
-    return USED_BY.get(path) or USED_BY.get(path.rpartition(".")[0]) or SECTIONS.get(path.partition(".")[0], "")
+    """Which gates and places read a limit, by its name in a profile; nothing for what is no limit."""
+    return USED_BY.get(path, "")
 
 
 def reason_of(gate: str, code: str) -> Reason:

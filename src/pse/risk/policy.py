@@ -119,7 +119,7 @@ class Limits(Frozen):
     max_plans_per_symbol: int = Field(1, ge=1, le=16, description="open plans of one symbol; more than one lets a position grow by plans of its own "
                                                                    "(scale-in), same side only, each through all gates")
     cash_only: bool = Field(False, description="what is bought is paid from the balance, less what other positions cost (sizing in shares)")
-    allow_short: bool = True
+    allow_short: bool = Field(True, description="whether sales without a position may open one")
     allow_micro: bool = Field(True, description="size the mapped micro contract where the large one is too big")
     high_vol_size: float = Field(0.5, gt=0, le=1, description="times every size in the HiVol-Q4 bucket; 1 switches it off")
     transition_size: float = Field(0.5, gt=0, le=1, description="times the size of a swing strategy in a TRANSITION market; 1 switches it off")
@@ -128,7 +128,7 @@ class Limits(Frozen):
                                                     "bar left out, over its own; 1 while that is unknown")
     volatility_size_least: float = Field(0.5, gt=0, le=1, description="least that a size is multiplied with then")
     volatility_size_most: float = Field(1.25, ge=1, le=10, description="most that a size is multiplied with then; the caps of a trade apply after it")
-    kelly: Kelly = Field(Kelly(), description="bound by the growth-optimal fraction of the tactic's own closed trades")
+    kelly: Kelly = Field(Kelly(), description="bound by the growth-optimal fraction of the closed trades of the tactic and grade")
     flatten_on_limit: bool = Field(False, description="whether the daily loss limit also closes what is open, at the next open; entries end either way")
     correlation: float = Field(0.8, gt=0, le=1, description="daily returns that move together from here on make positions of one direction one bet")
     correlation_days: int = Field(60, ge=0, le=1000, description="last common completed days that it is measured over, at least 10; 0: off")
@@ -149,24 +149,24 @@ class GatePolicy(Frozen):
 
     market_state: bool = Field(True, description="whether the condition of the market says which families of setups are let in; false, on a desk whose "
                                                  "setups ask nothing of it either: trends, volatility and structure are not even computed")
-    min_confidence: float = Field(0.30, ge=0, le=1)
+    min_confidence: float = Field(0.30, ge=0, le=1, description="least confidence of a setup")
     confidence_scaled: bool = Field(False, description="whether the confidence of a daily strategy is multiplied by five factors of its own record on the "
                                                        "symbol and of the market: expectancy, variance inflation, volatility, Sharpe ratio, drawdown")
     min_reward_r: float = Field(1.5, gt=0, description="smallest reward per unit of risk, on tick-rounded prices")
     max_age_bars: float = Field(2.0, gt=0, description="age of the last close, in decision bars, that a decision may rest on")
-    max_age_extra_s: float = Field(60.0, ge=0)
+    max_age_extra_s: float = Field(60.0, ge=0, description="seconds more that it may be old")
     max_slippage_r: float = Field(0.15, ge=0, description="adverse move between decision and activation, in R, at least one tick")
     session_left_min: float = Field(15.0, ge=0, description="minutes to the session end that an entry needs")
-    spread_base_ticks: float = Field(1.0, ge=0)
-    spread_tolerance_ticks: float = Field(0.5, ge=0)
+    spread_base_ticks: float = Field(1.0, ge=0, description="the ordinary spread")
+    spread_tolerance_ticks: float = Field(0.5, ge=0, description="what a quoted spread may be wider than that")
     spread_base_money: float = Field(0.01, ge=0, description="of stocks the ordinary spread is at least this much money")
     spread_base_bps: float = Field(5.0, ge=0, le=10_000, description="and at least this share of the price, in 1/10000")
     quotes_required: bool = Field(False, description="whether an entry without a quote is refused; false: it passes UNMEASURED")
     max_latency_ms: float = Field(100.0, gt=0, le=600_000, description="round trip of an order with a broker outside: a slower one is cancelled, "
                                                                           "and entries end while the median of the last 20 is slower")
     max_clock_skew_s: float = Field(2.0, ge=0, le=3600, description="difference of the clock to the broker's, where it is told")
-    ev_min_r: float = Field(0.07, description="smallest expected value in R after costs")
-    ev_prior_r: float = Field(0.25, description="expected value that the prior assumes, in R")
+    ev_min_r: float = Field(0.07, ge=-1e9, le=1e9, description="smallest expected value in R after costs")
+    ev_prior_r: float = Field(0.25, ge=-1e9, le=1e9, description="expected value that the prior assumes, in R")
     ev_prior_trades: float = Field(20.0, gt=0, description="weight of the prior, in trades")
     ev_half_life_days: float = Field(126.0, gt=0, description="trading days after which a closed trade counts half")
     ev_scratch_r: float = Field(0.10, ge=0, description="a trade inside this net R counts as neither")
@@ -186,8 +186,8 @@ class GatePolicy(Frozen):
 class TailRisk(Frozen):
     """Value at risk and expected shortfall by historical simulation of one day; fractions of equity."""
 
-    var95: float = Field(0.015, gt=0)
-    es975: float = Field(0.025, gt=0)
+    var95: float = Field(0.015, gt=0, description="largest value at risk, 95 %, of all positions with the new one")
+    es975: float = Field(0.025, gt=0, description="largest expected shortfall, 97.5 %, of them")
     days: int = Field(250, ge=20, description="daily returns that are weighed")
     min_days: int = Field(60, ge=0, description="fewer: INSUFFICIENT, and the size is halved; 0: the gate is off")
     stop_factor: float = Field(1.5, gt=0, description="largest scenario loss of a position that is flat at the session end, in stop distances")
@@ -196,23 +196,23 @@ class TailRisk(Frozen):
 class BreakerPolicy(Frozen):
     """When entries stop by themselves, and what lets them start again."""
 
-    data_score_min: float = Field(0.80, ge=0, le=1)
-    data_recovery_bars: int = Field(3, ge=1)
+    data_score_min: float = Field(0.80, ge=0, le=1, description="score of the bars at a decision under which entries stop; 0: off")
+    data_recovery_bars: int = Field(3, ge=1, description="decision bars in a row with a good score that let them start again")
     equity_drawdown: float = Field(0.10, gt=0, le=1, description="from the high-water mark")
     equity_recovered: float = Field(0.05, gt=0, le=1, description="drawdown under which a half-open breaker closes")
     equity_retrip: float = Field(0.05, gt=0, le=1, description="further loss from the acknowledgement that trips again")
     auto_ack_days: int = Field(0, ge=0, description="trading days after which a tripped equity breaker acknowledges itself; 0: never")
-    llm_failures: int = Field(5, ge=1)
-    llm_timeout_s: float = Field(300.0, gt=0)
-    llm_timeout_cap_s: float = Field(3600.0, gt=0)
-    llm_successes: int = Field(2, ge=1)
+    llm_failures: int = Field(5, ge=1, description="failures of the models in a row that stop entries")
+    llm_timeout_s: float = Field(300.0, gt=0, description="first rest, seconds; it doubles with every failure after it")
+    llm_timeout_cap_s: float = Field(3600.0, gt=0, description="longest rest, seconds")
+    llm_successes: int = Field(2, ge=1, description="good answers in a row after it that close the breaker")
 
 
 class PlanPolicy(Frozen):
     """How an open position is run."""
 
-    breakeven_at_r: float = Field(1.0, gt=0)
-    breakeven_plus_ticks: float = Field(1.0, ge=0)
+    breakeven_at_r: float = Field(1.0, gt=0, description="gain in R from which the stop stands at the entry")
+    breakeven_plus_ticks: float = Field(1.0, ge=0, description="ticks beyond the entry, on the side of the gain")
     partial_fraction: float = Field(0.5, ge=0, lt=1, description="share taken off at the first target when two or more lots are held")
     trail: Literal["swing", "chandelier", "fixed", "none"] = Field(
         "swing", description="how the stop follows: behind confirmed swings of base bars, from the first target on; behind the best price since entry by a "
@@ -224,7 +224,7 @@ class PlanPolicy(Frozen):
     trail_percent: float | None = Field(None, gt=0, lt=100, description="percent of the best price since entry behind it")
     stale_bars: int = Field(24, ge=1, description="decision bars")
     stale_mfe_r: float = Field(0.5, ge=0, description="largest favourable excursion under which a stale position is left")
-    flat_at_session_end: bool = True
+    flat_at_session_end: bool = Field(True, description="whether positions are closed before the session ends; tactics may ask to hold overnight")
     flat_before_min: float = Field(5.0, ge=0, description="minutes before the session end")
     max_replans: int = Field(3, ge=0, description="new versions of one plan that may be asked for")
     replan_apart_bars: int = Field(1, ge=0, description="decision bars between two of them")
