@@ -318,3 +318,39 @@ def test_init_never_overwrites_what_a_user_changed(pse, tmp_path):
     assert done.json["kept"] == ["configs/settings.yaml"] and path.read_text() == "seed: 7\n"
     assert "--force" in pse("init").out
     assert pse("init", "--force", "--json").json["written"] == ["configs/settings.yaml"] and path.read_text() != "seed: 7\n"
+
+
+@pytest.mark.parametrize(("override", "said"), [
+    ("risk_policies.futures_intradya.limits.r_unit=0.005", ("no risk profile named 'futures_intradya'", "Did you mean futures_intraday?")),
+    ("risk_policies={mine: {limits: {r_unit: 0.005}}}", ("no risk profile named 'mine'", "write a new one in a file")),
+    ("accounts.smal.capital=5", ("no account named 'smal'", "Did you mean small?")), ("accounts.smal=null", ("no account named 'smal'",)),
+    ("fills.conservativ.through_ticks=2", ("no fill policy named 'conservativ'", "Did you mean conservative?")),
+    ("instruments.EZ.fees.per_unit=1", ("no instrument named 'EZ'",)), ("desks.zone.risk=zones", ("no desk named 'zone'", "Did you mean zones?"))])
+def test_a_set_makes_no_new_entry_out_of_a_misspelt_name(tmp_path, override, said):
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs" / "settings.yaml").write_text("accounts: {small: {capital: 20000}}\n")
+    with pytest.raises(BadConfig) as caught:
+        load_settings(tmp_path, overrides=[override])
+    assert str(caught.value).startswith(f"--set {override}: ") and all(part in str(caught.value) for part in said)
+
+
+@pytest.mark.parametrize(("text", "said"), [
+    ("risk_policies: {equity_swing: {limits: {max_daily_loss: 0.1}}}", "Did you mean equities_swing?"), ("accounts: {smal: {capital: 5}}", "Did you mean small?"),
+    ("fills: {pesimistic: {through_ticks: 2}}", "Did you mean pessimistic?")])
+def test_a_new_name_that_nothing_uses_and_that_is_almost_another_is_refused(tmp_path, text, said):
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs" / "settings.yaml").write_text("accounts: {small: {capital: 20000}}\n")
+    (tmp_path / "more.yaml").write_text(text)
+    with pytest.raises(BadConfig) as caught:
+        load_settings(tmp_path, config=tmp_path / "more.yaml")
+    assert "more.yaml, line 1" in str(caught.value) and said in str(caught.value)
+
+
+@pytest.mark.parametrize("text", [
+    "risk_policies: {equity_swing: {limits: {max_daily_loss: 0.04}}}\ndesks: {futures-smc: {risk: equity_swing}}",       # a desk names it
+    "risk_policies: {futures_intraday_2: {}, my_futures_intraday: {}, bold: {}}", "accounts: {small2: {capital: 5}, other: {capital: 6}}"])
+def test_a_new_entry_that_is_used_or_plainly_a_variant_is_taken(tmp_path, text):
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs" / "settings.yaml").write_text("accounts: {small: {capital: 20000}}\n")
+    (tmp_path / "more.yaml").write_text(text)
+    assert load_settings(tmp_path, config=tmp_path / "more.yaml").account_names[:2] == ("research", "small")

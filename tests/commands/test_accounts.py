@@ -89,7 +89,8 @@ def test_a_run_in_an_account_can_be_proven(made, pse):
 @pytest.mark.parametrize(("words", "said"), [
     (("--account", "smal"), ("no account named 'smal'", "Did you mean small?")),
     (("--account", "small", "--account", "bold", "--report", "page.html"), ("--report names one file", "pse report RUN_ID")),
-    (("--set", "accounts.research={capital: 5}"), ("an account named research here and under `account`", "give one of them another name")),
+    (("--set", "account.name=small"), ("an account named small here and under `account`", "give one of them another name")),
+    (("--set", "accounts.smal.capital=5", "--account", "small"), ("no account named 'smal'", "Did you mean small?")),
     (("--set", "accounts.small.capital=-5"), ("greater than 0", "accounts.small.capital")),
     (("--set", "accounts.small.capital=.inf"), ("finite", "accounts.small.capital")),
     (("--set", "accounts.small.risk=bald"), ("no risk profile named 'bald'", "Did you mean bold?")),

@@ -6,16 +6,22 @@ replaces; a desk file of home replaces the built-in desk of that name whole; a n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pse.domain.errors import BadConfig
+from pse.domain.errors import BadConfig, UnknownName
+from pse.settings.complaints import BadSetting, Complaint, mark_of
 from pse.store.builtin import builtin_folder, config_files, desk_files
 from pse.store.yaml_files import Layer, Mark, Marks, parse_value, read_yaml
 
 FILES = ("settings.yaml", "instruments.yaml", "risk_policies.yaml", "fills.yaml", "events.yaml")
 NAMED = ("desks", "instruments", "currencies", "risk_policies", "fills", "accounts")
+CALLED = {"desks": "desk", "instruments": "instrument", "currencies": "currency", "risk_policies": "risk profile", "fills": "fill policy",
+          "accounts": "account"}
+CHOSEN_BY = {"risk_policies": "risk", "fills": "fills"}      # the key by which a desk or an account takes one of them
+ALIKE = 0.84                                                 # names that are more alike than this share are taken for one of them misspelt
 
 
 def layered(home: Path, config: Path | None, overrides: Iterable[str]) -> tuple[dict[str, Any], Marks, dict[str, str]]:
@@ -23,17 +29,73 @@ def layered(home: Path, config: Path | None, overrides: Iterable[str]) -> tuple[
     tree: dict[str, Any] = {}
     marks: Marks = {}
     layers, broken = _folder_layers(home / "configs")
-    for layer in layers:
+    misspelt: dict[tuple[str, str], str] = {}
+    for layer in (*layers, *(() if config is None else (read_yaml(config),))):
+        misspelt |= _alike(tree, layer.tree)
         _lay(tree, marks, layer)
-    if config is not None:
-        _lay(tree, marks, read_yaml(config))
     for text in overrides:
-        _lay(tree, marks, _override(text, tree))
+        layer = _override(text, tree)
+        _only_known(tree, layer.tree, broken, f"--set {text}")
+        _lay(tree, marks, layer)
     for name in NAMED:
         entries = tree.get(name)
         if isinstance(entries, dict):
             tree[name] = {key: value for key, value in entries.items() if value is not None and not (name == "desks" and key in broken)}
+    if wrong := list(_unused(tree, marks, misspelt)):
+        raise BadSetting(wrong)
     return tree, marks, broken
+
+
+def _new(tree: Mapping[str, Any], layer: Mapping[str, Any]) -> Iterator[tuple[str, str, list[str]]]:
+    """Named entries that a layer would add: their section, their name and the names that are there before."""
+    for section in NAMED:
+        there, given = tree.get(section), layer.get(section)
+        known = list(there) if isinstance(there, dict) else []
+        for name in given if isinstance(given, dict) else ():
+            if name not in known:
+                yield section, name, known
+
+
+def _only_known(tree: Mapping[str, Any], layer: Mapping[str, Any], broken: Mapping[str, str], source: str) -> None:
+    """Refuses a `--set` that would make a named entry: a name that is not there is one misspelt."""
+    for section, name, known in _new(tree, layer):
+        if not (section == "desks" and name in broken):
+            raise BadConfig(f"{source}: {UnknownName(CALLED[section], name, known)} `--set` changes what is there; write a new one in a file, below "
+                            f"`{section}:`, in configs or for --config")
+
+
+def _alike(tree: Mapping[str, Any], layer: Mapping[str, Any]) -> dict[tuple[str, str], str]:
+    """Profiles, fill policies and accounts that a file adds under a name almost like one of a file below it; the section and name to the other name.
+
+    A name with more before or after it, or other digits, is a variant and no slip.
+    """
+    found = {}
+    for section, name, known in _new(tree, layer):
+        near = difflib.get_close_matches(name, known, n=1, cutoff=ALIKE) if section in (*CHOSEN_BY, "accounts") else []
+        if near and not _is_variant(name, near[0]):
+            found[(section, name)] = near[0]
+    return found
+
+
+def _is_variant(name: str, other: str) -> bool:
+    letters = ["".join(sign for sign in one if not sign.isdigit()).strip("_-") for one in (name, other)]
+    longer, shorter = sorted((name, other), key=len, reverse=True)
+    return letters[0] == letters[1] or longer.startswith((f"{shorter}_", f"{shorter}-")) or longer.endswith((f"_{shorter}", f"-{shorter}"))
+
+
+def _unused(tree: Mapping[str, Any], marks: Marks, misspelt: Mapping[tuple[str, str], str]) -> Iterator[Complaint]:
+    """Of the entries with a doubtful name those that no desk or account takes."""
+    for (section, name), near in misspelt.items():
+        if name not in tree.get(section, {}):                # taken out again by a later layer
+            continue
+        key = CHOSEN_BY.get(section)
+        takers = [one for each in ("desks", "accounts") if isinstance(tree.get(each), dict) for one in tree[each].values() if isinstance(one, dict)]
+        if key is None or all(one.get(key) != name for one in takers):
+            what = CALLED[section]
+            mend = f"have a desk or an account name it (`{key}: {name}`)" if key else "take a name less like that one"
+            yield Complaint(mark_of(marks, (section, name)), (section, name), (
+                f"a new {what} {name!r}, which is almost the {what} {near!r} ({mark_of(marks, (section, near))}){' and which nothing names' if key else ''}. "
+                f"Did you mean {near}? Write that, or {mend}"))
 
 
 def _folder_layers(own: Path) -> tuple[list[Layer], dict[str, str]]:
