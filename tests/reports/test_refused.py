@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 from rich.console import Console
 
+from pse.reports.cuts import cost_of_a_stop
 from pse.reports.doubts import doubts
 from pse.reports.html import render
 from pse.reports.lives import lives
@@ -62,7 +63,7 @@ def test_a_gate_tells_each_of_its_reasons_with_median_and_unit(tmp_path):
     told = {gate: found.words for gate, found in by_gate(by_gates(path)).items()}
     assert told == {"expected_value": "expected_value 5 (median −4.79, needs 0.07 R)",
                     "session": "session 3: busy 2, session end 1 (median 5.00, needs 15.00 min)",
-                    "exposure": "exposure 1 (median 6.50, at most 5.00 of equity)", "cooldown": "cooldown 1 (median 3.00, limit 3.00 losses)"}
+                    "exposure": "exposure 1 (median 6.50, at most 5.00 times equity)", "cooldown": "cooldown 1 (median 3.00, limit 3.00 losses)"}
 
 
 def test_a_refusal_by_a_state_is_told_in_words(tmp_path):
@@ -149,6 +150,24 @@ def test_costs_beyond_half_a_stop_are_a_doubt_with_their_size(tmp_path):
     cheap = crypto | {"fees": {"basis_points": 2.5, "per_unit": 0.0}}
     other = replace(view, manifest=view.manifest | {"settings": view.manifest["settings"] | {"instruments": {"ES": cheap}}})
     assert "Costs are large beside the stops" not in {doubt.title for doubt in doubts(other)}
+
+
+def test_the_costs_of_a_stop_know_the_least_fee_of_an_order_and_every_part_of_slippage(tmp_path):
+    """Of 50 shares at 100 with a stop 2 away: 5 at least an order is 0.10 a share, in and out 0.20; 10 ticks of 0.01 and a tenth of a range of 3 are 0.40 in
+    all, and a policy that doubles slippage makes that 0.80: 1.00 of 2 points.  Of 1,000 the least of 5 is less than 0.01 a share: 0.02 and 0.80.
+    """
+    run, _ = make_run(tmp_path, sessions=5, a_session=0)
+    share = {"tick": 0.01, "point_value": 1.0, "slippage_ticks": 10.0, "slippage": {"volatility_share": 0.1}, "fees": {"per_unit": 0.01, "minimum": 5.0}}
+    told = "SETUP", {"setup_id": "a", "tactic": "breakout", "direction": "LONG", "entry": 100.0, "stop": 98.0, "evidence": {"atr": 3.0}}
+    no = ("expected_value", False, -1.7, 0.07, "EV")
+    journal(run / "journal.jsonl", [told, gates("a", ("sizing", True, 50.0, 1.0, "OK"), no, stage="after")])
+    small = read_run(run)
+    own = {"desks": {small.manifest["desk"]: {"fills": "own", "risk": "own"}}, "fills": {"own": {"slippage_factor": 2.0}},
+           "risk_policies": {"own": {"limits": {"max_quantity": 1000.0}}}, "instruments": {"ES": share}}
+    manifest = small.manifest | {"settings": small.manifest["settings"] | own}
+    assert cost_of_a_stop(replace(small, manifest=manifest)) == pytest.approx(0.5)
+    journal(run / "journal.jsonl", [told, gates("a", no)])
+    assert cost_of_a_stop(replace(read_run(run), manifest=manifest)) == pytest.approx(0.41)
 
 
 def test_a_stop_that_was_gapped_through_says_so(tmp_path):

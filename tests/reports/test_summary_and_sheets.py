@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 from rich.console import Console
 
+from pse.reports.cuts import cuts
 from pse.reports.doubts import doubts, doubts_json
 from pse.reports.sections import headline, months, outline
 from pse.reports.sheets import sheets
@@ -170,16 +171,46 @@ def test_a_symbol_that_lacks_sessions_is_named_with_their_number(view):
     assert "Symbols lack sessions" not in titles(view, symbols={"SPY": whole, "AAPL": whole})
 
 
-def test_sizes_that_a_limit_cut_are_told_as_a_share_of_the_trades(tmp_path):
-    run, _ = make_run(tmp_path, sessions=30)
-    ids = read_run(run).trades["setup_id"].to_list()
+def sized(run, told):
+    """A journal with one round after the verdict for each trade: what sizing, exposure and tail risk said of it."""
     lines = []
-    for i, setup in enumerate(ids):
-        told = "REDUCED" if i < 3 else "OK"
-        bodies = [{"stage": "after", "gates": [["sizing", True, 4.0, 1.0, "REDUCED"]]}, {"stage": "after", "gates": [["sizing", True, 4.0, 1.0, told]]},
-                  {"stage": "activation", "gates": [["spread", True, None, 0.5, "UNMEASURED"]]}]
-        records = [{"body": {"setup_id": setup, "symbol": "ES", **body}, "kind": "GATES", "seq": 0, "ts": 0} for body in bodies]
-        lines += [json.dumps(record, separators=(",", ":")) for record in records]
+    for setup, (quantity, *codes) in zip(read_run(run).trades["setup_id"].to_list(), told, strict=False):
+        gates = [[name, True, quantity, 1.0, code] for name, code in zip(("sizing", "exposure", "tail_risk"), codes, strict=True)]
+        body = {"setup_id": setup, "symbol": "ES", "stage": "after", "gates": gates}
+        lines.append(json.dumps({"body": body, "kind": "GATES", "seq": 0, "ts": 0}, separators=(",", ":")))
     (run / "journal.jsonl").write_text("\n".join(lines) + "\n")
-    found = [doubt for doubt in doubts(read_run(run)) if doubt.title.startswith("The size of")]
-    assert found[0].level == "note" and found[0].text.startswith(f"In 3 of {len(ids)} trades a limit")
+
+
+def with_limits(view, **limits):
+    settings = view.manifest["settings"] | {"desks": {view.manifest["desk"]: {"risk": "own"}}, "risk_policies": {"own": {"limits": limits}}}
+    return replace(view, manifest=view.manifest | {"settings": settings})
+
+
+def test_sizes_that_limits_cut_are_told_with_the_limits_and_overlays_that_every_trade_has_are_not(tmp_path):
+    run, _ = make_run(tmp_path, sessions=30)
+    count = read_run(run).trades.height
+    sized(run, [(4.0, "REDUCED", "REDUCED", "OK"), (4.0, "R_CAPPED", "OK", "INSUFFICIENT"), (9.0, "OK", "OK", "OK"), *[(4.0, "REDUCED", "OK", "OK")] * (count - 3)])
+    view = with_limits(read_run(run), sizing="futures", max_quantity=9.0)
+    found = [doubt for doubt in doubts(view) if doubt.title.startswith("Limits cut the size")]
+    assert found[0].level == "note" and found[0].text.startswith(f"In 3 of {count} trades ")
+    assert ": largest risk of a trade 1, largest quantity 1, exposure 1, tail risk 1. In the median" in found[0].text
+    sized(run, [(4.0, "REDUCED", "OK", "OK")] * count)
+    assert not [doubt for doubt in doubts(with_limits(read_run(run), sizing="futures", max_quantity=9.0)) if doubt.title.startswith("Limits cut")]
+
+
+@pytest.mark.parametrize(("quantity", "limits", "by"), [
+    (249.0, {}, ["value of a symbol"]),                       # 250 at 100 are the 25 % of 100,000
+    (120.0, {}, []),                                          # half of it: the overlays' doing
+    (400.0, {"max_symbol_notional": 0.9}, []),
+    (899.0, {"max_symbol_notional": 0.9}, ["value of a symbol"]),
+    (995.0, {"max_symbol_notional": 3.0}, ["cash"]),
+    (995.0, {"max_symbol_notional": 3.0, "cash_only": False}, [])])
+def test_a_size_in_shares_is_bound_by_what_one_lot_more_would_come_to(tmp_path, quantity, limits, by):
+    run, _ = make_run(tmp_path, sessions=5)
+    sized(run, [(quantity, "REDUCED", "OK", "OK")])
+    view = with_limits(read_run(run), **({"sizing": "shares", "max_quantity": 1000.0, "max_symbol_notional": 0.25, "cash_only": True} | limits))
+    share = {**view.instruments["ES"], "lot_step": 1.0, "point_value": 1.0}
+    view = replace(view, manifest=view.manifest | {"settings": view.manifest["settings"] | {"instruments": {"ES": share}}})
+    one = view.trades.head(1).with_columns(entry_price=pl.lit(100.0), rate=pl.lit(1.0), ts_setup=pl.lit(0))
+    found = cuts(replace(view, trades=one))
+    assert list(found.values()) == ([by] if by else [])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ from typing import Any, Literal
 import polars as pl
 
 from pse.reports import envelope
+from pse.reports.cuts import LIMITS, cost_of_a_stop, cuts
 from pse.reports.view import RunView, number
 from pse.reports.words import counted, money, plain, share
 
@@ -160,17 +162,19 @@ def _engine(view: RunView) -> Iterator[Doubt]:
     if opened and (shut is None or opened != {"equity": [shut]}):
         total = sum(len(moments) for moments in opened.values())
         yield Doubt("serious", "A breaker tripped" if total == 1 else f"Breakers tripped {total:,} times", _opened_words(opened))
-    cut = view.cut_sizes
-    if cut and view.trades.height:
+    found = cuts(view)
+    if found:
+        cut, by = len(found), Counter(limit for limits in found.values() for limit in limits)
+        setups = view.trades["setup_id"].n_unique()
         typical = view.trades["risk_usd"].cast(pl.Float64).fill_nan(None).median()
         risk = (number(typical) or 0.0) / (number(m.get("mean_equity_usd")) or number(m.get("capital_usd")) or 1.0)
         yield Doubt(
             "note",
-            f"The size of {share(cut / view.trades.height, 0)} of the trades was cut",
-            f"In {cut:,} of {counted(view.trades.height, 'trade')} a limit (largest quantity, value of a symbol, cash) or the regime of the market left "
-            f"less than the risk of a trade would have bought: in the median {share(risk, 2)} of the equity was at risk.",
+            f"Limits cut the size of {share(cut / setups, 0)} of the trades",
+            f"In {cut:,} of {counted(setups, 'trade')} less was bought than the risk of a trade, with its overlays, would have paid for: "
+            f"{', '.join(f'{limit} {by[limit]:,}' for limit in LIMITS if by[limit])}. In the median {share(risk, 2)} of the equity was at risk.",
         )
-    dear = view.cost_of_a_stop
+    dear = cost_of_a_stop(view)
     if dear is not None and dear > DEAR:
         yield Doubt(
             "serious",

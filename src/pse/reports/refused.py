@@ -7,6 +7,7 @@ one contract), as the figures of a run count it; else by its tactic, or by the l
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -17,8 +18,10 @@ from typing import Any
 import polars as pl
 
 from pse.kernels.codes import MACD_STATES, MARKET_STATES, RSI_STATES
+from pse.reports.cuts import Dear, Sized, sized_of
 from pse.reports.view import number
 from pse.reports.words import counted, plain
+from pse.risk.gate_words import unit_of
 from pse.store.journal import raw_lines
 
 TAIL_BYTES = 200  # kind, previous hash, number and time stand at the end of a record
@@ -38,15 +41,6 @@ SCHEMA = {
 }
 WHOLE = {"by": pl.String} | SCHEMA
 Row = tuple[str, int, str, str | None, str | None, str, float | None, float | None, str]
-
-
-UNITS = {
-    "SESSION_END": "min", "STALE_DATA": "s", "NEWS": "h", "LOSS_STREAK": "losses", "WAITING": "closes", "SPREAD": "ticks",
-    "MIN_RISK": "points", "SL_CAP": "points", "STOP_WRONG_SIDE": "points", "RR": "R", "SLIPPAGE": "R", "EV": "R",
-    "DAILY_LOSS": "of equity", "DAILY_LOSS_PROJECTED": "of equity", "CONCURRENT_RISK": "of equity", "EXPOSURE": "of equity", "VAR": "of equity",
-    "ES": "of equity", "GROUP": "positions", "CLOCK": "s", "LATENCY": "ms", "CORRELATED": "of equity", "MARGIN": "of equity", "BAD_PRICE": "points",
-    "OFF_TICK": "points",
-}
 
 
 @dataclass(frozen=True)
@@ -69,7 +63,7 @@ class Refused:
             return f"mostly {state}, allowed: {allowed}"
         bound = "needs" if self.measured < self.allowed else "at most" if self.measured > self.allowed else "limit"
         measured, allowed = apart(self.measured, self.allowed)
-        unit = UNITS.get(self.code, "")
+        unit = unit_of(self.code)
         return f"median {measured}, {bound} {allowed}{' ' + unit if unit else ''}"
 
 
@@ -128,14 +122,13 @@ def said(code: str, measured: float | None, allowed: float | None) -> tuple[str,
 class Told:
     """What a journal tells of its setups.
 
-    `turned_down`: those that came to nothing in order of time, columns of `WHOLE`, ts int64 ns UTC, null where the journal does not say.  `cut`: ids of
-    those whose size a limit or the regime of the market cut below what their risk allowed.  `dear`: symbol, entry and stop of those that were refused for
-    their expected value.
+    `turned_down`: those that came to nothing in order of time, columns of `WHOLE`, ts int64 ns UTC, null where the journal does not say.  `sized`: the last
+    sizing of each setup that came to one, by its id.  `dear`: those that were refused for their expected value.
     """
 
     turned_down: pl.DataFrame
-    cut: frozenset[str]
-    dear: list[tuple[str, float, float]]
+    sized: dict[str, Sized]
+    dear: list[Dear]
 
 
 def turned_down(journal: Path) -> pl.DataFrame:
@@ -146,22 +139,23 @@ def turned_down(journal: Path) -> pl.DataFrame:
 def told(journal: Path) -> Told:
     """One reading of the journal."""
     named: dict[str, tuple[str, str]] = {}
-    levels: dict[str, tuple[float | None, float | None]] = {}
+    levels: dict[str, tuple[float | None, float | None, float | None]] = {}
     rounds: dict[str, tuple[int, str, list[Any] | None]] = {}
     others: dict[str, tuple[str, int, dict[str, Any]]] = {}
     finds: list[tuple[str, int, dict[str, Any]]] = []
-    cut: dict[str, bool] = {}
+    sized: dict[str, Sized] = {}
     for kind, record, body in records(journal, ("SETUP", "GATES", "PASSED_OVER", "DECISION", "ORDER")):
         setup, ts = str(body.get("setup_id")), int(record.get("ts") or 0)
         if kind == "SETUP":
             named[setup] = (str(body.get("tactic", "")), str(body.get("direction", "")))
-            levels[setup] = (number(body.get("entry")), number(body.get("stop")))
+            evidence = body.get("evidence")
+            levels[setup] = (number(body.get("entry")), number(body.get("stop")), number(evidence.get("atr")) if isinstance(evidence, dict) else None)
         elif kind == "GATES":
             gates = [gate for gate in body["gates"] if _is_gate(gate)] if isinstance(body.get("gates"), list) else []
             no = next((gate for gate in gates if gate[1] is False), None)
             rounds[setup] = (ts, str(body.get("symbol", "")), no)
             if body.get("stage") == "after":
-                cut[setup] = any(gate[4] == "REDUCED" for gate in gates)
+                sized[setup] = sized_of(gates)
         else:
             by = _who(kind, body)
             if by == "tactic":
@@ -174,9 +168,16 @@ def told(journal: Path) -> Told:
     rows += [_other(by, ts, body, None) for by, ts, body in finds]
     rows += [_other(by, ts, body, named.get(setup)) for setup, (by, ts, body) in others.items() if setup not in refused]
     table = pl.DataFrame(rows, schema=WHOLE, orient="row").sort("ts", maintain_order=True)
-    dear = [(symbol, *levels.get(setup, (None, None))) for setup, (_, symbol, no) in rounds.items() if no is not None and no[4] == "EV"]
-    known = [(symbol, entry, stop) for symbol, entry, stop in dear if entry is not None and stop is not None and entry != stop]
-    return Told(table, frozenset(setup for setup, less in cut.items() if less), known)
+    dear = [_dear(symbol, levels.get(setup), sized.get(setup)) for setup, (_, symbol, no) in rounds.items() if no is not None and no[4] == "EV"]
+    return Told(table, sized, [one for one in dear if one is not None])
+
+
+def _dear(symbol: str, levels: tuple[float | None, float | None, float | None] | None, sized: Sized | None) -> Dear | None:
+    """None where the journal does not tell its prices."""
+    entry, stop, atr = levels or (None, None, None)
+    if entry is None or stop is None or entry == stop:
+        return None
+    return Dear(symbol, entry, stop, None if sized is None else sized.quantity, math.nan if atr is None else atr)
 
 
 def _who(kind: str, body: dict[str, Any]) -> str:

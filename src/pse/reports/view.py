@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -82,23 +81,12 @@ class RunView:
         """Setups that came to nothing in order of time, with the columns of `refused.WHOLE`."""
         return self.told.turned_down
 
-    @cached_property
-    def cost_of_a_stop(self) -> float | None:
-        """Fees in and out and the slippage of a stop, in R, in the median of the setups refused for their expected value; None without one."""
+    @property
+    def fill_rule(self) -> dict[str, Any]:
+        """The fill policy of the run, as it had it."""
         settings = self.manifest.get("settings") or {}
         desk = (settings.get("desks") or {}).get(str(self.manifest.get("desk"))) or {}
-        rule = (settings.get("fills") or {}).get(str(desk.get("fills"))) or {}
-        factor = number(rule.get("slippage_factor"))
-        ticks = number(rule.get("slippage_ticks"))                              # of the policy, where it has its own
-        own = {} if ticks is None else {"slippage_ticks": ticks}
-        costs = [cost for symbol, entry, stop in self.told.dear
-                 if (cost := _cost_r({**(self.instruments.get(symbol) or {}), **own}, entry, stop, 1.0 if factor is None else factor)) is not None]
-        return median(costs) if costs else None
-
-    @property
-    def cut_sizes(self) -> int:
-        """How many trades have a smaller size than their risk allowed."""
-        return len(self.told.cut & set(self.trades["setup_id"].to_list()))
+        return (settings.get("fills") or {}).get(str(desk.get("fills"))) or {}
 
     @cached_property
     def refused(self) -> pl.DataFrame:
@@ -132,16 +120,6 @@ def read_run(run_dir: Path) -> RunView:
         equity=read_table(run_dir / "equity.parquet").sort("ts", maintain_order=True),
         breakers=breakers,
     )
-
-
-def _cost_r(instrument: dict[str, Any], entry: float, stop: float, slippage_factor: float) -> float | None:
-    """What a trade that is stopped out pays beside its stop, as a share of it; None where the instrument's costs are not known."""
-    fees = instrument.get("fees")
-    point, tick, slip = (number(instrument.get(name)) for name in ("point_value", "tick", "slippage_ticks"))
-    if not isinstance(fees, dict) or not point or tick is None or slip is None:
-        return None
-    one_side = (number(fees.get("per_unit")) or 0.0) / point + 1e-4 * (number(fees.get("basis_points")) or 0.0) * entry
-    return (2.0 * one_side + slip * slippage_factor * tick) / abs(entry - stop)
 
 
 def number(value: Any) -> float | None:

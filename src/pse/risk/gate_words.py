@@ -8,8 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 # Kinds of a measure: how its number is written.
-SHARE, R, POINTS, TICKS, MINUTES, SECONDS, HOURS, CLOSES, DAYS, QUANTITY, COUNT, RATIO, STATE, YES = (
-    "of equity", "R", "points", "ticks", "min", "s", "h", "closes", "days", "lots", "", "ratio", "state", "yes or no")
+SHARE, R, POINTS, TICKS, MINUTES, SECONDS, HOURS, CLOSES, DAYS, QUANTITY, COUNT, LOSSES, PLANS, TIMES, RATIO, STATE, YES = (
+    "of equity", "R", "points", "ticks", "min", "s", "h", "closes", "days", "lots", "", "losses", "plans", "times equity", "ratio", "state", "yes or no")
+RESTS = "min or closes"                          # closes on desks whose rests count them
+UNSAID = {COUNT, RATIO, STATE, YES}              # kinds whose numbers stand alone
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ GATES = (
          "at least", R, ("BAD_PRICE", "OFF_TICK", "STOP_WRONG_SIDE", "SL_CAP", "MIN_RISK", "THROUGH_STOP", "SLIPPAGE", "RR")),
     Gate("expected_value", "Is the expected result after costs worth it?", "expected value", "at least", R, ("EV",)),
     Gate("cooldown", "Has enough passed since the last entry, the last stop and the losses of the day?",
-         "time since the last entry or stop", "at least", MINUTES,
+         "time since the last entry or stop", "at least", RESTS,
          ("LOSS_STREAK", "COOLDOWN", "WAITING")),
     Gate("daily_loss", "Does the loss of the day, with this stop and all others hit, stay inside its limit?", "loss of the day, projected", "at most", SHARE,
          ("DAILY_LOSS", "DAILY_LOSS_PROJECTED")),
@@ -99,9 +101,9 @@ REASONS = {
     "SLIPPAGE": Reason("adverse move since the decision", "at most", R, "Nothing: the market has run away; the bound is `gates.max_slippage_r`."),
     "THROUGH_STOP": Reason("adverse move since the decision", "at most", R, "Nothing: the price is beyond the stop, so the idea has failed."),
     "EV": Reason("expected value", "at least", R, "Lower costs for the risk (a wider stop or another contract), a farther target, or a record with more wins."),
-    "COOLDOWN": Reason("since the last entry or stop", "at least", MINUTES, "Wait; `gates.cooldown_entry_bars` and `cooldown_stop_bars` say how long."),
+    "COOLDOWN": Reason("since the last entry or stop", "at least", RESTS, "Wait; `gates.cooldown_entry_bars` and `cooldown_stop_bars` say how long."),
     "WAITING": Reason("closes since the stop-out", "at least", CLOSES, "A close without the same signal ends the wait, or `gates.wait_closes` of them."),
-    "LOSS_STREAK": Reason("losses in a row today", "under", COUNT, "The next trading day; the limit is `gates.max_consecutive_losses`."),
+    "LOSS_STREAK": Reason("losses in a row today", "under", LOSSES, "The next trading day; the limit is `gates.max_consecutive_losses`."),
     "DAILY_LOSS": Reason("loss of the day", "under", SHARE, "The next trading day; the limit is `limits.max_daily_loss`."),
     "DAILY_LOSS_PROJECTED": Reason("loss of the day if all stops are hit", "at most", SHARE, "A smaller quantity, a nearer stop or fewer open positions."),
     "SIZE_ZERO": Reason("quantity", "at least", QUANTITY, "A nearer stop, a smaller contract, more capital, or more risk a trade."),
@@ -110,8 +112,8 @@ REASONS = {
     "CASH": Reason("quantity", "at least", QUANTITY, "Cash for the smallest quantity: close something first, or more capital."),
     "MAX_QUANTITY": Reason("quantity", "at least", QUANTITY, "Raise `limits.max_quantity` to a lot of this instrument or more."),
     "CONCURRENT_RISK": Reason("risk of all open trades with this one", "at most", SHARE, "Close or tighten another position, or a nearer stop."),
-    "EXPOSURE": Reason("notional in equities with this one", "at most", RATIO, "A smaller quantity, or close something of the symbol, its group or at all."),
-    "GROUP": Reason("live plans of the group", "under", COUNT, "Wait until a position of the group is closed; `limits.max_group_positions`."),
+    "EXPOSURE": Reason("notional with this one", "at most", TIMES, "A smaller quantity, or close something of the symbol, its group or at all."),
+    "GROUP": Reason("live plans of the group", "under", PLANS, "Wait until a position of the group is closed; `limits.max_group_positions`."),
     "CORRELATED": Reason("risk of the positions that move together", "at most", SHARE, "Close one of those that move with it, or a smaller quantity."),
     "MARGIN": Reason("initial margin with this one", "at most", SHARE, "A smaller quantity, fewer positions, or more capital."),
     "VAR": Reason("value at risk, 95 %, one day", "at most", SHARE, "A smaller quantity, fewer positions of one side, or a hedge."),
@@ -171,6 +173,12 @@ _READERS = {
     "plan management, tail_risk": "plan.flat_at_session_end",
 }
 USED_BY = {path: reader for reader, paths in _READERS.items() for path in paths.split()}
+
+
+def unit_of(code: str) -> str:
+    """The unit behind the numbers of a reason; nothing where they stand alone."""
+    kind = REASONS[code].kind if code in REASONS else COUNT
+    return "" if kind in UNSAID else kind
 
 
 def used_by(path: str) -> str:
