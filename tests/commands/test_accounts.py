@@ -127,3 +127,13 @@ def test_positions_of_a_run_add_up_to_its_balance_and_net(made, pse):
         assert sum(one["gain_usd"] - one["fees_usd"] for one in own) == pytest.approx(row["net_usd"], abs=1e-4)
     shown = pse("--home", made, "runs", "show", ran["run_id"], "--positions").out
     assert "FIFO" in shown and "capital +" in shown and "fees" in shown
+
+
+def test_a_check_of_the_desk_names_the_account_whose_currency_has_no_rate(made, pse):
+    """The euro account names no desk, so it is one of the usual desk's; the others of that desk have the quote's own currency."""
+    told = pse("--home", made, "--json", "desks", "check", "futures-smc")
+    says = [one["says"] for one in told.json["findings"]]
+    assert told.code == 1 and any("the account euro (EUR) is kept in and needs EURUSD as a rate" in one for one in says), says
+    assert not [one for one in says if "account small" in one or "account bold" in one]
+    pounds = pse("--home", made, "--json", "desks", "check", "futures-smc", "--set", "accounts.euro.currency=CHF")
+    assert any("kept in CHF" in one["says"] and "accounts.euro.currency" in one["says"] for one in pounds.json["findings"])

@@ -34,7 +34,7 @@ def test_a_run_leaves_all_its_files_and_they_agree(home, pse):
     (run,) = runs(home)
     assert run.name == told["run_id"] and {one.name for one in run.iterdir()} >= {
         "manifest.json", "journal.jsonl", "recommendations.json", "final_decisions.jsonl", "trades.parquet", "equity.parquet", "metrics.json", "timing.jsonl",
-        "portfolio.json"}
+        "portfolio.json", "positions.parquet", "lots.parquet"}
     lines = [json.loads(line) for line in (run / "journal.jsonl").read_text().splitlines()]
     manifest = json.loads((run / "manifest.json").read_text())
     trades, exits = pl.read_parquet(run / "trades.parquet"), [line for line in lines if line["kind"] == "EXIT"]
@@ -55,6 +55,18 @@ def test_the_last_balance_is_the_capital_and_every_net_result(home, pse):
     assert abs(equity["cash_usd"][-1] - 100_000.0 - trades["net_usd"].sum()) < 1e-6
     sessions = equity.filter(pl.col("kind") == "session")
     assert sessions["session_date"].is_sorted() and sessions["session_date"].n_unique() == sessions.height >= 8
+
+
+def test_the_positions_of_a_run_come_to_what_its_trades_made(home, pse):
+    """What is realised by any of the three ways, less fees, is the trades' net where nothing is held at the end; every lot is closed then."""
+    backtest(home, pse)
+    (run,) = runs(home)
+    trades, found, lots = (pl.read_parquet(run / f"{name}.parquet") for name in ("trades", "positions", "lots"))
+    assert found["contract"].to_list() == trades["contract"].unique(maintain_order=True).to_list() and (found["quantity"] == 0.0).all()
+    for way in ("realised_usd", "realised_average_usd", "realised_fifo_usd"):
+        assert abs(found[way].sum() - trades["gross_usd"].sum()) < 1e-6
+    assert abs(found["net_usd"].sum() - trades["net_usd"].sum()) < 1e-6 and (found["unrealised_usd"] == 0.0).all()
+    assert lots["ts_close"].null_count() == 0 and abs(lots["gain_usd"].sum() - trades["gross_usd"].sum()) < 1e-6
 
 
 def test_twice_the_same_is_the_same_bytes_and_one_trial(home, pse):

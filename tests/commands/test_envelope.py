@@ -23,7 +23,7 @@ tactics: {sweep_reversal: {}, mss_fvg_retest: {}}
 risk: futures_intraday
 fills: conservative
 """
-SAME = ("journal.jsonl", "trades.parquet", "equity.parquet", "recommendations.json", "final_decisions.jsonl")
+SAME = ("journal.jsonl", "trades.parquet", "equity.parquet", "positions.parquet", "lots.parquet", "recommendations.json", "final_decisions.jsonl")
 
 
 @pytest.fixture

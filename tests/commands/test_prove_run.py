@@ -146,6 +146,21 @@ def test_an_edited_figure_is_found_by_the_audit_and_by_the_proof(home, pse):
     assert (code, told["result"]) == (1, "DIFFERENT") and "metrics.json" in told["why"][0]
 
 
+def test_an_edited_position_is_found_and_a_run_from_before_there_was_that_table_is_equal(home, pse):
+    folder = runs(home)[0]
+    manifest, path = json.loads((folder / "manifest.json").read_text()), folder / "positions.parquet"
+    pl.read_parquet(path).with_columns(realised_fifo_usd=pl.lit(5000.0)).write_parquet(path)
+    manifest["results"]["positions.parquet"] = hashlib.sha256(path.read_bytes()).hexdigest()
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    code, told = prove(pse, home)
+    assert (code, told["result"]) == (1, "DIFFERENT") and "positions.parquet.realised_fifo_usd[0]" in told["why"][0]
+    for name in ("positions.parquet", "lots.parquet"):
+        (folder / name).unlink()
+        del manifest["results"][name]
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    assert prove(pse, home)[1]["result"] == "EQUAL"
+
+
 def test_a_table_that_was_edited_with_its_hash_is_still_not_what_the_run_makes(home, pse):
     """Whoever edits a trade and the manifest's hash of the table is found by running it again."""
     folder = runs(home)[0]

@@ -20,7 +20,8 @@ def run_with(home, hash_seed, *words):
                           env={**os.environ, "PYTHONHASHSEED": str(hash_seed)})
     assert done.returncode == 0, done.stderr
     folder = runs(home)[-1]
-    names = ("journal.jsonl", "recommendations.json", "final_decisions.jsonl", "trades.parquet", "equity.parquet", "metrics.json")
+    names = ("journal.jsonl", "recommendations.json", "final_decisions.jsonl", "trades.parquet", "equity.parquet", "positions.parquet", "lots.parquet",
+             "metrics.json")
     return {name: (folder / name).read_bytes() for name in names}
 
 

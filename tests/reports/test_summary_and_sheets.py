@@ -189,7 +189,8 @@ def with_limits(view, **limits):
 def test_sizes_that_limits_cut_are_told_with_the_limits_and_overlays_that_every_trade_has_are_not(tmp_path):
     run, _ = make_run(tmp_path, sessions=30)
     count = read_run(run).trades.height
-    sized(run, [(4.0, "REDUCED", "REDUCED", "OK"), (4.0, "R_CAPPED", "OK", "INSUFFICIENT"), (9.0, "OK", "OK", "OK"), *[(4.0, "REDUCED", "OK", "OK")] * (count - 3)])
+    sized(run, [(4.0, "REDUCED", "REDUCED", "OK"), (4.0, "R_CAPPED", "OK", "INSUFFICIENT"), (9.0, "OK", "OK", "OK"),
+                *[(4.0, "REDUCED", "OK", "OK")] * (count - 3)])
     view = with_limits(read_run(run), sizing="futures", max_quantity=9.0)
     found = [doubt for doubt in doubts(view) if doubt.title.startswith("Limits cut the size")]
     assert found[0].level == "note" and found[0].text.startswith(f"In 3 of {count} trades ")

@@ -99,7 +99,8 @@ def findings(context: Context, name: str | None = None) -> tuple[list[str], list
     stored = Stored(context)
     for desk in (one for one in names if settings is not None and one in known):
         chosen = settings.model_copy(update={"desk": desk})  # type: ignore[union-attr]
-        found += [Finding(desk, about, text) for about, text in _of_desk(chosen, stored)]
+        in_every = name is not None or desk == settings.desk  # type: ignore[union-attr]
+        found += [Finding(desk, about, text) for about, text in _of_desk(chosen, stored, in_every)]
     return names, [one for one in dict.fromkeys(found) if one.desk in ("", *names)]
 
 
@@ -107,8 +108,8 @@ def _desk_of(one: Complaint) -> str:
     return str(one.path[1]) if len(one.path) > 1 and one.path[0] == "desks" else ""
 
 
-def _of_desk(settings: Settings, stored: Stored) -> Iterator[tuple[str, str]]:
-    """(about, text) of everything that is wrong with the chosen desk."""
+def _of_desk(settings: Settings, stored: Stored, in_every: bool) -> Iterator[tuple[str, str]]:
+    """(about, text) of everything that is wrong with the chosen desk.  `in_every`: also in the accounts that name no desk of their own."""
     made: dict[str, Any] = {}
     for name in settings.chosen.tactics:
         try:
@@ -118,9 +119,11 @@ def _of_desk(settings: Settings, stored: Stored) -> Iterator[tuple[str, str]]:
     features = _feature_complaints(settings)
     yield from (("settings", str(one)) for one in features)
     sound = _without(settings, made, bool(features))
-    yield from (("settings", str(one)) for one in (*desk_complaints(sound), *_symbols(settings), *_read(sound, made), *_rates(sound), *_shorts(sound, made)))
+    told = (*desk_complaints(sound), *_symbols(settings), *_read(sound, made), *_rates(sound, in_every), *_shorts(sound, made))
+    yield from (("settings", str(one)) for one in told)
     if stored.table is not None:
-        yield from (("data", str(one)) for one in (*_not_stored(sound, stored), *_others_not_stored(sound, made, stored), *_too_short(sound, made, stored)))
+        lacking = (*_not_stored(sound, stored), *_others_not_stored(sound, made, stored), *_rates_not_stored(sound, stored, in_every))
+        yield from (("data", str(one)) for one in (*lacking, *_too_short(sound, made, stored)))
         yield from (("doubt", str(one)) for one in _unrecorded(sound, stored))
 
 
@@ -149,13 +152,22 @@ def _feature_complaints(settings: Settings) -> Sequence[Complaint]:
     return ()
 
 
-def _rates(settings: Settings) -> Iterator[Complaint]:
+def _in_accounts(settings: Settings, in_every: bool) -> Iterator[Settings]:
+    """The chosen desk as it is in the usual account, in each that names it, and with `in_every` in those that name none."""
+    yield settings
+    for name, terms in settings.accounts.items():
+        if terms.desk == settings.desk or (in_every and terms.desk is None):
+            yield settings.of_account(name)
+
+
+def _rates(settings: Settings, in_every: bool) -> Iterator[Complaint]:
     """Currencies that nothing turns into the account's."""
-    for symbol in settings.chosen.symbols:
-        try:
-            settings.conversion(symbol)
-        except BadSetting as error:
-            yield from error.complaints
+    for own in _in_accounts(settings, in_every):
+        for symbol in settings.chosen.symbols:
+            try:
+                own.conversion(symbol)
+            except BadSetting as error:
+                yield from error.complaints
 
 
 def _symbols(settings: Settings) -> Iterator[Complaint]:
@@ -212,7 +224,7 @@ def _not_stored(settings: Settings, stored: Stored) -> Iterator[Complaint]:
 
 
 def _others_not_stored(settings: Settings, made: Mapping[str, Any], stored: Stored) -> Iterator[Complaint]:
-    """Benchmarks and rates: of every one there must be bars from which what is read of it can be made."""
+    """Benchmarks: of every one there must be bars from which what is read of it can be made."""
     desk, wanted = settings.chosen, [(name, tactic, symbol) for name, tactic in made.items() for symbol in tactic.symbols()]
     for name, tactic, symbol in (one for one in wanted if one[2] in settings.instruments and one[2] not in desk.symbols):
         have, needed = stored.of(settings, symbol), tactic.timeframes(desk.decision_timeframe)
@@ -221,16 +233,23 @@ def _others_not_stored(settings: Settings, made: Mapping[str, Any], stored: Stor
             bars = f"{', '.join(needed)} bars" if needed else "bars"
             text = f"the tactic cannot do without {bars} of {symbol} ({there}); run `pse ingest --symbol {symbol} ...`, or name another"
             yield settings.complaint(("desks", settings.desk, "tactics", name, *naming(tactic, symbol)), text)
-    for symbol in desk.symbols:
-        with contextlib.suppress(BadSetting):                # told as a mistake of the settings
-            for leg in settings.conversion(symbol).legs:
-                if leg.symbol not in desk.symbols and not stored.of(settings, leg.symbol):
-                    yield settings.complaint(("instruments", leg.symbol), f"{symbol} is quoted in another currency than the account is kept in and needs "
-                                                                          f"{leg.symbol} as a rate, of which nothing is stored; run `pse ingest --symbol "
-                                                                          f"{leg.symbol} ...`")
-                elif leg.symbol not in desk.symbols and (late := _after(settings, stored, symbol, leg.symbol)):
-                    yield settings.complaint(("instruments", leg.symbol), f"{symbol} needs {leg.symbol} as a rate, and {late}: nothing of it can be traded; "
-                                                                          f"ingest {leg.symbol} of that time")
+
+
+def _rates_not_stored(settings: Settings, stored: Stored, in_every: bool) -> Iterator[Complaint]:
+    """Rates that an account needs and that are not stored, or not while the symbol is."""
+    traded = settings.chosen.symbols
+    for own in _in_accounts(settings, in_every):
+        about = f"the account {own.account.name} ({own.account.currency})"
+        for symbol in traded:
+            with contextlib.suppress(BadSetting):            # told as a mistake of the settings
+                for leg in (one for one in own.conversion(symbol).legs if one.symbol not in traded):
+                    path = ("instruments", leg.symbol)
+                    if not stored.of(settings, leg.symbol):
+                        yield settings.complaint(path, f"{symbol} is quoted in another currency than {about} is kept in and needs {leg.symbol} as a rate, of "
+                                                       f"which nothing is stored; run `pse ingest --symbol {leg.symbol} ...`")
+                    elif late := _after(settings, stored, symbol, leg.symbol):
+                        yield settings.complaint(path, f"{symbol} needs {leg.symbol} as a rate in {about}, and {late}: nothing of it can be traded; ingest "
+                                                       f"{leg.symbol} of that time")
 
 
 def _after(settings: Settings, stored: Stored, symbol: str, rate: str) -> str:

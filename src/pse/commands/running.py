@@ -36,7 +36,7 @@ from pse.store.files import write_atomic, write_json
 from pse.store.journal import Journal
 from pse.store.ledger import Trial, append_trial
 from pse.store.news import NONE_STORED
-from pse.store.runs import EQUITY, METRICS, TRADES, Run, finish_run, new_run
+from pse.store.runs import EQUITY, JOURNAL, LOTS, METRICS, POSITIONS, TRADES, Run, finish_run, new_run
 from pse.store.snapshots import load as load_snapshot
 
 if TYPE_CHECKING:
@@ -153,6 +153,7 @@ def whole_run(context: Context, inputs: Inputs, command: str, feed_name: str, ma
         with without_collector(feed_name):
             outcome = drive(make_feed(Mode(end_ns=inputs.end_ns)), inputs.plan, journal, sync=feed_name == REPLAY)
         engine_done = stopwatch_ns()
+        journal.flush()
         metrics = write_results(run.folder, inputs, outcome, beside)
         _write_portfolio(run.folder, outcome)
         run = finish_run(run, journal, iso(context.clock.now_ns()))
@@ -178,7 +179,8 @@ def _write_portfolio(folder: Path, outcome: Outcome) -> None:
 
 
 def write_results(folder: Path, inputs: Inputs, outcome: Outcome, beside: Envelope | None = None) -> dict[str, Any]:
-    """trades.parquet, equity.parquet and metrics.json of a run into its folder, with the tables and the section of its envelope; gives the metrics."""
+    """trades.parquet, equity.parquet, positions.parquet, lots.parquet and metrics.json of a run into its folder, with the tables and the section of its
+    envelope; gives the metrics.  The journal has to be in the folder to its last line."""
     import polars as pl
 
     from pse.research.market import daily_closes
@@ -198,8 +200,21 @@ def write_results(folder: Path, inputs: Inputs, outcome: Outcome, beside: Envelo
         metrics |= {"envelope": beside.measure(folder, Measured(trades, equity, metrics), spec)}
     _parquet(folder / TRADES, trades)
     _parquet(folder / EQUITY, equity)
+    _write_positions(folder, inputs)
     write_json(folder / METRICS, metrics)
     return metrics
+
+
+def _write_positions(folder: Path, inputs: Inputs) -> None:
+    """What the lines of the journal come to: each contract with what is held of it, marked at the last close of the run, and the lots."""
+    from pse.reports.refused import records
+    from pse.research.books import books
+
+    found = books(((kind, record["ts"], body) for kind, record, body in records(folder / JOURNAL, ("FILL", "CHARGE"))), inputs.plan.capital)
+    closes = ((one.symbol, one.between(inputs.start_ns, inputs.end_ns).close) for one in inputs.bars)
+    marks = {symbol: float(known[-1]) for symbol, close in closes if (known := close[np.isfinite(close)]).size}
+    _parquet(folder / POSITIONS, found.positions(marks))
+    _parquet(folder / LOTS, found.lots())
 
 
 def _expected_sessions(inputs: Inputs) -> int:
@@ -278,7 +293,7 @@ def again(context: Context, manifest: Manifest, folder: Path, make_feed: Callabl
                     manifest.tables.get("news", NONE_STORED), actions_at=manifest.tables.get("actions", NONE_STORED))
     fresh = manifest_of(context, inputs, manifest.command, manifest.feed or "")
     write_json(folder / "manifest.json", fresh.model_dump(mode="json"))
-    path = folder / "journal.jsonl"
+    path = folder / JOURNAL
     beside = None if pinned is None else Envelope(context, inputs, pinned)
     with Journal(path, inputs.fingerprint, lock=folder / "journal.lock") as journal, without_collector(manifest.feed):
         outcome = drive(make_feed(inputs, Mode(end_ns=inputs.end_ns), beside), inputs.plan, journal)

@@ -27,9 +27,10 @@ MANIFEST, JOURNAL, METRICS = "manifest.json", "journal.jsonl", "metrics.json"
 RECOMMENDATIONS, FINAL_DECISIONS = "recommendations.json", "final_decisions.jsonl"
 CHECKPOINTS = "checkpoints.txt"
 LATEST, MOST_NAMED = "latest", 12
-TRADES, EQUITY = "trades.parquet", "equity.parquet"
+TRADES, EQUITY, POSITIONS, LOTS = "trades.parquet", "equity.parquet", "positions.parquet", "lots.parquet"
 ENVELOPE, ENVELOPE_EQUITY = "envelope.parquet", "envelope_equity.parquet"
-RESULTS = (TRADES, EQUITY, METRICS, ENVELOPE, ENVELOPE_EQUITY)
+LATER = (POSITIONS, LOTS)                       # runs of earlier versions have none
+RESULTS = (TRADES, EQUITY, POSITIONS, LOTS, METRICS, ENVELOPE, ENVELOPE_EQUITY)
 
 
 @dataclass(frozen=True)
