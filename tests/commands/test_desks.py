@@ -287,7 +287,7 @@ def test_a_rate_that_is_not_stored_is_told(found, pse, tmp_path):
     stored_synthetic(tmp_path)
     write(tmp_path, SOUND.replace("ES", "FESX"))
     told = [one for one in pse("desks", "check", "mine", "--json").json["findings"] if one["key"] == "instruments.EURUSD"]
-    assert len(told) == 1 and "FESX is quoted in another currency than the account is kept in and needs EURUSD" in told[0]["says"]
+    assert len(told) == 1 and "FESX is quoted in another currency than the account research (USD) is kept in and needs EURUSD" in told[0]["says"]
 
 
 def test_a_run_stops_at_the_first_thing_that_the_check_finds(pse, tmp_path):
