@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pse.engine.desk import Mode
 from pse.kernels import contract as k
-from pse.research.books import books
+from pse.research.books import Books, books
 from tests.engine.made import Shape, batches, journal_lines, made
 from tests.naive.books import Ledger, first_in_first_out
 
@@ -19,6 +19,9 @@ SHAPES = {
     "one future": Shape(600, 60),
     "three futures and their micros": Shape(500, 90, ("ES", "NQ", "RTY")),
     "shares, flags, moving rates": Shape(600, 120, ("ES", "NQ"), rich=True),
+    "several plans a symbol": Shape(600, 200, ("ES", "NQ"), rich=True, overrides=(
+        "risk_policies.futures_intraday.limits.max_plans_per_symbol=3", "risk_policies.futures_intraday.limits.max_concurrent_risk=0.5",
+        "risk_policies.futures_intraday.gates.cooldown_entry_bars=0", "risk_policies.futures_intraday.limits.max_group_positions=6")),
 }
 seeds = st.integers(0, 2**31)
 
@@ -60,9 +63,10 @@ def near(found, told: float, size: float = CAPITAL) -> bool:
 
 def reconciled(prepared, lines) -> Ledger:
     """The ledger after all lines, held against what the journal says at each."""
-    ledger, market, decided = Ledger(CAPITAL), Market(prepared), {}
+    ledger, market, decided, statement = Ledger(CAPITAL), Market(prepared), {}, Books(CAPITAL)
     for kind, ts, body in lines:
         ledger.take(kind, body)
+        statement.take(kind, ts, body)
         assert ledger.sums_to_nothing()
         if kind == "DECISION" and body["plan_id"]:
             decided[body["plan_id"]] = ts
@@ -82,11 +86,26 @@ def reconciled(prepared, lines) -> Ledger:
                     now = market.rate(ledger.symbol[contract], ts)
                     rates[plan, ledger.symbol[contract]] = now if now == now else market.rate(ledger.symbol[contract], decided[plan])
             assert near(ledger.equity(market.marks(ts), rates), body["equity_usd"]), (ts, body)
+            assert_statement(statement, market.marks(ts), {plan: rate for (plan, _), rate in rates.items()}, body["equity_usd"])
             assert near(ledger.balance(), body["balance_usd"]) and near(ledger.accounts["fees"], body["fees_usd"])
             assert near(ledger.accounts["charges"], body["charges_usd"])
             assert near(-ledger.accounts["capital"] - ledger.accounts["gain"] - ledger.accounts["dividends"] - ledger.accounts["fees"]
                         - ledger.accounts["charges"], body["balance_usd"])
     return ledger
+
+
+def assert_statement(statement: Books, marks: dict[str, float], rates: dict[str, float], equity: float) -> None:
+    """Its equity is the run's; at the rates of the last fills its table, its open result and what selling everything would bring all say one thing."""
+    assert near(statement.equity(marks, rates), equity)
+    table = statement.positions(marks)
+    value = table["market_value_usd"].sum()
+    assert near(statement.unrealised(marks), table["unrealised_usd"].sum())
+    assert near(statement.cash_after_purchases() + value, statement.equity(marks), CAPITAL + abs(value))
+    for one in table.iter_rows(named=True):
+        held = statement.holdings[one["contract"]]
+        open_now = [one[f"unrealised{way}_usd"] / (one["point_value"] * one["rate"]) for way in ("", "_average", "_fifo")]
+        whole = [held.quote[way] / one["point_value"] + gain for way, gain in zip(("plan", "average", "fifo"), open_now, strict=True)]
+        assert near(whole[0], whole[1], one["turnover_usd"]) and near(whole[0], whole[2], one["turnover_usd"])
 
 
 def checked(seed: int, which: str, currencies: bool) -> tuple[int, int]:
@@ -150,6 +169,34 @@ def test_the_made_worlds_hold_what_they_should(which):
             found.take(kind, body)
             open_at_end += kind == "SESSION" and any(found.units.values())
     assert parts > 0 and fills > 50 and open_at_end > 0
+
+
+def test_a_symbol_has_several_plans_open_where_they_may():
+    """The worlds with several plans are worlds in which plans of one contract differ in price when a session ends."""
+    differ = 0
+    for seed in range(10):
+        prepared = world(seed, "several plans a symbol", False)
+        statement = Books(CAPITAL)
+        for kind, ts, body in journal_lines(list(batches(prepared))):
+            statement.take(kind, ts, body)
+            if kind == "FILL":
+                held = [(contract, plan.price) for (_, contract), plan in statement.plans.items() if plan.quantity]
+                differ += len(set(held)) > len({contract for contract, _ in held})
+    assert differ > 10
+
+
+def test_what_is_held_is_worth_what_its_plans_paid():
+    """10 at 100 and 10 at 110, the first sold at 120: the balance took 200, the other ten have gained 100, and there is 100,300."""
+    line = {"symbol": "A", "contract": "A", "point_value": 1.0, "rate": 1.0, "fee_usd": 0.0, "quantity": 10.0}
+    found = books([("FILL", 1, line | {"side": "BUY", "price": 100.0, "plan_id": "A", "balance_usd": CAPITAL}),
+                   ("FILL", 2, line | {"side": "BUY", "price": 110.0, "plan_id": "B", "balance_usd": CAPITAL}),
+                   ("FILL", 3, line | {"side": "SELL", "price": 120.0, "plan_id": "A", "balance_usd": CAPITAL + 200.0})], CAPITAL)
+    assert (found.balance, found.unrealised({"A": 120.0}), found.equity({"A": 120.0})) == (100_200.0, 100.0, 100_300.0)
+    assert found.cash_after_purchases() == 99_100.0
+    row = found.positions({"A": 120.0}).row(0, named=True)
+    assert (row["realised_usd"], row["unrealised_usd"]) == (200.0, 100.0)
+    assert (row["realised_average_usd"], row["unrealised_average_usd"]) == (150.0, 150.0)
+    assert (row["realised_fifo_usd"], row["unrealised_fifo_usd"]) == (200.0, 100.0)
 
 
 def test_a_moved_balance_is_found():

@@ -138,10 +138,12 @@ def show_portfolio(console: Console, data: Mapping[str, Any]) -> None:
                       f"{money(found['gross_usd'])}, net {money(found['net_usd'])}; one day: {var}")
     if data["holdings"]:
         _say(console, "\ncontracts so far, as a broker's statement has them", "bold")
-        rows = [(one["contract"], f"{one['quantity']:g}", _price(one["average_price"]), _price(one["fifo_price"]), money(one["realised_average_usd"]),
-                 money(one["realised_fifo_usd"]), money(one["fees_usd"]), money(one["unrealised_usd"])) for one in data["holdings"]]
-        show_table(console, ("contract", "held", "average", "fifo", "earned, average", "earned, fifo", "fees", "open result"), rows,
-                   [False, *[True] * 7])
+        ways = ("", "_average", "_fifo")
+        rows = [(one["contract"], f"{one['quantity']:g}", _price(one["average_price"]), _price(one["fifo_price"]), money(one["fees_usd"]),
+                 *(" / ".join(MISSING if (value := one[f"{what}{way}_usd"]) is None else money(value) for way in ways) for what in ("realised", "unrealised")))
+                for one in data["holdings"]]
+        show_table(console, ("contract", "held", "average", "fifo", "fees", "earned: by plan / average / fifo", "open: by plan / average / fifo"), rows,
+                   [False, *[True] * 6])
     _say(console, "\nlimits", "bold")
     rows = [(one["what"], _figure(one["used"], one["kind"]), _figure(one["allowed"], one["kind"]),
              MISSING if one["left_usd"] is None else money(one["left_usd"]), one["limit"]) for one in found["uses"]]

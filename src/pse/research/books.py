@@ -5,7 +5,8 @@ a contract) and first in, first out (lot by lot).  In the quote currency all thr
 do where the rate stands still between exits; where it moves each exit is converted at its own rate, and the three then differ by how the gain falls on exits.
 
 What is bought is not paid from the balance: like a margin account in each quote currency the balance holds the capital, what was realised, fees and charges;
-`cash` after purchases is the balance less the cost of what is held long, plus that of what is held short.
+`cash` after purchases is the balance less the cost of what is held long, plus that of what is held short.  The balance goes with each plan's own entry, so
+cash and equity do too; what is held has another open result at average cost and first in, first out, and each way's earned and open results belong together.
 """
 
 from __future__ import annotations
@@ -32,8 +33,10 @@ POSITION_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "realised_average_usd": pl.Float64, "realised_fifo_usd": pl.Float64,
     "dividends_usd": pl.Float64, "charges_usd": pl.Float64, "fees_usd": pl.Float64,
     "net_usd": pl.Float64,                       # realised and dividends less fees and charges
-    "mark_price": pl.Float64, "market_value_usd": pl.Float64, "unrealised_usd": pl.Float64,     # null without a mark
-    "point_value": pl.Float64, "rate": pl.Float64,                                              # of the last fill
+    "mark_price": pl.Float64, "market_value_usd": pl.Float64,         # null without a mark, as the three below
+    "unrealised_usd": pl.Float64,                # by plan: what the balance would take
+    "unrealised_average_usd": pl.Float64, "unrealised_fifo_usd": pl.Float64,
+    "point_value": pl.Float64, "rate": pl.Float64,                                         # of the last fill
 }
 LOT_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "symbol": pl.String, "contract": pl.String, "direction": pl.String, "quantity": pl.Float64,
@@ -84,6 +87,10 @@ class Average:
         elif self.quantity * side > 0.0:
             self.price = price
         return gain
+
+    def gain(self, price: float) -> float:
+        """Of what is held at a price, points times units."""
+        return self.quantity * (price - self.price) if self.quantity else 0.0
 
     def split(self, ratio: float, quantity: float | None) -> None:
         """So many units for each one held; `quantity`: what is left where a fraction was paid out."""
@@ -208,7 +215,8 @@ class Books:
 
     def positions(self, marks: Mapping[str, float] | None = None) -> pl.DataFrame:
         """One row a contract that was ever traded, in order of first fill.  `marks`: price of a symbol (or contract), points, for what is held."""
-        return pl.DataFrame([_position_row(one, marks or {}) for one in self.holdings.values()], schema=POSITION_SCHEMA)
+        plans = self._held()
+        return pl.DataFrame([_position_row(one, plans.get(one.contract, []), marks or {}) for one in self.holdings.values()], schema=POSITION_SCHEMA)
 
     def lots(self) -> pl.DataFrame:
         """One row for each part of a fill that one other fill closed, in order of closing, then what is still held."""
@@ -220,17 +228,30 @@ class Books:
         """One row a line that moved money, with the balance that comes of it and the one that the journal tells."""
         return pl.DataFrame(self._cash, schema=CASH_SCHEMA)
 
+    def _held(self) -> dict[str, list[Average]]:
+        """What the plans hold of each contract, in order of their first fills."""
+        found: dict[str, list[Average]] = {}
+        for (_, contract), plan in self.plans.items():
+            if plan.quantity:
+                found.setdefault(contract, []).append(plan)
+        return found
+
     def cash_after_purchases(self) -> float:
-        """The balance less the cost of what is held long, plus that of what is held short; at the rates of the last fills."""
-        return self.balance - sum(one.average.quantity * one.average.price * one.point_value * one.rate for one in self.holdings.values())
+        """The balance less what the plans paid for what they hold long, plus what they took for what they hold short; at the rates of the last fills."""
+        return self.balance - sum(plan.quantity * plan.price * one.point_value * one.rate
+                                  for contract, plans in self._held().items() for one in (self.holdings[contract],) for plan in plans)
 
     def unrealised(self, marks: Mapping[str, float], rates: Mapping[str, float] | None = None) -> float:
-        """Gain of all that is held at these prices (by symbol or contract); `rates` by symbol, those of the last fills without.  `KeyError` without a mark."""
+        """What the balance would take if all plans sold at these prices (by symbol or contract), before fees.
+
+        `rates` by plan, contract or symbol; those of the last fills without.  `KeyError` without a mark.
+        """
         total = 0.0
-        for one in self.holdings.values():
-            if one.average.quantity:
-                rate = (rates or {}).get(one.symbol, one.rate)
-                total += one.average.quantity * (_mark(one, marks) - one.average.price) * one.point_value * rate
+        for (plan_id, contract), plan in self.plans.items():
+            if plan.quantity:
+                one, told = self.holdings[contract], rates or {}
+                rate = next((told[name] for name in (plan_id, contract, one.symbol) if name in told), one.rate)
+                total += plan.gain(_mark(one, marks)) * one.point_value * rate
         return total
 
     def equity(self, marks: Mapping[str, float], rates: Mapping[str, float] | None = None) -> float:
@@ -255,7 +276,7 @@ def _lot_row(one: Holding, lot: Lot, quantity: float) -> dict[str, Any]:
             "ts_open": lot.ts, "open_price": lot.price, "open_plan_id": lot.plan_id}
 
 
-def _position_row(one: Holding, marks: Mapping[str, float]) -> dict[str, Any]:
+def _position_row(one: Holding, plans: Iterable[Average], marks: Mapping[str, float]) -> dict[str, Any]:
     held, value = one.average.quantity, one.point_value * one.rate
     open_units = sum(lot.quantity for lot in one.lots)
     mark = marks.get(one.contract, marks.get(one.symbol))
@@ -266,5 +287,7 @@ def _position_row(one: Holding, marks: Mapping[str, float]) -> dict[str, Any]:
         "realised_average_usd": one.by_average, "realised_fifo_usd": one.by_fifo, "dividends_usd": one.dividends, "charges_usd": one.charges,
         "fees_usd": one.fees, "net_usd": one.by_plan + one.dividends - one.fees - one.charges, "mark_price": mark,
         "market_value_usd": None if mark is None else held * mark * value,
-        "unrealised_usd": None if mark is None else held * (mark - one.average.price) * value if held else 0.0,
+        "unrealised_usd": None if mark is None else sum(plan.gain(mark) for plan in plans) * value,
+        "unrealised_average_usd": None if mark is None else one.average.gain(mark) * value,
+        "unrealised_fifo_usd": None if mark is None else sum(lot.direction * lot.quantity * (mark - lot.price) for lot in one.lots) * value,
         "point_value": one.point_value, "rate": one.rate}
