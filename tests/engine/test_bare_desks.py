@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from pse.agents.rules import decide
 from pse.brokers.sim import SimBroker
+from pse.domain.currencies import Conversion, Leg
 from pse.engine import prepare as preparing
 from pse.engine.desk import Mode, desk_plan
 from pse.engine.loop import run
@@ -29,8 +31,8 @@ def plan_of(*more):
     return desk_plan(load_settings(Path("no-such-home"), overrides=(*DESK, *more)))
 
 
-def outcome(plan, bars, named=True):
-    step = prepare(plan, [bars], Mode(end_ns=int(bars.ts_close[-1])), int(bars.ts_open[0]), int(bars.ts_close[-1]))
+def outcome(plan, bars, named=True, context=None):
+    step = prepare(plan, [bars], Mode(end_ns=int(bars.ts_close[-1])), int(bars.ts_open[0]), int(bars.ts_close[-1]), context=context)
     found = Outcome(named)
     for batch in run([step], decide, SimBroker(1), fresh_state(plan.shape, plan.capital)):
         found.take(batch)
@@ -51,6 +53,20 @@ def test_rows_at_setups_alone_give_the_trades_of_rows_at_every_decision(bars, mo
     assert found.trades().equals(expected.trades()) and found.equity().equals(expected.equity())
     at = np.searchsorted(all_rows.world.row_ts, few.world.row_ts)
     np.testing.assert_array_equal(few.world.context, all_rows.world.context[at])
+
+
+def test_money_is_converted_at_every_decision_where_a_rate_moves(bars, monkeypatch):
+    """The same trades and money as with a row at every decision; rows at setups alone would convert an exit at the rate of an older one."""
+    settings = load_settings(Path("no-such-home"), overrides=DESK)
+    euro = replace(minutes(8, 6, "CME Globex FX", missing=0.2, tick=0.00005), symbol="EURUSD")
+    plan = replace(plan_of(), rates=(Conversion("EUR", "USD", 1.0, (Leg("EURUSD", False),)),), context={"EURUSD": settings.instrument("EURUSD")})
+    found = outcome(plan, bars, context={"EURUSD": euro})[1]
+    monkeypatch.setattr(preparing, "sparse", lambda plan, setups: False)
+    expected = outcome(plan, bars, context={"EURUSD": euro})[1]
+    assert found.trades().height > 20 and found.trades().equals(expected.trades()) and found.equity().equals(expected.equity())
+    monkeypatch.setattr(preparing, "sparse", lambda plan, setups: True)
+    few = outcome(plan, bars, context={"EURUSD": euro})[1].trades()
+    assert few.height == found.trades().height and not few["net_usd"].equals(found.trades()["net_usd"])
 
 
 def test_no_trend_is_computed_for_it(bars, monkeypatch):
@@ -77,6 +93,13 @@ def test_setups_whose_plans_look_at_the_market_want_every_row(fields):
     for name, value in fields.items():
         rows[name][1] = value
     assert not sparse(plan_of(), rows)
+
+
+@pytest.mark.parametrize("way", [Conversion("EUR", "USD", 1.0, (Leg("EURUSD", False),)), Conversion("USDT", "USD", 0.5)])
+def test_a_desk_whose_money_is_converted_wants_every_row(way):
+    rows = np.zeros(3, k.SETUP_DTYPE)
+    rows["plan_flags"] = k.NO_STALE
+    assert sparse(plan_of(), rows) and not sparse(replace(plan_of(), rates=(way,)), rows)
 
 
 def test_trades_without_names_are_the_same_trades(bars):

@@ -155,11 +155,11 @@ def _rows(plan: DeskPlan, features: Sequence[Features], rates: Sequence[np.ndarr
 
 
 def sparse(plan: DeskPlan, setups: np.ndarray) -> bool:
-    """Whether nothing happens at decisions without a setup: the desk neither watches equity or data nor counts rests there, and no setup's plan looks at
-    the market."""
+    """Whether nothing happens at decisions without a setup: the desk neither watches equity or data nor counts rests there, no money is converted at the
+    rate of the latest one, and no setup's plan looks at the market."""
     risk = plan.risk
     watches = risk.gates.market_state or risk.breakers.data_score_min > 0.0 or risk.breakers.equity_drawdown < 1.0 or risk.limits.max_daily_loss < 1.0
-    watches = watches or risk.limits.margin != "none"
+    watches = watches or risk.limits.margin != "none" or not all(way.is_one for way in plan.rates)
     rest = rests(risk.gates, timeframe_ns(plan.decision_timeframe))
     if watches or risk.plan.trail == "chandelier" or rest["cooldown_entry_closes"] > 0.0 or rest["cooldown_stop_closes"] > 0.0:
         return False
