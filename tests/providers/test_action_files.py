@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
+import tracemalloc
+
 import pytest
 
 from pse.domain.actions import Action
@@ -30,7 +33,9 @@ def test_a_table_of_several_symbols_gives_those_asked_for(tmp_path):
     assert read(tmp_path, text, symbol="TSLA").items == (Action("TSLA", 20200831, "SPLIT", 5.0),)
 
 
-@pytest.mark.parametrize(("row", "reason"), [("2020-13-01,SPLIT,4", "not a day"), ("2020-08-31,MERGER,4", "neither SPLIT nor DIVIDEND"),
+@pytest.mark.parametrize(("row", "reason"), [("2020-13-01,SPLIT,4", "not a day"), ("2020-08-31x,SPLIT,4", "not a day"),
+                                             ("٢٠٢٠-08-31,SPLIT,4", "not a day"), ("2020-08-311,SPLIT,4", "not a day"),
+                                             ("2020-08-31,MERGER,4", "neither SPLIT nor DIVIDEND"),
                                              ("2020-08-31,SPLIT,0", "not a positive number"), ("2020-08-31,SPLIT,4:0", "not a positive number"),
                                              ("2020-08-31,DIVIDEND,-1", "of at least 0"), ("2020-08-31,DIVIDEND,nan", "of at least 0"),
                                              ("2020-08-31,SPLIT", "2 fields")])
@@ -71,3 +76,34 @@ def test_yahoo_dividends_are_told_as_they_were_paid(tmp_path):
     text = ("Date,Open,High,Low,Close,Volume,Dividends,Stock Splits\n2020-08-07 00:00:00-04:00,1,1,1,1,1,0.205,0.0\n2020-08-31,1,1,1,1,1,0.0,4.0\n"
             "2020-11-06 09:30:00-05:00,1,1,1,1,1,0.205,0.0\n2020-11-06 09:31:00-05:00,1,1,1,1,1,0.205,0.0\n")
     assert told(read(tmp_path, text, "yahoo")) == [(20200807, "DIVIDEND", 0.82), (20200831, "SPLIT", 4.0), (20201106, "DIVIDEND", 0.205)]
+
+
+@pytest.mark.parametrize("day", ["2020-08-31 00:00:00-04:00", "2020-08-31T00:00:00Z", "2020-08-31 09:30", " 20200831 "])
+def test_a_time_of_day_behind_a_date_is_left_out(tmp_path, day):
+    assert told(read(tmp_path, f"date,kind,amount\n{day},SPLIT,4\n")) == [(20200831, "SPLIT", 4.0)]
+
+
+def test_a_gzip_file_is_read_and_one_that_grows_without_end_is_refused_before_it_fills_the_memory(tmp_path):
+    file = tmp_path / "events.csv.gz"
+    file.write_bytes(gzip.compress(b"date,kind,amount\n2020-08-31,SPLIT,4\n"))
+    assert told(read_actions(file, "csv", "AAPL", lambda name, day: day + 1)) == [(20200831, "SPLIT", 4.0)]
+    piece = gzip.compress(bytes(10_000_000))
+    file.write_bytes(piece * 40)                     # 400 MB of nothing in 400 kB
+    tracemalloc.start()
+    with pytest.raises(BadInput, match="events.csv.gz holds more than 50,000,000 bytes"):
+        read_actions(file, "csv", "AAPL", lambda name, day: day + 1)
+    assert tracemalloc.get_traced_memory()[1] < 150_000_000
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[:-12], lambda data: data[:14] + b"\xff\xff\xff\xff" + data[18:], lambda data: data + b"more"])
+def test_a_damaged_gzip_file_is_refused_by_name(tmp_path, damage):
+    file = tmp_path / "events.csv.gz"
+    file.write_bytes(damage(gzip.compress(b"date,kind,amount\n2020-08-31,SPLIT,4\n" * 50)))
+    with pytest.raises(BadInput, match=r"events.csv.gz cannot be read"):
+        read_actions(file, "csv", "AAPL", lambda name, day: day + 1)
+
+
+def test_a_field_longer_than_any_is_refused_with_its_file_and_line(tmp_path):
+    with pytest.raises(BadInput, match=r"events.csv, line 3: .*field larger than field limit \(131072\)"):
+        read(tmp_path, f"date,kind,amount\n2020-08-31,SPLIT,4\n2020-09-01,SPLIT,{'4' * 140_000}\n")

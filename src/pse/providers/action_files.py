@@ -12,6 +12,7 @@ import gzip
 import io
 import math
 import re
+import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -28,7 +29,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {"date": DATES, "kind": ("kind", "type", 
 WORDS = {"split": "SPLIT", "splits": "SPLIT", "stock split": "SPLIT", "dividend": "DIVIDEND", "dividends": "DIVIDEND", "div": "DIVIDEND", "cash": "DIVIDEND"}
 SAME_FACTOR = 2e-7                               # relative: what seven written digits leave open
 WHOLE = 3e-4                                     # relative: how near a ratio of written factors lies to the ratio that was meant
-_DAY = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)(?!\d)")
+_DAY = re.compile(r"([0-9]{4})-?([0-9]{2})-?([0-9]{2})(?:[ T][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:[.][0-9]{1,9})?)?(?:Z| ?[+-][0-9]{2}:?[0-9]{2})?)?")
 
 Rejected = tuple[int, str, str]                  # row (1-based), reason, text
 
@@ -51,22 +52,26 @@ def read_actions(path: Path, provider: str, symbol: str | None, next_day: Callab
 
 
 def _lines(path: Path) -> list[str]:
+    """The text of a file, plain or gzipped, read no further than the most that one may hold."""
     try:
-        data = path.read_bytes()[:MOST_BYTES + 1]
-        data = gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
+        with path.open("rb") as file:
+            zipped = file.read(2) == b"\x1f\x8b"
+            file.seek(0)
+            data = (gzip.GzipFile(fileobj=file) if zipped else file).read(MOST_BYTES + 1)
     except FileNotFoundError:
         raise BadInput(f"there is no file {path}; name the file of splits and dividends") from None
-    except (OSError, EOFError) as error:
-        raise BadInput(f"{path} cannot be read: {error}; name a text file") from error
+    except (OSError, EOFError, zlib.error) as error:
+        raise BadInput(f"{path} cannot be read: {error}; name a text file, or a gzip file of one that is whole") from error
     if len(data) > MOST_BYTES:
-        raise BadInput(f"{path} is larger than {MOST_BYTES:,} bytes, which no table of splits and dividends is; name another file")
+        raise BadInput(f"{path} holds more than {MOST_BYTES:,} bytes of text, which no table of splits and dividends does; name another file")
     if b"\0" in data[:4096]:
         raise BadInput(f"{path.name}: this is not a text file; write the events as CSV with date, kind and amount")
     return data.decode("utf-8-sig", errors="replace").splitlines()
 
 
 def _day(text: str) -> int | None:
-    found = _DAY.match(text.strip())
+    """yyyymmdd of `2020-08-31` or `20200831`, a time of day behind it ignored; None for what is no day."""
+    found = _DAY.fullmatch(text.strip())
     if not found:
         return None
     try:
@@ -135,8 +140,15 @@ def _rows(lines: Sequence[str], where: str) -> tuple[list[str], Iterable[tuple[i
     kept = [(number, line) for number, line in enumerate(lines, 1) if line.strip() and not line.startswith("#")]
     if len(kept) < 2:
         raise BadInput(f"{where}: there is no row under a header in it")
-    parsed = [(number, next(csv.reader(io.StringIO(line)))) for number, line in kept]
+    parsed = [(number, _cells(line, number, where)) for number, line in kept]
     return [cell.strip().lower() for cell in parsed[0][1]], parsed[1:]
+
+
+def _cells(line: str, number: int, where: str) -> list[str]:
+    try:
+        return next(csv.reader(io.StringIO(line)))
+    except csv.Error as error:
+        raise BadInput(f"{where}, line {number}: this is not a row of a table ({error}); {len(line):,} characters, which begin with {line[:60]!r}") from error
 
 
 def _event(symbol: str, day: str, kind: str, amount: str) -> Action | str:
