@@ -1,5 +1,7 @@
 """With a broker outside the engine matches nothing: it says what to send, and positions move only by what is reported."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -179,3 +181,28 @@ def test_one_instant_at_a_time_with_reports_equals_the_whole(seed):
     whole = all_events(list(batches(outside, broker=Scripted(2, given))))
     instants = np.unique(np.concatenate([outside.tape.ts_close, outside.world.row_ts])).tolist()
     assert all_events(list(batches(outside, broker=Scripted(2, given), cuts=instants))).tobytes() == whole.tobytes()
+
+
+def test_a_target_that_fills_in_part_works_on_and_goes_when_the_stop_has_the_rest():
+    """Two contracts, target for both: one filled, the stop is for the other, and when that fills the target's rest is cancelled."""
+    given = reports(fill(11, c.LEG_ENTRY, 4000.0), fill(20, c.LEG_TARGET1, 4008.0, 1.0), fill(30, c.LEG_STOP, 3995.75, 1.0))
+    found, broker, state = live([entry(10)], given, partial=0.0)
+    stops = [(body["action"], body["quantity"]) for body in bodies(found, "ORDER") if body["leg"] == "STOP"]
+    assert stops == [("NEW", 2.0), ("REPLACE", 1.0)]
+    assert [(body["leg"], body["action"]) for body in bodies(found, "ORDER")][-1] == ("TARGET1", "CANCEL")
+    (trade,) = all_trades(found)
+    assert trade["quantity"] == 2.0 and trade["gross"] == (8.0 - 4.25) * 50 and not state.plans[0]["held"]
+
+
+@pytest.mark.parametrize("wrong", [{"quantity": -2.0}, {"quantity": float("nan")}, {"quantity": float("inf")}, {"price": -5.0}, {"price": float("nan")},
+                                   {"fee": float("nan")}, {"leg": 17}, {"leg": -1}, {"symbol": 4}, {"symbol": -1}])
+def test_a_report_that_can_be_no_fill_changes_nothing_and_is_told(wrong):
+    found, _, state = live([entry(10)], reports({**fill(11, c.LEG_ENTRY, 4000.0), **wrong}, fill(12, c.LEG_ENTRY, 4000.0)))
+    assert len(bodies(found, "NOTE")) == 1 and [body["quantity"] for body in bodies(found, "FILL")] == [2.0]
+    assert state.plans[0]["held"] == 2.0 and state.account[0]["balance"] == 99_995.0
+    json.dumps(bodies(found, "NOTE"), allow_nan=False)
+
+
+def test_a_position_whose_stop_is_rejected_goes_at_once():
+    found, _, _ = live([entry(10)], reports(fill(11, c.LEG_ENTRY, 4000.0), {"ts": at(12), "kind": c.I_REJECT, "plan": 1, "leg": c.LEG_STOP}))
+    assert [(body["action"], body["type"], body["reason"]) for body in bodies(found, "ORDER") if body["leg"] == "EXIT"] == [("NEW", "MARKET", "BROKER_REJECT")]

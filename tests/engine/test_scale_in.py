@@ -15,7 +15,8 @@ from tests.engine.plain import at, entry, market, signal
 
 THREE = ("risk_policies.futures_intraday.limits.max_plans_per_symbol=3",)
 TWO = ("risk_policies.futures_intraday.limits.max_plans_per_symbol=2",)
-FREE = {"cooldown_entry_ns": 0, "cooldown_stop_ns": 0, "max_group": 99, "trail_swing": 0, "partial": 0.0, "max_gross": 100.0, "max_quantity": 1}
+FREE = {"cooldown_entry_ns": 0, "cooldown_stop_ns": 0, "max_group": 99, "trail_swing": 0, "partial": 0.0, "max_gross": 100.0, "max_quantity": 3,
+        "r_unit": 0.00275}                         # one contract a plan: 206 USD of risk, 205 at the stop of 4 points, 105 at that of 2
 FILLS = {(0, 11): (4000.0, 4000.0, 3999.5, 4000.0), (0, 21): (4000.0, 4000.0, 3999.5, 4000.0)}
 
 
@@ -75,6 +76,12 @@ def test_the_risk_of_both_counts_for_the_third():
     assert refusals(told(*two, max_concurrent=0.0051)) == [] and len(bodies(told(*two, max_concurrent=0.0051), "ORDER")) > 6
     decisions = [body["reason"] for body in bodies(told(*two, max_concurrent=0.0049, allow_micro=0), "DECISION")]
     assert decisions == ["OK", "OK", "CONCURRENT_RISK"]
+
+
+def test_the_largest_quantity_is_that_of_all_plans_of_a_symbol():
+    found = told(entry(20), entry(30), bars={(0, 31): (4000.0, 4000.0, 3999.5, 4000.0)}, max_quantity=2, allow_micro=0)
+    assert [(body["decision"], body["quantity"], body["reason"]) for body in bodies(found, "DECISION")] == [
+        ("APPROVE", 1.0, "OK"), ("APPROVE", 1.0, "OK"), ("REJECT", 0.0, "SIZE_ZERO")]
 
 
 def test_an_exit_of_the_tactic_reaches_all_its_plans_and_no_other():

@@ -61,7 +61,7 @@ def test_a_split_of_two_for_one_doubles_what_is_held_and_halves_every_price():
 
 IN_POINTS = {"limit", "limit_price", "entry", "stop", "stop_next", "stop_first", "target", "target2", "planned_risk", "risk_points", "buffer", "favourable",
              "adverse", "invalid_price", "best", "spread", "atr", "carried"}
-IN_UNITS = {"quantity", "filled", "held", "exited", "reduce"}
+IN_UNITS = {"quantity", "filled", "held", "exited", "reduce", "target_left"}
 IN_NEITHER = {"reward_r", "risk_usd", "gross", "fees", "slippage", "exit_value", "quality", "rate", "splits", "dividends"}
 
 
@@ -69,6 +69,23 @@ def test_every_number_of_a_plan_is_known_to_a_split():
     """A new field is one of three: points, units, or neither; `split_orders` turns the first two."""
     numbers = {name for name in PLAN_DTYPE.names if PLAN_DTYPE[name].kind == "f"}
     assert numbers == IN_POINTS | IN_UNITS | IN_NEITHER
+
+
+def test_a_split_turns_every_number_of_a_plan_once():
+    """A position with every field in points at 48 and in units at 100, split 2:1: 24 and 200; the rest as it was."""
+    found = line([(24, 24, 24, 24)])
+    around = world(found, [long_of()], decision_rows(found), [instrument(**SHARE)], limits(match=c.EXTERNAL))._replace(actions=actions((20, A_SPLIT, 2.0)))
+    state, broker = fresh_state(Shape(1, 1), 100_000.0), SimBroker(1)
+    broker.advance(state, Stretch(found, around, START + 10 * MINUTE))
+    plan = state.plans[0]
+    for name in IN_POINTS:
+        plan[name] = 48.0
+    for name in IN_UNITS:
+        plan[name] = 100.0
+    plan["status"], plan["valid_until"], plan["reduce"] = c.P_OPEN, 0, 100.0
+    broker.advance(state, Stretch(found, around, START + 21 * MINUTE))
+    assert {name: plan[name] for name in IN_POINTS} == dict.fromkeys(IN_POINTS, 24.0)
+    assert {name: plan[name] for name in IN_UNITS} == dict.fromkeys(IN_UNITS, 200.0)
 
 
 def test_equity_is_the_same_before_and_after_a_split():

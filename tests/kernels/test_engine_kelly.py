@@ -10,13 +10,14 @@ AWAY = [(minute, 100.0, 101.0, 100.0, 100.5) for minute in range(20)]
 FREE = {"slippage_ticks": 0, "fee_unit": 0.0, "micro_fee_unit": 0.0}
 
 
-def sized(trades, wins, limits=None, target=104.0, instrument=None, capital=100_000.0):
+def sized(trades, wins, limits=None, target=104.0, instrument=None, capital=100_000.0, closed=None):
     """(contracts of the plan, code and figures of the sizing gate of each contract size) of a buy at 100, stop 98, one unit, after such trades."""
     line = w.tape([(-1, 100.0, 100.0, 100.0, 100.0), *AWAY])
     around = w.world(line, [w.setup(0, 100.0, 98.0, target, 30, size_multiple=1.0)], w.decision_rows(line), [w.instrument(**(instrument or FREE))],
                      w.policy(ev_min=-9, ev_decay=1.0, kelly_share=0.25, **(limits or {})))
     state = fresh_state(Shape(1, 1), capital)
     state.tallies[0, 3]["trades"], state.tallies[0, 3]["wins"], state.tallies[0, 3]["win_r"] = trades, wins, 2.0 * wins
+    state.tallies[0, 3]["closed"] = int(trades) if closed is None else closed
     ran = w.run(line, around, capital, state=state)
     told = [(c.REASONS[event["code"]], event["a"], event["b"]) for event in ran.of(c.E_GATES) if event["j"] == c.G_SIZING]
     plans = [event["e"] for event in ran.of(c.E_PLAN)]
@@ -31,8 +32,12 @@ def test_the_fraction_binds_where_it_is_the_smallest():
 
 
 def test_under_thirty_trades_nothing_is_bound():
-    assert sized(29.9, 0)[:2] == (8.0, [("OK", 8.0, 1.0)])
-    assert sized(29.9, 0, {"kelly_min_trades": 29})[1][0][0] == "KELLY"
+    assert sized(29, 0)[:2] == (8.0, [("OK", 8.0, 1.0)])
+    assert sized(29, 0, {"kelly_min_trades": 29})[1][0][0] == "KELLY"
+
+
+def test_trades_count_as_closed_however_much_they_have_faded():
+    assert sized(12.0, 0, closed=30)[1][0][0] == "KELLY" and sized(40.0, 0, closed=29)[1][0][0] == "OK"
 
 
 def test_a_fraction_of_nothing_refuses_with_its_figure():

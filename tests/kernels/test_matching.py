@@ -50,7 +50,7 @@ def rules(draw):
 def test_an_entry_fills_as_its_naive_twin(bar, d, order_type, ticks_off, room, risk, given_rules, slip):
     price, tick = 100 + ticks_off * 0.25, 0.25
     limit, stop = price + d * room * tick, price - d * risk * tick
-    kind, at = entry_fill(order_type, d, price, limit, stop, *bar[:4], tick, policy(**given_rules)[0], slip * tick)
+    kind, at = entry_fill(order_type, d, price, limit, stop, *bar[:3], tick, policy(**given_rules)[0], slip * tick)
     found = naive.entry(ORDER_TYPES[order_type], d, price, limit, stop, bar, tick, given_rules, slip * tick)
     assert (None if kind == NO_FILL else (FILL_KINDS[kind], at)) == found
 
@@ -104,7 +104,7 @@ def test_a_market_fill_is_on_the_grid_and_against_us(price, side, slip, tick, fi
     ((100.5, 101.0, 100.0, 100.0), (FILL_KINDS.index("OPEN"), 100.75)), ((101.0, 101.0, 100.0, 100.0), (FILL_KINDS.index("OPEN"), 101.25))])
 def test_a_stop_entry_waits_for_its_trigger_and_pays_for_a_gap(bar, found):
     """Buy stop at 100.5, one tick of slippage."""
-    assert entry_fill(STOP, 1, 100.5, nan, 98.0, *bar, 0.25, policy()[0], 0.25) == found
+    assert entry_fill(STOP, 1, 100.5, nan, 98.0, *bar[:3], 0.25, policy()[0], 0.25) == found
 
 
 def test_a_stop_fills_at_the_worse_of_stop_and_open():

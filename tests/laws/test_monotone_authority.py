@@ -177,6 +177,7 @@ def test_an_edit_buys_no_more_under_the_fraction_of_kelly(edit):
                           **{**ROOM, **FUTURES, "kelly_share": 0.25, "kelly_cap": 0.05, "kelly_min_trades": 30})
         state = state_of(prepared)
         state.tallies["wins"], state.tallies["trades"], state.tallies["win_r"] = 20.0, 40.0, 36.0
+        state.tallies["closed"] = 40
         found.append(bodies(list(batches(prepared, decide=who, state=state)), "DECISION")[0]["quantity"])
     assert found[0] > 0.0 and found[1] <= found[0]
 

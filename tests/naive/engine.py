@@ -47,6 +47,7 @@ class Plan:
     parts: list = field(default_factory=list)       # (quantity, price) of the entry's fills
     worst: float = math.nan             # of a stop-limit entry
     fired: bool = False
+    reward: float = math.nan            # what a win is taken to bring, in R
     target_done: bool = False
     moved_by: str = "SL"
     pending: str = ""
@@ -102,7 +103,7 @@ class Twin:
         self.symbols = [Symbol() for _ in self.instruments]
         self.balance, self.day, self.day_start, self.equities = capital, None, capital, [capital]
         self.losses, self.resting, self.scores = 0, "", []
-        self.tallies = {}
+        self.tallies, self.closed = {}, {}
         self.fills, self.trades, self.refused, self.ended = [], [], {}, {}
         self.here, self.weighed = {}, None              # bars of the minute; the quantity whose costs are asked for
         self.last = {}                                  # (symbol, tactic) -> (first close of the run told last, what became of it)
@@ -269,7 +270,6 @@ class Twin:
 
     def close(self, m, plan, reason):
         net = plan.gained - plan.fees
-        planned = abs(plan.limit - plan.first_stop)
         r = net / plan.risk_money
         self.trades.append({"setup": plan.setup, "entry": plan.entry, "exit": plan.got / plan.bought, "quantity": plan.bought, "micro": int(plan.micro),
                             "reason": reason, "net": net, "entry_ts": plan.entry_ts, "exit_ts": m, "balance": self.balance})
@@ -277,11 +277,12 @@ class Twin:
         self.losses = self.losses + 1 if net < 0 else 0
         if self.losses >= self.policy["max_losses"]:
             self.resting = "LOSS_STREAK"
-        b = 2.0 if math.isnan(plan.target) else plan.d * (plan.target - plan.limit) / planned
+        key = (self.setups[plan.setup]["tactic"], self.setups[plan.setup]["grade"])
+        self.closed[key] = self.closed.get(key, 0) + 1
         tally = self.tallies.setdefault((self.setups[plan.setup]["tactic"], self.setups[plan.setup]["grade"]), [0.0, 0.0, 0.0])
         tally[1] += 1
         if abs(r) <= self.policy["ev_scratch"] + 1e-9:
-            tally[0] += 1 / (1 + b)
+            tally[0] += 1 / (1 + plan.reward)
         elif r > 0:
             tally[0] += 1
             tally[2] += r
@@ -611,7 +612,7 @@ class Twin:
     def kelly(self, setup, s, micro):
         """(full fraction, what may be risked); None twice where nothing is bound."""
         tally = self.tally(setup)
-        if not self.policy["kelly_share"] or tally[1] < self.policy["kelly_min_trades"] - 1e-9:
+        if not self.policy["kelly_share"] or self.closed.get((setup["tactic"], setup["grade"]), 0) < self.policy["kelly_min_trades"] - 1e-9:
             return None, None
         p, b = gates.chance(*tally, self.reward(setup), self.policy["ev_prior_r"], self.policy["ev_prior_n"])
         slip_in, slip_stop, fees = self.costs(setup, s, micro)
@@ -771,7 +772,8 @@ class Twin:
             setup["target"], setup["target2"], at, at if latency <= 1_000_000_000 else at + latency, self.valid_until(setup, row, at),
             at + row["SESSION_LEFT_NS"] - self.policy["flat_before_ns"] if self.policy["flat_session"] and not setup["plan_flags"] & OVERNIGHT
             else math.inf, row, working=quantity, flags=setup["plan_flags"], conviction=self.conviction(row, setup["direction"]),
-            worst=setup["limit_price"])
+            worst=setup["limit_price"],
+            reward=gates.chance(*self.tally(setup), self.reward(setup), self.policy["ev_prior_r"], self.policy["ev_prior_n"])[1])
 
     def valid_until(self, setup, row, at):
         if setup["time_in_force"] == 2:

@@ -29,7 +29,7 @@ def resting(d, limit, stop, bar, through, rules):
 
 def entry(kind, d, price, limit, stop, bar, tick, rules, slip):
     """(kind of fill, price) of an entry order in this bar, or None."""
-    open_, high, low, close = bar[:4]
+    open_, high, low = bar[:3]
     through = rules["through_ticks"] * tick
     if kind == "MARKET":
         return "MARKET", market(open_, d, slip, tick)
@@ -39,11 +39,13 @@ def entry(kind, d, price, limit, stop, bar, tick, rules, slip):
     if not any(at_or_below(d * price, d * seen) for seen in best_first):
         return None
     at_open = at_or_below(d * price, d * open_)
-    paid = market(open_ if at_open else price, d, slip, tick)
-    if kind == "STOP" or at_or_below(d * paid, d * limit):
-        return "OPEN" if at_open else "STOP", paid
-    later = [low if d > 0 else high] if at_open or rules["entry_bar_target"] == 2 else [close]
-    return ("LIMIT", limit) if beyond(d, later[0], limit, through) else None
+    fires = open_ if at_open else price
+    paid, how = market(fires, d, slip, tick), "OPEN" if at_open else "STOP"
+    if kind == "STOP":
+        return how, paid
+    if at_or_below(d * fires, d * limit):                            # a limit order that the market takes at once
+        return how, d * min(d * paid, d * limit)
+    return ("LIMIT", limit) if beyond(d, low if d > 0 else high, limit, through) else None
 
 
 def at_or_below(a, b):

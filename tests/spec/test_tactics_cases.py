@@ -146,7 +146,7 @@ def propose_thrust(given):
         return answer
     row, open_ = found.rows[0], given["first_1m_open"]
     adverse, adverse_r, left, passed, code = slippage_check(d, row["entry"], row["stop"], row["target"], open_, tick)
-    _, fill = entry_fill(int(row["order_type"]), d, row["entry"], row["limit_price"], row["stop"], *[open_] * 4, tick, worlds.policy()[0], tick)
+    _, fill = entry_fill(int(row["order_type"]), d, row["entry"], row["limit_price"], row["stop"], *[open_] * 3, tick, worlds.policy()[0], tick)
     return {"proposal": answer, "fill_price": fill,
             "activation": {"adverse": adverse, "adverse_R": adverse_r, "rr_now": left, "passed": bool(passed), "reason": REASONS[code]}}
 

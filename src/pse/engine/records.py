@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -244,7 +245,10 @@ class Renderer:
 
     def note(self, prepared: Prepared, rows: list[Any], closed: Any, said: Any) -> dict[str, Any]:
         row = rows[0]
-        return {"what": f"a {c.INPUTS[row[6]]} that belongs to no open plan", "leg": c.LEGS[row[7]], "price": price(row[9]), "quantity": row[10]}
+        leg = c.LEGS[row[7]] if 0 <= row[7] < len(c.LEGS) else row[7]
+        figures = {"price": price(row[9]), "quantity": row[10]}
+        return {"what": f"a {c.INPUTS[row[6]]} that belongs to no open plan, or is none", "leg": leg,
+                **{name: value if value is not None and isfinite(value) else None for name, value in figures.items()}}
 
 
 def plan_state(status: int, reason: int) -> str:

@@ -78,6 +78,7 @@ def fresh_state(shape: Shape, capital: float) -> State:
     state.plans["symbol"] = np.arange(shape.slots) // shape.plans_a_symbol
     symbols = state.symbols
     symbols["row"] = -1
+    symbols["row_splits"] = 1.0
     symbols["entry_ts"] = LONG_AGO
     symbols["stop_ts"] = LONG_AGO
     symbols["entry_closes"] = LONG_AGO

@@ -83,10 +83,10 @@ def split_orders(state, world, log, slot, ts, ratio):
     plan.filled *= ratio
     plan.exited *= ratio
     plan.held *= ratio
+    plan.target_left *= ratio
     plan.reduce = whole_lots(plan.reduce * ratio, lot)
     plan.quantity = plan.filled + rest if works and rest > 0.0 else plan.quantity * ratio
     plan.limit = plan.limit / ratio if plan.order_type == MARKET else on_grid(plan.limit / ratio, d, tick)
-    plan.limit_price, plan.spread, plan.atr = on_grid(plan.limit_price / ratio, d, tick), plan.spread / ratio, plan.atr / ratio
     plan.stop, plan.stop_next = on_grid(plan.stop / ratio, -d, tick), on_grid(plan.stop_next / ratio, -d, tick)
     plan.target, plan.target2 = on_grid(plan.target / ratio, -d, tick), on_grid(plan.target2 / ratio, -d, tick)
     plan.entry, plan.stop_first, plan.best, plan.invalid_price = plan.entry / ratio, plan.stop_first / ratio, plan.best / ratio, plan.invalid_price / ratio
@@ -106,6 +106,7 @@ def split(state, world, log, symbol, ts, ratio):
     record.swing_high /= ratio
     record.swing_low /= ratio
     record.last_close /= ratio
+    record.row_splits *= ratio
     for slot in slots_of(state, symbol):
         plan = state.plans[slot]
         if not is_live(plan):

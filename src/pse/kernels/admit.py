@@ -7,7 +7,7 @@ from pse.kernels.codes import ACTIVATION, ACTOR_RULE, G_BLACKOUT, G_BRACKET, G_S
 from pse.kernels.compiled import inner
 from pse.kernels.contract import C_ATR, C_CLOSE, C_RATE, C_SESSION_LEFT_NS, C_SPREAD_TICKS, DAY, GTC, NEVER, OVERNIGHT
 from pse.kernels.fitting import fitted
-from pse.kernels.gates import activation_figures, blackout_gate, slippage_check
+from pse.kernels.gates import activation_figures, blackout_gate, hit_rate_and_reward, slippage_check
 from pse.kernels.proposal import gate_event, on_side, quote_and_trips, rests_away
 from pse.kernels.state import BAR_BLACKOUT
 from pse.kernels.targets import EPS
@@ -43,6 +43,13 @@ def lives_until(row, now, left_ns):
 
 
 @inner
+def expected_reward(state, world, row, reward_r):
+    """What a win is taken to bring, in R: to the target, or without one the mean of the tactic's and grade's winners as the gates reckon with it."""
+    policy, tally = world.policy[0], state.tallies[row.tactic, row.grade]
+    return hit_rate_and_reward(tally.wins, tally.trades, tally.win_r, reward_r, policy.ev_prior_r, policy.ev_prior_n)[1]
+
+
+@inner
 def arm(state, world, log, now, setup, direction, stop, target, quantity, micro, latency_ns):
     """Writes the plan of an admitted setup and sends its entry order."""
     row = world.setups[setup]
@@ -59,7 +66,7 @@ def arm(state, world, log, now, setup, direction, stop, target, quantity, micro,
     second = on_side(row, row.target2, direction)
     plan.target2 = second if direction * (second - target) > EPS else np.nan
     plan.planned_risk = abs(row.entry - stop)
-    plan.reward_r = direction * (target - row.entry) / plan.planned_risk if target == target else 2.0
+    plan.reward_r = expected_reward(state, world, row, direction * (target - row.entry) / plan.planned_risk)
     plan.risk_points, plan.risk_usd, plan.buffer = plan.planned_risk, 0.0, row.trail_buffer
     plan.decided_at, plan.valid_until = now, lives_until(row, now, left)
     plan.first_open = now if latency_ns <= SECOND_NS else now + latency_ns

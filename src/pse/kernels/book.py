@@ -188,6 +188,8 @@ def lot_of(instrument, micro):
 
 @inner
 def order_event(log, ts, plan, leg, action, order_type, price, quantity, version, reason):
+    if leg == LEG_TARGET1 and action != O_CANCEL:
+        plan.target_left = quantity
     emit(log, E_ORDER, ts, plan.symbol, plan.setup, plan.number, reason, leg, action, order_type, price, quantity, float(version), plan.stop, plan.target,
          float(plan.micro))
 
@@ -455,6 +457,7 @@ def tally(state, world, plan, r):
     policy = world.policy[0]
     record = state.tallies[plan.tactic, plan.grade]
     record.trades += 1.0
+    record.closed += 1
     if abs(r) <= policy.ev_scratch + EPS:
         record.wins += 1.0 / (1.0 + plan.reward_r)
     elif r > 0.0:

@@ -213,7 +213,7 @@ def gather(state, world, log, now):
     score, r, first = 1.0, account.row, account.row
     while r < world.row_ts.size and world.row_ts[r] == now:
         record = state.symbols[world.row_symbol[r]]
-        record.row, record.n_setups = r, 0
+        record.row, record.n_setups, record.row_splits = r, 0, 1.0
         record.closes += 1
         if not world.context[r, C_DATA_SCORE] >= score:        # one that is no number is the worst
             score = world.context[r, C_DATA_SCORE]
@@ -505,7 +505,7 @@ def advance(state, tape, world, log, inputs, until):
         if next_row == now:
             if quiet(state, world, now):
                 record = state.symbols[world.row_symbol[account.row]]
-                record.row = account.row
+                record.row, record.row_splits = account.row, 1.0
                 record.closes += 1
                 account.row += 1
             elif log.used[0] > 0 and log.used[0] + room_wanted(state, world, now) > log.events.size:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pse.kernels.book import NIL, ONE, is_live, last_close, lot_of, notional, point_value, rest_of_entry, value_of
+from pse.kernels.book import NIL, ONE, is_live, last_close, lot_of, notional, point_value, rest_of_entry, slots_of, value_of
 from pse.kernels.codes import (
     AFTER,
     B_HALF_OPEN,
@@ -69,7 +69,7 @@ def kelly_at(state, world, row, direction, stop, target, micro):
     """Kelly's fractions at one stop and target."""
     policy, instrument, tally = world.policy[0], world.instruments[row.symbol], state.tallies[row.tactic, row.grade]
     risk = abs(row.entry - stop)
-    if not policy.kelly_share > 0.0 or tally.trades < policy.kelly_min_trades - EPS or not risk > 0.0:
+    if not policy.kelly_share > 0.0 or tally.closed < policy.kelly_min_trades - EPS or not risk > 0.0:
         return np.inf, np.inf
     hit_rate, reward = hit_rate_and_reward(tally.wins, tally.trades, tally.win_r, direction * (target - row.entry) / risk, policy.ev_prior_r,
                                            policy.ev_prior_n)
@@ -90,14 +90,25 @@ def cash_left(state, world):
 
 
 @inner
+def quantity_left(state, world, symbol):
+    """What the largest quantity leaves beside the symbol's live plans."""
+    left = world.policy[0].max_quantity
+    for slot in slots_of(state, symbol):
+        if is_live(state.plans[slot]):
+            left -= state.plans[slot].held + rest_of_entry(state.plans[slot])
+    return max(left, 0.0)
+
+
+@inner
 def sized(state, world, symbol, row, risk, value, cost, least_cost, multiple, confidence, lot, most_risk):
     """(quantity, code of nothing at all, which limit bound it) before the gates after.  most_risk: fraction of equity, infinite for no limit."""
     account, policy = state.account[0], world.policy[0]
+    most = quantity_left(state, world, symbol)
     if policy.shares:
         price = row.entry * value
         room = policy.max_symbol * account.equity - exposures(state, world, symbol)[1]
         cash = cash_left(state, world) if policy.cash_only else np.nan
-        quantity, code, binding, _ = size_shares(account.equity, confidence, multiple, risk * value, price, policy.max_risk, policy.max_quantity, room, cash,
+        quantity, code, binding, _ = size_shares(account.equity, confidence, multiple, risk * value, price, policy.max_risk, most, room, cash,
                                                  policy.min_confidence, lot, most_risk)
         bound = R_R_CAPPED if confidence * multiple > 1.0 + EPS else R_REDUCED if binding > 0 else R_OK
         if binding == 0 and most_risk < policy.max_risk * min(confidence * multiple, 1.0):
@@ -106,7 +117,7 @@ def sized(state, world, symbol, row, risk, value, cost, least_cost, multiple, co
     quantity, _, _, _, capped = size_futures(account.equity, multiple, risk, value, cost, policy.r_unit, min(policy.max_risk, most_risk), lot,
                                           least_cost)
     bound = R_OK if not capped else R_KELLY if most_risk < policy.max_risk else R_R_CAPPED
-    return min(quantity, lots_down(policy.max_quantity, lot)), R_SIZE_ZERO, bound
+    return min(quantity, lots_down(most, lot)), R_SIZE_ZERO, bound
 
 
 @inner

@@ -1,6 +1,8 @@
 """What the world did: fills, acknowledgements and rejections of a broker outside, the operator's commands, requests for new versions of plans."""
 
 
+import numpy as np
+
 from pse.kernels.actions import credit
 from pse.kernels.book import (
     NIL,
@@ -29,6 +31,8 @@ from pse.kernels.codes import (
     I_FLATTEN,
     I_REJECT,
     I_RESET_MARK,
+    LEG_EXIT,
+    LEG_STOP,
     R_BROKER_REJECT,
     R_CANCELLED,
     R_LATENCY,
@@ -65,7 +69,12 @@ def take_inputs(state, world, log, inputs, until):
         record = inputs[account.input]
         account.input += 1
         s = record.symbol
-        plan = state.plans[slot_of(state, s, record.plan)]
+        spoken = I_FILL <= record.kind <= I_CANCELLED or record.kind == I_AMEND or record.kind == I_DIVIDEND
+        if spoken and not (0 <= s < state.symbols.size and 0 <= record.leg <= LEG_EXIT):
+            emit(log, E_NOTE, record.ts, NOBODY, NOBODY, record.plan, R_OPERATOR, record.kind, record.leg, NIL, record.price, record.quantity, 0.0, 0.0,
+                 0.0, 0.0)
+            continue
+        plan = state.plans[slot_of(state, s if spoken else np.int64(0), record.plan)]
         if record.kind == I_FILL:
             if not take_input_fill(state, world, log, record):
                 emit(log, E_NOTE, record.ts, s, NOBODY, record.plan, R_OPERATOR, record.kind, record.leg, NIL, record.price, record.quantity, 0.0, 0.0, 0.0,
@@ -81,6 +90,8 @@ def take_inputs(state, world, log, inputs, until):
                 plan.cancelling = 0
                 end_entry(plan)
                 new_version(log, record.ts, plan, reason)
+            elif record.kind == I_REJECT and record.leg == LEG_STOP and plan.number == record.plan and holds(plan):
+                request_exit(log, record.ts, plan, reason)             # nothing protects it
         elif record.kind == I_AMEND:
             amend(state, world, log, record.ts, slot_of(state, s, record.plan), record.plan, NOBODY, record.version, record.actor, record.stop, record.target,
                   record.quantity, record.valid_until)

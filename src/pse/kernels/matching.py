@@ -62,7 +62,7 @@ def resting_fill(direction, limit, stop, open_, reach, through, rules):
 
 
 @shared
-def entry_fill(order_type, direction, price, limit, stop, open_, high, low, close, tick, rules, slip):
+def entry_fill(order_type, direction, price, limit, stop, open_, high, low, tick, rules, slip):
     """Whether an entry order fills in this bar.
 
     price: of a LIMIT its limit, of a STOP and of a STOP_LIMIT that has not fired its trigger.  limit: of a STOP_LIMIT, the worst price that it takes.
@@ -78,11 +78,13 @@ def entry_fill(order_type, direction, price, limit, stop, open_, high, low, clos
     at_open = fired_by(open_, price, direction)
     if not at_open and not fired_by(above, price, direction):
         return NO_FILL, price
-    paid = against(open_ if at_open else price, direction, slip, tick)
-    if order_type == STOP or direction * (limit - paid) >= -EPS:
+    fires = open_ if at_open else price
+    paid = against(fires, direction, slip, tick)
+    if order_type == STOP:
         return F_OPEN if at_open else F_STOP, paid
-    back = below if at_open or rules.entry_bar_target == REACH_COUNTS else close      # it rests at its limit: what comes back to it after it fired
-    return F_LIMIT if passed_by(back, limit, direction, through) else NO_FILL, limit
+    if direction * (limit - fires) >= -EPS:                           # what fires at or inside its limit is bought there, at the limit at worst
+        return F_OPEN if at_open else F_STOP, min(paid, limit) if direction > 0 else max(paid, limit)
+    return F_LIMIT if passed_by(below, limit, direction, through) else NO_FILL, limit          # the open jumped over it: it rests
 
 
 @shared

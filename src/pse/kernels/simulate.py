@@ -22,6 +22,7 @@ from pse.kernels.book import (
     request_exit,
     request_part,
     rest_of_entry,
+    send_stop,
     slot_of,
     slots_of,
     stop_name,
@@ -280,14 +281,15 @@ def work_entry(state, world, log, slot, bar):
         order_type = MARKET
     elif plan.fired and order_type == STOP_LIMIT:
         order_type, asked = LIMIT, plan.limit_price
-    kind, price = entry_fill(order_type, plan.direction, asked, plan.limit_price, plan.stop, bar.open, bar.high, bar.low, bar.close, instrument.tick, policy,
-                             slip)
+    kind, price = entry_fill(order_type, plan.direction, asked, plan.limit_price, plan.stop, bar.open, bar.high, bar.low, instrument.tick, policy, slip)
     plan.fires_inside = kind != NO_FILL and fires_inside(order_type, plan.fired != 0, plan.direction, plan.limit, bar.open)
     if plan.fired == 0 and fired_by(bar.high if plan.direction > 0 else bar.low, plan.limit, plan.direction):
         plan.fired = 1
     if kind == NO_FILL:
         return NO_FILL
-    paid = 0.0 if order_type == LIMIT or (order_type == STOP_LIMIT and kind == F_LIMIT) else slip
+    paid = 0.0 if order_type == LIMIT or kind == F_LIMIT else slip
+    if order_type == STOP_LIMIT and kind != F_LIMIT:                  # bought at its limit it pays no more than the way there
+        paid = min(slip, plan.direction * (price - (plan.limit if kind == F_STOP else bar.open)))
     fee = part_fee(instrument, plan.micro, plan.filled, plan.entry, quantity, price) * rate_of(state, world, slot)
     take_entry(state, world, log, slot, ts, kind, price, quantity, fee, paid)
     if kind == F_GAP:
@@ -334,7 +336,7 @@ def known_range(state, world, symbol, ts, column):
         if world.row_symbol[r] == symbol:
             return world.context[r, column]
         r += 1
-    return world.context[state.symbols[symbol].row, column]
+    return world.context[state.symbols[symbol].row, column] / state.symbols[symbol].row_splits       # points of the shares before a split
 
 
 @inner
@@ -435,11 +437,18 @@ def step_bar(state, world, log, bar):
 
 
 @inner
+def is_a_fill(record):
+    """Whether a broker's report can be a fill: a price and a quantity above nothing, a fee that is a number, a leg that there is."""
+    numbers = 0.0 < record.price < np.inf and 0.0 < record.quantity < np.inf and abs(record.fee) < np.inf
+    return numbers and 0 <= record.leg <= LEG_EXIT
+
+
+@inner
 def take_input_fill(state, world, log, record):
     """A fill that a broker outside reports."""
     slot = slot_of(state, record.symbol, record.plan)
     plan = state.plans[slot]
-    if not is_live(plan) or plan.number != record.plan:
+    if not is_live(plan) or plan.number != record.plan or not is_a_fill(record):
         return False
     if record.leg == 0:
         take_entry(state, world, log, slot, record.ts, F_MARKET if plan.order_type == MARKET else F_LIMIT, record.price, record.quantity, record.fee, 0.0)
@@ -455,9 +464,13 @@ def take_input_fill(state, world, log, record):
         take_exit(state, world, log, slot, record.ts, LEG_STOP, F_STOP, record.price, record.quantity, record.fee, 0.0, stop_name(plan))
     elif record.leg == LEG_TARGET1:
         take_exit(state, world, log, slot, record.ts, LEG_TARGET1, F_TARGET, record.price, record.quantity, record.fee, 0.0, R_TP1)
+        plan.target_left -= record.quantity
         if holds(plan) and not plan.target_done:
             cancel_entry(log, record.ts, plan, R_TP1)
-            after_first_target(log, record.ts, plan)
+            if plan.target_left > EPS:
+                send_stop(log, record.ts, plan, R_TP1)                 # the rest of the target works on; the stop is for what is left
+            else:
+                after_first_target(log, record.ts, plan)
     elif record.leg == LEG_TARGET2:
         take_exit(state, world, log, slot, record.ts, LEG_TARGET2, F_TARGET, record.price, record.quantity, record.fee, 0.0, R_TP2)
     else:

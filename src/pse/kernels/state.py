@@ -5,7 +5,7 @@ The whole state is one block of bytes; `engine/state.py` lays these records over
 
 import numpy as np
 
-STATE_VERSION = 6
+STATE_VERSION = 7
 MAX_CANDIDATES = 32            # setups of one symbol and instant that can be asked about
 TIMED_ORDERS = 20
 GRADES = 5                     # 0 none, C, B, A, A+
@@ -43,6 +43,7 @@ SYMBOL_DTYPE = np.dtype([
     ("first_setup", "i8"), ("n_setups", "i8"), ("rank", "f8"),
     # after a stop-out of a plan that waits: whose signal it was, how many closes have passed, the day counted last, what this instant said of it
     ("waits", "i8"), ("wait_tactic", "i8"), ("wait_direction", "i8"), ("wait_closes", "i8"), ("wait_day", "f8"), ("wait_heard", "i8"),
+    ("row_splits", "f8"),                                                  # product of the splits since the context row
 ])
 PLAN_DTYPE = np.dtype([
     ("status", "i8"), ("number", "i8"), ("setup", "i8"), ("tactic", "i8"), ("grade", "i8"), ("direction", "i8"), ("micro", "i8"),
@@ -59,6 +60,7 @@ PLAN_DTYPE = np.dtype([
     ("flags", "i8"), ("group", "i8"), ("best", "f8"), ("conviction", "i8"), ("rate", "f8"), ("listed", "i8"),
     ("splits", "f8"), ("dividends", "f8"),   # new shares for one of the decision's; cash of dividends, also in `gross`, money of the account
     ("symbol", "i8"),                       # whose slot this is; written once
+    ("target_left", "f8"),                  # of the first target's order, with a broker outside
     ("filled_inside", "i8"),                # 1 where the entry filled after the open of the bar at hand
     ("entry_version", "i8"),                # of the entry order: a smaller one takes its place under a reference of its own
     ("replans", "i8"), ("replan_closes", "i8"),                            # versions that were asked for and made; decisions of the symbol at the last one
@@ -72,7 +74,7 @@ PLAN_DTYPE = np.dtype([
     ("acked", "i8"),                        # 1 once a broker outside has taken the entry order
     ("leaves", "i8"),                       # why a fill that comes after the cancel of its order goes at once, 0 it stays
 ])
-TALLY_DTYPE = np.dtype([("wins", "f8"), ("trades", "f8"), ("win_r", "f8")])
+TALLY_DTYPE = np.dtype([("wins", "f8"), ("trades", "f8"), ("win_r", "f8"), ("closed", "i8")])          # faded, but for `closed`
 HEARD_DTYPE = np.dtype([("event_bar", "i8"), ("code", "i8")])              # of a repeated signal: the run that was told last, and what became of it
 
 VERDICT_DTYPE = np.dtype([

@@ -31,6 +31,7 @@ from pse.kernels.codes import (
     E_BREAKER,
     E_CHARGE,
     E_SESSION,
+    EXTERNAL,
     R_BE,
     R_BORROW,
     R_CLOSE_BEYOND_LEVEL,
@@ -105,6 +106,8 @@ def civil_day(date):
 def charge_borrowing(state, world, log, days):
     """What was sold short and is held over night costs the rate of whoever lends it: of its value at the last price, for each night of a year of 365."""
     account = state.account[0]
+    if world.policy[0].match == EXTERNAL:                              # its account tells of cash
+        return
     for a in range(account.live):
         slot = state.live[a]
         plan = state.plans[slot]
