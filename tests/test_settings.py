@@ -335,7 +335,8 @@ def test_a_set_makes_no_new_entry_out_of_a_misspelt_name(tmp_path, override, sai
 
 
 @pytest.mark.parametrize(("text", "said"), [
-    ("risk_policies: {equity_swing: {limits: {max_daily_loss: 0.1}}}", "Did you mean equities_swing?"), ("accounts: {smal: {capital: 5}}", "Did you mean small?"),
+    ("risk_policies: {equity_swing: {limits: {max_daily_loss: 0.1}}}", "Did you mean equities_swing?"),
+    ("accounts: {smal: {capital: 5}}", "Did you mean small?"),
     ("fills: {pesimistic: {through_ticks: 2}}", "Did you mean pessimistic?")])
 def test_a_new_name_that_nothing_uses_and_that_is_almost_another_is_refused(tmp_path, text, said):
     (tmp_path / "configs").mkdir()

@@ -218,3 +218,16 @@ def test_with_a_broker_outside_prices_and_quantities_follow_and_cash_comes_as_an
     plan = state.plans[0]
     assert (plan["held"], plan["dividends"], plan["stop"]) == (499.0, 99.9, pytest.approx(65.33))
     assert state.account[0]["balance"] == pytest.approx(100_000.0 + 99.9, abs=1e-9)
+
+
+def test_a_trail_stands_on_the_range_in_new_shares_until_the_next_decision():
+    """A daily range of 0.5 at 100 is one of 5 at 1000: three of them behind 1000 is 985, above the stop of 980."""
+    found = line([(1000, 1000, 1000, 1000)])
+    around = world(found, [long_of(plan_flags=k.TRAIL_RANGE)], decision_rows(found, DAILY_ATR=0.5), [instrument(**SHARE)], limits(trail_range_atr=3.0))
+    around = around._replace(actions=actions((20, A_SPLIT, 0.1)))
+    around.context[around.row_ts > START + 20 * MINUTE, k.C_DAILY_ATR] = 5.0
+    state, broker = fresh_state(Shape(1, 1), 100_000.0), SimBroker(1)
+    broker.advance(state, Stretch(found, around, START + 10 * MINUTE))
+    assert state.plans[0]["stop_next"] == 98.5
+    broker.advance(state, Stretch(found, around, START + 21 * MINUTE))
+    assert state.plans[0]["stop_next"] == 985.0

@@ -91,7 +91,8 @@ def split_orders(state, world, log, slot, ts, ratio):
     plan.target, plan.target2 = on_grid(plan.target / ratio, -d, tick), on_grid(plan.target2 / ratio, -d, tick)
     plan.entry, plan.stop_first, plan.best, plan.invalid_price = plan.entry / ratio, plan.stop_first / ratio, plan.best / ratio, plan.invalid_price / ratio
     plan.planned_risk, plan.risk_points, plan.buffer = plan.planned_risk / ratio, plan.risk_points / ratio, plan.buffer / ratio
-    plan.carried = plan.carried / ratio
+    plan.limit_price = on_grid(plan.limit_price / ratio, d, tick)
+    plan.spread, plan.atr, plan.carried = plan.spread / ratio, plan.atr / ratio, plan.carried / ratio
     plan.favourable, plan.adverse = plan.favourable / ratio, plan.adverse / ratio
     plan.splits *= ratio
 

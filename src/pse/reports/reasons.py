@@ -57,7 +57,7 @@ SENTENCES = {
     "DAILY_LOSS": "The loss of the day had reached its limit.",
     "DAILY_LOSS_PROJECTED": "With its stop the loss of the day would have passed its limit.",
     "SIZE_ZERO": "The risk that is allowed pays for less than the smallest quantity.",
-    "KELLY": "The closed trades of the tactic and grade bind the risk: no more than a share of the growth-optimal fraction, nothing where that is not above zero.",
+    "KELLY": "The closed trades of the tactic and grade bind the risk: no more than a share of the growth-optimal fraction, which may be nothing.",
     "ZERO_ATR": "The range of the bars was nothing or not known, so no size could be told.",
     "CONCURRENT_RISK": "The risk of all open trades together would have been too large.",
     "EXPOSURE": "The value of all positions together would have been too large.",
