@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from pathlib import Path
 
 from rich.console import Console
@@ -43,10 +44,12 @@ def write(path: Path, found: Manifest, lines) -> Path:
     return path
 
 
-def finished_run(home: Home, lines=None, **changes) -> Run:
+def finished_run(home: Home, lines=None, files: Mapping[str, bytes] | None = None, **changes) -> Run:
     run = new_run(home, manifest(**changes), CREATED_NS)
     journal = run.journal()
     journal.extend(records() if lines is None else lines)
     journal.close()
     write_json(run.folder / "metrics.json", {"trades": 1, "net_usd": 950.5, "sharpe": None, "reasons": {"sharpe": "one trade"}})
+    for name, content in (files or {}).items():
+        (run.folder / name).write_bytes(content)
     return finish_run(run, journal, "2023-11-14T22:14:00Z")

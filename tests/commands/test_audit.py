@@ -110,3 +110,19 @@ def test_the_command_line_answers_with_findings_and_exit_code_one(tmp_path, pse,
     assert pse("audit", "log", "no-such-run").code == 2
     assert pse("runs", "list", "--json").json["runs"][0]["run_id"] == run.run_id
     assert pse("runs", "show", run.run_id).code == 0
+
+
+@pytest.mark.parametrize("name", ["portfolio.json", "envelope.parquet", "envelope_equity.parquet"])
+def test_the_file_that_is_not_whole_is_named_and_the_journal_is_not_blamed(context, name):
+    run = finished_run(context.home, files={name: b'{"worst": {}, "last": {}}'})
+    assert findings(context, run.run_id) == []
+    (run.folder / name).write_bytes(b'{"worst": {}')
+    (found,) = findings(context, run.run_id)
+    said = context.console.file.getvalue()
+    assert found["file"].endswith(name) and "NOT whole beside it: " + name in said and "journal.jsonl: NOT whole" not in said
+
+
+def test_a_cut_portfolio_of_a_run_that_never_noted_its_bytes_is_found_too(context, run):
+    (run.folder / "portfolio.json").write_bytes(b'{"worst": {')
+    (found,) = findings(context, run.run_id)
+    assert found["file"].endswith("portfolio.json") and "no JSON" in found["why"]

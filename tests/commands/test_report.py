@@ -50,6 +50,26 @@ def test_a_run_without_figures_is_not_reported(pse, stored):
     assert ran.code == 2 and "has no figures yet" in ran.err
 
 
+def test_a_finished_run_whose_figures_are_gone_is_told_so_and_not_to_wait(pse, stored):
+    (stored / "metrics.json").unlink()
+    ran = pse("report", stored.name)
+    said = " ".join(ran.err.split())
+    assert ran.code == 3 and "metrics.json is missing" in said and "run the backtest again" in said and "wait" not in said
+
+
+@pytest.mark.parametrize(("cut", "said"), [("lines", "its manifest says"), ("bytes", "is torn"), ("gone", "is missing"), ("last", "does not fit its text")])
+def test_no_page_is_written_from_a_journal_that_is_not_the_one_the_run_finished(pse, stored, tmp_path, cut, said):
+    journal = stored / "journal.jsonl"
+    whole = journal.read_bytes()
+    lines = whole.splitlines(keepends=True)
+    changed = {"lines": b"".join(lines[:7]), "bytes": whole[:-200], "last": b"".join(lines[:-1]) + lines[-1].replace(b"1.02", b"1.62")}
+    journal.unlink() if cut == "gone" else journal.write_bytes(changed[cut])
+    ran = pse("report", stored.name)
+    words = " ".join(ran.err.split())
+    assert ran.code == 3 and "journal.jsonl" in words and said in words and f"pse audit log {stored.name}" in words
+    assert not (tmp_path / "reports").exists()
+
+
 def test_a_damaged_file_of_the_run_is_named(pse, stored):
     (stored / "equity.parquet").write_bytes(b"")
     ran = pse("report", stored.name)

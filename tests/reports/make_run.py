@@ -6,7 +6,6 @@ Run as a script it writes a folder to look at:  python tests/reports/make_run.py
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sys
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 import polars as pl
 
 from pse.domain.bars import Bars
+from pse.domain.records import chain
 from pse.domain.sessions import DAY_NS, MINUTE_NS, Sessions
 from pse.research.market import daily_closes
 from pse.research.metrics import MetricsSpec, compute_metrics
@@ -225,17 +225,13 @@ def _evidence(i: int, text: str) -> dict[str, Any]:
 
 
 def _journal(trades: pl.DataFrame, text: str) -> tuple[str, str]:
-    lines, prev = [], "0" * 64
-    for seq, row in enumerate(trades.iter_rows(named=True)):
-        body = {"setup_id": row["setup_id"], "tactic": row["tactic"], "note": text}
-        line = {"seq": seq, "ts": row["ts_setup"], "kind": "SETUP", "body": body, "prev": prev}
-        prev = hashlib.sha256(json.dumps(line, sort_keys=True).encode()).hexdigest()
-        lines.append(json.dumps({**line, "hash": prev}, sort_keys=True, separators=(",", ":")))
-    for record in _refused(text):
-        line = {"seq": len(lines), **record, "prev": prev}
-        prev = hashlib.sha256(json.dumps(line, sort_keys=True).encode()).hexdigest()
-        lines.append(json.dumps({**line, "hash": prev}, sort_keys=True, separators=(",", ":")))
-    return "".join(line + "\n" for line in lines), prev
+    lines, prev = list[bytes](), "0" * 64
+    entered = [{"ts": row["ts_setup"], "kind": "SETUP", "body": {"setup_id": row["setup_id"], "tactic": row["tactic"], "note": text}}
+               for row in trades.iter_rows(named=True)]
+    for record in (*entered, *_refused(text)):
+        line, prev = chain(prev, len(lines), record["ts"], record["kind"], record["body"])
+        lines.append(line)
+    return b"".join(lines).decode(), prev
 
 
 def _refused(text: str) -> list[dict[str, Any]]:

@@ -22,12 +22,20 @@ def run_log(context: Context, target: str) -> Answer:
     return Answer(data, lambda console: _show(console, found), exit_code=1 if found.findings else 0)
 
 
+def _headline(found: Audit) -> str:
+    """Which of the run's files are not whole: the log itself, or what lies beside it."""
+    if any(finding.file == str(found.log) for finding in found.findings):
+        return f"{found.log}: NOT whole. {found.records} records from the start stand on one chain."
+    names = ", ".join(dict.fromkeys(finding.file.rpartition("/")[2] for finding in found.findings))
+    return f"{found.log}: whole. {found.records} records on one chain. NOT whole beside it: {names}"
+
+
 def _show(console: Console, found: Audit) -> None:
     from rich.text import Text
 
     if not found.findings:
         console.print(Text(f"{found.log}: whole. {found.records} records on one chain.\nhead {found.head}\nroot {found.root}\n{LIMIT}"))
         return
-    console.print(Text(f"{found.log}: NOT whole. {found.records} records from the start stand on one chain."))
+    console.print(Text(_headline(found)), soft_wrap=True)
     for finding in found.findings:
         console.print(Text(f"  {finding.file}: {finding.why}"))

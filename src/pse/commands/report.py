@@ -11,7 +11,7 @@ from pse.commands.wiring import Answer, Context
 from pse.domain.actions import in_shares_of
 from pse.domain.errors import NoBars, RequestError
 from pse.domain.instruments import Instrument
-from pse.store.runs import METRICS, Run, load_run
+from pse.store.runs import Run, check_figures, check_journal, load_run
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -36,11 +36,8 @@ def run(context: Context, run_id: str, html: Path | None = None, csv: Path | Non
     found = load_run(context.home, run_id)
     run_id = found.run_id
     check_target(html or _usual_place(context, found))
-    if not (found.folder / METRICS).is_file():
-        raise RequestError(
-            f"run {run_id} is {found.status} and has no figures yet; a report needs a finished run; "
-            f"wait for it, or run the same backtest again"
-        )
+    check_figures(found)
+    check_journal(found)
     data: dict[str, Any] = {"run_id": run_id}
     if csv is not None:
         paths = [write_log(context, found, csv)] if _names_log(csv) else write_sheets(found, csv)

@@ -28,7 +28,7 @@ from pse.research.books import books
 from pse.risk.gate_words import GATES, REASONS, STAGES, reason_of, used_by
 from pse.risk.policy import RiskPolicy
 from pse.settings import Settings, load_settings
-from pse.store.runs import Run, load_run
+from pse.store.runs import Run, check_journal, load_run
 from pse.tactics.parameters import kind_of, parameters
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ def run_explain(context: Context, run_id: str, setup: str | None = None, last: b
     from pse.commands import risk_views
 
     run = load_run(context.home, run_id)
+    check_journal(run)
     one, choices = chosen(run, setup, last, symbol, at_ns, tactic) if any((setup, last, symbol, at_ns, tactic)) else (None, entries(run))
     if one is None:
         data: dict[str, Any] = {"run_id": run.run_id, "setup": None, "choices": [_named(other) for other in choices[-MOST_CHOICES:]], "setups": len(choices)}
@@ -119,6 +120,7 @@ def run_portfolio(context: Context, run_id: str, at_ns: int | None = None) -> An
     from pse.commands import risk_views
 
     run = load_run(context.home, run_id)
+    check_journal(run)
     inputs = inputs_of(context, run)
     if at_ns is not None and not inputs.start_ns <= at_ns <= inputs.end_ns:
         raise RequestError(f"--at {iso(at_ns)} lies outside the run, which goes from {iso(inputs.start_ns)} to {iso(inputs.end_ns)}; give a moment inside")

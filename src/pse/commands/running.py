@@ -36,7 +36,7 @@ from pse.store.files import write_atomic, write_json
 from pse.store.journal import Journal
 from pse.store.ledger import Trial, append_trial
 from pse.store.news import NONE_STORED
-from pse.store.runs import EQUITY, JOURNAL, LOTS, METRICS, POSITIONS, TRADES, Run, finish_run, new_run
+from pse.store.runs import EQUITY, JOURNAL, LOTS, METRICS, PORTFOLIO, POSITIONS, TRADES, Run, finish_run, new_run
 from pse.store.snapshots import load as load_snapshot
 
 if TYPE_CHECKING:
@@ -45,7 +45,6 @@ if TYPE_CHECKING:
 
     from pse.reports.view import RunView
 
-PORTFOLIO = "portfolio.json"
 REPLAY = "replay"                                # the feed that hands over one closed bar after the other
 
 

@@ -10,7 +10,7 @@ from pse.commands.wiring import Answer, Context
 from pse.domain.errors import DamagedTable, RequestError
 from pse.domain.manifest import Manifest
 from pse.store.layout import Home
-from pse.store.runs import Run, files_of, kinds_of, list_runs, load_run, metrics_of
+from pse.store.runs import Run, check_journal, files_of, kinds_of, list_runs, load_run, metrics_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -99,6 +99,7 @@ def run_show(context: Context, run_id: str, positions: bool = False) -> Answer:
         return Answer(data, lambda console: _show_run(console, run, metrics, kinds))
     from pse.commands.positions import as_data, books_of, show_positions
 
+    check_journal(run)
     found = books_of(run)
 
     def show(console: Console) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from pse.domain.errors import RequestError
+from pse.domain.errors import DamagedTable, RequestError
 from pse.domain.records import ZERO_HASH
+from pse.store.files import read_json
 from pse.store.journal import Verification, verify
 from pse.store.layout import Home
 from pse.store.ledger import TRIALS, trials_path
-from pse.store.runs import JOURNAL, MANIFEST, Run, checkpoint_of, load_run, read_manifest, result_hashes, stale_projections
+from pse.store.runs import JOURNAL, MANIFEST, PORTFOLIO, Run, checkpoint_of, load_run, read_manifest, result_hashes, stale_projections
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,20 @@ def audit_run(run: Run) -> Audit:
         now = result_hashes(run.folder)
         others += [Finding(str(run.folder / name), None, "it is missing" if name not in now else "its bytes are not those that the run wrote")
                    for name, then in sorted(manifest.results.items()) if now.get(name) != then]
+        others += _unhashed(run)
     return _audit(path, run.run_id, found, tuple(others))
+
+
+def _unhashed(run: Run) -> list[Finding]:
+    """Of a run from before its portfolio.json was hashed: whether that can be read at all."""
+    path = run.folder / PORTFOLIO
+    if PORTFOLIO in run.manifest.results or not path.is_file():
+        return []
+    try:
+        read_json(path)
+    except DamagedTable:
+        return [Finding(str(path), None, "it is no JSON document any more")]
+    return []
 
 
 def _audit(path: Path, run_id: str | None, found: Verification, others: tuple[Finding, ...]) -> Audit:

@@ -121,6 +121,20 @@ def raw_lines(path: Path) -> Iterator[bytes]:
             yield line
 
 
+def last_line(path: Path) -> tuple[int, str]:
+    """How many committed lines a log has and the hash of its last one, which is checked against its own text; `BrokenLine` says what is wrong there."""
+    count, last = 0, b""
+    with open(path, "rb") as file:
+        for line in file:
+            count, last = count + 1, line
+    if last and not last.endswith(b"\n"):
+        raise BrokenLine(f"line {count} is torn: {len(last)} bytes without a newline at the end of the file")
+    try:
+        return count, check(last[:-1], count - 1, None) if last else ""
+    except BrokenLine as error:
+        raise BrokenLine(f"line {count}: {error}") from error
+
+
 def line_kind(path: Path, line: bytes) -> str:
     """The kind of a committed line of the log at `path`; `DamagedTable` when it is no record."""
     try:

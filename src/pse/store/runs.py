@@ -16,10 +16,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pse.domain.errors import BadName, DamagedTable, UnknownName
+from pse.domain.errors import BadName, DamagedTable, RequestError, UnknownName
 from pse.domain.manifest import Manifest, run_name
+from pse.domain.records import BrokenLine
 from pse.store.files import read_json, write_atomic, write_json
-from pse.store.journal import Checkpoint, Journal, line_kind, raw_lines
+from pse.store.journal import Checkpoint, Journal, last_line, line_kind, raw_lines
 from pse.store.layout import Home, safe_name
 from pse.store.locks import is_held, lock_path, locked
 
@@ -31,6 +32,8 @@ TRADES, EQUITY, POSITIONS, LOTS = "trades.parquet", "equity.parquet", "positions
 ENVELOPE, ENVELOPE_EQUITY = "envelope.parquet", "envelope_equity.parquet"
 LATER = (POSITIONS, LOTS)                       # runs of earlier versions have none
 RESULTS = (TRADES, EQUITY, POSITIONS, LOTS, METRICS, ENVELOPE, ENVELOPE_EQUITY)
+PORTFOLIO = "portfolio.json"
+HASHED = (*RESULTS, PORTFOLIO)                    # whose bytes a finished run notes
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,7 @@ def save(run: Run) -> Run:
 
 def result_hashes(folder: Path) -> dict[str, str]:
     """sha256 of each table and figure file that lies in a run's folder."""
-    return {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in RESULTS if (folder / name).is_file()}
+    return {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in HASHED if (folder / name).is_file()}
 
 
 def finish_run(run: Run, journal: Journal, finished: str, **changes: object) -> Run:
@@ -243,6 +246,44 @@ def metrics_of(run: Run) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise DamagedTable(f"{path} does not hold the figures of a run; expected a JSON object; run the backtest again")
     return found
+
+
+def check_journal(run: Run) -> None:
+    """Refuses to read on in a finished run whose journal has not the length and the last hash of its manifest, or is gone: `DamagedTable`.
+
+    What was changed before the last line only the whole chain shows: `pse audit log`.
+    """
+    manifest, path = run.manifest, run.journal_path
+    if manifest.status != "finished" or manifest.records is None:
+        return
+    if why := _not_as_finished(path, manifest.records, manifest.head):
+        raise DamagedTable(f"{path} {why}; expected the journal as run {run.run_id} finished it, so nothing is told from it. `pse audit log {run.run_id}` "
+                           f"shows what is left; restore the file from a copy or run the backtest again")
+
+
+def _not_as_finished(path: Path, records: int, head: str | None) -> str:
+    """What is not as the manifest says; "" where the log has its length and its last hash."""
+    if not path.is_file():
+        return "is missing"
+    try:
+        found, last = last_line(path)
+    except BrokenLine as error:
+        return f"is damaged: {error} (its manifest says {records:,} lines)"
+    if found != records:
+        return f"has {found:,} lines, its manifest says {records:,}"
+    return f"ends with the hash {last[:12]}.., its manifest says {head[:12]}.." if head and last != head else ""
+
+
+def check_figures(run: Run) -> None:
+    """Refuses a run without its metrics.json: one that is not finished has none yet, of a finished one the file was lost."""
+    path = run.folder / METRICS
+    if path.is_file():
+        return
+    if run.manifest.status == "finished":
+        raise DamagedTable(f"{path} is missing: run {run.run_id} is finished and its figures are gone; restore the file from a copy or run the backtest again "
+                           f"(`pse audit log {run.run_id}` says whether more is missing)")
+    mend = "wait for it" if run.status == "running" else "run the same backtest again"
+    raise RequestError(f"run {run.run_id} is {run.status} and has no figures yet; a report needs a finished run; {mend}")
 
 
 def files_of(run: Run) -> list[str]:
