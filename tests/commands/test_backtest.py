@@ -93,12 +93,32 @@ def test_no_number_of_the_answer_is_no_number(home, pse):
     (("--start", "2030-01-01", "--end", "2030-02-01"), 2, "none"),
     (("--start", "2023-03-10", "--end", "2023-03-06"), 2, "is not before"), (("--agents", "oracle"), 2, "rules"),
     (("--set", "desks.futures-smc.risq=x"), 2, "risk"),
-    (("--fills", "dream"), 2, "conservative")])
+    (("--fills", "dream"), 2, "conservative"), (("--fills", "envelop"), 2, "Did you mean envelope?"),
+    (("--symbol", "ES,NQ"), 2, "desks.futures-smc.symbols=[ES, NQ]"),
+    (("--set", "risk_policies.futures_intraday.plan.trail=fixed"), 2, "fixed keeps one distance")])
 def test_a_wrong_request_is_refused_with_the_mend_and_leaves_no_run(home, pse, words, code, says):
     given = {"--symbol": "ES", "--start": FIRST, "--end": LAST} | dict(zip(words[::2], words[1::2], strict=True))
     ran = pse("--home", home, "backtest", *(word for pair in given.items() for word in pair))
     assert ran.code == code and says in ran.err, ran.err
     assert not (home / "backtests" / "outputs").exists() or not runs(home)
+
+
+def test_two_symbols_are_never_taken_for_the_last_of_them(home, pse):
+    ran = pse("--home", home, "backtest", *WINDOW, "--symbol", "NQ")
+    assert ran.code == 2 and "--symbol narrows a desk to one symbol, and here are 2" in ran.err
+
+
+def test_a_run_that_is_refused_before_its_first_record_leaves_no_folder(home, pse, monkeypatch):
+    from pse.commands import backtest
+    from pse.domain.errors import RequestError
+
+    def refuses(*given, **named):
+        raise RequestError("the dividend of 2020-08-07 is larger than the last close")
+
+    monkeypatch.setattr(backtest, "prepare", refuses)
+    ran = pse("--home", home, "backtest", *WINDOW)
+    assert ran.code == 2 and "larger than the last close" in ran.err
+    assert not list((home / "backtests" / "outputs").iterdir()) and statuses(home, pse) == []
 
 
 RUN = "import sys; sys.argv[0] = 'pse'\n{}from pse.cli import main\nsys.exit(main(sys.argv[1:]))"

@@ -75,7 +75,7 @@ def test_a_find_that_its_tactic_turned_down_says_so(pse, home):
 
 
 @pytest.mark.parametrize(("words", "said"), [
-    (["zzzz"], "begins with"), (["--symbol", "NQ"], "no setup of NQ"), (["--tactic", "nothing"], "no setup of the tactic"),
+    (["ffffffffffff"], "begins with"), (["zzzz"], "can be no id"), (["--symbol", "NQ"], "no setup of NQ"), (["--tactic", "nothing"], "no setup of the tactic"),
     (["--at", "1999-01-01"], "no such setup")])
 def test_what_is_not_there_is_refused_with_what_is(pse, home, words, said):
     done = pse("--home", home, "risk", "explain", "latest", *words)
@@ -118,3 +118,9 @@ def test_policy_and_gates_are_written_for_people(pse):
     assert "max_symbol_notional" in policy.out and "read by exposure" in policy.out and "risk_policies.yaml" in policy.out
     assert "14  tail_risk" in gates.out and "SL_CAP [points]" in gates.out
     assert pse("risk", "policy", "no-such").code == 2
+
+
+def test_a_desk_and_a_profile_at_once_are_refused_and_the_name_of_a_profile_is_told_as_one(pse):
+    both, profile = pse("risk", "policy", "zones", "--profile", "bare"), pse("risk", "policy", "bare")
+    assert both.code == 2 and "found the desk zones and --profile bare" in both.err
+    assert profile.code == 2 and "`pse risk policy --profile bare`" in profile.err

@@ -8,6 +8,7 @@ from typer import Argument, Option
 
 from pse.cli.frame import LOOK, group, module, moment, mount
 from pse.commands import options as opt
+from pse.domain.errors import RequestError
 
 if TYPE_CHECKING:
     from pse.commands.wiring import Answer, Context
@@ -27,7 +28,8 @@ def risk_explain(
     tactic: Annotated[str | None, Option(help="Only setups of this tactic.", metavar="NAME")] = None,
 ) -> Answer:
     """Every gate of a setup: measured, allowed, and what would have had to be different; how its size came about, and what became of it."""
-    return module("risk").run_explain(context, run_id, setup, last, symbol, moment(at, "--at"), tactic)
+    at_ns, run_id = moment(at, "--at"), module("asked").stored_run(context, run_id, setup)
+    return module("risk").run_explain(context, run_id, setup, last, symbol, at_ns, tactic)
 
 
 @mount(risk, "portfolio")
@@ -37,7 +39,8 @@ def risk_portfolio(
     at: Annotated[str | None, Option(help="Moment of the run; just before its end without it.", metavar="TIME")] = None,
 ) -> Answer:
     """What was open at a moment of a run: positions, orders, risk, exposure, value at risk, and what the limits left room for."""
-    return module("risk").run_portfolio(context, run_id, moment(at, "--at"))
+    at_ns, run_id = moment(at, "--at"), module("asked").stored_run(context, run_id)
+    return module("risk").run_portfolio(context, run_id, at_ns)
 
 
 @mount(risk, "policy")
@@ -49,6 +52,9 @@ def risk_policy(
     sets: opt.Sets = None,
 ) -> Answer:
     """The limits of a profile: value, bounds, meaning, where each was written, which gate reads it."""
+    if desk is not None and profile is not None:
+        raise RequestError(f"found the desk {desk} and --profile {profile}; expected one of them: a desk has one profile; leave "
+                           f"one out")
     return module("risk").run_policy(context.asking(config=config, overrides=tuple(sets or ())), desk, profile)
 
 

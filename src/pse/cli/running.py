@@ -31,8 +31,10 @@ def backtest(
     """Replay history through the engine and write a run below backtests/outputs."""
     start_ns, end_ns = window(start, end)
     every = fills == "envelope"
-    asked = context.asking(config=config, overrides=tuple(sets or ()), desk=desk, seed=seed, fills=None if every else fills)
-    return module("backtest").run(asked, symbol=symbol, start_ns=start_ns, end_ns=end_ns, agents=agents, report=report, accounts=tuple(account or ()),
+    asked = context.asking(config=config, overrides=tuple(sets or ()), desk=desk, seed=seed, fills=None if every else fills, fills_too=("envelope",))
+    wanted = module("asked").one_symbol(asked, symbol)
+    module("asked").accounts_of(asked.settings, account or (), report)
+    return module("backtest").run(asked, symbol=wanted, start_ns=start_ns, end_ns=end_ns, agents=agents, report=report, accounts=tuple(account or ()),
                                   envelope=every)
 
 
@@ -55,4 +57,5 @@ def paper(
     """The same loop, one bar at a time, as it would run live."""
     start_ns, end_ns = window(start, end)
     asked = context.asking(config=config, overrides=tuple(sets or ()), desk=desk, seed=seed, fills=fills)
-    return module("paper").run(asked, symbol=symbol, start_ns=start_ns, end_ns=end_ns, route=route, feed=feed, report=report, account=account)
+    wanted = module("asked").one_symbol(asked, symbol)
+    return module("paper").run(asked, symbol=wanted, start_ns=start_ns, end_ns=end_ns, route=route, feed=feed, report=report, account=account)

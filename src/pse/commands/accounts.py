@@ -5,13 +5,12 @@ Each is a run of its own, with its folder, fingerprint and order references, and
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pse.commands.inputs import BarsKey, Inputs, gather
 from pse.commands.wiring import Answer, Context
-from pse.domain.errors import PseError, RequestError
+from pse.domain.errors import PseError
 from pse.features.build import Features
 from pse.settings import Settings
 from pse.store.load import Loaded
@@ -19,7 +18,6 @@ from pse.store.load import Loaded
 if TYPE_CHECKING:
     from rich.console import Console
 
-ALL = "all"
 FIGURES = (("trades", "trades"), ("net", "net_usd"), ("net of capital", None), ("expectancy R", "expectancy_r"), ("Sharpe", "sharpe"),
            ("max drawdown", "max_drawdown"), ("fees", "fees_usd"))
 
@@ -47,22 +45,11 @@ def _reads_alike(one: Inputs, other: Inputs) -> bool:
     return same and one.end_ns == other.end_ns and list(read) == list(reads) and all(read[symbol] is reads[symbol] for symbol in read)
 
 
-def accounts_of(settings: Settings, names: Iterable[str]) -> list[Settings]:
-    """The settings of each named account; of the usual one without names, of every one with `all`."""
-    asked = list(dict.fromkeys(names)) or [settings.account.name]
-    if ALL in asked and ALL not in settings.account_names:
-        asked = list(settings.account_names)
-    return [settings.of_account(name) for name in asked]
-
-
 def side_by_side(context: Context, wanted: Sequence[Settings], symbols: Sequence[str], start_ns: int | None, end_ns: int | None,
-                 report: Path | None, envelope: bool = False) -> Answer:
+                 envelope: bool = False) -> Answer:
     """A run for each account; one that fails is told beside the others, which are not lost."""
     from pse.commands.backtest import alone
 
-    if report is not None:
-        raise RequestError(f"--report names one file and there are {len(wanted)} accounts: {', '.join(one.account.name for one in wanted)}; leave it out and "
-                           f"write the page of each run with `pse report RUN_ID`")
     bars: dict[BarsKey, Loaded] = {}
     made = Kept()
     rows: list[dict[str, Any]] = []

@@ -6,9 +6,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from pse.commands.accounts import Kept, accounts_of, side_by_side
+from pse.commands.accounts import Kept, side_by_side
+from pse.commands.asked import accounts_of
 from pse.commands.envelope import Envelope, feed_of, only_conservative, pinned_of, with_envelope
 from pse.commands.paper import paper_feed
+from pse.commands.report import check_target
 from pse.commands.running import REPLAY, Inputs, again, gather, only_rules, whole_run
 from pse.commands.wiring import Answer, Context
 from pse.domain.manifest import Manifest
@@ -25,13 +27,14 @@ def run(context: Context, symbol: str | None = None, start_ns: int | None = None
     """Runs a desk over stored bars and writes the run's folder; of several `accounts` each has its own.  `envelope`: with the result under every rule of
     fills."""
     only_rules(agents)
+    check_target(report)
     symbols = (symbol,) if symbol else ()
     context = with_envelope(context) if envelope else context
-    wanted = accounts_of(context.settings, accounts)
+    wanted = accounts_of(context.settings, accounts, report)
     if envelope:
         only_conservative(wanted)
     if len(wanted) > 1:
-        return side_by_side(context, wanted, symbols, start_ns, end_ns, report, envelope)
+        return side_by_side(context, wanted, symbols, start_ns, end_ns, envelope)
     return alone(context, gather(context, wanted[0], symbols, start_ns, end_ns), report, envelope=envelope)
 
 

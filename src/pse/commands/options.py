@@ -8,7 +8,7 @@ from typing import Annotated
 from typer import Argument, Option
 
 Symbol = Annotated[str, Option(help="Symbol of configs/instruments.yaml, for example ES.", metavar="SYMBOL")]
-OptionalSymbol = Annotated[str | None, Option("--symbol", help="Narrow the desk to this symbol.", metavar="SYMBOL")]
+OptionalSymbol = Annotated[list[str] | None, Option("--symbol", help="Narrow the desk to this one symbol.", metavar="SYMBOL")]
 Start = Annotated[str | None, Option(help="First moment, inclusive: ISO 8601, UTC unless an offset is written.", metavar="TIME")]
 End = Annotated[str | None, Option(help="Last moment, exclusive.", metavar="TIME")]
 Config = Annotated[Path | None, Option(help="One more YAML layer over the folder's configs.", metavar="FILE")]

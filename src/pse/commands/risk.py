@@ -157,6 +157,8 @@ def run_policy(context: Context, desk: str | None = None, profile: str | None = 
 
     settings = load_settings(context.home.root, context.config, context.overrides, any_desk=True)
     if desk is not None and desk not in settings.desks:
+        if desk in settings.risk_policies:
+            raise RequestError(f"no desk named {desk!r}, it is a profile; its limits are shown by `pse risk policy --profile {desk}`")
         raise UnknownName("desk", desk, settings.desks)
     if profile is not None and profile not in settings.risk_policies:
         raise UnknownName("risk profile", profile, settings.risk_policies)

@@ -21,7 +21,7 @@ from pse.commands.report import check_target
 from pse.commands.wiring import Answer, Context, Stopped
 from pse.domain.actions import forward_adjusted
 from pse.domain.decisions import Decide
-from pse.domain.errors import ChangedSource, RequestError, is_ctrl_c
+from pse.domain.errors import ChangedSource, PseError, RequestError, is_ctrl_c
 from pse.domain.manifest import Manifest, environment
 from pse.engine.desk import DeskPlan, Mode
 from pse.engine.loop import run as engine_run
@@ -36,7 +36,7 @@ from pse.store.files import write_atomic, write_json
 from pse.store.journal import Journal
 from pse.store.ledger import Trial, append_trial
 from pse.store.news import NONE_STORED
-from pse.store.runs import EQUITY, JOURNAL, LOTS, METRICS, PORTFOLIO, POSITIONS, TRADES, Run, finish_run, new_run
+from pse.store.runs import EQUITY, JOURNAL, LOTS, METRICS, PORTFOLIO, POSITIONS, TRADES, Run, discard_empty, finish_run, new_run
 from pse.store.snapshots import load as load_snapshot
 
 if TYPE_CHECKING:
@@ -125,6 +125,16 @@ def drive(feed: Iterable[Prepared], plan: DeskPlan, journal: Journal, decide: De
 
 
 @contextlib.contextmanager
+def left_no_empty_run(run: Run) -> Iterator[None]:
+    """A run that is refused before its journal has a line leaves no folder: nothing was run, and the refusal is told."""
+    try:
+        yield
+    except PseError:
+        discard_empty(run)
+        raise
+
+
+@contextlib.contextmanager
 def told_how_to_go_on(run: Run, journal: Journal) -> Iterator[None]:
     """Ctrl-C inside says what is left of the run and what to do."""
     try:
@@ -148,7 +158,7 @@ def whole_run(context: Context, inputs: Inputs, command: str, feed_name: str, ma
     said_compiling(context)
     run = new_run(context.home, manifest_of(context, inputs, command, feed_name), context.clock.now_ns())
     started = stopwatch_ns()
-    with run.journal() as journal, told_how_to_go_on(run, journal):
+    with left_no_empty_run(run), run.journal() as journal, told_how_to_go_on(run, journal):
         with without_collector(feed_name):
             outcome = drive(make_feed(Mode(end_ns=inputs.end_ns)), inputs.plan, journal, sync=feed_name == REPLAY)
         engine_done = stopwatch_ns()

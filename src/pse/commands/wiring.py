@@ -74,8 +74,11 @@ class Context:
         return load_settings(self.home.root, config=self.config, overrides=self.overrides)
 
     def asking(self, *, config: Path | None = None, overrides: tuple[str, ...] = (), desk: str | None = None, seed: int | None = None,
-               fills: str | None = None) -> Context:
-        """A context whose settings carry what this command's flags asked for; `--desk --seed --fills` win over `--set`."""
+               fills: str | None = None, fills_too: tuple[str, ...] = ()) -> Context:
+        """A context whose settings carry what this command's flags asked for; `--desk --seed --fills` win over `--set`.
+
+        `fills_too`: words that `--fills` takes besides the policies; named where it is none of either.
+        """
         asked = list(self.overrides) + list(overrides)
         if desk is not None:
             asked.append(f"desk={desk}")
@@ -83,6 +86,10 @@ class Context:
             asked.append(f"seed={seed}")
         changed = replace(self, config=config or self.config, overrides=tuple(asked))
         if fills is not None:
+            from pse.domain.errors import UnknownName
+
+            if fills not in changed.settings.fills:
+                raise UnknownName("fill policy", fills, (*changed.settings.fills, *fills_too))
             changed = replace(changed, overrides=(*asked, f"desks.{changed.settings.desk}.fills={fills}"))
         return changed
 

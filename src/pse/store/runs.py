@@ -85,6 +85,16 @@ def new_run(home: Home, manifest: Manifest, created_ns: int) -> Run:
     raise BadName(f"there are 999 runs named {name} already; expected fewer starts of one run within a second; remove old ones from {home.outputs}")
 
 
+def discard_empty(run: Run) -> None:
+    """Takes away the folder of a run whose journal has no line yet; any other stays."""
+    if run.journal_path.is_file() and run.journal_path.stat().st_size:
+        return
+    for name in (JOURNAL, MANIFEST):
+        (run.folder / name).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):                     # somebody else put something there: theirs stays
+        run.folder.rmdir()
+
+
 def save(run: Run) -> Run:
     """Write the run's manifest as it stands."""
     write_json(run.folder / MANIFEST, run.manifest.model_dump(mode="json"))
