@@ -2,7 +2,7 @@
 
 import pytest
 
-from pse.reports.gate_lines import measures, way_out
+from pse.reports.gate_lines import measures, number, way_out
 
 
 @pytest.mark.parametrize(("given", "said"), [
@@ -15,9 +15,24 @@ from pse.reports.gate_lines import measures, way_out
     (("blackout", "NEWS_BLACKOUT", False, 1.0, 0.0), ("yes", "no")),
     (("directional", "OFF", True, 0.0, 0.0), ("–", "–")),
     (("tail_risk", "INSUFFICIENT", True, 9.0, 60.0), ("9 days", "at least 60 days")),
-    (("expected_value", "EV", False, 0.0699, 0.07), ("0.0699", "at least 0.0700"))])
+    (("expected_value", "EV", False, 0.0699, 0.07), ("+0.0699 R", "at least +0.07 R")),
+    (("expected_value", "OK", True, 0.07004, 0.07001), ("0.07004 R", "at least 0.07001 R")),
+    (("daily_loss", "OK", True, -0.0081, 0.03), ("gain of 0.81 %", "at most 3.00 %"))])
 def test_figures_have_their_unit_and_differ_where_they_are_not_the_same(given, said):
     assert measures(*given) == said
+
+
+@pytest.mark.parametrize(("value", "kind", "said"), [
+    (0.00412, "R", "+0.00412 R"), (-0.0123, "R", "\u22120.0123 R"), (0.07, "R", "+0.07 R"), (0.0, "R", "+0.00 R"), (1.234, "R", "+1.23 R"),
+    (1.0, "shares", "1 share"), (12.0, "contracts", "12 contracts"), (1.5, "points", "1.5 points")])
+def test_small_figures_keep_the_digits_that_matter(value, kind, said):
+    assert number(value, kind) == said
+
+
+def test_a_way_out_shows_in_what_the_limit_differs():
+    assert way_out("the limit", "R", "at most", 0.07, 0.0641, "OK", 2.0, "gates.ev_min_r") == (
+        "gates.ev_min_r at most +0.0641 R (it was +0.07 R): then approved, quantity 2")
+    assert "2.9996 % (it was 3.0000 %)" in way_out("the limit", "of equity", "at most", 0.03, 0.029996, "OK", None, "limits.max_daily_loss")
 
 
 def test_a_way_out_says_what_would_have_become_of_the_setup():
