@@ -207,7 +207,7 @@ REQUESTS = [
     (("backtest", "--symbol", "ES", "--config", "wrong.yaml"), (r"wrong\.yaml, line 2, account\.capitl", "did you mean capital")),
     (("backtest", "--symbol", "ES", "--config", "nowhere.yaml"), (r"nowhere\.yaml",)),
     (("backtest", "--symbol", "ES", "--desk", "../x"), ("no desk named", "futures-smc")),
-    (("backtest", "--symbol", "ES", "--fills", "generous"), ("no fill policy named 'generous'", "conservative, drill, optimistic, pessimistic")),
+    (("backtest", "--symbol", "ES", "--fills", "generous"), ("no fill policy named 'generous'", "conservative, drill, envelope, optimistic, pessimistic")),
     (("backtest", "--symbol", "ES", "--set", "account.currency=EUR"), ("ES is quoted in USD and the account is kept in EUR", "account.currency=USD")),
     (("backtest", "--symbol", "ES", "--report", "data"), ("data is a folder", r"data/report\.html")),
     (("runs", "show", "../../etc"), (r"run id '\.\./\.\./etc'", "no folder")),
