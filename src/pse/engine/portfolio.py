@@ -18,7 +18,7 @@ from pse.engine.state import fresh_state
 from pse.kernels import codes as c
 from pse.kernels.book import State
 from pse.kernels.gates import var_es
-from pse.kernels.portfolio import P_COLUMNS, P_NOTIONAL, P_PRICE, P_RISK, P_TOGETHER, P_UNREALISED, P_VALUE, WHOLE, portfolio
+from pse.kernels.portfolio import P_COLUMNS, P_NOTIONAL, P_PRICE, P_RISK, P_TOGETHER, P_UNREALISED, P_VALUE, WHOLE, portfolio, riskiest_close
 
 LIVE = (c.P_ARMED, c.P_OPEN, c.P_PARTIAL)
 
@@ -100,26 +100,42 @@ def portfolio_at(prepared: Prepared, moment_ns: int) -> Portfolio:
 def remembered(prepared: Prepared) -> dict[str, Portfolio]:
     """The account at the moment of the largest open risk, as a share of equity, and just before the end; without a position or order both are nothing.
 
-    Risk only grows where an order is placed or filled, so those moments alone are looked at, and each close after them.
+    Between two moments at which something happened to a plan only prices move: there every close is looked at with the plans as they stand.  One replay.
     """
     end = int(prepared.world.policy["end"][0]) - 1
-    events = played(prepared, end)[1]
-    entered = events[np.isin(events["kind"], (c.E_DECISION, c.E_FILL)) & (events["plan"] >= 0)]
-    if not entered.size:
+    moments = _happened(prepared, played(prepared, end)[1], end)
+    if not moments.size:
         return {}
-    closes = prepared.tape.ts_close
-    after = np.unique(closes[np.minimum(np.searchsorted(closes, entered["ts"]), closes.size - 1)])
-    moments = np.unique(np.concatenate([entered["ts"][entered["kind"] == c.E_DECISION], after[after <= end]]))
+    closes, rows = prepared.tape.ts_close, prepared.world.row_ts
     state, broker = fresh_state(prepared.plan.shape, prepared.plan.capital), SimBroker(prepared.plan.shape.slots)
     worst, found = 0.0, None
-    for moment in moments.tolist():
+    for moment, after in zip(moments.tolist(), [*moments[1:].tolist(), end + 1], strict=True):
         advanced(state, prepared, moment, broker)
-        share = _risk_share(prepared, state)
-        if share > worst:
+        if (share := _risk_share(prepared, state)) > worst:
             worst, found = share, portfolio_of(prepared, state, moment)
+        if not state.account["live"][0]:
+            continue
+        first, last, row = np.searchsorted(closes, moment, side="right"), np.searchsorted(closes, after), np.searchsorted(rows, moment, side="right")
+        place, share = riskiest_close(state._replace(symbols=state.symbols.copy()), prepared.world, prepared.tape, np.int64(first), np.int64(last),
+                                      np.int64(row))
+        if share > worst:
+            advanced(state, prepared, int(closes[place]), broker)
+            worst, found = _risk_share(prepared, state), portfolio_of(prepared, state, int(closes[place]))
     advanced(state, prepared, end, broker)
-    last = portfolio_of(prepared, state, end)
-    return {"worst": found, "last": last} if found is not None else {"last": last}
+    last_seen = portfolio_of(prepared, state, end)
+    return {"worst": found, "last": last_seen} if found is not None else {"last": last_seen}
+
+
+def _happened(prepared: Prepared, events: np.ndarray, end_ns: int) -> np.ndarray:
+    """Moments up to `end_ns` after which a plan may be another one: what is told of plans, and the close of the bar in which it was done."""
+    told = events[events["plan"] >= 0]
+    tape, moments = prepared.tape, [told["ts"]]
+    for symbol in np.unique(told["symbol"]):
+        closes, ts = tape.ts_close[tape.symbol == symbol], told["ts"][told["symbol"] == symbol]
+        after = np.searchsorted(closes, ts, side="right")
+        moments.append(closes[after[after < closes.size]])
+    found = np.unique(np.concatenate(moments))
+    return found[found <= end_ns]
 
 
 def _risk_share(prepared: Prepared, state: State) -> float:

@@ -3,7 +3,7 @@
 import numpy as np
 from numba import njit
 
-from pse.kernels.book import is_live, last_close, lot_of, notional, open_risk, point_value, unrealised, value_of
+from pse.kernels.book import is_live, last_close, lot_of, mark, notional, open_risk, point_value, unrealised, value_of
 from pse.kernels.contract import C_RATE, C_VOL_RATIO
 from pse.kernels.costs import plain_fee
 from pse.kernels.fitting import cash_left, exposures, kelly_limit, regime_size
@@ -39,6 +39,29 @@ def portfolio(state, world, symbol, plans, whole):
     whole[3], whole[4], whole[5], whole[6] = gross, same, float(group), group_gross
     whole[8] = initial_margin(state, world)
     whole[7] = float(scenario_losses(state, world, symbol, 1, 0.0, 0.0, 0.0, False, state.losses[0], state.losses[1]))
+
+
+@njit(cache=True)
+def riskiest_close(state, world, tape, first, last, row):
+    """The close among tape rows [first, last) at which open risk is the largest share of equity while the plans stay what they are, and that share.
+
+    row: the first of the world's rows after the state.  -1 and 0 where nothing is at risk.  Prices and rates of state.symbols are those of the last close
+    afterwards.  Of equal ones the first.
+    """
+    best, share = np.int64(-1), 0.0
+    for i in range(first, last):
+        now = tape.ts_close[i]
+        state.symbols[tape.symbol[i]].last_close = tape.close[i]
+        while row < world.row_ts.size and world.row_ts[row] <= now:
+            state.symbols[world.row_symbol[row]].row = row
+            row += 1
+        if i + 1 < last and tape.ts_close[i + 1] == now:
+            continue
+        equity = mark(state, world)
+        found = total_open_risk(state, world) / equity if equity > 0.0 else 0.0
+        if found > share:
+            best, share = np.int64(i), found
+    return best, share
 
 
 @njit(cache=True)
