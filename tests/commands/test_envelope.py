@@ -8,8 +8,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from pse.commands.envelope import only_conservative
 from pse.commands.inputs import gather
+from pse.domain.errors import RequestError
 from pse.features.resampled import resample
+from pse.settings import load_settings
 from tests.commands.stored import FIRST, LAST, context_of, runs, stored_synthetic
 
 WINDOW = ("--symbol", "ES", "--start", FIRST, "--end", LAST)
@@ -97,3 +100,23 @@ def test_a_desk_of_another_rule_is_told_whose_run_it_is(home, pse):
     ran = pse("--home", home, "--json", "backtest", *WINDOW, "--seed", 42, "--set", "desks.futures-smc.fills=optimistic", "--fills", "envelope")
     assert ran.code == 0 and "fills by optimistic; the run of an envelope is the conservative one" in ran.err
     assert ran.json["fingerprint"] == backtest(home, pse)["fingerprint"]
+
+
+@pytest.mark.parametrize(("changes", "said"), [
+    (["fills.drill.slippage_factor=2.5"], "slippage_factor 2.5 where conservative has 1"),
+    (["fills.drill.roll=carry"], "roll carry where conservative has close"),
+    (["fills.drill.bars=desk"], "has bars: desk")])
+def test_rules_of_its_own_for_drill_are_refused_and_not_dropped(changes, said):
+    with pytest.raises(RequestError, match=said) as error:
+        only_conservative([load_settings(Path("no-such-home"), overrides=changes)])
+    assert "--set" in str(error.value) and "--fills drill" in str(error.value)
+
+
+@pytest.mark.parametrize("changes", [[], ["fills.conservative.slippage_factor=2"], ["fills.conservative.roll=carry", "fills.drill.roll=carry"]])
+def test_drill_goes_with_the_conservative_rule(changes):
+    only_conservative([load_settings(Path("no-such-home"), overrides=changes)])
+
+
+def test_an_envelope_says_so_before_it_runs(home, pse):
+    ran = pse("--home", home, "backtest", *WINDOW, "--set", "fills.drill.volume_share=0.5", "--fills", "envelope")
+    assert ran.code == 2 and "volume_share 0.5 where conservative has 0.1" in ran.err and not (home / "backtests" / "outputs").exists()

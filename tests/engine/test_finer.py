@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from pse.domain.bars import Bars
-from pse.engine.desk import desk_plan
-from pse.engine.finer import fine_line, made_of
+from pse.engine.desk import Mode, desk_plan
+from pse.engine.finer import fine_line, made_of, under_fills
+from pse.engine.prepare import prepare
 from pse.features.resampled import resample
 from pse.kernels.state import BAR_FINE, BAR_ROLL, BAR_WHOLE
 from pse.settings import load_settings
@@ -95,3 +96,14 @@ def test_what_makes_a_bar_is_what_a_loop_over_it_finds(seed):
             (fine.open[inside[0]], coarse.open[row]), (max(fine.high[inside]), coarse.high[row]), (min(fine.low[inside]), coarse.low[row]),
             (fine.close[inside[-1]], coarse.close[row])))
         assert made[row] == like and all(owner[i] == row for i in inside)
+
+
+@pytest.mark.parametrize(("run", "rule"), [("close", "carry"), ("carry", "close"), ("carry", "carry")])
+def test_each_rule_of_fills_rolls_as_it_says(run, rule):
+    """The rolls that a position is carried over are those of the rule, whatever the run does that was prepared."""
+    bars = minutes(3, 4, roll_every=1)
+    start, end = int(bars.ts_open[0]), int(bars.ts_close[-1])
+    made = {roll: prepare(replace(PLAN, fills=PLAN.fills.model_copy(update={"roll": roll})), [bars], Mode(end_ns=end), start, end) for roll in (run, rule)}
+    other = under_fills(made[run], made[rule].plan.fills, [bars], start)
+    assert other.world.actions.tobytes() == made[rule].world.actions.tobytes()
+    assert (other.world.actions.size > 0) == (rule == "carry") and other.world.policy["roll_carry"][0] == (rule == "carry")

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from pse.research.metrics import MetricsSpec
 
 WORD, OWN = "envelope", "conservative"           # what --fills says, and whose run it is
+DRILL = "drill"
 
 
 def with_envelope(context: Context) -> Context:
@@ -49,15 +50,40 @@ def with_envelope(context: Context) -> Context:
     if missing := [name for name in (OWN, "pessimistic", "optimistic") if name not in settings.fills]:
         raise RequestError(f"--fills {WORD} needs the fill {'policy' if len(missing) == 1 else 'policies'} {', '.join(missing)} in fills.yaml; expected "
                            f"conservative, pessimistic and optimistic, which come with pse: write them again, or take one rule with --fills NAME")
+    _drill_is_looked_up(settings)
     if (named := settings.chosen.fills) == OWN:
         return context
     context.note(f"the desk {settings.desk} fills by {named}; the run of an envelope is the conservative one")
     return context.asking(fills=OWN)
 
 
+def _drill_is_looked_up(settings: Settings) -> None:
+    """Refuses a drill that somebody wrote rules of its own for: in an envelope it is the conservative rule on finer bars, so that nothing else differs."""
+    drill, own, shipped = settings.fills.get(DRILL), settings.fills[OWN], FillPolicy(bars="finest")
+    if drill is None or not (written := _unlike(drill, shipped)):
+        return
+    if differs := [name for name in _unlike(drill, own) if name != "bars"]:
+        told = ", ".join(f"{name} {_said(drill, name)} where {OWN} has {_said(own, name)} ({settings.where('fills', DRILL, name)})" for name in differs)
+        raise RequestError(f"--fills {WORD}: the fill policy {DRILL} has {told}; in an envelope it is {OWN} on the finest stored bars. Write the same in both, "
+                           f"or run it alone with --fills {DRILL}")
+    if "bars" in written:
+        raise RequestError(f"--fills {WORD}: the fill policy {DRILL} has bars: {drill.bars} ({settings.where('fills', DRILL, 'bars')}); in an envelope it looks "
+                           f"into the finest stored bars. Write bars: finest, or run it alone with --fills {DRILL}")
+
+
+def _unlike(one: FillPolicy, other: FillPolicy) -> list[str]:
+    return [name for name in FillPolicy.model_fields if name != "description" and getattr(one, name) != getattr(other, name)]
+
+
+def _said(policy: FillPolicy, name: str) -> str:
+    value = getattr(policy, name)
+    return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+
 def only_conservative(accounts: Sequence[Settings]) -> None:
     """Refuses accounts whose own desk fills by another rule: the run of an envelope is the conservative one."""
     for one in accounts:
+        _drill_is_looked_up(one)
         if one.chosen.fills != OWN:
             raise RequestError(f"--fills {WORD}: the account {one.account.name} trades the desk {one.desk}, which fills by {one.chosen.fills} "
                                f"({one.where('desks', one.desk, 'fills')}), and the run of an envelope is the {OWN} one. Write `--set "
@@ -92,10 +118,10 @@ class Envelope:
         assert self._prepared is not None, "the run comes before its envelope"
         fills, found = self._inputs.settings.fills, {OWN: own}
         for name in ("pessimistic", "optimistic"):
-            found[name] = _measured(self._prepared, fills[name], None, spec)
+            found[name] = _measured(self._prepared, fills[name], self._inputs, None, spec)
         tape, fine = self._finer()
         if tape is not None:
-            found["drill"] = _measured(self._prepared, fills[OWN], tape, spec)
+            found[DRILL] = _measured(self._prepared, fills[OWN], self._inputs, tape, spec)
         trades: dict[Rule, pl.DataFrame] = {name: one.trades for name, one in found.items()}       # type: ignore[misc]
         units = self._units()
         table = side_by_side(trades, units, timeframe_ns(self._inputs.plan.base_timeframe))
@@ -138,13 +164,13 @@ class Envelope:
         return snapshot, Stored.at(home, snapshot.version)
 
 
-def _measured(prepared: Prepared, fills: FillPolicy, tape: Tape | None, spec: MetricsSpec) -> Measured:
+def _measured(prepared: Prepared, fills: FillPolicy, inputs: Inputs, tape: Tape | None, spec: MetricsSpec) -> Measured:
     """One rule from the first bar to its figures."""
     from pse.research.metrics import compute_metrics
 
-    step = under_fills(prepared, fills, tape)
+    step = under_fills(prepared, fills, inputs.bars, inputs.start_ns, tape)
     outcome, plan = Outcome(), step.plan
-    for batch in engine_run(historical_feed(step), rules, SimBroker(len(plan.symbols)), fresh_state(plan.shape, plan.capital)):
+    for batch in engine_run(historical_feed(step), rules, SimBroker(plan.shape.slots), fresh_state(plan.shape, plan.capital)):
         outcome.take(batch)
     trades, equity = outcome.trades(), outcome.equity()
     return Measured(trades, equity, compute_metrics(trades, equity, spec))

@@ -16,6 +16,7 @@ from pse.domain.bars import Bars
 from pse.domain.instruments import Instrument
 from pse.engine.desk import DeskPlan, instrument_records, policy_record
 from pse.engine.prepare import Prepared, closed_between, tape_columns
+from pse.engine.shares import action_records
 from pse.kernels.book import Tape
 from pse.kernels.state import BAR_FINE, BAR_ROLL, BAR_WHOLE
 from pse.risk.blackouts import no_entries
@@ -41,10 +42,14 @@ class Looked:
         return self.into / whole if whole else 0.0
 
 
-def under_fills(prepared: Prepared, fills: FillPolicy, tape: Tape | None = None) -> Prepared:
-    """The same features, setups and decisions under another rule of fills, told briefly: trades and sessions alone.  `tape`: another time line."""
+def under_fills(prepared: Prepared, fills: FillPolicy, bars: Sequence[Bars], start_ns: int, tape: Tape | None = None) -> Prepared:
+    """The same features, setups and decisions under another rule of fills, told briefly: trades and sessions alone.
+
+    bars[i]: the desk's bars of symbol i, whose rolls are carried over where the rule says so.  `tape`: another time line.
+    """
     plan, mode = replace(prepared.plan, fills=fills), replace(prepared.mode, trades_only=True)
-    world = prepared.world._replace(instruments=instrument_records(plan), policy=policy_record(plan, mode))
+    world = prepared.world._replace(instruments=instrument_records(plan), policy=policy_record(plan, mode),
+                                    actions=action_records(plan, bars, start_ns, mode.end_ns))
     return replace(prepared, plan=plan, mode=mode, tape=prepared.tape if tape is None else tape, world=world)
 
 
