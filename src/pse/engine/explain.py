@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from pse.agents.rules import decide as rules
+from pse.domain.decisions import Decide
 from pse.domain.setups import DIRECTIONS
 from pse.engine.levers import Case, Held, Lever, Switch, border, levers
 from pse.engine.moments import Change, Instant, Trial
@@ -78,8 +80,17 @@ class Round:
 
 
 @dataclass(frozen=True)
+class Asked:
+    """What was asked for after the verdict's edits: prices as traded, and the part of the size that a judge left."""
+
+    stop: float
+    target: float
+    size_factor: float
+
+
+@dataclass(frozen=True)
 class Explained:
-    """A setup with all its rounds; `instants`: how each stage can be lived again."""
+    """A setup with all its rounds, and what its verdict asked for; `instants`: how each stage can be lived again."""
 
     row: int
     side: int
@@ -87,6 +98,7 @@ class Explained:
     decision: str
     reason: str
     quantity: float
+    asked: Asked
     instants: dict[str, Instant] = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -96,26 +108,27 @@ class Explained:
         return None if last is None or last.refused_by is None else (last, last.refused_by)
 
 
-def explained(prepared: Prepared, row: int, activated_ns: int | None = None, ways: bool = True, state: State | None = None) -> Explained:
-    """The story of setup row `row`.
+def explained(prepared: Prepared, row: int, activated_ns: int | None = None, ways: bool = True, state: State | None = None,
+              decide: Decide = rules) -> Explained:
+    """The story of setup row `row`.  `decide`: who gave the verdicts of the run.
 
     `activated_ns`: open of the bar at which its order was checked, where it came so far.  `ways`: with the ways out.  `state`: the engine's just before the
     decision, where the caller has it already.
     """
     setups = prepared.world.setups
     decided = int(setups["ts"][row])
-    instant = Instant(prepared, row, decided - 1, decided, state=state)
+    instant = Instant(prepared, row, decided - 1, decided, state=state, decide=decide)
     events = instant.lived()
     instants = {"before": instant, "after": instant}
     if activated_ns is not None:
         bar = _bar(prepared, int(setups["symbol"][row]), activated_ns)
-        after = Instant(prepared, row, int(prepared.tape.ts_close[bar]) - 1, int(prepared.tape.ts_close[bar]), bar)
+        after = Instant(prepared, row, int(prepared.tape.ts_close[bar]) - 1, int(prepared.tape.ts_close[bar]), bar, decide=decide)
         instants["activation"] = after
         events = np.concatenate([events, after.lived()])
     decision, reason, quantity = _end(events)
     side = _side(events, int(setups["direction"][row]))
     found = tuple(_with_ways(one, instants[one.stage], side) if ways else one for one in _rounds(prepared, row, events))
-    return Explained(row, side, found, decision, reason, quantity, instants)
+    return Explained(row, side, found, decision, reason, quantity, _asked(events, setups[row]), instants)
 
 
 def _bar(prepared: Prepared, symbol: int, opens_ns: int) -> int:
@@ -128,6 +141,14 @@ def _side(events: np.ndarray, direction: int) -> int:
     decided = events[events["kind"] == c.E_DECISION]
     chosen = int(decided["f"][-1]) if decided.size else 0
     return direction or chosen or 1
+
+
+def _asked(events: np.ndarray, row: Any) -> Asked:
+    """The figures of the verdict; the setup's own where nobody gave one."""
+    decided = events[events["kind"] == c.E_DECISION]
+    if not decided.size:
+        return Asked(float(row["stop"]), float(row["target"]), 1.0)
+    return Asked(*(float(decided[name][-1]) for name in ("c", "d", "e")))
 
 
 def _end(events: np.ndarray) -> tuple[str, str, float]:

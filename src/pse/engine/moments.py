@@ -14,6 +14,7 @@ import numpy as np
 
 from pse.agents.rules import decide as rules
 from pse.brokers.sim import SimBroker
+from pse.domain.decisions import Decide
 from pse.engine.loop import answer, brief
 from pse.engine.prepare import Prepared
 from pse.engine.state import fresh_state
@@ -21,8 +22,8 @@ from pse.kernels import codes as c
 from pse.kernels.book import State, World
 
 
-def advanced(state: State, prepared: Prepared, until_ns: int, broker: SimBroker | None = None) -> np.ndarray:
-    """Plays `state` on to every instant at or before `until_ns`; the events that were told.  Plain rules answer where somebody is asked.
+def advanced(state: State, prepared: Prepared, until_ns: int, broker: SimBroker | None = None, decide: Decide = rules) -> np.ndarray:
+    """Plays `state` on to every instant at or before `until_ns`; the events that were told.  `decide` answers where somebody is asked.
 
     `broker`: one that is kept where many short stretches are played.
     """
@@ -34,18 +35,18 @@ def advanced(state: State, prepared: Prepared, until_ns: int, broker: SimBroker 
             return np.concatenate(told)
         if said.pause == c.PAUSE_ASK:
             briefing = brief(state, step)
-            answer(state, rules(briefing), len(briefing.candidates))
+            answer(state, decide(briefing), len(briefing.candidates))
 
 
-def state_at(prepared: Prepared, moment_ns: int) -> State:
+def state_at(prepared: Prepared, moment_ns: int, decide: Decide = rules) -> State:
     """The state after every instant at or before `moment_ns`, before the run is closed at its end."""
-    return played(prepared, moment_ns)[0]
+    return played(prepared, moment_ns, decide)[0]
 
 
-def played(prepared: Prepared, moment_ns: int) -> tuple[State, np.ndarray]:
+def played(prepared: Prepared, moment_ns: int, decide: Decide = rules) -> tuple[State, np.ndarray]:
     """The state at a moment, and the events that led to it."""
     state = fresh_state(prepared.plan.shape, prepared.plan.capital)
-    return state, advanced(state, prepared, min(moment_ns, int(prepared.world.policy["end"][0]) - 1))
+    return state, advanced(state, prepared, min(moment_ns, int(prepared.world.policy["end"][0]) - 1), decide=decide)
 
 
 def copied(state: State) -> State:
@@ -81,12 +82,14 @@ class Instant:
     Changes are made to copies; the run's own arrays are never touched.
     """
 
-    def __init__(self, prepared: Prepared, row: int, from_ns: int, at_ns: int, bar: int = -1, state: State | None = None) -> None:
-        """The instants in (from_ns, at_ns].  `bar`: row of the tape whose open counts, at activation."""
+    def __init__(self, prepared: Prepared, row: int, from_ns: int, at_ns: int, bar: int = -1, state: State | None = None,
+                 decide: Decide = rules) -> None:
+        """The instants in (from_ns, at_ns].  `bar`: row of the tape whose open counts, at activation.  `decide`: who answered in the run."""
         world = prepared.world
         self.row, self.bar, self.at_ns = row, bar, at_ns
         self.symbol = int(world.setups["symbol"][row])
-        self.before = state_at(prepared, from_ns) if state is None else state
+        self.before = state_at(prepared, from_ns, decide) if state is None else state
+        self._decide = decide
         self._broker = SimBroker(prepared.plan.shape.slots)
         decided = int(world.setups["ts"][row])
         self.context_row = int(np.flatnonzero((world.row_ts == decided) & (world.row_symbol == self.symbol))[0])
@@ -101,13 +104,13 @@ class Instant:
     def lived(self, change: Change = unchanged) -> np.ndarray:
         """The events of the instant with `change` made before it, of this setup alone."""
         with self._changed(change) as trial:
-            events = advanced(trial.state, self.prepared, self.at_ns, self._broker)
+            events = advanced(trial.state, self.prepared, self.at_ns, self._broker, self._decide)
         return events[events["setup"] == self.row]
 
     def state(self) -> State:
         """The state after the instant as it was."""
         with self._changed(unchanged) as trial:
-            advanced(trial.state, self.prepared, self.at_ns)
+            advanced(trial.state, self.prepared, self.at_ns, decide=self._decide)
         return trial.state
 
     @contextmanager

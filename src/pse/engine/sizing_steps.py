@@ -43,13 +43,15 @@ def _steps(found: Explained, one: Round, is_last: bool) -> Iterator[Step]:
     state = _before_it(instant.state(), found.row, instant)
     policy, account = world.policy[0], state.account[0]
     figures = np.empty(len(SIZING))
-    sizing_inputs(state, world, np.int64(found.row), np.int64(found.side), float(row["stop"]), float(row["target"]), np.int64(one.micro), figures)
+    sizing_inputs(state, world, np.int64(found.row), np.int64(found.side), found.asked.stop, found.asked.target, np.int64(one.micro), figures)
     asked = dict(zip(SIZING, figures.tolist(), strict=True))
     equity, half_open = float(account["equity"]), account["equity_state"] == c.B_HALF_OPEN
-    multiple = float(row["size_multiple"]) * (0.5 if half_open else 1.0) * asked["regime"]
+    multiple = float(row["size_multiple"]) * found.asked.size_factor * (0.5 if half_open else 1.0) * asked["regime"]
     told = next(gate for gate in one.gates if gate.gate == "sizing")
     yield Step("equity at the decision", equity, "money")
     yield Step("size of the setup, in the profile's units of risk", float(row["size_multiple"]), "times")
+    if found.asked.size_factor != 1.0:
+        yield Step("what the verdict left of it", found.asked.size_factor, "times")
     if half_open:
         yield Step("the equity breaker is half open", 0.5, "times")
     if asked["volatility"] != 1.0:
@@ -57,7 +59,7 @@ def _steps(found: Explained, one: Round, is_last: bool) -> Iterator[Step]:
     if abs(asked["regime"] - asked["volatility"]) > EPS:
         yield Step("the regime of the market", asked["regime"] / asked["volatility"], "times")
     if policy["shares"]:
-        quantity = yield from _shares(state, world, instant.symbol, row, policy, equity, multiple, asked)
+        quantity = yield from _shares(state, world, instant.symbol, row, policy, equity, multiple, asked, _believed(one, row))
     else:
         quantity = yield from _futures(policy, equity, multiple, asked)
     if told.code == "KELLY" and not told.passed:
@@ -78,6 +80,12 @@ def _steps(found: Explained, one: Round, is_last: bool) -> Iterator[Step]:
 
 def world_row(instant: Any, row: int) -> Any:
     return instant.world.setups[row]
+
+
+def _believed(one: Round, row: Any) -> float:
+    """The confidence that the gates were told: the setup's, or what a verdict made of it."""
+    told = next((gate.measured for gate in one.gates if gate.gate == "confidence"), None)
+    return float(row["confidence"]) if told is None else told
 
 
 def _before_it(state: State, row: int, instant: Any) -> State:
@@ -116,18 +124,19 @@ def _kelly(asked: dict[str, float]) -> Iterator[Step]:
         yield Step("the part of it that may be risked", asked["most_risk"], "share")
 
 
-def _shares(state: State, world: Any, symbol: int, row: Any, policy: Any, equity: float, multiple: float, asked: dict[str, float]) -> Sum:
+def _shares(state: State, world: Any, symbol: int, row: Any, policy: Any, equity: float, multiple: float, asked: dict[str, float],
+            confidence: float) -> Sum:
     whole, table = np.empty(len(WHOLE)), np.empty((state.plans.size, P_COLUMNS))
     portfolio(state, world, np.int64(symbol), table, whole)
     figures = dict(zip(WHOLE, whole.tolist(), strict=True))
     price = float(row["entry"]) * asked["value"]
     room = float(policy["max_symbol"]) * equity - figures["symbol_gross"]
     cash = figures["cash_left"] if policy["cash_only"] else float("nan")
-    quantity, code, binding, risked = size_shares(equity, float(row["confidence"]), multiple, asked["risk"] * asked["value"], price, float(policy["max_risk"]),
+    quantity, code, binding, risked = size_shares(equity, confidence, multiple, asked["risk"] * asked["value"], price, float(policy["max_risk"]),
                                                   float(policy["max_quantity"]), room, cash, float(policy["min_confidence"]), asked["lot"], asked["most_risk"])
     yield from _kelly(asked)
     yield Step("largest risk of a trade (limits.max_risk_per_trade)", float(policy["max_risk"]), "share")
-    yield Step("confidence", float(row["confidence"]), "times")
+    yield Step("confidence", confidence, "times")
     yield Step("money that may be lost", risked, "money")
     yield Step("distance to the stop, in money", asked["risk"] * asked["value"], "money")
     yield Step("the risk pays for", risked / (asked["risk"] * asked["value"]) if asked["risk"] > 0.0 else None, "lots")

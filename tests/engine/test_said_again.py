@@ -1,0 +1,67 @@
+"""A judged run is explained with what its judge said: verdicts given again from the journal, and a size that follows from the edited figures."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pse.domain.decisions import Deliberation, Verdict
+from pse.engine.desk import Mode
+from pse.engine.explain import explained
+from pse.engine.said import said_again
+from pse.engine.sizing_steps import sizing_steps
+from pse.kernels import codes as c
+from tests.engine.made import Shape, all_events, batches, journal_lines, made
+
+RICH = Shape(500, 80, ("ES", "NQ"), rich=True)
+
+
+def drawn(seed):
+    """A judge that edits: less size, a tighter stop, a nearer target, a side for an open call, at a price; sometimes beyond what it may."""
+    rng = np.random.default_rng(seed)
+
+    def judge(briefing):
+        found = []
+        for one in briefing.candidates:
+            d = {"LONG": 1, "SHORT": -1, "EITHER": int(rng.choice([-1, 1]))}[one.direction]
+            word = str(rng.choice(["APPROVE", "MODIFY", "MODIFY", "REJECT", "HOLD"]))
+            stop = one.stop + d * float(rng.choice([0.25, 0.5])) if rng.random() < 0.4 and one.direction != "EITHER" else None
+            found.append(Verdict(word, float(rng.choice([1.0, 0.5, 0.7, 1.5])), d, stop=stop, confidence=float(rng.uniform(0.3, 0.9)) if rng.random() < 0.7 else
+                                 None))
+        return Deliberation(tuple(found), {"by": "test"}, cost_usd=float(rng.choice([0.0, 0.02])))
+
+    return judge
+
+
+def judged(seed):
+    prepared = made(seed, RICH, Mode(end_ns=int(made(seed, RICH).until_ns), ask=True))
+    return prepared, list(batches(prepared, decide=drawn(seed)))
+
+
+def without_words(found):
+    return [line for line in journal_lines(found) if line[0] != "DELIBERATION"]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_journals_verdicts_make_the_run_again(seed):
+    prepared, found = judged(seed)
+    lines = journal_lines(found)
+    again = list(batches(prepared, decide=said_again(lines)))
+    assert sum(kind == "DECISION" for kind, _, _ in lines) > 5 and without_words(again) == without_words(found)
+
+
+def test_the_size_of_a_judged_setup_follows_from_what_the_verdict_left():
+    """The last step before the gates of the account is what the sizing gate told, without anything that is not listed."""
+    sized = 0
+    for seed in range(4):
+        prepared, found = judged(seed)
+        again, events = said_again(journal_lines(found)), all_events(found)
+        for one in events[(events["kind"] == c.E_DECISION) & (events["a"] > 0.0)][:4]:
+            told = explained(prepared, int(one["setup"]), ways=False, decide=again)
+            assert (told.quantity, told.asked.stop, told.asked.target, told.asked.size_factor) == pytest.approx(
+                (one["a"], one["c"], one["d"], one["e"]), nan_ok=True)
+            steps = [step.what for _, part in sizing_steps(told) for step in part]
+            assert steps and not [what for what in steps if "not listed here" in what]
+            assert ("what the verdict left of it" in steps) == (one["e"] != 1.0)
+            sized += 1
+    assert sized > 3
