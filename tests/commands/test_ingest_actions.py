@@ -28,16 +28,23 @@ def rows(shares, pse):
 
 
 def test_events_are_stored_once_and_bad_rows_are_kept_with_their_reason(shares, pse):
-    one, two = shares(), shares()
+    one, two = shares("--max-bad", 50), shares("--max-bad", 50)
     assert (one.code, one.json["events"], one.json["new"], one.json["status"], one.json["quarantined"]) == (0, 2, 2, "created", 2)
     assert (two.code, two.json["new"], two.json["corrected"], two.json["status"]) == (0, 0, 0, "unchanged")
     assert rows(shares, pse) == [["AAPL", 20200807, "DIVIDEND", 0.82], ["AAPL", 20200831, "SPLIT", 4.0]]
     reasons = [json.loads(line)["reason"] for line in Path(one.json["quarantine"]).read_text().splitlines()]
-    assert "not a day" in reasons[0] and "ES is a future" in reasons[1]
+    assert sorted(one.json["reasons"]) == sorted(reasons) and "not a day" in reasons[0] and "ES is a future" in reasons[1]
+
+
+def test_too_many_bad_rows_store_nothing_and_every_reason_is_told_with_its_count(shares, pse):
+    found = shares()
+    told = ("2 of 4 rows", "--max-bad allows 1 %", "1 of: the date '2020-02-30'", "ES is a future")
+    assert found.code == 2 and all(text in found.json["error"] for text in told)
+    assert "Nothing was stored" in found.json["error"]
 
 
 def test_another_amount_for_a_day_is_a_correction_beside_the_first_word(shares, pse):
-    shares()
+    shares("--max-bad", 50)
     shares.file.write_text("date,kind,amount\n2020-08-07,DIVIDEND,0.205\n")
     found = shares("--symbol", "AAPL")
     assert (found.json["new"], found.json["corrected"], found.json["status"]) == (0, 1, "updated")
@@ -76,7 +83,7 @@ def close_of(home, pse):
 
 def test_features_run_over_the_split_and_are_told_in_prices_as_traded(stored, pse):
     blind = close_of(stored.home, pse)
-    stored()
+    stored("--max-bad", 50)
     found = close_of(stored.home, pse)
     assert [row[0] for row in found] == [500.0, 500.0, 125.0, 126.0] == [row[0] for row in blind]
     assert [row[1] for row in blind] == [None, 500.0, 312.5, 125.5] and [row[1] for row in found] == [None, 500.0, 125.0, 125.5]
@@ -88,14 +95,14 @@ def test_a_split_that_nobody_stored_is_a_doubt_of_the_desk_until_it_is_stored(st
         return [one["says"] for one in ran.json["findings"] if one["about"] == "doubt"]
 
     assert "AAPL: looks like an unrecorded 4:1 split on 2020-08-31 (close 500, next open 125)" in doubts()[0]
-    stored()
+    stored("--max-bad", 50)
     assert doubts() == []
 
 
 def test_what_the_user_says_of_the_prices_wins(stored, pse, tmp_path):
     words = ("--home", stored.home, "--json", "ingest", "--symbol", "AAPL", "--provider", "lean", "--path", tmp_path / "aapl.zip", "--adjusted")
     assert pse(*words, "splits").json["adjusted"] == "splits" and pse(*words, "half").code == 2
-    stored()
+    stored("--max-bad", 50)
     assert [row[1] for row in close_of(stored.home, pse)] == [None, 500.0, 312.5, 125.5]
 
 

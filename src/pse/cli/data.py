@@ -70,6 +70,7 @@ def ingest_actions(
                                     metavar="NAME")] = "csv",
     symbol: Annotated[str | None, Option(help="Whose events they are, where the file does not say; else only those of this symbol.",
                                          metavar="SYMBOL")] = None,
+    max_bad: Annotated[float, Option(help="Largest share of bad rows, in percent, that is still taken.", min=0, max=100)] = 1.0,
     config: opt.Config = None,
     sets: opt.Sets = None,
 ) -> Answer:
@@ -78,7 +79,8 @@ def ingest_actions(
     A split's amount is new shares for one old (4, 3:2, 1:10), a dividend's the cash a share in the currency of its price. A split of 1 or a dividend of 0
     takes an event back.
     """
-    return module("ingest_actions").run(context.asking(config=config, overrides=tuple(sets or ())), path=path, provider=provider, symbol=symbol)
+    return module("ingest_actions").run(context.asking(config=config, overrides=tuple(sets or ())), path=path, provider=provider, symbol=symbol,
+                                         max_bad=max_bad)
 
 
 snapshots = group("snapshots", DATA, "Versions of the stored data.")

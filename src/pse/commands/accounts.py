@@ -91,12 +91,14 @@ def _show(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
 def _cell(row: Mapping[str, Any], name: str | None) -> str:
     if not row["ok"]:
         return "failed"
+    from pse.reports.words import share
+
     metrics = row["metrics"]
     if name is None:
-        return "-" if metrics.get("net_usd") is None else f"{metrics['net_usd'] / row['capital']:+.2%}"
+        return "-" if metrics.get("net_usd") is None else share(metrics["net_usd"] / row["capital"])
     value = metrics.get(name)
     if value is None:
         return "-"
     if name == "max_drawdown":
-        return f"{value:.2%}"
+        return share(value)
     return f"{value:,}" if isinstance(value, int) else f"{value:,.2f}"

@@ -25,11 +25,12 @@ from pse.store.sessions import load_sessions
 if TYPE_CHECKING:
     from rich.console import Console
 
+MOST_REASONS = 6
 LONGEST_BREAK_NS = 14 * DAY_NS                   # no calendar is closed for longer
 
 
-def run(context: Context, *, path: Path, provider: str, symbol: str | None = None) -> Answer:
-    """Read, check and store events; the same ones again change nothing."""
+def run(context: Context, *, path: Path, provider: str, symbol: str | None = None, max_bad: float = 1.0) -> Answer:
+    """Read, check and store events; the same ones again change nothing.  `max_bad`: share of bad rows, in percent, above which nothing is stored."""
     if symbol is not None:
         _share(context, symbol_name(symbol))
     read = read_actions(path, provider, symbol, lambda name, date: _next_day(context, name, date))
@@ -38,12 +39,14 @@ def run(context: Context, *, path: Path, provider: str, symbol: str | None = Non
     if not found:
         where = f"; see {kept}" if kept is not None else ""
         raise BadInput(f"none of the {len(rejected)} rows of {path.name} is a split or a dividend; nothing was stored{where}")
+    reasons = dict(Counter(reason for _, reason, _ in rejected).most_common())
+    _refuse_too_many(rejected, len(found) + len(rejected), max_bad, path.name, kept)
     new, corrected, version = append_actions(context.home, found, context.clock.now_ns(), f"{provider} {path.name}")
     kinds = Counter(one.kind for one in found)
     data = {"events": len(found), "new": new, "corrected": corrected, "quarantined": len(rejected), "status": _status(new + corrected, version),
             "version": version, "symbols": sorted({one.symbol for one in found}), "splits": kinds["SPLIT"], "dividends": kinds["DIVIDEND"],
             "first": min(one.ex_date for one in found), "last": max(one.ex_date for one in found),
-            "quarantine": None if kept is None else str(kept), "notes": list(read.notes)}
+            "quarantine": None if kept is None else str(kept), "reasons": reasons, "notes": list(read.notes)}
     return Answer(data, lambda console: _show(console, data))
 
 
@@ -86,6 +89,17 @@ def _why_not(context: Context, symbol: str) -> str:
     return ""
 
 
+def _refuse_too_many(rejected: Sequence[Rejected], total: int, max_bad: float, name: str, kept: Path | None) -> None:
+    """Raises `BadInput` where more than `max_bad` percent of the rows are bad, as `pse ingest` does."""
+    if len(rejected) <= total * max_bad / 100:
+        return
+    counts = Counter(reason for _, reason, _ in rejected).most_common()
+    said = "; ".join(f"{count} of: {reason}" for reason, count in counts[:MOST_REASONS])
+    more = f"; and {len(counts) - MOST_REASONS} more reasons" if len(counts) > MOST_REASONS else ""
+    raise BadInput(f"{len(rejected)} of {total} rows of {name} are bad ({100 * len(rejected) / total:.2f} %), --max-bad allows {max_bad:g} %: {said}{more}. "
+                   f"Nothing was stored, the rows are in {kept}; correct the file, or raise --max-bad")
+
+
 def _status(news: int, version: int) -> str:
     return "unchanged" if not news else "created" if version in (0, NONE_STORED) else "updated"
 
@@ -110,6 +124,7 @@ def _show(console: Console, data: dict[str, Any]) -> None:
             ("of", " ".join(data["symbols"])), ("ex-dates", f"{_day(data['first'])} to {_day(data['last'])}")]
     if data["quarantined"]:
         rows.append(("refused", f"{data['quarantined']:,} rows, kept in {data['quarantine']}"))
+        rows += [("", f"{count:,} of: {reason}") for reason, count in list(data["reasons"].items())[:MOST_REASONS]]
     for name, text in (*rows, *(("note", one) for one in data["notes"])):
         table.add_row(name, text)
     console.print(table)

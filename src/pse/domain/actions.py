@@ -120,9 +120,10 @@ def factors(bars: Bars, actions: Actions) -> tuple[np.ndarray, np.ndarray]:
             continue
         close = float(bars.close[row - 1])
         if amount >= close:
-            raise BadBars(f"{bars.symbol}: the dividend of {amount:g} with ex-date {date} is not smaller than the last close before it, {close:g}; the bars "
-                          f"and the event do not speak of the same share, or of other splits. Correct it with `pse ingest-actions`, or say with `pse ingest "
-                          f"--adjusted` what the provider took out of the prices")
+            day = f"{date // 10000:04d}-{date // 100 % 100:02d}-{date % 100:02d}"
+            raise BadBars(f"{bars.symbol}: the dividend of {amount:,.10g} (divided by later splits where the bars are) with ex-date {day} is not smaller than "
+                          f"the last close before it, {close:,.10g}; the bars and the event do not speak of the same share, or of other splits. Correct it "
+                          f"with `pse ingest-actions`, or say with `pse ingest --adjusted` what the provider took out of the prices")
         whole[row:] *= 1.0 / (1.0 - amount / close)
     return whole, split
 

@@ -10,6 +10,7 @@ import polars as pl
 
 from pse.reports.view import RunView, number
 from pse.reports.words import MISSING, counted, in_r, interval, money, plain, share, whole
+from pse.research.envelope import DIFFERS_R
 from pse.store.run_tables import read_table
 from pse.store.runs import ENVELOPE, ENVELOPE_EQUITY
 
@@ -57,19 +58,36 @@ def hangs(section: dict[str, Any]) -> str:
 def sentences(view: RunView, section: dict[str, Any]) -> Iterator[str]:
     """What the table means: who judges and why, what the trades say, what was looked into."""
     verdict, trades, even = section["verdict"], section["trades"], section["break_even"]
+    if not trades["any"]:
+        yield "No rule of fills made a trade, so nothing hangs on the rule."
+        yield section["drill"]["said"]
+        return
     yield (f"Judged by the {verdict['rule']} rule: {verdict['why']}. It makes {money(verdict['net_usd'])} {view.currency}, "
-           f"{in_r(verdict['expectancy_r'])} a trade; a further {money(even.get('usd'))} {view.currency} a round turn ({plain(even.get('ticks'), 1)} ticks, "
-           f"{plain(even.get('bp'), 2)} basis points) {'would leave nothing' if (number(even.get('usd')) or 0.0) > 0.0 else 'less would have left nothing'}.")
+           f"{in_r(verdict['expectancy_r'])} a trade{_to_nothing(even, view.currency)}.")
     said = (f"{counted(trades['all'], 'setup')} became a trade under every rule, {trades['same_entry']:,} of them by the same entry; "
             f"{trades['only_some']:,} under some rules only. ")
     if trades["all"]:
-        said += (f"Of the common ones {trades['differ']:,} ended otherwise under another rule: at worst {in_r(trades['low_r'])} and at best "
-                 f"{in_r(trades['high_r'])} a trade.")
+        said += (f"Of the common ones {trades['differ']:,} ended otherwise under another rule (another kind of exit, or more than {DIFFERS_R:g} R apart): at "
+                 f"worst {in_r(trades['low_r'])} and at best {in_r(trades['high_r'])} a trade.")
     if trades["out_of_order"]:
         said += (f" {counted(trades['out_of_order'], 'trade')} of the same entry did better under a stricter rule: who is stopped out early misses a gap, and "
                  f"who takes part of the profit is moved to breakeven.")
     yield said
     yield section["drill"]["said"]
+
+
+def _to_nothing(even: dict[str, Any], currency: str) -> str:
+    """How far the result of a round turn lies from nothing, told without a sign."""
+    usd = number(even.get("usd"))
+    if usd is None:
+        return ""
+    size = f"{money(abs(usd))} {currency}"
+    near = [f"{plain(abs(value), digits)} {unit}" for name, unit, digits in (("ticks", "ticks", 1), ("bp", "basis points", 2))
+            if (value := number(even.get(name))) is not None]
+    also = f" ({', '.join(near)})" if near else ""
+    if usd > 0.0:
+        return f"; a further cost of {size} a round turn{also} would leave nothing"
+    return f"; it would have come to nothing had each round turn gained {size} more{also}"
 
 
 # --- the page --------------------------------------------------------------------------------------------------------------------------------------
@@ -109,6 +127,8 @@ def pictures(view: RunView) -> dict[str, str]:
     bounds = {name: (rule["expectancy_r"], (rule.get("intervals") or {}).get("expectancy_r")) for name, rule in known.items()
               if number(rule.get("expectancy_r")) is not None}
     table = read_table(view.folder / ENVELOPE_EQUITY)
+    if not section["trades"]["any"]:
+        return {}
     lines = {str(name): part["equity_usd"].to_list() for (name,), part in table.group_by("rule", maintain_order=True)}
     days = table.filter(pl.col("rule") == "conservative")["session_date"].to_list()
     return {"rule_bounds": charts.rule_bounds(bounds), "rule_band": charts.rule_band(days, lines, view.currency)}

@@ -23,6 +23,7 @@ IN_ORDER: tuple[tuple[Rule, Rule], ...] = (("pessimistic", "conservative"), ("pe
 AMBIGUOUS_MOST = 0.01            # share of trades above which one bar's hidden order decides too many of them
 FULLY_SEEN = 0.99                # share of the desk's bars with finer ones from which these may judge
 POINTS_EPS = 1e-7
+DIFFERS_R = 0.05                 # results of one trade further apart than this are another ending
 FIGURES = ("trades", "net_usd", "expectancy_r", "expectancy_usd", "total_r", "win_rate", "profit_factor", "sharpe", "max_drawdown", "total_return",
            "ambiguous_share")
 BETWEEN = ("expectancy_r", "sharpe", "net_usd")
@@ -147,7 +148,7 @@ def envelope(table: pl.DataFrame, metrics: Mapping[Rule, Mapping[str, Any]], tra
         "trades": {
             "any": table.height, "all": common.height, "same_entry": int(table["same_entry"].sum()), "only_some": table.height - common.height,
             "only": dict(sorted(table.filter(pl.col("only") != "")["only"].value_counts().iter_rows())),
-            "differ": int((common["high_r"] - common["low_r"] > 1e-9).sum()), "out_of_order": int(table["out_of_order"].sum()),
+            "differ": _ended_otherwise(common, names), "out_of_order": int(table["out_of_order"].sum()),
             "low_r": _mean(common["low_r"]), "high_r": _mean(common["high_r"]),
         },
         "ambiguous_share": ambiguous, "break_even": rules[judge]["break_even"], "fragile": fragile,
@@ -155,6 +156,13 @@ def envelope(table: pl.DataFrame, metrics: Mapping[Rule, Mapping[str, Any]], tra
         "drill": {"ran": fine.ran, "finest": fine.finest, "share": fine.share, "unlike": fine.unlike, "without": fine.without, "bars": dict(fine.bars or {}),
                   "said": said_of_drill(fine)},
     }
+
+
+def _ended_otherwise(common: pl.DataFrame, names: Sequence[Rule]) -> int:
+    """How many trades of every rule end for another reason under one of them, or more than `DIFFERS_R` apart."""
+    reasons = [pl.col(f"{name}_exit_reason") != pl.col(f"{names[0]}_exit_reason") for name in names[1:]]
+    apart = pl.col("high_r") - pl.col("low_r") > DIFFERS_R
+    return common.filter(pl.any_horizontal(apart, *reasons)).height
 
 
 def _figures(metrics: Mapping[str, Any], even: Mapping[str, float | None]) -> dict[str, Any]:
@@ -191,7 +199,7 @@ def judge_of(ambiguous: float, fine: FineBars) -> tuple[Rule, str]:
 
 
 def _percent(value: float) -> str:
-    return f"{100 * value:.1f} %"
+    return f"{math.floor(1000 * value + 1e-9) / 10:.1f} %"         # downwards, so that 100.0 % is all
 
 
 def said_of_drill(fine: FineBars) -> str:
