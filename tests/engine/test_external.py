@@ -164,6 +164,16 @@ def test_more_sold_than_held_is_a_record_and_not_a_trade():
     assert len(bodies(found, "NOTE")) == 1 and state.plans[0]["held"] == 2.0
 
 
+@pytest.mark.parametrize("leg", [c.LEG_ENTRY, c.LEG_STOP, c.LEG_TARGET1, c.LEG_EXIT])
+@pytest.mark.parametrize("quantity", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_fill_of_nothing_is_a_record_and_not_a_trade(leg, quantity):
+    """Of an order that waits, before anything is held, and again of the position."""
+    strange = [fill(minute, leg, 4000.0, quantity) for minute in (10.5, 12)]
+    found, _, state = live([entry(10)], reports(strange[0], fill(11, c.LEG_ENTRY, 4000.0), strange[1]))
+    assert len(bodies(found, "NOTE")) == 2 and not all_trades(found).size
+    assert state.plans[0]["held"] == 2.0 and state.account[0]["balance"] == 99_995.0
+
+
 def test_the_same_plan_has_the_same_references_with_either_broker():
     prepared = market([entry(10)], bars={(0, 11): (4000.0, 4000.0, 3999.5, 4000.0)}, **OUTSIDE)
     simulated = list(batches(prepared))

@@ -145,6 +145,23 @@ def test_a_stop_limit_order_and_what_slippage_is_measured_by_are_turned_once():
     assert plan["atr"] == before["atr"] / 2 and plan["atr"] > 0.0
 
 
+@pytest.mark.parametrize(("stop", "target", "expected"), [(98.01, 104.01, (49.0, 52.0)), (101.99, 95.99, (51.0, 48.0))], ids=["long", "short"])
+def test_a_stop_rounds_away_from_the_price_and_a_target_nearer_to_it(stop, target, expected):
+    """49.005 and 52.005 of a long, 50.995 and 47.995 of a short."""
+    plan = ran([(50, 50, 50, 50)], long_of(stop=stop, target=target), actions((20, A_SPLIT, 2.0))).state.plans[0]
+    assert (plan["stop"], plan["target"]) == pytest.approx(expected, abs=1e-9)
+
+
+def test_what_left_before_a_split_counts_in_new_shares():
+    """250 of 500 out at 104 are 500 new ones at 52, the other 500 go at 49: on average at 50.5."""
+    quiet = [(minute, 100, 104.02 if minute == 8 else 100, 100, 100, NONE, 0, DAY1, 0) for minute in range(10)]
+    found = tape([*quiet, (20, 50, 50, 48.9, 49, NONE, 0, DAY2, 0)])
+    entry = long_of(target=104.0, target2=120.0, plan_flags=k.NO_BREAKEVEN)
+    around = world(found, [entry], decision_rows(found), [instrument(**SHARE)], limits(partial=0.5))
+    (trade,) = run(found, around._replace(actions=actions((20, A_SPLIT, 2.0)))).trades
+    assert (trade["exit"], trade["entry"], trade["gross"]) == (50.5, 50.0, 500.0)
+
+
 def test_an_order_of_less_than_a_new_share_is_cancelled():
     entry = setup(5, 90.0, 88.0, 96.0, valid=600, order_type=k.LIMIT, confidence=1.0, invalid_flags=0)
     done = ran([(1000, 1000, 1000, 1000)], entry, actions((20, A_SPLIT, 0.1)), max_quantity=4)

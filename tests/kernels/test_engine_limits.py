@@ -40,3 +40,15 @@ def test_days_that_one_symbol_lacks_make_room_for_older_ones():
     returns = np.full((61, 2), 0.0001)
     returns[10, 1] = np.nan
     assert quantities(two_symbols({}, returns, 61)) == [(0, 1.0), (1, 7.0)]
+
+
+def test_where_positions_go_with_the_session_a_day_costs_at_most_one_and_a_half_stops():
+    """Each day falls 5 %: 12,500 a contract of 250,000, but 1.5 x 5 points x 50 = 375 where it is out by the evening; two of them are 0.75 % of 100,000."""
+    def traded(**limits):
+        line = w.tape([(m, 5000.0, 5000.0, 4999.75, 5000.0) for m in range(-1, 8)])
+        given = w.policy(**{"tail_min_days": 60, "flat_session": 1, "ev_min": -9, "es975": 9, "allow_micro": 0, **limits})
+        around = w.world(line, [w.setup(0, 5000.0, 4995.0, 5010.0)], w.decision_rows(line, DAILY_ROW=60.0), limits=given, returns=np.full((60, 1), -0.05))
+        return quantities(w.run(line, around))
+
+    assert traded(var95=0.0075) == [(0, 2.0)] and traded(var95=0.0074) == [(0, 1.0)] and traded(var95=0.0037) == []
+    assert traded(var95=0.0075, flat_session=0) == []

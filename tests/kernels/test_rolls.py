@@ -57,3 +57,29 @@ def test_the_stop_moves_with_the_contract():
 def test_a_held_future_is_closed_at_the_old_contracts_last_price(carry, known):
     ran = rolled(1, 5.0, carry, known)
     assert long_side(ran, 1)[1:] == [(2, "EXIT", "MARKET", 100.75)] and ran.exits == ["ROLL"]
+
+
+def two_parts(gap, flags=k.NO_BREAKEVEN | k.NO_STALE, new=((2, 101, 101.5, 100.5, 101), (3, 101, 104.25, 100.75, 104))):
+    """Two contracts bought at 100 with a stop of 98, a target of 101 and a second one of 104; minute 2 begins the new contract, `gap` above the old one."""
+    bars = [(*bar, w.NONE, 0, 20231114, 0) for bar in OLD]
+    bars += [(bar[0], *(price + gap for price in bar[1:]), w.NONE, 0, 20231115, BAR_ROLL * (bar[0] == 2)) for bar in new]
+    line = w.tape(bars)
+    given = w.setup(0, 100.0, 98.0, 101.0, target2=104.0, plan_flags=flags, invalid_flags=0)
+    rows = np.array([(w.START + 2 * w.MINUTE, 0, A_ROLL, gap)], ACTION_DTYPE)
+    limits = w.policy(max_quantity=2, ev_min=-9, roll_carry=1, min_reward_r=0.1, trail_swing=0)
+    return w.run(line, w.world(line, [given], w.decision_rows(line), limits=limits)._replace(actions=rows))
+
+
+@pytest.mark.parametrize("gap", [5.0, -3.25])
+def test_what_left_on_the_old_contract_counts_on_the_scale_of_the_new_one(gap):
+    """One out at 101 on the old contract, one at 104 + gap on the new: on average at 102.5 + gap.  1 + 0.75 + 2.75 points are 225."""
+    (trade,) = two_parts(gap).trades
+    assert (trade["exit"], trade["gross"]) == (102.5 + gap, 225.0)
+
+
+def test_the_bars_of_the_old_contract_move_no_stop_on_the_new_one():
+    """The new contract is 10 lower; 1R is reached in its first bar, but three bars of it are not there until minute 4, whose lowest low is 90.5."""
+    new = ((2, 101, 102.5, 100.5, 102), (3, 102, 102.5, 101, 102), (4, 102, 102.5, 101, 102))
+    told = two_parts(-10.0, k.TRAIL_BARS | k.NO_BREAKEVEN | k.NO_STALE, new)
+    moved = [((e["ts"] - w.START) // w.MINUTE, e["a"]) for e in told.of(c.E_PLAN) if c.REASONS[e["code"]] == "TRAIL"]
+    assert moved == [(5, 90.25)]

@@ -1,20 +1,22 @@
 """Whoever checks orders against the words of the risk policy: from the journal, the bars and the decision rows, with no line of the engine's own arithmetic.
 
 `audit` reads a journal line by line, keeps what is held, what rests and what the account is worth, and says of every entry order which rule it breaks.
-It speaks of windows without rolls, splits and calendars of several lengths.
+Rolls, splits and dividends change what it keeps by their definitions.  It does not speak of windows with calendars of several lengths.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
+from math import ceil, floor
 from typing import Any
 
 import numpy as np
 
 from pse.engine.prepare import Prepared
 from pse.kernels import contract as k
-from pse.kernels.state import BAR_BLACKOUT
+from pse.kernels.state import A_DIVIDEND, A_ROLL, A_SPLIT, BAR_BLACKOUT
 
 SLACK = 1e-6                     # of what is compared: journals hold money to a millionth
 
@@ -94,7 +96,13 @@ class Auditor:
     def price(self, symbol: int, ts: int) -> float:
         at, closes = self.closes[symbol]
         i = int(np.searchsorted(at, ts, side="right")) - 1
-        return float(closes[i]) if i >= 0 else float("nan")
+        if i < 0:
+            return float("nan")
+        price = float(closes[i])
+        for event in self.prepared.world.actions:                      # since that close, on a day that has begun
+            if event["symbol"] == symbol and at[i] <= event["ts"] < ts:
+                price = price - event["amount"] if event["kind"] == A_DIVIDEND else price / event["amount"] if event["kind"] == A_SPLIT else price
+        return float(price)
 
     def row(self, symbol: int, ts: int) -> np.ndarray:
         rows = self.rows[symbol]
@@ -119,10 +127,18 @@ class Auditor:
 
     def read(self, lines: Sequence[tuple[str, int, Mapping[str, Any]]]) -> Audit:
         for kind, ts, body in lines:
-            self.pass_instants(ts)
+            self.pass_instants(self.happens(ts, body))
             {"PLAN": self.on_plan, "ORDER": self.on_order, "FILL": self.on_fill, "EXIT": self.on_exit, "SESSION": self.on_session,
              "CHARGE": self.on_charge}.get(kind, lambda *_: None)(ts, body)
         return self.found
+
+    def happens(self, ts: int, body: Mapping[str, Any]) -> int:
+        """When a line came about: what a roll does bears the time of the old contract's last close, and is done when the new one's first bar is there."""
+        if body.get("reason") != "ROLL" or body.get("symbol") not in self.names:
+            return ts
+        at = self.closes[self.names[body["symbol"]]][0]
+        i = int(np.searchsorted(at, ts, side="right"))
+        return int(at[i]) - 1 if i < at.size else ts
 
     def pass_instants(self, ts: int) -> None:
         """What the account was worth at every decision up to now: its peak, the day's loss and the stop of all entries hang on it."""
@@ -141,6 +157,27 @@ class Auditor:
     def on_charge(self, ts: int, body: Mapping[str, Any]) -> None:
         self.balance = body["balance_usd"]
         self.equity -= body["cost_usd"]
+        if body.get("reason") == "SPLIT":
+            self.split(self.plans[body["plan_id"]], Fraction(body["ratio"]), body)
+
+    def split(self, one: Plan, ratio: Fraction, body: Mapping[str, Any]) -> None:
+        """Ratio units for one at a price of one for ratio; what rests is whole lots of new ones, prices go to the grid as those of new orders would."""
+        record, r = self.prepared.world.instruments[one.symbol], float(ratio)
+        tick, lot = float(record["tick"]), float(record["lot"])
+        rest = floor(one.resting * r / lot + 1e-9) * lot
+        one.held, one.filled, one.average = body["held"], one.filled * r, one.average / r
+        one.ordered = one.filled + rest if one.rests and rest > 0.0 else one.ordered * r
+        one.most = max(one.most * r, one.ordered)
+        toward, away = (ceil, floor) if one.direction > 0 else (floor, ceil)
+        one.limit = toward(one.limit / r / tick - one.direction * 1e-9) * tick
+        one.stop, one.first_stop = away(one.stop / r / tick + one.direction * 1e-9) * tick, one.first_stop / r
+        one.target = away(one.target / r / tick + one.direction * 1e-9) * tick if one.target == one.target else one.target
+
+    def carried(self, one: Plan, ts: int) -> None:
+        """The plan's prices on the new contract, which stands so much above the old one."""
+        gap = next(float(event["amount"]) for event in self.prepared.world.actions
+                   if event["kind"] == A_ROLL and event["symbol"] == one.symbol and event["ts"] >= ts)
+        one.limit, one.stop, one.first_stop, one.target = one.limit + gap, one.stop + gap, one.first_stop + gap, one.target + gap
 
     def on_plan(self, ts: int, body: Mapping[str, Any]) -> None:
         known = self.plans.get(body["plan_id"])
@@ -175,7 +212,10 @@ class Auditor:
         one = self.plans[body["plan_id"]]
         self.balance = body["balance_usd"]
         key = (one.symbol, one.direction)
-        if body["leg"] == "ENTRY":
+        if body["reason"] == "ROLL" and body["leg"] == "ENTRY":           # its old contract was sold the line before
+            one.held, one.average = body["quantity"], body["price"]
+            self.carried(one, ts)
+        elif body["leg"] == "ENTRY":
             if (ts, one.symbol) in self.barred:
                 self.breach(ts, "no entry inside a news window", body)
             one.average = (one.average * one.filled + body["price"] * body["quantity"]) / (one.filled + body["quantity"])
@@ -260,7 +300,23 @@ class Auditor:
         yield "positions of the group", record["group"] < 0 or len(alike) < p["max_group"], len(alike)
         held = sum(self.notional(other, ts) for other in alike)
         yield "notional of the group", record["group"] < 0 or held + wanted <= p["max_group_notional"] * self.equity * (1 + SLACK), (held, wanted)
-        yield "one plan a symbol", not any(other.symbol == one.symbol for other in others), body
+        beside = [other for other in others if other.symbol == one.symbol]
+        yield "no more plans of a symbol than there is room for", len(beside) < self.prepared.plan.shape.plans_a_symbol, len(beside)
+        yield "plans beside it are positions of its side", all(other.direction == d and other.held > 0.0 and other.resting <= 1e-9 for other in beside), body
+        if p["correlation_days"] > 0:
+            bet = sum(self.open_risk(other, ts) for other in self.one_bet(one, others, ts))
+            yield "risk of what moves together", bet + new <= p["max_correlated"] * self.equity * (1 + SLACK), (bet, new)
+        if p["margin"]:
+            tied = sum(self.tied(other, other.held, self.price(other.symbol, ts), ts) + self.tied(other, other.resting, other.limit, ts) for other in others)
+            asked = self.tied(one, n, one.limit, ts)
+            yield "margin", tied + asked <= self.equity * (1 + SLACK), (tied, asked, self.equity)
+        if p["tail_min_days"] > 0:
+            losses = self.losses(one, others, max(distance, own), ts)
+            if len(losses) >= p["tail_min_days"]:
+                for name, share, limit, mean in (("value at risk", Fraction(1, 20), "var95", False), ("expected shortfall", Fraction(1, 40), "es975", True)):
+                    worst = losses[:max(1, ceil(share * len(losses)))]
+                    measured = sum(worst) / len(worst) if mean else worst[-1]
+                    yield name, measured <= p[limit] * self.equity * (1 + SLACK) + SLACK, (measured, self.equity)
         if p["cash_only"] and p["shares"]:
             spent = sum((other.held * other.average + other.resting * other.limit) * other.value(self.row(other.symbol, ts)[k.C_RATE])
                         for other in others if other.direction > 0)
@@ -285,6 +341,52 @@ class Auditor:
         """How much more than usual may be risked where volatility is lower than usual."""
         ratio = row[k.C_VOL_RATIO]
         return min(max(ratio, self.policy["vol_size_least"]), self.policy["vol_size_most"]) if ratio == ratio else 1.0
+
+    def known(self, symbol: int, ts: int) -> int:
+        """How many daily returns of a symbol are completed."""
+        days = self.row(symbol, ts)[k.C_DAILY_ROW]
+        return int(days) if days == days else 0
+
+    def losses(self, one: Plan, others: Sequence[Plan], distance: float, ts: int) -> list[float]:
+        """What each of the last days would have cost everything live with this order, the worst first; only days on which all of them have a return.
+
+        Where positions leave with the session, none loses more than so many times its distance to the stop.
+        """
+        p, returns = self.policy, self.prepared.world.returns
+        bets = [(one.symbol, one.direction * one.ordered * one.limit * one.unit * one.rate, distance * one.ordered * one.unit * one.rate, one.setup)]
+        bets += [(other.symbol, other.direction * self.notional(other, ts), self.open_risk(other, ts), other.setup) for other in others]
+        found = list[float]()
+        for day in reversed(range(min(self.known(symbol, ts) for symbol, *_ in bets))):
+            moved = [float(returns[day, symbol]) for symbol, *_ in bets]
+            if len(found) < p["tail_days"] and all(move == move for move in moved):
+                found.append(sum(min(-move * notional, p["tail_stop_factor"] * risk if p["flat_session"] and not setup["plan_flags"] & k.OVERNIGHT else np.inf)
+                                 for move, (_, notional, risk, setup) in zip(moved, bets, strict=True)))
+        return sorted(found, reverse=True)
+
+    def one_bet(self, one: Plan, others: Sequence[Plan], ts: int) -> list[Plan]:
+        """Plans of the order's side that move together with it, or with one that does."""
+        bet, left, grew = [one], [other for other in others if other.direction == one.direction], True
+        while grew:
+            more = [other for other in left if any(self.alike(other.symbol, member.symbol, ts) for member in bet)]
+            bet, left, grew = [*bet, *more], [other for other in left if not any(other is each for each in more)], bool(more)
+        return bet[1:]
+
+    def alike(self, a: int, b: int, ts: int) -> bool:
+        if a == b:
+            return True
+        days, least = int(self.policy["correlation_days"]), self.policy["correlation"]
+        pair = self.prepared.world.returns[:min(self.known(a, ts), self.known(b, ts))][:, [a, b]]
+        pair = pair[~np.isnan(pair).any(axis=1)][-days:]
+        return len(pair) == days and bool(np.corrcoef(pair.T)[0, 1] >= least - 1e-9)
+
+    def tied(self, one: Plan, units: float, price: float, ts: int) -> float:
+        """What so many units of a plan's contract tie up to be opened at a price."""
+        record, rate = self.prepared.world.instruments[one.symbol], self.row(one.symbol, ts)[k.C_RATE]
+        rate = rate if rate == rate else one.rate
+        if record["margin_is_money"]:
+            micro = one.unit != float(record["point_value"])
+            return units * float(record["micro_margin" if micro else "margin"][0]) * rate
+        return units * price * one.unit * float(record["margin_open"][1 if one.direction > 0 else 0]) * rate
 
     def here(self, ts: int) -> list[int]:
         """Symbols that decide at this moment."""

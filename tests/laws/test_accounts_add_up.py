@@ -11,6 +11,7 @@ from pse.engine.desk import Mode
 from pse.kernels import contract as k
 from pse.research.books import Books, books
 from tests.engine.made import Shape, batches, journal_lines, made
+from tests.laws import fuller
 from tests.naive.books import Ledger, first_in_first_out
 
 CAPITAL = 100_000.0
@@ -152,6 +153,37 @@ def test_every_line_that_moves_money_adds_up(seed, which, currencies):
 @given(seeds, st.sampled_from(sorted(SHAPES)), st.booleans())
 def test_every_line_that_moves_money_adds_up_in_many_worlds(seed, which, currencies):
     checked(seed, which, currencies)
+
+
+def full_lines(seed: int, which: str, external: bool):
+    """The window and journal of a world with everything in it, matched inside or by a broker outside."""
+    end = int(fuller.fuller(seed, which).until_ns)
+    prepared = fuller.fuller(seed, which, Mode(end_ns=end, external=external, close_at_end=not external and seed % 2 == 0))
+    if not external:
+        return prepared, journal_lines(list(batches(prepared)))
+    cuts = np.unique(np.concatenate([prepared.tape.ts_close, prepared.world.row_ts])).tolist()
+    return prepared, journal_lines(list(batches(prepared, broker=fuller.Outside(prepared, seed), cuts=cuts)))
+
+
+@settings(max_examples=30)
+@given(seeds, st.sampled_from(sorted(fuller.SHAPES)), st.booleans())
+def test_rolls_splits_dividends_borrowed_shares_and_a_broker_outside_add_up(seed, which, external):
+    reconciled(*full_lines(seed, which, external))
+
+
+def test_the_full_worlds_hold_what_they_should():
+    """Contracts carried over, fractions of a split, dividends, borrow, margin calls; late, partial and impossible fills of a broker outside."""
+    seen: dict[tuple[str, str, bool], int] = {}
+    for which in fuller.SHAPES:
+        for seed in range(8):
+            for external in (False, True):
+                for kind, _, body in full_lines(seed, which, external)[1]:
+                    key = (kind, str(body.get("reason", "")), external)
+                    seen[key] = seen.get(key, 0) + 1
+    wanted = [("FILL", "ROLL", False), ("CHARGE", "SPLIT", False), ("FILL", "SPLIT", False), ("CHARGE", "DIVIDEND", False), ("CHARGE", "BORROW", False),
+              ("FILL", "MARGIN_CALL", False), ("FILL", "TRAIL", False), ("FILL", "ROLL", True), ("FILL", "MARGIN_CALL", True), ("CHARGE", "SPLIT", True),
+              ("CHARGE", "BORROW", True), ("NOTE", "", True), ("FILL", "SL", True), ("FILL", "TP1", True)]
+    assert not [key for key in wanted if not seen.get(key)], seen
 
 
 @pytest.mark.parametrize("which", sorted(SHAPES))

@@ -23,6 +23,8 @@ from pse.kernels import codes as c
 from pse.kernels.state import INPUT_DTYPE
 from tests.engine.made import Shape, batches, journal_lines, made, state_of
 from tests.laws.auditor import audit
+from tests.laws.fuller import SHAPES as SHAPES_OF_ALL
+from tests.laws.fuller import fuller
 
 CAPITAL = 100_000.0
 DECISIONS = 50
@@ -183,6 +185,45 @@ def hostile_run(seed: int, wild: float, decisions: int = DECISIONS, held_to: dic
     return judge, audited
 
 
+def full_run(seed: int, which: str, wild: float, held_to: dict[str, Any] | None = None, **told: Any) -> tuple[Hostile, Any]:
+    """A run under a hostile judge through rolls, splits and dividends, with two plans a symbol, margin, tail risk and groups; and its audit."""
+    rng = np.random.default_rng([seed, 13])
+    limits = {**policy_of(seed), "shares": int(which == "shares"), "max_group": 9, "max_losses": 50, "correlation_days": int(rng.choice([0, 20])),
+              "max_correlated": rng.choice([0.004, 0.02]), "tail_min_days": int(rng.choice([0, 5, 20])), "tail_days": int(rng.choice([40, 250])),
+              "var95": rng.choice([0.002, 0.01, 0.1]), "es975": rng.choice([0.003, 0.012, 0.1]), "margin": int(rng.random() < 0.7),
+              "cooldown_entry_ns": 0, "max_quantity": rng.choice([5, 20]), "max_gross": 50.0, "max_symbol": 1e9, "max_group_notional": 1e9,
+              "equity_drawdown": 0.5, "max_daily_loss": 0.5, "max_concurrent": 0.1, "market_state": 0, **told}
+    prepared = fuller(seed, which, Mode(end_ns=int(fuller(seed, which).until_ns), ask=True, close_at_end=False), **limits)
+    judge = Hostile(seed, wild)
+    judge.prepared, judge.state = prepared, state_of(prepared, CAPITAL)
+    lines = journal_lines(list(batches(prepared, decide=judge, state=judge.state, broker=Meddling(prepared, judge.state, np.random.default_rng([seed, 3])))))
+    return judge, audit(prepared, lines, CAPITAL, judge.failures, held_to)
+
+
+@settings(max_examples=20)
+@given(st.integers(0, 10**6), st.sampled_from(sorted(SHAPES_OF_ALL)), st.sampled_from([0.0, 0.3]))
+def test_no_hostile_judge_gets_an_order_outside_the_policy_through_rolls_and_splits(seed, which, wild):
+    _, told = full_run(seed, which, wild)
+    assert not told.broken, f"seed {seed}, {which}, wild {wild}: {told.broken[:5]}"
+
+
+FULL_OFF: dict[str, tuple[str, dict[str, Any], dict[str, Any], str]] = {
+    "var95": ("futures", {"var95": 9.0, "es975": 9.0, "tail_min_days": 5, "tail_days": 250}, {"var95": 1e-5}, "value at risk"),
+    "es975": ("futures", {"var95": 9.0, "es975": 9.0, "tail_min_days": 5, "tail_days": 250}, {"es975": 1e-5}, "expected shortfall"),
+    "max_correlated": ("futures", {"max_correlated": 1.0, "correlation_days": 20}, {"max_correlated": 0.001}, "risk of what moves together"),
+    "margin": ("shares", {"margin": 0, "cash_only": 0, "max_quantity": 1000}, {"margin": 1}, "margin")}
+
+
+@pytest.mark.parametrize("limit", sorted(FULL_OFF))
+def test_a_gate_of_the_whole_book_that_is_switched_off_is_found(limit):
+    which, given, held_to, rule = FULL_OFF[limit]
+    for seed in range(20):
+        _, told = full_run(seed, which, 0.2, held_to=held_to, **given)
+        if any(name == rule for _, name, _ in told.broken):
+            return
+    raise AssertionError(f"no world in which an engine without {limit} broke the rule: {rule}")
+
+
 def check(seed: int, wild: float) -> Any:
     _, told = hostile_run(seed, wild)
     assert not told.broken, f"seed {seed}, wild {wild}: {told.broken[:5]}"
@@ -211,7 +252,7 @@ def test_hostile_runs_reach_every_rule():
         for rule, count in told.seen.items():
             seen[rule] = seen.get(rule, 0) + count
     assert asked > 20 * 40 and orders > 80 and failed > 20, (asked, orders, failed)
-    assert len(seen) == 36 and all(count > 5 for count in seen.values()), (len(seen), seen)
+    assert len(seen) == 40 and all(count > 5 for count in seen.values()), (len(seen), seen)
 
 
 # limit -> what the engine is told (as if its gate were broken), what the auditor holds it to, the rule, and what else lets it bind

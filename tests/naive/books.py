@@ -40,6 +40,8 @@ class Ledger:
             if body.get("reason") == "SPLIT":
                 self.split(body["plan_id"], body["contract"], Fraction(body["ratio"]))
             account = "dividends" if body.get("reason") == "DIVIDEND" else "charges"
+            if account == "dividends":
+                self.gains[body["plan_id"]] -= Fraction(body["cost_usd"])
             self.post(account, "cash", Fraction(body["cost_usd"]))
 
     def split(self, plan: str, contract: str, ratio: Fraction) -> None:
