@@ -74,6 +74,17 @@ def test_a_find_that_its_tactic_turned_down_says_so(pse, home):
     assert done.code == 0 and "Turned down by its own tactic" in done.out and found["reason"] in done.out
 
 
+def test_the_list_says_what_became_of_each_and_keeps_those_that_a_gate_refused(pse, home):
+    journal = told(home)
+    done = pse("--home", home, "risk", "explain", "latest", "--json").json
+    traded = {body["setup_id"] for _, body in journal["EXIT"]}
+    assert all(one["became"] for one in done["choices"])
+    assert all(one["became"].startswith("traded") == (one["setup_id"] in traded) for one in done["choices"])
+    refused = pse("--home", home, "risk", "explain", "latest", "--gate", "session", "--json").json
+    assert all(one["became"].startswith("refused by session") for one in refused["choices"] or [])
+    assert pse("--home", home, "risk", "explain", "latest", "--gate", "sesion").code == 2
+
+
 @pytest.mark.parametrize(("words", "said"), [
     (["ffffffffffff"], "begins with"), (["zzzz"], "can be no id"), (["--symbol", "NQ"], "no setup of NQ"), (["--tactic", "nothing"], "no setup of the tactic"),
     (["--at", "1999-01-01"], "no such setup")])

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from pse.engine.explain import explained
-from pse.engine.sizing_steps import sizing_steps
+from pse.engine.sizing_steps import BOUND_BY, sizing_steps
 from pse.kernels import contract as k
+from pse.kernels.sizing import BINDINGS
 from tests.engine.test_explain import STOP, prepared, state_with
 from tests.kernels import worlds as w
 
@@ -165,7 +166,17 @@ def test_the_sum_of_a_size_in_shares_adds_up_to_its_order():
                 "the risk pays for": 180.0, "limits.max_quantity": 1000.0, "notional left for the symbol pays for": 25_000 / 150,
                 "cash left pays for": 100_000 / 150, "in whole lots of 1": 166.0, "ordered": 166.0}
     assert {name: found[name] for name in expected} == pytest.approx(expected)
-    assert found["bound by"] == "notional"
+    assert found["bound by"] == "limits.max_symbol_notional"
+
+
+def test_a_size_is_bound_by_the_setting_that_a_profile_has_and_counted_in_what_is_traded():
+    """100,000 x 0.02 x 0.6 x 0.75 = 900 for a stop of 5: 180 shares, at most 100."""
+    given = dict(setup={"entry": 150.0, "stop": 145.0, "target": 160.0, "confidence": 0.6}, close=150.0, instrument={**SHARE, "fee_unit": 0.0},
+                 limits={"shares": 1, "cash_only": 1, "max_risk": 0.02, "max_symbol": 9.0, "max_quantity": 100})
+    assert sums(given)["bound by"] == "limits.max_quantity"
+    assert set(BOUND_BY) == set(BINDINGS)
+    ((_, steps),) = sizing_steps(asked({}))
+    assert {step.kind for step in steps if step.what in ("pays for", "ordered")} == {"contracts"}
 
 
 def test_the_sum_of_a_size_under_kelly_adds_up_to_its_order():

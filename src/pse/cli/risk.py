@@ -26,10 +26,12 @@ def risk_explain(
     symbol: Annotated[str | None, Option(help="Only setups of this symbol.", metavar="SYMBOL")] = None,
     at: Annotated[str | None, Option(help="Those of the last decision at or before this moment.", metavar="TIME")] = None,
     tactic: Annotated[str | None, Option(help="Only setups of this tactic.", metavar="NAME")] = None,
+    refused: Annotated[bool, Option("--refused", help="Only setups that a gate refused.")] = False,
+    gate: Annotated[str | None, Option(help="Only setups that this gate refused.", metavar="NAME")] = None,
 ) -> Answer:
     """Every gate of a setup: measured, allowed, and what would have had to be different; how its size came about, and what became of it."""
     at_ns, run_id = moment(at, "--at"), module("asked").stored_run(context, run_id, setup)
-    return module("risk").run_explain(context, run_id, setup, last, symbol, at_ns, tactic)
+    return module("risk").run_explain(context, run_id, setup, last, symbol, at_ns, tactic, refused, gate)
 
 
 @mount(risk, "portfolio")

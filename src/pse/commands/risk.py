@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ import numpy as np
 
 from pse.clock import iso
 from pse.commands.rerun import inputs_of, prepared_until
-from pse.commands.risk_stories import Told, chosen, entries, life_lines, story
+from pse.commands.risk_stories import Became, Told, chosen, entries, gone_first, life_lines, outcomes, story, told_setups
 from pse.commands.wiring import Answer, Context
 from pse.domain.bars import timeframe_ns
 from pse.domain.errors import RequestError, UnknownName
@@ -22,10 +22,12 @@ from pse.engine.records import measures as journaled
 from pse.engine.sizing_steps import sizing_steps
 from pse.features.requests import Parameter
 from pse.kernels import codes as c
+from pse.kernels import contract as k
+from pse.kernels.proposal import rests_away
 from pse.reports.reasons import sentence
 from pse.reports.refused import records
 from pse.research.books import books
-from pse.risk.gate_words import GATES, REASONS, STAGES, reason_of, used_by
+from pse.risk.gate_words import BY_NAME, GATES, REASONS, STAGES, reason_of, used_by
 from pse.risk.policy import RiskPolicy
 from pse.settings import Settings, load_settings
 from pse.store.runs import Run, check_journal, load_run
@@ -44,16 +46,24 @@ MONEY_LINES = ("FILL", "CHARGE")
 
 
 def run_explain(context: Context, run_id: str, setup: str | None = None, last: bool = False, symbol: str | None = None, at_ns: int | None = None,
-                tactic: str | None = None) -> Answer:
-    """Every gate of one journaled setup, its sizing, and what would have had to be different; the choices where several are meant."""
+                tactic: str | None = None, refused: bool = False, gate: str | None = None) -> Answer:
+    """Every gate of one journaled setup, its sizing, and what would have had to be different; the choices where several are meant.
+
+    `refused`, `gate`: only setups that a gate refused, or this one.
+    """
     from pse.commands import risk_views
 
+    if gate is not None and gate not in BY_NAME:
+        raise UnknownName("gate", gate, BY_NAME)
     run = load_run(context.home, run_id)
     check_journal(run)
-    one, choices = chosen(run, setup, last, symbol, at_ns, tactic) if any((setup, last, symbol, at_ns, tactic)) else (None, entries(run))
+    became = outcomes(run)
+    among = {name for name, end in became.items() if end.gate and gate in (None, end.gate)} if refused or gate else None
+    one, choices = chosen(run, setup, last, symbol, at_ns, tactic, among) if any((setup, last, symbol, at_ns, tactic, among is not None)) else (
+        None, entries(run))
     if one is None:
-        data: dict[str, Any] = {"run_id": run.run_id, "setup": None, "choices": [_named(other) for other in choices[-MOST_CHOICES:]], "setups": len(choices)}
-        return Answer(data, lambda console: risk_views.show_choices(console, run.run_id, choices, MOST_CHOICES))
+        data = _choices(run, choices, became)
+        return Answer(data, lambda console: risk_views.show_choices(console, data))
     if one.by_tactic:
         data = {"run_id": run.run_id, "setup": {**_named(one), **one.body}, "choices": None, "decision": "PASSED_OVER",
                 "reason": one.body.get("reason"), "rounds": []}
@@ -66,8 +76,29 @@ def run_explain(context: Context, run_id: str, setup: str | None = None, last: b
         found = explained(prepared, _row(prepared, one), told.activated_ns)
     if not _as_journaled(found, told):
         context.warn("the engine of this version says other figures than the journal; those below are the engine's. `pse prove` names the first difference")
-    data = {"run_id": run.run_id, **_explained_data(prepared, found, one, told)}
+    data = {"run_id": run.run_id, **_explained_data(prepared, found, one, told), "gone_first": _first(run, one, told)}
     return Answer(data, lambda console: risk_views.show_explained(console, data))
+
+
+def _choices(run: Run, choices: list[Told], became: Mapping[str, Became]) -> dict[str, Any]:
+    """The last of the setups that may be meant, each with what became of it; `setups`: all of them, `turned_down`: those that their own tactic turned down."""
+    shown = [{**_named(one), "line": one.line, "became": became.get(one.setup_id, Became("")).text} for one in choices[-MOST_CHOICES:]]
+    own = sum(one.by_tactic for one in told_setups(run))
+    return {"run_id": run.run_id, "setup": None, "choices": shown, "setups": len(choices), "turned_down": own}
+
+
+def _first(run: Run, one: Told, told: Story) -> dict[str, Any] | None:
+    """The setup that went before one that was passed over."""
+    found = gone_first(run, one, told.passed_over[-1][1]) if told.passed_over else None
+    return None if found is None else _named(found)
+
+
+def _rests(found: Explained) -> bool:
+    """Whether the entry is a limit away from the close of its decision: at its activation only the stop is asked of such a one."""
+    instant = found.instants["before"]
+    world, row = instant.world, instant.world.setups[found.row]
+    tick = float(world.instruments["tick"][instant.symbol])
+    return bool(rests_away.py_func(row["order_type"], float(row["entry"]), float(world.context[instant.context_row, k.C_CLOSE]), tick))
 
 
 def _named(one: Told) -> dict[str, Any]:
@@ -94,7 +125,7 @@ def _as_journaled(found: Explained, told: Story) -> bool:
 
 def _explained_data(prepared: Prepared, found: Explained, one: Told, told: Story) -> dict[str, Any]:
     row = prepared.world.setups[found.row]
-    refused = found.refused_by
+    refused, rests = found.refused_by, _rests(found)
     names = ("entry", "stop", "target", "target2", "size_multiple", "quality", "confidence")
     levels = {name: None if row[name] != row[name] else float(row[name]) for name in names}
     return {
@@ -104,7 +135,8 @@ def _explained_data(prepared: Prepared, found: Explained, one: Told, told: Story
         "refused_by": None if refused is None else {"stage": refused[0].stage, "contract": refused[0].contract, "gate": refused[1].gate,
                                                     "code": refused[1].code},
         "rounds": [{"at": iso(one.ts), "stage": one.stage, "contract": one.contract,
-                    "gates": [{**asdict(gate), "unit": reason_of(gate.gate, "" if gate.passed else gate.code).kind,
+                    "gates": [{**asdict(gate), "only_stop": rests and gate.passed and (one.stage, gate.gate) == ("activation", "bracket"),
+                               "unit": reason_of(gate.gate, "" if gate.passed else gate.code).kind,
                                "ways_out": [{**asdict(way), "bound": way.bound} for way in gate.ways_out]} for gate in one.gates]} for one in found.rounds],
         "sizing": [{"contract": contract, "steps": [asdict(step) for step in steps]} for contract, steps in sizing_steps(found)],
         "passed_over": [reason for _, reason in told.passed_over],

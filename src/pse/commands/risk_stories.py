@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,6 +31,14 @@ class Told:
     def line(self) -> str:
         tail = "  (turned down by its tactic)" if self.by_tactic else ""
         return f"{self.setup_id[:8]}  {iso(self.ts)}  {self.symbol}  {self.direction}  {self.tactic}{tail}"
+
+
+@dataclass(frozen=True)
+class Became:
+    """What became of a setup in a few words; `gate`: the one that refused it, nothing where none did."""
+
+    text: str
+    gate: str = ""
 
 
 @dataclass
@@ -66,9 +74,71 @@ def entries(run: Run) -> list[Told]:
     return [one for one in told_setups(run) if not one.by_tactic]
 
 
-def chosen(run: Run, setup: str | None, last: bool, symbol: str | None, at_ns: int | None, tactic: str | None) -> tuple[Told | None, list[Told]]:
-    """The setup that is meant, or None and the choices.  Raises `RequestError` where there is none."""
+def outcomes(run: Run) -> dict[str, Became]:
+    """What became of every setup, by its id: traded, refused by the gate that said no first in its last round, passed over, or not filled."""
+    found: dict[str, Became] = {}
+    for kind, _, body in records(run.journal_path, ("GATES", "PASSED_OVER", "DECISION", "ORDER", "EXIT")):
+        setup = str(body.get("setup_id"))
+        said = _BECAME[kind](body)
+        held = found.get(setup)
+        if kind == "GATES" and said is None and held is not None and held.gate:
+            del found[setup]                                   # a later round let it through
+        elif said is not None and not (kind in ("PASSED_OVER", "DECISION", "ORDER") and held is not None and (held.gate or held.text.startswith("traded"))):
+            found[setup] = said
+    return found
+
+
+def _gated(body: dict[str, Any]) -> Became | None:
+    no = next((gate for gate in body.get("gates") or [] if gate[1] is False), None)
+    where = " at its activation" if body.get("stage") == "activation" else ""
+    return None if no is None else Became(f"refused by {no[0]}{where}: {no[4]}", str(no[0]))
+
+
+def _decided(body: dict[str, Any]) -> Became:
+    return Became("approved" if body.get("decision") == "APPROVE" else f"turned down by whoever decides: {body.get('reason')}")
+
+
+def _ended(body: dict[str, Any]) -> Became | None:
+    """Of orders only the end of an entry that was not filled."""
+    return Became(f"approved, not filled: {body.get('reason')}") if body.get("leg") == "ENTRY" and body.get("action") == "CANCEL" else None
+
+
+_BECAME: dict[str, Callable[[dict[str, Any]], Became | None]] = {
+    "GATES": _gated, "PASSED_OVER": lambda body: Became(f"passed over: {body.get('reason')}"), "DECISION": _decided, "ORDER": _ended,
+    "EXIT": lambda body: Became(f"traded: {body.get('reason')}, {body.get('r'):+.2f} R")}
+
+
+def gone_first(run: Run, one: Told, reason: str) -> Told | None:
+    """The setup for whose sake another of its symbol and instant was passed over, where the journal tells of it.
+
+    Of the same idea: of its direction, with what it rests on in common where there are several.  Of a conflict: the best of the other direction.  Of a better
+    one: the best that was kept.
+    """
+    here = [other for other in entries(run) if other.ts == one.ts and other.symbol == one.symbol and other.setup_id != one.setup_id]
+    if reason == "SAME_IDEA":
+        here = [other for other in here if other.body.get("selection") != "SAME_IDEA" and other.direction == one.direction]
+        common = [other for other in here if _rests_on(other) & _rests_on(one)]
+        here = common or here
+    elif reason == "CONFLICT":
+        here = [other for other in here if other.direction != one.direction and other.body.get("selection") == "CONFLICT"]
+    elif reason == "SUPERSEDED":
+        here = [other for other in here if other.body.get("selection") == "KEPT"]
+    else:
+        return None
+    return max(here, key=lambda other: float(other.body.get("rank") or 0.0), default=None)
+
+
+def _rests_on(one: Told) -> set[str]:
+    return set(map(str, (one.body.get("evidence") or {}).get("objects") or []))
+
+
+def chosen(run: Run, setup: str | None, last: bool, symbol: str | None, at_ns: int | None, tactic: str | None,
+           among: Collection[str] | None = None) -> tuple[Told | None, list[Told]]:
+    """The setup that is meant, or None and the choices.  Raises `RequestError` where there is none.  among: ids, None for all."""
     every = told_setups(run)
+    if not every:
+        raise RequestError(f"run {run.run_id} told of no setup at all, so there is none to explain; `pse runs show {run.run_id}` says what it ran over")
+    every = [one for one in every if among is None or one.setup_id in among]
     known = every if setup is not None else [one for one in every if not one.by_tactic] or every
     if symbol is not None and symbol not in {one.symbol for one in every}:
         raise RequestError(f"run {run.run_id} told of no setup of {symbol}; it did of {', '.join(sorted({one.symbol for one in every})) or 'none at all'}")
@@ -94,13 +164,19 @@ def _by_id(run: Run, known: list[Told], asked: str) -> list[Told]:
         of_plan = {setup for plan, setup in plans.items() if plan.startswith(asked.lower())}
         found = [one for one in known if one.setup_id in of_plan]
     if not found:
-        raise RequestError(f"no setup of run {run.run_id} has an id that begins with {asked!r} ({len(known):,} setups were told of); give more or less of it, "
+        raise RequestError(f"no setup of run {run.run_id} has an id that begins with {asked!r} ({_counted(known)}); give more or less of it, "
                            f"or `--last`, `--symbol`, `--at`, `--tactic`")
     ids = list(dict.fromkeys(one.setup_id for one in found))
     if len(ids) > 1:
         named = "; ".join(one.line for one in found[:MOST_NAMED])
         raise RequestError(f"{asked!r} is how the ids of {len(ids):,} setups begin: {named}{' ...' if len(found) > MOST_NAMED else ''}; give more of the id")
     return found[-1:]
+
+
+def _counted(known: list[Told]) -> str:
+    """How many there are, and how many of them no gate was ever asked about."""
+    own = sum(one.by_tactic for one in known)
+    return f"{len(known) - own:,} setups asked to enter" + (f", {own:,} more were turned down by their own tactic" if own else "")
 
 
 def _at(found: list[Told], at_ns: int) -> list[Told]:

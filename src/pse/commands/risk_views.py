@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from pse.commands.grids import show_table
 from pse.commands.risk_stories import Told
-from pse.reports.gate_lines import measures, number, result, way_out
+from pse.reports.gate_lines import ONLY_STOP, measures, number, result, way_out
 from pse.reports.reasons import sentence
-from pse.reports.words import MISSING, in_r, money, plain, share
+from pse.reports.words import MISSING, counted, in_r, money, plain, share
 from pse.risk.gate_words import REASONS, STAGES
 
 if TYPE_CHECKING:
@@ -24,13 +24,18 @@ def _say(console: Console, text: str, style: str = "") -> None:
     console.print(Text(text, style=style), soft_wrap=True)
 
 
-def show_choices(console: Console, run_id: str, choices: Sequence[Told], most: int) -> None:
-    """Setups that may be meant, the last ones."""
-    hidden = len(choices) - most
-    _say(console, f"{len(choices):,} setups of run {run_id}" + (f", the last {most}:" if hidden > 0 else ":"), "bold")
-    for one in choices[-most:]:
-        _say(console, f"  {one.line}")
-    _say(console, f"pse risk explain {run_id} ID (or its beginning); --last takes the last; --symbol, --at and --tactic narrow the list", "dim")
+def show_choices(console: Console, data: Mapping[str, Any]) -> None:
+    """Setups that may be meant, the last ones, each with what became of it."""
+    run_id, shown, own = data["run_id"], data["choices"], data["turned_down"]
+    if not data["setups"]:
+        _say(console, f"run {run_id} has no setup that asked to enter" + (f"; {own:,} were turned down by their own tactic" if own else ""), "bold")
+        return
+    _say(console, f"{counted(data['setups'], 'setup')} of run {run_id}" + (f", the last {len(shown)}:" if len(shown) < data["setups"] else ":"), "bold")
+    for one in shown:
+        _say(console, f"  {one['line']}  {one['became']}")
+    if own:
+        _say(console, f"{own:,} finds more were turned down by their own tactic, before any gate (`pse report --csv DIR` lists them)", "dim")
+    _say(console, f"pse risk explain {run_id} ID (or its beginning); --last takes the last; --symbol, --at, --tactic, --refused, --gate narrow the list", "dim")
 
 
 def show_refused_find(console: Console, one: Told) -> None:
@@ -64,13 +69,16 @@ def show_explained(console: Console, data: Mapping[str, Any]) -> None:
             _ways(console, gate)
     for one in data["sizing"]:
         _say(console, f"\nsize of {one['contract']}, step by step", "bold")
-        steps = [(step["what"], step["text"] or _figure(step["value"], step["kind"])) for step in one["steps"]]
-        show_table(console, ("", data["currency"]), steps, [False, True])
+        steps = [(f"{step['what']}: {step['text']}" if step["text"] else step["what"],
+                  "" if step["value"] is None and step["text"] else _figure(step["value"], step["kind"])) for step in one["steps"]]
+        show_table(console, ("", f"money in {data['currency']}"), steps, [False, True])
     _life(console, data["life"])
 
 
 def _gate_texts(gate: Mapping[str, Any], stage: str) -> tuple[str, str, str]:
-    """Result, measured and allowed of a gate of the answer."""
+    """Result, measured and allowed of a gate of the answer; a limit that binds nobody is not shown."""
+    if gate["only_stop"]:
+        return ONLY_STOP, measures(gate["gate"], gate["code"], True, gate["measured"], gate["allowed"], stage)[0], MISSING
     return result(gate["passed"], gate["code"]), *measures(gate["gate"], gate["code"], gate["passed"], gate["measured"], gate["allowed"], stage)
 
 
@@ -88,7 +96,9 @@ def _outcome(data: Mapping[str, Any]) -> str:
         return text
     if refused is not None:
         return f"Refused by the gate {refused['gate']} ({refused['contract']}, {refused['stage']}): {refused['code']}. {sentence(refused['code'])}"
-    return f"Not taken: {data['reason']}. {sentence(data['reason'])}" if data["reason"] else "No gate was asked."
+    first = data["gone_first"]
+    before = "" if first is None else f" That is {first['setup_id'][:8]} of {first['tactic']}, {first['direction']}."
+    return f"Not taken: {data['reason']}. {sentence(data['reason'])}{before}" if data["reason"] else "No gate was asked."
 
 
 def _ways(console: Console, gate: Mapping[str, Any]) -> None:
@@ -145,9 +155,15 @@ def show_portfolio(console: Console, data: Mapping[str, Any]) -> None:
         show_table(console, ("contract", "held", "average", "fifo", "fees", "earned: by plan / average / fifo", "open: by plan / average / fifo"), rows,
                    [False, *[True] * 6])
     _say(console, "\nlimits", "bold")
-    rows = [(one["what"], _figure(one["used"], one["kind"]), _figure(one["allowed"], one["kind"]),
+    rows = [(one["what"], _taken(one), _figure(one["allowed"], one["kind"]),
              MISSING if one["left_usd"] is None else money(one["left_usd"]), one["limit"]) for one in found["uses"]]
     show_table(console, ("", "taken", "allowed", f"room, {currency}", "limit"), rows, [False, True, True, True, False])
+
+
+def _taken(one: Mapping[str, Any]) -> str:
+    """What is taken of a limit; a loss below nothing is a gain."""
+    is_gain = one["what"].startswith("loss") and one["used"] < 0.0
+    return ("gain of " if is_gain else "") + _figure(abs(one["used"]) if is_gain else one["used"], one["kind"])
 
 
 def _price(value: float | None) -> str:

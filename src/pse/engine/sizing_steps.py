@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,11 +16,14 @@ from pse.kernels.portfolio import P_COLUMNS, SIZING, WHOLE, portfolio, sizing_in
 from pse.kernels.sizing import BINDINGS, size_futures, size_shares
 
 EPS = 1e-6
+BOUND_BY = {"risk": "the risk that is allowed", "max_shares": "limits.max_quantity", "notional": "limits.max_symbol_notional", "cash": "limits.cash_only"}
+LOWERED = {"REDUCED": "to what its limits leave", "INSUFFICIENT": "halved, too few days of returns are known"}
+UNITS = {"future": "contracts", "stock": "shares"}       # what a quantity counts; units of anything else
 
 
 @dataclass(frozen=True)
 class Step:
-    """One line of the sum: `share` of equity, `money`, `points`, `times` or `lots`; `text` where it is a word."""
+    """One line of the sum: `share` of equity, `money`, `points`, `times`, or `contracts`, `shares` or `units`; `text` beside it or in its place is a word."""
 
     what: str
     value: float | None
@@ -31,7 +34,14 @@ class Step:
 def sizing_steps(found: Explained) -> list[tuple[str, list[Step]]]:
     """(contract, steps) of each contract that was sized; nothing for a setup that came to no sizing."""
     sized = [one for one in found.rounds if one.stage == "after" and one.gates and any(gate.gate == "sizing" for gate in one.gates)]
-    return [(one.contract, list(_steps(found, one, number == len(sized) - 1))) for number, one in enumerate(sized)]
+    return [(one.contract, _in_units(found, _steps(found, one, number == len(sized) - 1))) for number, one in enumerate(sized)]
+
+
+def _in_units(found: Explained, steps: Iterator[Step]) -> list[Step]:
+    """The steps with quantities named as what the instrument is traded in."""
+    instant = found.instants["after"]
+    unit = UNITS.get(instant.prepared.plan.instruments[instant.symbol].kind, "units")
+    return [replace(step, kind=unit) if step.kind == "lots" else step for step in steps]
 
 
 Sum = Generator[Step, None, float]
@@ -73,7 +83,7 @@ def _steps(found: Explained, one: Round, is_last: bool) -> Iterator[Step]:
         return
     for gate in one.gates:
         if gate.gate in ("exposure", "tail_risk") and gate.code in ("REDUCED", "INSUFFICIENT"):
-            yield Step(f"lowered by the gate {gate.gate}", None, "", gate.code)
+            yield Step(f"lowered by the gate {gate.gate}", None, "", LOWERED[gate.code])
     if is_last and found.quantity > 0.0:
         yield Step("ordered", found.quantity, "lots")
 
@@ -145,6 +155,6 @@ def _shares(state: State, world: Any, symbol: int, row: Any, policy: Any, equity
         yield Step("notional left for the symbol pays for", room / price, "lots")
     if cash == cash:
         yield Step("cash left pays for", cash / price, "lots")
-    yield Step("bound by", None, "", BINDINGS[binding] if quantity > 0.0 else c.REASONS[int(code)])
+    yield Step("bound by", None, "", BOUND_BY[BINDINGS[binding]] if quantity > 0.0 else c.REASONS[int(code)])
     yield Step(f"in whole lots of {asked['lot']:g}", quantity, "lots")
     return float(quantity)
