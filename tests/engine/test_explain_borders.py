@@ -39,6 +39,7 @@ def asked(given: dict[str, Any]) -> Any:
     state = state_with(step, **given.get("account", {}))
     for name, value in given.get("tally", {}).items():
         state.tallies[name][:] = value
+    state.tallies["closed"][:] = given.get("tally", {}).get("trades", 0)
     return explained(step, 0, state=state)
 
 

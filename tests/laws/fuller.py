@@ -43,14 +43,14 @@ def fuller(seed: int, which: str, mode: Mode | None = None, **policy: Any) -> Pr
     world, rows = prepared.world, list[tuple[int, int, int, float]]()
     if shares:
         world.instruments["point_value"], world.instruments["borrow_rate"] = 1.0, 0.5
-        world.instruments["margin_open"], world.instruments["margin_keep"] = (0.5, 0.5), (0.51, 0.505)
+        world.instruments["margin_open"], world.instruments["margin_keep"] = (0.5, 0.5), (0.9, 0.9)
         for symbol in range(len(shape.symbols)):
             for day in (1, 2):
                 rows += [(START + day * DAY, symbol, A_DIVIDEND, float(rng.choice([0.25, 3.5])))] if rng.random() < 0.7 else []
                 if rng.random() < 0.6:
                     rows.append((START + day * DAY, symbol, A_SPLIT, float(rng.choice(RATIOS))))
     else:
-        world.instruments["margin_is_money"], world.instruments["margin"] = 1, rng.choice([5_000.0, 30_000.0, 49_000.0]) * np.array([1.0, 1.02])
+        world.instruments["margin_is_money"], world.instruments["margin"] = 1, rng.choice([5_000.0, 30_000.0, 49_000.0]) * np.array([1.0, 1.3])
         world.instruments["micro_margin"] = world.instruments["margin"] / 10
         rolls = np.flatnonzero(prepared.tape.flags & BAR_ROLL)
         ticks = world.instruments["tick"][prepared.tape.symbol[rolls]]

@@ -182,7 +182,7 @@ def test_the_full_worlds_hold_what_they_should():
                     seen[key] = seen.get(key, 0) + 1
     wanted = [("FILL", "ROLL", False), ("CHARGE", "SPLIT", False), ("FILL", "SPLIT", False), ("CHARGE", "DIVIDEND", False), ("CHARGE", "BORROW", False),
               ("FILL", "MARGIN_CALL", False), ("FILL", "TRAIL", False), ("FILL", "ROLL", True), ("FILL", "MARGIN_CALL", True), ("CHARGE", "SPLIT", True),
-              ("CHARGE", "BORROW", True), ("NOTE", "", True), ("FILL", "SL", True), ("FILL", "TP1", True)]
+              ("NOTE", "", True), ("FILL", "SL", True), ("FILL", "TP1", True)]
     assert not [key for key in wanted if not seen.get(key)], seen
 
 

@@ -67,6 +67,8 @@ class Ledger:
             gain = taken - proceeds
             self.post("cash", "gain", gain * rate)
             self.gains[plan] += gain * rate
+            left = 1 - quantity / abs(held)                            # what stays cost what it cost
+            opened[:] = [[q * left, p] for q, p in opened]
         self.units[plan, contract] = held + side * quantity
         if self.units[plan, contract] == 0:
             opened.clear()

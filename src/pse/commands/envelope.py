@@ -67,7 +67,7 @@ def _drill_is_looked_up(settings: Settings) -> None:
         raise RequestError(f"--fills {WORD}: the fill policy {DRILL} has {told}; in an envelope it is {OWN} on the finest stored bars. Write the same in both, "
                            f"or run it alone with --fills {DRILL}")
     if "bars" in written:
-        raise RequestError(f"--fills {WORD}: the fill policy {DRILL} has bars: {drill.bars} ({settings.where('fills', DRILL, 'bars')}); in an envelope it looks "
+        raise RequestError(f"--fills {WORD}: the policy {DRILL} has bars: {drill.bars} ({settings.where('fills', DRILL, 'bars')}); in an envelope it looks "
                            f"into the finest stored bars. Write bars: finest, or run it alone with --fills {DRILL}")
 
 

@@ -392,7 +392,7 @@ def take_entry(state, world, log, slot, ts, kind, price, quantity, fee, slip):
     instrument, account, policy = world.instruments[plan.symbol], state.account[0], world.policy[0]
     value = value_of(state, world, slot)
     first = plan.filled <= 0.0
-    plan.entry = (plan.entry * plan.filled + price * quantity) / (plan.filled + quantity) if not first else price
+    plan.entry = (plan.entry * plan.held + price * quantity) / (plan.held + quantity) if holds(plan) else price       # of what is held: what left is paid
     plan.filled += quantity
     plan.held += quantity
     plan.fees += fee
