@@ -130,13 +130,7 @@ def test_money_adds_up_over_splits_and_dividends():
         for kind, _, body in lines:
             if kind == "CHARGE" and body.get("reason"):
                 told[body["reason"]] += 1
-        dividends = {body["plan_id"]: 0.0 for kind, _, body in lines if kind == "EXIT"}
-        for kind, _, body in lines:
-            if kind == "CHARGE" and body.get("reason") == "DIVIDEND" and body["plan_id"] in dividends:
-                dividends[body["plan_id"]] -= body["cost_usd"]
-        pure = [(kind, ts, body if kind != "EXIT" else {**body, "gross_usd": body["gross_usd"] - dividends[body["plan_id"]],
-                                                        "net_usd": body["net_usd"] - dividends[body["plan_id"]]}) for kind, ts, body in lines]
-        ledger = reconciled(ready, pure)
+        ledger = reconciled(ready, lines)
         found = books(lines, CAPITAL)
         assert abs(float(ledger.balance()) - found.balance) <= SHARE * CAPITAL
         held = found.positions().filter(found.positions()["quantity"].abs() > 0)

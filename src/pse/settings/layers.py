@@ -57,9 +57,10 @@ def _new(tree: Mapping[str, Any], layer: Mapping[str, Any]) -> Iterator[tuple[st
 
 
 def _only_known(tree: Mapping[str, Any], layer: Mapping[str, Any], broken: Mapping[str, str], source: str) -> None:
-    """Refuses a `--set` that would make a named entry: a name that is not there is one misspelt."""
+    """Refuses a `--set` into a named entry that is not there: its name is misspelt.  One that writes a desk whole means it."""
+    whole = source.partition("=")[0].count(".") == 1
     for section, name, known in _new(tree, layer):
-        if not (section == "desks" and name in broken):
+        if not (section == "desks" and (whole or name in broken)):
             raise BadConfig(f"{source}: {UnknownName(CALLED[section], name, known)} `--set` changes what is there; write a new one in a file, below "
                             f"`{section}:`, in configs or for --config")
 
