@@ -10,8 +10,9 @@ import pytest
 from rich.console import Console
 
 from pse.reports.cuts import cuts
+from pse.reports.definitions import definitions
 from pse.reports.doubts import doubts, doubts_json
-from pse.reports.sections import headline, months, outline
+from pse.reports.sections import costs, headline, months, outline
 from pse.reports.sheets import sheets
 from pse.reports.summary import show_summary
 from pse.reports.view import read_run
@@ -43,6 +44,14 @@ def test_the_summary_fits_its_terminal_and_names_what_matters(view, width):
 def test_a_summary_without_trades_shows_no_return(tmp_path):
     text = printed(read_run(make_run(tmp_path, sessions=20, a_session=0)[0]))
     assert "No trades" in text and "Sharpe" not in text and "rr 41" in text
+
+
+def test_dividends_stand_beside_the_net_result_and_in_the_costs_of_a_run_that_had_some(view):
+    paid = replace(view, metrics=view.metrics | {"dividends_usd": -1234.4})
+    said = "with dividends of \u22121,234 USD"
+    assert said in " ".join(printed(paid, 160).split()) and "dividends" not in printed(view)
+    assert costs(paid.metrics, "USD")[0][2].endswith(said) and "dividends" not in str(costs(view.metrics, "USD"))
+    assert "dividends_usd" in dict(definitions(paid.metrics))
 
 
 def titles(view, **metrics):

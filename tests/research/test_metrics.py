@@ -71,6 +71,13 @@ def test_trade_figures_of_five_trades_by_hand():
     assert m["max_drawdown_usd"] == -150.0 and m["recovery_factor"] == pytest.approx(200 / 150)
 
 
+def test_dividends_are_told_where_there_were_any():
+    trades, equity = frames([100.0, -50.0])
+    assert "dividends_usd" not in compute_metrics(trades, equity, SPEC)
+    paid = trades.with_columns(dividends_usd=pl.Series([0.1, -32.8]))                       # cash of a long, paid for a short
+    assert compute_metrics(paid, equity, SPEC)["dividends_usd"] == -32.7
+
+
 def test_ratios_are_shown_from_ten_trades_on():
     nets = [200.0, -100.0, 50.0, -100.0, 150.0] * 2
     names = ("sharpe", "sharpe_lo", "sortino", "psr", "profit_factor", "min_track_record_sessions")

@@ -38,6 +38,7 @@ DEFINITIONS = {
     "net_usd": "Sum of the trades' results after all costs.",
     "gross_usd": "Sum of the trades' results at the fill prices, before fees; slippage is inside the fill prices.",
     "fees_usd": "Commissions and fees of all fills.",
+    "dividends_usd": "Cash of the dividends of what was held, paid for what was held short; a part of the results of its trades.",
     "slippage_usd": "What the fill prices cost against the prices that were asked for.",
     "before_costs_usd": "Sum of the trades' results at the prices that were asked for.",
     "fees_a_trade_usd": "Mean of the fees of a trade.",

@@ -172,7 +172,7 @@ def headline(view: RunView) -> list[dict[str, str]]:
             f"Net result, {view.currency}",
             "net_usd",
             money,
-            f"{share(m.get('total_return'))} of {money(m.get('capital_usd'))}",
+            f"{share(m.get('total_return'))} of {money(m.get('capital_usd'))}{_with_dividends(m, view.currency)}",
             True,
         ),
         ("Expectancy a trade", "expectancy_r", in_r, f"{money(m.get('expectancy_usd'))} {view.currency}", True),
@@ -299,11 +299,16 @@ def costs(m: dict[str, Any], currency: str) -> list[tuple[str, str, str]]:
     )
     fees, slip = (-(number(m.get(name)) or 0.0) for name in ("fees_usd", "slippage_usd"))
     return [
-        ("Before costs", f"{money(m.get('before_costs_usd'))} {currency}", "at the prices that were asked for"),
+        ("Before costs", f"{money(m.get('before_costs_usd'))} {currency}", "at the prices that were asked for" + _with_dividends(m, currency)),
         ("Slippage", f"{money(slip)} {currency}", f"{money(m.get('slippage_a_trade_usd'))} a trade, inside the fill prices"),
         ("Fees", f"{money(fees)} {currency}", f"{money(m.get('fees_a_trade_usd'))} a trade"),
         ("Net", f"{money(m.get('net_usd'))} {currency}", f"costs are {said}" if part is not None else said),
     ]
+
+
+def _with_dividends(m: dict[str, Any], currency: str) -> str:
+    dividends = number(m.get("dividends_usd"))
+    return f", with dividends of {money(dividends)} {currency}" if dividends else ""
 
 
 def figures(m: dict[str, Any]) -> list[tuple[str, str, str]]:

@@ -209,6 +209,8 @@ def _trade_figures(sheet: _Sheet, trades: pl.DataFrame, book: np.ndarray, spec: 
         sheet.put(name, whole[name], reasons.get(name, ""))
     fees, slippage, gross = (int(book[:, column].sum()) for column in (trade_stats.FEES, trade_stats.SLIPPAGE, trade_stats.GROSS))
     sheet.put("before_costs_usd", (gross + slippage) / trade_stats.MONEY_PARTS)
+    if dividends := int(trade_stats.parts(trades["dividends_usd"].cast(pl.Float64).to_numpy(), trade_stats.MONEY_PARTS).sum()):
+        sheet.put("dividends_usd", dividends / trade_stats.MONEY_PARTS)
     sheet.put("fees_a_trade_usd", fees / trade_stats.MONEY_PARTS / trades.height)
     sheet.put("slippage_a_trade_usd", slippage / trade_stats.MONEY_PARTS / trades.height)
     sheet.put("cost_share_gross", (fees + slippage) / (gross + slippage) if gross + slippage > 0 else None, "no profit before costs")
