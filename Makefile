@@ -15,7 +15,7 @@ export PSE_REAL_DATA ?= $(REAL)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast lint bench lock clean
+.PHONY: help demo test test-fast explore lint bench lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -30,6 +30,9 @@ test: lint ## install the test set, then ruff, mypy and every test
 test-fast: $(VENV)/.test ## the tests that need no real data, no browser and little time, with fewer drawn examples
 	@$(BIN)/python tests/warm_kernels.py
 	$(PYTEST) -m "not real and not browser and not slow"
+
+explore: $(VENV)/.test ## the tests on examples never drawn before; `make test` draws the same ones everywhere
+	PSE_EXPLORE=1 $(PYTEST) -m "not real and not browser"
 
 lint: $(VENV)/.test ## ruff and mypy
 	$(BIN)/ruff check --no-cache .

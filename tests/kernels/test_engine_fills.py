@@ -336,6 +336,8 @@ def test_a_market_upside_down_trades_upside_down(seed):
         around.instruments[name] = 0.0
     around.instruments["min_notional"] = 0.0                   # money at a price is not the same on the other side
     around.setups["directional_gate"] = False                  # its veto is not the same for buyers and sellers
+    if around.policy["trail_ticks"] == 0.0:                    # a share of the price is another distance on the other side
+        around.policy["trail_ticks"] = 8.0
     around.setups["direction"][around.setups["direction"] == 0] = 1                        # an open call gives the prices of its long side
     around, pivot = carrying(line, around, seed), 4096.0
     up, down = w.run(line, around, capital, tactics=2), w.run(*reflected(line, around, pivot), capital, tactics=2)
