@@ -42,10 +42,16 @@ def test_three_published_trades_come_out_as_they_were_printed():
               for i, (_, pattern, _, time, _, _, _, odds, _) in enumerate(PUBLISHED)}
     for line, (symbol, pattern, way, time, entry, stop, leave, odds, ratio) in zip(lines(trades, setups), PUBLISHED, strict=True):
         assert (line["symbol"], line["pattern"], line["risk ratio"]) == (symbol, pattern, ratio)
-        assert (float(line["entry"]), float(line["stop"]), float(line["exit"]), float(line["odds score"])) == (entry, stop, leave, odds)
+        assert (float(line["entry"]), float(line["stop"]), float(line["exit"]), float(line["odds score"])) == (entry, stop, leave, round(odds, 6))
         assert (line["strength"], line["time"], line["freshness"], line["trend alignment"]) == ("Strong", time, "Fresh", "With")
         assert line["trend"] == ("uptrend" if way == "LONG" else "downtrend")                                  # with the trend
         assert line["time stamp"] == "2023-11-14T22:13:20Z" and (line["reason"], line["net"], line["R"], line["quantity"]) == ("TP1", "50.0", "2.5", "100")
+
+
+def test_scores_come_without_the_tail_of_a_product():
+    trades = pl.DataFrame([traded(0, "A", "LONG", 10.0, 9.0, 12.0)], schema=TRADE_SCHEMA)
+    (line,) = lines(trades, {"s0": {"confidence": 0.7 * 0.7, "evidence": {"odds_score": 0.1 + 0.2, "points": 8.5}}})
+    assert (line["confidence"], line["odds score"], line["odds points"]) == ("0.49", "0.3", "8.5")
 
 
 def test_what_a_tactic_told_itself_goes_before_what_can_be_worked_out():

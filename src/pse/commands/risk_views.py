@@ -9,7 +9,7 @@ from pse.commands.grids import show_table
 from pse.commands.risk_stories import Told
 from pse.reports.gate_lines import ONLY_STOP, measures, number, result, way_out
 from pse.reports.reasons import sentence
-from pse.reports.words import MISSING, counted, in_r, money, plain, share
+from pse.reports.words import MISSING, counted, in_r, money, plain, price, share
 from pse.risk.gate_words import REASONS, STAGES
 
 if TYPE_CHECKING:
@@ -53,9 +53,9 @@ def show_explained(console: Console, data: Mapping[str, Any]) -> None:
     setup = data["setup"]
     label = f" ({setup['label']})" if setup["label"] else ""
     _say(console, f"{setup['symbol']} {setup['direction']} · {setup['tactic']}{label} · {setup['at']}", "bold")
-    target = "no target" if setup["target"] is None else f"target {setup['target']:,.10g}"
+    target = "no target" if setup["target"] is None else f"target {price(setup['target'])}"
     grade = f", grade {setup['grade']}" if setup["grade"] else ""
-    _say(console, f"entry {setup['entry']:,.10g} ({setup['order_type']}), stop {setup['stop']:,.10g} ({setup['risk_points']:g} points), {target}{grade}; "
+    _say(console, f"entry {price(setup['entry'])} ({setup['order_type']}), stop {price(setup['stop'])} ({setup['risk_points']:g} points), {target}{grade}; "
                   f"setup {setup['setup_id']}")
     _say(console, _outcome(data), "green" if data["quantity"] else "red")
     for at, one in enumerate(data["rounds"]):
@@ -149,7 +149,7 @@ def show_portfolio(console: Console, data: Mapping[str, Any]) -> None:
     if data["holdings"]:
         _say(console, "\ncontracts so far, as a broker's statement has them", "bold")
         ways = ("", "_average", "_fifo")
-        rows = [(one["contract"], f"{one['quantity']:g}", _price(one["average_price"]), _price(one["fifo_price"]), money(one["fees_usd"]),
+        rows = [(one["contract"], f"{one['quantity']:g}", price(one["average_price"]), price(one["fifo_price"]), money(one["fees_usd"]),
                  *(" / ".join(MISSING if (value := one[f"{what}{way}_usd"]) is None else money(value) for way in ways) for what in ("realised", "unrealised")))
                 for one in data["holdings"]]
         show_table(console, ("contract", "held", "average", "fifo", "fees", "earned: by plan / average / fifo", "open: by plan / average / fifo"), rows,
@@ -166,13 +166,9 @@ def _taken(one: Mapping[str, Any]) -> str:
     return ("gain of " if is_gain else "") + _figure(abs(one["used"]) if is_gain else one["used"], one["kind"])
 
 
-def _price(value: float | None) -> str:
-    return MISSING if value is None else f"{value:,.10g}"
-
-
 def _position_cells(one: Mapping[str, Any]) -> tuple[str, ...]:
-    return (one["contract"], one["direction"], one["tactic"], f"{one['held']:g}", f"{one['working']:g}", f"{one['entry']:,.10g}", f"{one['price']:,.10g}",
-            f"{one['stop']:,.10g}", MISSING if one["target"] is None else f"{one['target']:,.10g}", money(one["unrealised_usd"]),
+    return (one["contract"], one["direction"], one["tactic"], f"{one['held']:g}", f"{one['working']:g}", price(one["entry"]), price(one["price"]),
+            price(one["stop"]), price(one["target"]), money(one["unrealised_usd"]),
             f"{money(one['risk_usd'])} {in_r(one['risk_r'])}", share(one["risk_of_equity"], 2), money(one["notional_usd"]))
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from pse.clock import iso
+from pse.clock import SECOND_NS, iso
 from pse.reports.view import RunView
-from pse.reports.words import MISSING, in_r, money, plain, share
+from pse.reports.words import MISSING, in_r, money, plain, price, share
 
 TITLES = {"worst": "The moment of the largest open risk", "last": "Just before the end"}
 
@@ -18,10 +18,10 @@ def page_part(view: RunView) -> list[dict[str, Any]]:
 
 
 def _part(title: str, one: dict[str, Any]) -> dict[str, Any]:
-    equity = one["equity_usd"]
+    equity, whole_second = one["equity_usd"], -(-one["ts"] // SECOND_NS) * SECOND_NS         # the end for the nanosecond before it
     tail = [("Value at risk, 95 %, one day", one["var95_usd"]), ("Expected shortfall, 97.5 %", one["es975_usd"])]
     return {
-        "title": title, "when": iso(one["ts"]), "open": bool(one["positions"]),
+        "title": title, "when": iso(whole_second), "open": bool(one["positions"]),
         "figures": [("Equity", money(equity)), ("Open risk", f"{money(one['open_risk_usd'])} ({share(one['open_risk_usd'] / equity, 2)})"),
                     ("Notional, gross", money(one["gross_usd"])), ("Notional, net", money(one["net_usd"])),
                     *((what, MISSING if value is None else f"{money(value)} ({share(value / equity, 2)})") for what, value in tail)],
@@ -32,13 +32,8 @@ def _part(title: str, one: dict[str, Any]) -> dict[str, Any]:
 
 
 def _position(one: dict[str, Any]) -> tuple[str, ...]:
-    target = MISSING if one["target"] is None else _price(one["target"])
-    return (one["contract"], one["direction"], one["tactic"], f"{one['held']:g}", f"{one['working']:g}", _price(one["entry"]), _price(one["price"]),
-            _price(one["stop"]), target, money(one["unrealised_usd"]), money(one["risk_usd"]), in_r(one["risk_r"]), money(one["notional_usd"]))
-
-
-def _price(value: float) -> str:
-    return f"{value:,.10g}"
+    return (one["contract"], one["direction"], one["tactic"], f"{one['held']:g}", f"{one['working']:g}", price(one["entry"]), price(one["price"]),
+            price(one["stop"]), price(one["target"]), money(one["unrealised_usd"]), money(one["risk_usd"]), in_r(one["risk_r"]), money(one["notional_usd"]))
 
 
 def _taken(value: float, kind: str) -> str:

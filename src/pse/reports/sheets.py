@@ -12,7 +12,7 @@ from pse.reports.trade_log import trade_log
 from pse.reports.view import RunView
 
 PRICES = ("entry", "stop", "target", "exit", "entry_price", "exit_price", "stop_initial", "target2", "risk_points")
-RATIOS = ("R", "r_net", "mae_r", "mfe_r", "total_r", "expectancy_r")
+RATIOS = ("R", "r_net", "mae_r", "mfe_r", "total_r", "expectancy_r", "confidence", "odds score", "odds points", "quality", "share_net")
 FORMULA = r"^[\t\r]|^[\s\x00\u200b\ufeff]*[=+\-@＝＋－＠]"          # programs trim blanks and fold full-width signs before they look
 GROUP_FIGURES = ("net_usd", "gross_usd", "fees_usd", "slippage_usd", "total_r", "expectancy_usd", "expectancy_r", "win_rate", "profit_factor", "share_net")
 MOMENTS = {"ts_setup": "setup_utc", "ts_entry": "entry_utc", "ts_exit": "exit_utc", "ts": "utc"}
@@ -41,7 +41,7 @@ def written(frame: pl.DataFrame) -> bytes:
 
 
 def _short(frame: pl.DataFrame) -> pl.DataFrame:
-    """Prices and R without the tail of a division, whole quantities as whole numbers."""
+    """Prices, R and scores without the tail of a division, whole quantities as whole numbers."""
     prices = [pl.when(pl.col(name).abs() < 1.0).then(pl.col(name).round(10)).otherwise(pl.col(name).round(6)).alias(name) for name in PRICES if name in frame]
     ratios = [pl.col(name).round(6) for name in RATIOS if name in frame]
     whole = pl.col("quantity") == pl.col("quantity").round()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 from markupsafe import Markup, escape
@@ -54,6 +55,16 @@ def interval(bounds: Any, write: Callable[[Any], str]) -> str:
     if not isinstance(bounds, list | tuple) or len(bounds) != 2:
         return ""
     return f"{write(bounds[0])} to {write(bounds[1])}"
+
+
+def price(value: Any) -> str:
+    """The decimals that it has, in seven figures and never without cents: one that was stored in single precision is told as it was quoted."""
+    found = number(value)
+    if found is None:
+        return MISSING
+    if abs(found) < 1.0:
+        return _signed(f"{Decimal(f'{found:.7g}'):f}")
+    return _signed(f"{found:,.{max(2, 7 - len(str(int(abs(found)))))}f}".rstrip("0").rstrip("."))
 
 
 def counted(count: int, one: str, many: str = "") -> str:
