@@ -22,8 +22,8 @@ from pse.domain.sessions import DAY_NS
 from pse.features.build import FeatureSpec
 from pse.features.feature import Known, Market
 from pse.store.actions import actions_of
+from pse.store.appended import NONE_STORED
 from pse.store.load import load_bars, stored_span
-from pse.store.news import NONE_STORED
 from pse.store.reading import open_bars, series_names
 from pse.store.sessions import load_sessions
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,9 +15,9 @@ from pse.domain.errors import BadInput, RequestError, UnknownName
 from pse.domain.sessions import DAY_NS
 from pse.providers.action_files import Rejected, read_actions
 from pse.store.actions import append_actions
-from pse.store.files import write_atomic
-from pse.store.layout import Home, symbol_name
-from pse.store.news import NONE_STORED
+from pse.store.appended import NONE_STORED
+from pse.store.layout import symbol_name
+from pse.store.quarantine import write_rejected
 from pse.store.sessions import load_sessions
 
 if TYPE_CHECKING:
@@ -35,7 +33,7 @@ def run(context: Context, *, path: Path, provider: str, symbol: str | None = Non
         _share(context, symbol_name(symbol))
     read = read_actions(path, provider, symbol, lambda name, date: _next_day(context, name, date))
     found, rejected = _of_shares(context, read.items, list(read.rejected))
-    kept = _quarantined(context.home, rejected)
+    kept = write_rejected(context.home, "actions", rejected)
     if not found:
         where = f"; see {kept}" if kept is not None else ""
         raise BadInput(f"none of the {len(rejected)} rows of {path.name} is a split or a dividend; nothing was stored{where}")
@@ -102,17 +100,6 @@ def _refuse_too_many(rejected: Sequence[Rejected], total: int, max_bad: float, n
 
 def _status(news: int, version: int) -> str:
     return "unchanged" if not news else "created" if version in (0, NONE_STORED) else "updated"
-
-
-def _quarantined(home: Home, rejected: Sequence[Rejected]) -> Path | None:
-    if not rejected:
-        return None
-    content = "".join(json.dumps({"row": row, "reason": reason, "text": text}, ensure_ascii=False, sort_keys=True) + "\n"
-                      for row, reason, text in rejected).encode()
-    kept = home.quarantine / "actions" / f"{hashlib.sha256(content).hexdigest()[:16]}.jsonl"
-    if not kept.exists():
-        write_atomic(kept, content)
-    return kept
 
 
 def _show(console: Console, data: dict[str, Any]) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,9 +12,9 @@ from pse.domain.errors import BadInput
 from pse.domain.headlines import SUMMARY_LETTERS, TITLE_LETTERS, cut, headline_id, plain, red_flags
 from pse.domain.ports import HeadlineProvider
 from pse.registry import resolve
-from pse.store.files import write_atomic
-from pse.store.layout import Home, symbol_name
+from pse.store.layout import symbol_name
 from pse.store.news import StoredHeadline, append_news
+from pse.store.quarantine import write_rejected
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -35,7 +33,7 @@ def run(context: Context, *, provider: str, path: Path | None, url: str | None, 
         found.append(StoredHeadline(headline_id(item.published_ns, name, title, about), item.published_ns, item.known_ns, name, title,
                                     cut(whole_summary, SUMMARY_LETTERS), cut(plain(item.url), 500), about,
                                     " ".join(red_flags(f"{whole_title} {whole_summary}"))))
-    kept = _quarantined(context.home, read.rejected)
+    kept = write_rejected(context.home, "news", read.rejected)
     if not found:
         raise BadInput(f"none of the {len(read.rejected)} rows is a headline; nothing was stored; look at the file and at --columns")
     new, version = append_news(context.home, found)
@@ -48,17 +46,6 @@ def run(context: Context, *, provider: str, path: Path | None, url: str | None, 
 
 def _status(new: int, version: int) -> str:
     return "unchanged" if not new else "created" if version == 0 else "updated"
-
-
-def _quarantined(home: Home, rejected: Sequence[tuple[int, str, str]]) -> Path | None:
-    if not rejected:
-        return None
-    content = "".join(json.dumps({"row": row, "reason": reason, "text": text}, ensure_ascii=False, sort_keys=True) + "\n"
-                      for row, reason, text in rejected).encode()
-    kept = home.quarantine / "news" / f"{hashlib.sha256(content).hexdigest()[:16]}.jsonl"
-    if not kept.exists():
-        write_atomic(kept, content)
-    return kept
 
 
 def _show(console: Console, data: dict[str, Any]) -> None:

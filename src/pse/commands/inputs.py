@@ -24,8 +24,9 @@ from pse.engine.desk import DeskPlan, desk_plan
 from pse.features.resampled import why_not
 from pse.settings import Settings
 from pse.store.actions import actions_of, actions_version
+from pse.store.appended import NONE_STORED
 from pse.store.load import Loaded, Stored
-from pse.store.news import NONE_STORED, headlines_of, stored_version
+from pse.store.news import headlines_of, stored_version
 from pse.store.sessions import load_sessions
 from pse.store.snapshots import Snapshot, take_snapshot
 

@@ -137,8 +137,8 @@ def stored_bars(context: Context, found: Run) -> BarsLoader:
     Gives None, and warns once, where those bars are not stored any more.
     """
     from pse.store.actions import actions_of
+    from pse.store.appended import NONE_STORED
     from pse.store.load import load_bars
-    from pse.store.news import NONE_STORED
     from pse.store.sessions import load_sessions
 
     settings, missing = found.manifest.settings, set()

@@ -16,7 +16,7 @@ from pse.domain.manifest import Manifest
 from pse.engine.desk import Mode
 from pse.engine.prepare import Prepared
 from pse.settings import Settings
-from pse.store.news import NONE_STORED
+from pse.store.appended import NONE_STORED
 from pse.store.runs import Run
 from pse.store.snapshots import load as load_snapshot
 

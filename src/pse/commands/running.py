@@ -32,10 +32,10 @@ from pse.engine.state import fresh_state
 from pse.kernels import compiled_before, sources_digest
 from pse.kernels.codes import E_ORDER
 from pse.settings import BadSetting, Settings, settings_hash
+from pse.store.appended import NONE_STORED
 from pse.store.files import write_atomic, write_json
 from pse.store.journal import Journal
 from pse.store.ledger import Trial, append_trial
-from pse.store.news import NONE_STORED
 from pse.store.runs import EQUITY, JOURNAL, LOTS, METRICS, PORTFOLIO, POSITIONS, TRADES, Run, discard_empty, finish_run, new_run
 from pse.store.snapshots import load as load_snapshot
 

@@ -10,16 +10,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from pse.domain.actions import Action, Actions
-from pse.domain.errors import DamagedTable
-from pse.store.delta import CONFIGURATION, disk_full_as_such
+from pse.store.appended import NONE_STORED, append_rows, rows_of, version_of
 from pse.store.layout import Home
 from pse.store.locks import lock_path, locked
-from pse.store.news import NONE_STORED
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from deltalake import DeltaTable
 
+COMMAND = "ingest-actions"               # which writes the table
 COLUMNS = ("symbol", "ex_date", "kind", "amount", "known_at", "source", "seq")
 Key = tuple[str, int, str]
 
@@ -33,45 +31,14 @@ def schema() -> pa.Schema:
     return pa.schema([pa.field(name, kind, nullable=False) for name, kind in kinds.items()])
 
 
-def open_actions(home: Home, version: int | None = None) -> DeltaTable | None:
-    """The table, or None when no event was ever stored."""
-    from deltalake import DeltaTable
-    from deltalake.exceptions import DeltaError, TableNotFoundError
-
-    if version == NONE_STORED or not (home.actions / "_delta_log").is_dir():
-        return None
-    try:
-        return DeltaTable(str(home.actions), version=version)
-    except TableNotFoundError:
-        return None
-    except DeltaError as error:
-        raise DamagedTable(_damaged(home, error)) from error
-
-
-def _damaged(home: Home, error: Exception) -> str:
-    return (f"{home.actions} cannot be read as a table ({error}); restore the folder from a copy, or move it away and run `pse ingest-actions` again")
-
-
 def actions_version(home: Home) -> int | None:
     """Version of the table as it stands; None when no event was ever stored."""
-    table = open_actions(home)
-    return None if table is None else table.version()
+    return version_of(home.actions, COMMAND)
 
 
 def action_rows(home: Home, version: int | None = None) -> pa.Table:
     """All rows in the order in which they came; an empty table when there are none."""
-    import pyarrow as pa
-    import pyarrow.dataset as ds
-
-    table = open_actions(home, version)
-    files = [] if table is None else sorted(pa.table(table.get_add_actions(flatten=True))["path"].to_pylist())
-    if not files:
-        return pa.Table.from_pylist([], schema=schema())
-    try:
-        rows = ds.dataset([str(home.actions / path) for path in files], format="parquet", schema=schema()).to_table()
-    except (OSError, pa.ArrowException) as error:
-        raise DamagedTable(_damaged(home, error)) from error
-    return rows.sort_by([("seq", "ascending")])
+    return rows_of(home.actions, schema(), version, COMMAND).sort_by([("seq", "ascending")])
 
 
 def latest(home: Home, version: int | None = None) -> dict[Key, float]:
@@ -90,19 +57,13 @@ def actions_of(home: Home, version: int | None = None) -> dict[str, Actions]:
 
 def append_actions(home: Home, found: Sequence[Action], known_ns: int, source: str) -> tuple[int, int, int]:
     """Stores what differs from the latest word.  Returns (events that are new, events that were corrected, the table's version)."""
-    import pyarrow as pa
-    from deltalake import write_deltalake
-
     with locked(lock_path(home, "actions"), "the table of splits and dividends", wait_seconds=10.0):
         known, count = latest(home), action_rows(home).num_rows
         told = {(one.symbol, one.ex_date, one.kind): one.amount for one in found}
         news = {key: amount for key, amount in sorted(told.items()) if known.get(key) != amount}
         if news:
             rows = [(*key, amount, known_ns, source, count + i) for i, (key, amount) in enumerate(news.items())]
-            data = pa.Table.from_pylist([dict(zip(COLUMNS, row, strict=True)) for row in rows], schema=schema())
-            home.actions.mkdir(parents=True, exist_ok=True)
-            with disk_full_as_such(home.actions):
-                write_deltalake(str(home.actions), data, mode="append", name="actions", configuration=CONFIGURATION)
+            append_rows(home.actions, schema(), [dict(zip(COLUMNS, row, strict=True)) for row in rows])
         corrected = sum(key in known for key in news)
         version = actions_version(home)
         return len(news) - corrected, corrected, NONE_STORED if version is None else version

@@ -1,4 +1,4 @@
-"""The check of incoming bars, and where the refused rows are kept.
+"""The check of incoming bars, and where refused rows of any file are kept.
 
 A defect of a row sends that row to quarantine with its reason; more of them than `max_bad` refuses the whole file.  The check itself is pure.
 """
@@ -6,6 +6,8 @@ A defect of a row sends that row to quarantine with its reason; more of them tha
 from __future__ import annotations
 
 import hashlib
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -257,10 +259,17 @@ def refuse_too_many(checked: Checked, max_bad_percent: float, symbol: str) -> No
 
 def write_bad(home: Home, symbol: str, bad: pl.DataFrame) -> Path | None:
     """Keep the refused rows below `data/quarantine/<symbol>/`, one JSON line each; the same rows make the same file.  None when there are none."""
-    if not len(bad):
-        return None
-    content = bad.write_ndjson().encode()
-    path = home.quarantine / symbol_name(symbol) / f"{hashlib.sha256(content).hexdigest()[:16]}.jsonl"
+    return _kept(home.quarantine / symbol_name(symbol), bad.write_ndjson().encode()) if len(bad) else None
+
+
+def write_rejected(home: Home, table: str, rejected: Sequence[tuple[int, str, str]]) -> Path | None:
+    """As `write_bad`, of (row, reason, text) of a file that speaks of several symbols, below `data/quarantine/<table>/`."""
+    lines = (json.dumps({"row": row, "reason": reason, "text": text}, ensure_ascii=False, sort_keys=True) for row, reason, text in rejected)
+    return _kept(home.quarantine / table, "".join(f"{line}\n" for line in lines).encode()) if rejected else None
+
+
+def _kept(folder: Path, content: bytes) -> Path:
+    path = folder / f"{hashlib.sha256(content).hexdigest()[:16]}.jsonl"
     if not path.exists():
         write_atomic(path, content)
     return path
