@@ -111,3 +111,29 @@ def test_a_file_with_an_adjusted_close_is_taken_as_split_adjusted(shares, pse, t
     file.write_text("Date,Open,High,Low,Close,Adj Close,Volume\n2020-08-28,126,127,124,125,123,4000\n2020-08-31,127,131,126,129,127,4000\n")
     ran = pse("--home", shares.home, "--json", "ingest", "--symbol", "AAPL", "--path", file)
     assert ran.json["adjusted"] == "splits"
+
+
+def test_a_dividend_of_a_whole_share_is_refused_with_both_figures_and_the_rest_is_stored(stored, pse):
+    stored.file.write_text("date,kind,amount\n2020-08-28,DIVIDEND,0.5\n2020-08-31,DIVIDEND,500\n2020-08-31,SPLIT,4\n")
+    found = stored("--symbol", "AAPL")
+    assert found.code == 2 and "the dividend of 2020-08-31, 500, is not smaller than the last 1d close before it that is stored, 500" in found.json["error"]
+    found = stored("--symbol", "AAPL", "--max-bad", 50)
+    assert (found.code, found.json["events"], found.json["quarantined"]) == (0, 2, 1)
+    assert rows(stored, pse) == [["AAPL", 20200828, "DIVIDEND", 0.5], ["AAPL", 20200831, "SPLIT", 4.0]]
+    assert pse("--home", stored.home, "--json", "features", "show", "close", "--symbol", "AAPL", "--timeframe", "1d").code == 0
+
+
+def test_a_dividend_is_held_against_closes_divided_by_the_same_splits(stored, pse, tmp_path):
+    """1.9 a share before a split of two for one is 0.95 of a series whose close of that day is 1."""
+    file = tmp_path / "divided.csv"
+    file.write_text("Date,Open,High,Low,Close,Adj Close,Volume\n2021-03-01,1,1,1,1,1,10\n2021-03-02,1,1,1,1,1,10\n2021-03-03,1,1,1,1,1,10\n")
+    assert pse("--home", tmp_path / "other", "ingest", "--symbol", "AAPL", "--path", file).code == 0
+    stored.file.write_text("date,kind,amount\n2021-03-02,DIVIDEND,1.9\n2021-03-03,SPLIT,2\n")
+    words = ("--home", tmp_path / "other", "--json", "ingest-actions", stored.file, "--symbol", "AAPL")
+    found = pse(*words)
+    assert (found.code, found.json["new"]) == (0, 2)
+    assert len(found.json["warnings"]) == 1 and "were taken as --adjusted splits, so 1 of the file's splits change no price" in found.json["warnings"][0]
+    stored.file.write_text("date,kind,amount\n2021-03-03,SPLIT,1\n")                 # the split taken back: the stored 1.9 is more than the share was worth
+    found = pse(*words)
+    assert (found.code, found.json["corrected"]) == (0, 1)
+    assert "of the events that are stored, the dividend of 2021-03-02, 1.9" in found.json["warnings"][0] and found.json["warnings"][0].endswith("stored, 1")

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pse.commands.wiring import Answer, Context
-from pse.domain.actions import Action, next_day
-from pse.domain.errors import BadInput, RequestError, UnknownName
+from pse.domain.actions import Action, Actions, adjusted_of, iso_day, next_day, too_large
+from pse.domain.bars import Bars
+from pse.domain.errors import BadInput, NoBars, RequestError, UnknownName
 from pse.domain.sessions import DAY_NS
 from pse.providers.action_files import Rejected, read_actions
-from pse.store.actions import append_actions
+from pse.store.actions import Key, append_actions, latest
 from pse.store.appended import NONE_STORED
 from pse.store.layout import symbol_name
+from pse.store.load import Stored, stored_span
 from pse.store.quarantine import write_rejected
 from pse.store.sessions import load_sessions
 
@@ -33,6 +36,7 @@ def run(context: Context, *, path: Path, provider: str, symbol: str | None = Non
         _share(context, symbol_name(symbol))
     read = read_actions(path, provider, symbol, lambda name, date: _next_day(context, name, date))
     found, rejected = _of_shares(context, read.items, list(read.rejected))
+    found = _against_stored(context, found, rejected)
     kept = write_rejected(context.home, "actions", rejected)
     if not found:
         where = f"; see {kept}" if kept is not None else ""
@@ -58,7 +62,7 @@ def _share(context: Context, symbol: str) -> None:
 
 def _next_day(context: Context, symbol: str, date: int) -> int | None:
     """The first trading day of a symbol's calendar after a date."""
-    moment = int(np.datetime64(f"{date // 10000:04d}-{date // 100 % 100:02d}-{date % 100:02d}", "ns").astype(np.int64))
+    moment = int(np.datetime64(iso_day(date), "ns").astype(np.int64))
     instrument = context.settings.instrument(symbol)
     return next_day(date, load_sessions(context.home, instrument.calendar, moment, moment + LONGEST_BREAK_NS, context.settings.sessions))
 
@@ -66,7 +70,7 @@ def _next_day(context: Context, symbol: str, date: int) -> int | None:
 def _of_shares(context: Context, items: Sequence[Action], rejected: list[Rejected]) -> tuple[list[Action], list[Rejected]]:
     """The events of shares that are instruments, each event once; the others go to the rejected rows."""
     whys: dict[str, str] = {}
-    told: dict[tuple[str, int, str], float] = {}
+    told: dict[Key, float] = {}
     for one in items:
         if one.symbol not in whys:
             whys[one.symbol] = _why_not(context, one.symbol)
@@ -77,6 +81,50 @@ def _of_shares(context: Context, items: Sequence[Action], rejected: list[Rejecte
         elif told.setdefault(key, one.amount) != one.amount:
             rejected.append((0, f"the file has another {one.kind.lower()} of {told[key]:g} on that day", text))
     return [Action(*key, amount) for key, amount in told.items()], rejected
+
+
+def _against_stored(context: Context, found: Sequence[Action], rejected: list[Rejected]) -> list[Action]:
+    """The events that the stored bars of their shares can bear; a dividend that is not smaller than the close before it goes to the rejected rows."""
+    told = {(one.symbol, one.ex_date, one.kind): one.amount for one in found}
+    after = latest(context.home) | told
+    too_much: dict[Key, str] = {}
+    for symbol in sorted({one.symbol for one in found}):
+        events = Actions.of([Action(*key, amount) for key, amount in after.items() if key[0] == symbol])
+        for bars in _stored_bars(context, symbol):
+            _warn_of_taken_out(context, bars, sum(one.symbol == symbol and one.kind == "SPLIT" and one.amount != 1.0 for one in found))
+            for date, cash, close in too_large(bars, events.to_do(adjusted_of(bars))):
+                too_much.setdefault((symbol, date, "DIVIDEND"), _too_much(bars, date, cash, close))
+    for key, why in too_much.items():
+        if key in told:
+            rejected.append((0, why, f"{key[0]},{key[1]},DIVIDEND,{told[key]:g}"))
+        else:
+            context.warn(f"{key[0]}: of the events that are stored, {why}")
+    return [one for one in found if (one.symbol, one.ex_date, one.kind) not in too_much]
+
+
+def _stored_bars(context: Context, symbol: str) -> Iterator[Bars]:
+    """Every stored series of a share."""
+    with suppress(NoBars):
+        known, instrument = Stored.at(context.home), context.settings.instrument(symbol)
+        for timeframe in known.timeframes(symbol):
+            span = stored_span(context.home, symbol, timeframe)
+            if span is not None:
+                sessions = load_sessions(context.home, instrument.calendar, *span, context.settings.sessions)
+                with suppress(NoBars):
+                    yield known.load(instrument, timeframe, None, None, sessions).bars
+
+
+def _warn_of_taken_out(context: Context, bars: Bars, splits: int) -> None:
+    """Says that splits change no price of a series which its provider divided by them."""
+    if splits and (adjusted := adjusted_of(bars)) != "none":
+        context.warn(f"{bars.symbol}: the stored {bars.timeframe} bars were taken as --adjusted {adjusted}, so {splits} of the file's splits change no price "
+                     f"of them; if these are prices as traded, ingest them again with --adjusted none")
+
+
+def _too_much(bars: Bars, date: int, cash: float, close: float) -> str:
+    by_splits = " (divided by later splits, as those are)" if adjusted_of(bars) == "splits" else ""
+    return (f"the dividend of {iso_day(date)}, {cash:,.10g}{by_splits}, is not smaller than the last {bars.timeframe} close before it that is stored, "
+            f"{close:,.10g}")
 
 
 def _why_not(context: Context, symbol: str) -> str:
@@ -108,14 +156,10 @@ def _show(console: Console, data: dict[str, Any]) -> None:
     table = Table.grid(padding=(0, 2))
     rows = [("events", f"{data['splits']:,} splits and {data['dividends']:,} dividends, {data['new']:,} new, {data['corrected']:,} corrected "
                        f"({data['status']})"),
-            ("of", " ".join(data["symbols"])), ("ex-dates", f"{_day(data['first'])} to {_day(data['last'])}")]
+            ("of", " ".join(data["symbols"])), ("ex-dates", f"{iso_day(data['first'])} to {iso_day(data['last'])}")]
     if data["quarantined"]:
         rows.append(("refused", f"{data['quarantined']:,} rows, kept in {data['quarantine']}"))
         rows += [("", f"{count:,} of: {reason}") for reason, count in list(data["reasons"].items())[:MOST_REASONS]]
     for name, text in (*rows, *(("note", one) for one in data["notes"])):
         table.add_row(name, text)
     console.print(table)
-
-
-def _day(date: int) -> str:
-    return f"{date // 10000:04d}-{date // 100 % 100:02d}-{date % 100:02d}"

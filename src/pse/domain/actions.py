@@ -89,6 +89,11 @@ class Actions:
 NO_ACTIONS = Actions(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
 
 
+def iso_day(date: int) -> str:
+    """yyyymmdd as 2020-08-31."""
+    return f"{date // 10000:04d}-{date // 100 % 100:02d}-{date % 100:02d}"
+
+
 def adjusted_of(bars: Bars) -> Adjusted:
     """What the provider of these bars has taken out of their prices already, by the flags of any of them."""
     flags = int(np.bitwise_or.reduce(bars.flags)) if len(bars) else 0
@@ -100,6 +105,17 @@ def adjusted_flag(adjusted: Adjusted) -> int:
     return int({"none": 0, "splits": BarFlag.SPLIT_ADJUSTED, "all": BarFlag.FULLY_ADJUSTED}[adjusted])
 
 
+def too_large(bars: Bars, left: Actions) -> list[tuple[int, float, float]]:
+    """(ex-date, cash, last close before it) of the dividends that are not smaller than that close; events outside the bars are none of theirs.
+
+    `left`: what is left to do on the series, as `Actions.to_do` gives it.
+    """
+    first = np.searchsorted(bars.session_date, left.ex_date)
+    asked = np.flatnonzero((left.kind == DIVIDEND) & (first > 0) & (first < len(bars)))
+    close = bars.close[first[asked] - 1]
+    return [(int(left.ex_date[i]), float(left.amount[i]), float(c)) for i, c in zip(asked, close, strict=True) if left.amount[i] >= c]
+
+
 def factors(bars: Bars, actions: Actions) -> tuple[np.ndarray, np.ndarray]:
     """(price factor, share of the splits in it) at each bar, float64[n]: products over the events whose day has begun by then, 1 at the first bar.
 
@@ -107,24 +123,19 @@ def factors(bars: Bars, actions: Actions) -> tuple[np.ndarray, np.ndarray]:
     of the first bar are past.  Raises `BadBars` for a dividend no smaller than it.
     """
     whole, split = np.ones(len(bars)), np.ones(len(bars))
-    if not len(bars):
-        return whole, split
-    days = bars.session_date
-    first = np.searchsorted(days, actions.ex_date)
-    for row, kind, amount, date in zip(first.tolist(), actions.kind.tolist(), actions.amount.tolist(), actions.ex_date.tolist(), strict=True):
+    for date, amount, close in too_large(bars, actions):
+        raise BadBars(f"{bars.symbol}: the dividend of {amount:,.10g} (divided by later splits where the bars are) with ex-date {iso_day(date)} is not smaller "
+                      f"than the last close before it, {close:,.10g}; the bars and the event do not speak of the same share, or of other splits. Correct it "
+                      f"with `pse ingest-actions`, or say with `pse ingest --adjusted` what the provider took out of the prices")
+    first = np.searchsorted(bars.session_date, actions.ex_date)
+    for row, kind, amount in zip(first.tolist(), actions.kind.tolist(), actions.amount.tolist(), strict=True):
         if row == 0 or row == len(bars):
             continue
         if kind == SPLIT:
             whole[row:] *= amount
             split[row:] *= amount
-            continue
-        close = float(bars.close[row - 1])
-        if amount >= close:
-            day = f"{date // 10000:04d}-{date // 100 % 100:02d}-{date % 100:02d}"
-            raise BadBars(f"{bars.symbol}: the dividend of {amount:,.10g} (divided by later splits where the bars are) with ex-date {day} is not smaller than "
-                          f"the last close before it, {close:,.10g}; the bars and the event do not speak of the same share, or of other splits. Correct it "
-                          f"with `pse ingest-actions`, or say with `pse ingest --adjusted` what the provider took out of the prices")
-        whole[row:] *= 1.0 / (1.0 - amount / close)
+        else:
+            whole[row:] *= 1.0 / (1.0 - amount / float(bars.close[row - 1]))
     return whole, split
 
 
