@@ -34,6 +34,7 @@ def test_the_page_draws_its_charts_and_its_table_without_a_complaint(tmp_path):
     assert re.search(r'<dialog id="trade"[^>]* open=""', dom) and ">#3 " in dom and "What the tactic saw" in dom
     body = re.search(r'<table id="trades">.*?<tbody>(.*?)</tbody>', dom, re.S)[1]
     assert 1 < body.count("<tr") <= 100
+    assert body.count('<td class="name">') == 2 * body.count("<tr")         # names may go on in the next line
 
 
 def test_text_of_others_does_not_run_in_the_browser(tmp_path):

@@ -96,7 +96,7 @@ function tradeBook(data, candlesOf) {
     ["#", (i) => i, (i) => String(i + 1), "num"],
     ["Entry (UTC)", (i) => entered[i], (i) => moment(entered[i])],
     ["Contract", (i) => named("contract", i) || named("symbol", i), (i) => named("contract", i) || named("symbol", i)],
-    ["Tactic", (i) => named("label", i), (i) => named("label", i)],
+    ["Tactic", (i) => named("label", i), (i) => named("label", i), "name"],
     ["Grade", (i) => named("grade", i), (i) => named("grade", i) || NONE],
     ["Side", (i) => named("direction", i), (i) => named("direction", i)],
     ["Qty", (i) => columns.quantity[i], (i) => text(columns.quantity[i], columns.quantity[i] % 1 ? 4 : 0), "num"],
@@ -108,7 +108,7 @@ function tradeBook(data, candlesOf) {
     ["MAE R", (i) => columns.mae_r[i], (i) => text(columns.mae_r[i], 2), "num"],
     ["MFE R", (i) => columns.mfe_r[i], (i) => text(columns.mfe_r[i], 2), "num"],
     ["Held", (i) => columns.held_s[i], (i) => duration(columns.held_s[i]), "num"],
-    ["Ended by", (i) => named("exit_reason", i), (i) => named("exit_reason", i)],
+    ["Ended by", (i) => named("exit_reason", i), (i) => named("exit_reason", i), "name"],
   ];
   const order = Array.from({ length: count }, (_, i) => i), body = $("trades").tBodies[0], head = $("trades").tHead.rows[0];
   let page = 0, sorted = 1, way = 1;
@@ -120,6 +120,7 @@ function tradeBook(data, candlesOf) {
       row.tabIndex = 0;
       for (const [, value, write, kind] of views) {
         const cell = element("td", write(i), kind ? kind.replace("sign", value(i) > 0 ? "gain" : value(i) < 0 ? "loss" : "") : "");
+        if (kind === "name") cell.replaceChildren(...write(i).split(/(?<=_)/).flatMap((part) => [part, element("wbr")]));
         row.append(cell);
       }
       row.addEventListener("click", () => open(from + place));
@@ -144,7 +145,7 @@ function tradeBook(data, candlesOf) {
     draw();
   }
   views.forEach(([name, , , kind], i) => {
-    const cell = element("th", undefined, kind ? "num" : ""), button = element("button", name);
+    const cell = element("th", undefined, kind?.startsWith("num") ? "num" : ""), button = element("button", name);
     cell.scope = "col";
     button.type = "button";
     button.addEventListener("click", () => sort(i));
