@@ -7,7 +7,7 @@ import json
 import pytest
 
 from pse.store.runs import JOURNAL
-from tests.commands.stored import stored_synthetic
+from tests.commands.stored import answer_of, stored_synthetic
 
 WINDOW = ("--symbol", "ES", "--start", "2023-03-06", "--end", "2023-03-10")
 ACCOUNTS = """
@@ -30,6 +30,13 @@ def made(tmp_path_factory):
     return home
 
 
+@pytest.fixture(scope="module")
+def together(made):
+    """What three accounts came to, run beside each other, by name."""
+    told = answer_of(made, "backtest", *WINDOW, *(word for name in ("research", "small", "bold") for word in ("--account", name)))
+    return {row["account"]: row for row in told["accounts"]}
+
+
 def outputs(home, run_id):
     return home / "backtests" / "outputs" / run_id
 
@@ -38,11 +45,9 @@ def journal(home, run_id):
     return (outputs(home, run_id) / JOURNAL).read_bytes()
 
 
-def test_each_account_beside_others_is_the_run_that_it_is_alone(made, pse):
-    together = pse("--home", made, "--json", "backtest", *WINDOW, "--account", "research", "--account", "small", "--account", "bold")
-    assert together.code == 0, together.err
-    rows = together.json["accounts"]
-    assert [row["account"] for row in rows] == ["research", "small", "bold"] and len({row["fingerprint"] for row in rows}) == 3
+def test_each_account_beside_others_is_the_run_that_it_is_alone(made, together, pse):
+    rows = list(together.values())
+    assert list(together) == ["research", "small", "bold"] and len({row["fingerprint"] for row in rows}) == 3
     assert [row["capital"] for row in rows] == [100_000, 20_000, 100_000] and [row["risk"] for row in rows] == ["futures_intraday", "futures_intraday", "bold"]
     for row in rows:
         alone = pse("--home", made, "--json", "backtest", *WINDOW, "--account", row["account"]).json
@@ -51,17 +56,17 @@ def test_each_account_beside_others_is_the_run_that_it_is_alone(made, pse):
         assert alone["metrics"] == row["metrics"]
 
 
-def test_an_account_of_its_own_is_the_same_run_as_the_settings_written_for_it(made, pse):
-    one = pse("--home", made, "--json", "backtest", *WINDOW, "--account", "small").json
+def test_an_account_of_its_own_is_the_same_run_as_the_settings_written_for_it(made, together, pse):
+    one = together["small"]
     told = ("--set", "account.name=tiny", "--set", "account.capital=20000", "--set", "accounts.small=null")
     other = pse("--home", made, "--json", "backtest", *WINDOW, *told).json
     same = ("--set", "account.name=small", "--set", "account.capital=20000", "--set", "accounts.small=null")
     assert other["fingerprint"] != one["fingerprint"] == pse("--home", made, "--json", "backtest", *WINDOW, *same).json["fingerprint"]
 
 
-def test_order_references_of_two_accounts_are_never_the_same(made, pse):
-    rows = pse("--home", made, "--json", "backtest", *WINDOW, "--account", "research", "--account", "bold").json["accounts"]
-    refs = [{line["body"]["ref"] for line in map(json.loads, journal(made, row["run_id"]).splitlines()) if line["kind"] == "ORDER"} for row in rows]
+def test_order_references_of_two_accounts_are_never_the_same(made, together):
+    refs = [{line["body"]["ref"] for line in map(json.loads, journal(made, together[name]["run_id"]).splitlines()) if line["kind"] == "ORDER"}
+            for name in ("research", "bold")]
     assert all(refs) and not refs[0] & refs[1]
 
 
@@ -81,9 +86,8 @@ def test_all_means_every_account(made, pse):
     assert ran.code == 2 and [row["account"] for row in ran.json["accounts"]] == ["research", "small", "bold", "euro"]
 
 
-def test_a_run_in_an_account_can_be_proven(made, pse):
-    ran = pse("--home", made, "--json", "backtest", *WINDOW, "--account", "bold").json
-    assert pse("--home", made, "--json", "prove", ran["run_id"]).json["result"] == "EQUAL"
+def test_a_run_in_an_account_can_be_proven(made, together, pse):
+    assert pse("--home", made, "--json", "prove", together["bold"]["run_id"]).json["result"] == "EQUAL"
 
 
 @pytest.mark.parametrize(("words", "said"), [
@@ -112,8 +116,8 @@ def test_paper_runs_in_a_named_account_and_refuses_an_unknown_one(made, pse):
     assert pse(*words, "--account", "smal").code == 2
 
 
-def test_positions_of_a_run_add_up_to_its_balance_and_net(made, pse):
-    ran = pse("--home", made, "--json", "backtest", *WINDOW, "--account", "research").json
+def test_positions_of_a_run_add_up_to_its_balance_and_net(made, together, pse):
+    ran = together["research"]
     told = pse("--home", made, "--json", "runs", "show", ran["run_id"], "--positions").json
     positions, lots, cash = told["positions"], told["lots"], told["cash"]
     assert ran["trades"] > 0 and positions and lots

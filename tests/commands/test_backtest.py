@@ -13,9 +13,7 @@ import polars as pl
 import pytest
 
 from pse.cli import main
-from tests.commands.stored import FIRST, LAST, runs, stored_real, stored_synthetic
-
-WINDOW = ("--symbol", "ES", "--start", FIRST, "--end", LAST)
+from tests.commands.stored import FIRST, LAST, WINDOW, backtest, runs, stored_real, stored_run, stored_synthetic
 
 
 @pytest.fixture
@@ -23,14 +21,8 @@ def home(tmp_path):
     return stored_synthetic(tmp_path / "home")
 
 
-def backtest(home, pse, *words):
-    ran = pse("--home", home, "--json", "backtest", *WINDOW, "--seed", 42, *words)
-    assert ran.code == 0, ran.err
-    return ran.json
-
-
-def test_a_run_leaves_all_its_files_and_they_agree(home, pse):
-    told = backtest(home, pse)
+def test_a_run_leaves_all_its_files_and_they_agree(home):
+    told = stored_run(home)
     (run,) = runs(home)
     assert run.name == told["run_id"] and {one.name for one in run.iterdir()} >= {
         "manifest.json", "journal.jsonl", "recommendations.json", "final_decisions.jsonl", "trades.parquet", "equity.parquet", "metrics.json", "timing.jsonl",
@@ -48,8 +40,8 @@ def test_a_run_leaves_all_its_files_and_they_agree(home, pse):
     assert [json.loads(line) for line in spoken] == [line for line in lines if line["kind"] == "DELIBERATION"]
 
 
-def test_the_last_balance_is_the_capital_and_every_net_result(home, pse):
-    backtest(home, pse)
+def test_the_last_balance_is_the_capital_and_every_net_result(home):
+    stored_run(home)
     (run,) = runs(home)
     trades, equity = pl.read_parquet(run / "trades.parquet"), pl.read_parquet(run / "equity.parquet")
     assert abs(equity["cash_usd"][-1] - 100_000.0 - trades["net_usd"].sum()) < 1e-6
@@ -57,9 +49,9 @@ def test_the_last_balance_is_the_capital_and_every_net_result(home, pse):
     assert sessions["session_date"].is_sorted() and sessions["session_date"].n_unique() == sessions.height >= 8
 
 
-def test_the_positions_of_a_run_come_to_what_its_trades_made(home, pse):
+def test_the_positions_of_a_run_come_to_what_its_trades_made(home):
     """What is realised by any of the three ways, less fees, is the trades' net where nothing is held at the end; every lot is closed then."""
-    backtest(home, pse)
+    stored_run(home)
     (run,) = runs(home)
     trades, found, lots = (pl.read_parquet(run / f"{name}.parquet") for name in ("trades", "positions", "lots"))
     assert found["contract"].to_list() == trades["contract"].unique(maintain_order=True).to_list() and (found["quantity"] == 0.0).all()
@@ -70,7 +62,7 @@ def test_the_positions_of_a_run_come_to_what_its_trades_made(home, pse):
 
 
 def test_twice_the_same_is_the_same_bytes_and_one_trial(home, pse):
-    first, second = backtest(home, pse), backtest(home, pse)
+    first, second = stored_run(home), backtest(home, pse)
     one, two = ((run / "journal.jsonl").read_bytes() for run in runs(home))
     assert one == two and first["fingerprint"] == second["fingerprint"]
     assert (first["new_trial"], second["new_trial"]) == (True, False) and first["trial"] == second["trial"]
@@ -141,6 +133,7 @@ def statuses(home, pse):
     return [one["status"] for one in pse("--home", home, "--json", "runs", "list").json["runs"]]
 
 
+@pytest.mark.slow
 def test_a_killed_backtest_is_marked_interrupted_and_the_store_is_readable(home, pse):
     process = started(home, "backtest", WAIT)
     assert process.stdout.readline() == "here\n"
@@ -191,13 +184,13 @@ def test_ctrl_c_leaves_with_130_and_says_how_to_go_on(home, pse):
     assert pse("--home", home, "audit", "log", path).code == 0
 
 
-def test_a_stop_inside_compiled_code_is_a_stop_and_another_failure_of_it_is_not(home, pse):
+def test_a_stop_inside_compiled_code_is_a_stop_and_another_failure_of_it_is_not(home):
     """Compiled code that is stopped on its way out raises a SystemError from the KeyboardInterrupt."""
     from pse.commands.running import told_how_to_go_on
     from pse.commands.wiring import Stopped
     from pse.store.runs import load_run
 
-    run_id = backtest(home, pse)["run_id"]
+    run_id = stored_run(home)["run_id"]
     from pse.store.layout import Home
 
     run = load_run(Home(home), run_id)

@@ -13,9 +13,8 @@ from pse.commands.inputs import gather
 from pse.domain.errors import RequestError
 from pse.features.resampled import resample
 from pse.settings import load_settings
-from tests.commands.stored import FIRST, LAST, context_of, runs, stored_synthetic
+from tests.commands.stored import WINDOW, backtest, context_of, runs, stored_run, stored_synthetic
 
-WINDOW = ("--symbol", "ES", "--start", FIRST, "--end", LAST)
 COARSE = ("--desk", "five")
 DESK = """description: fills on bars of five minutes
 symbols: [ES]
@@ -34,12 +33,6 @@ def home(tmp_path):
     return stored_synthetic(tmp_path / "home")
 
 
-def backtest(home, pse, *words):
-    ran = pse("--home", home, "--json", "backtest", *WINDOW, "--seed", 42, *words)
-    assert ran.code == 0, ran.err
-    return ran.json
-
-
 def with_five_minutes(home: Path, pse) -> None:
     """Stores the bars of five minutes that the stored minutes make beside them, and a desk that fills on these."""
     (home / "configs" / "desks").mkdir(parents=True, exist_ok=True)
@@ -54,7 +47,7 @@ def with_five_minutes(home: Path, pse) -> None:
 
 
 def test_the_run_is_the_one_that_it_is_alone(home, pse):
-    alone, measured = backtest(home, pse), backtest(home, pse, "--fills", "envelope")
+    alone, measured = stored_run(home), backtest(home, pse, "--fills", "envelope")
     first, second = runs(home)
     assert alone["fingerprint"] == measured["fingerprint"] and second.name.startswith(measured["run_id"])
     assert all((first / name).read_bytes() == (second / name).read_bytes() for name in SAME)
@@ -97,9 +90,10 @@ def test_one_rule_alone_is_a_run_of_its_own_on_the_finer_bars(home, pse):
 
 
 def test_a_desk_of_another_rule_is_told_whose_run_it_is(home, pse):
+    own = stored_run(home)
     ran = pse("--home", home, "--json", "backtest", *WINDOW, "--seed", 42, "--set", "desks.futures-smc.fills=optimistic", "--fills", "envelope")
     assert ran.code == 0 and "fills by optimistic; the run of an envelope is the conservative one" in ran.err
-    assert ran.json["fingerprint"] == backtest(home, pse)["fingerprint"]
+    assert ran.json["fingerprint"] == own["fingerprint"]
 
 
 @pytest.mark.parametrize(("changes", "said"), [

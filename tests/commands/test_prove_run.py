@@ -9,16 +9,15 @@ import polars as pl
 import pytest
 
 from pse.commands.prove import EVERY_BYTE
-from tests.commands.stored import FIRST, runs, stored_synthetic
+from tests.commands.stored import FIRST, runs, stored_run
 
 WINDOW = ("--symbol", "ES", "--start", FIRST, "--end", "2023-03-11")
 
 
 @pytest.fixture
-def home(tmp_path, pse):
-    home = stored_synthetic(tmp_path / "home")
-    assert pse("--home", home, "-q", "backtest", *WINDOW, "--seed", 42).code == 0
-    return home
+def home(tmp_path):
+    stored_run(tmp_path / "home", *WINDOW)
+    return tmp_path / "home"
 
 
 def prove(pse, home):

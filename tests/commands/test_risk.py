@@ -6,16 +6,14 @@ import json
 
 import pytest
 
-from tests.commands.stored import runs, stored_synthetic
+from tests.commands.stored import runs, stored_run
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
     """A home with one run over two weeks of made-up minutes."""
-    from pse.cli import main
-
-    folder = stored_synthetic(tmp_path_factory.mktemp("risk"))
-    assert main(["--home", str(folder), "-q", "backtest", "--symbol", "ES", "--start", "2023-03-06", "--end", "2023-03-17"]) == 0
+    folder = tmp_path_factory.mktemp("risk")
+    stored_run(folder)
     return folder
 
 
