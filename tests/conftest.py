@@ -27,6 +27,8 @@ hypothesis.settings.load_profile("pse")
 
 # A run that leaves out the slow tests draws at most so many examples a test; the whole suite draws as many as each test asks for.
 FAST_EXAMPLES = 12
+FAST_WORLDS = 6                                  # of tests that draw whole markets and run the engine over each
+WORLDS = ("tests/laws/", "tests/engine/", "tests/kernels/test_engine_", "tests/kernels/test_matching.py", "tests/kernels/test_plans.py")
 
 
 def is_fast(config: pytest.Config) -> bool:
@@ -37,8 +39,9 @@ def draw_fewer(items: list[pytest.Item]) -> None:
     """What a test asked for stands on its function, where hypothesis looks when the test is called."""
     for item in items:
         drawn = getattr(getattr(item, "obj", None), "_hypothesis_internal_use_settings", None)
-        if drawn is not None and drawn.max_examples > FAST_EXAMPLES:
-            item.obj._hypothesis_internal_use_settings = hypothesis.settings(drawn, max_examples=FAST_EXAMPLES)
+        most = FAST_WORLDS if item.nodeid.startswith(WORLDS) else FAST_EXAMPLES
+        if drawn is not None and drawn.max_examples > most:
+            item.obj._hypothesis_internal_use_settings = hypothesis.settings(drawn, max_examples=most)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -188,6 +188,7 @@ def test_another_symbol_is_joined_with_its_age_and_goes_stale(pse: Callable, two
     assert rows[-1][3] is True and rows[-1][1] is not None
 
 
+@pytest.mark.slow
 def test_two_symbols_and_timeframes_share_a_table(pse: Callable, two: Path):
     done = pse("build-features", "--symbol", "ES,SPY", "--timeframe", "5m,1d", "--features", "rsi", "--json").json
     assert [(one["symbol"], one["timeframe"]) for one in done["tables"]] == [("ES", "5m"), ("ES", "1d"), ("SPY", "5m"), ("SPY", "1d")]
@@ -229,6 +230,7 @@ def test_a_feature_on_another_symbol_reads_that_symbols_other_timeframes(pse: Ca
     assert here[0] > 0 and here[2] > 0 and there[0] > 0 and there[1] >= here[1] > 1 and there[2] > 0
 
 
+@pytest.mark.slow
 def test_a_feature_on_another_symbol_reads_third_symbols_and_the_tables_own(pse: Callable, two: Path):
     """The beta of SPY to ES is one number, whichever of the two the table is of."""
     request = "beta:benchmark=ES,period=5,timeframe=1h"

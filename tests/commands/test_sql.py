@@ -109,6 +109,7 @@ def test_an_empty_home_can_be_asked(pse: Callable):
     assert pse("sql", "SELECT count(*) FROM trades", "--json").json["rows"] == [[0]]
 
 
+@pytest.mark.slow
 def test_features_whose_bars_have_gone_on_are_said_with_the_command_that_mends_it(pse: Callable):
     """The command that a warning names is one that works."""
     def ingest(end: str) -> None:

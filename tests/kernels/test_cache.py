@@ -40,6 +40,7 @@ def ask(folder: Path, home: Path, code: str = COMPUTE, **environment: str) -> tu
     return float(answer), Path(where), said
 
 
+@pytest.mark.slow
 def test_an_edited_callee_is_seen_and_unchanged_sources_are_not_compiled_again(tmp_path):
     folder, home = package(tmp_path, 2.0), tmp_path / "cache"
     first, where, said = ask(folder, home)

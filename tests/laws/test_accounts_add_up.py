@@ -171,6 +171,7 @@ def test_rolls_splits_dividends_borrowed_shares_and_a_broker_outside_add_up(seed
     reconciled(*full_lines(seed, which, external))
 
 
+@pytest.mark.slow
 def test_the_full_worlds_hold_what_they_should():
     """Contracts carried over, fractions of a split, dividends, borrow, margin calls; late, partial and impossible fills of a broker outside."""
     seen: dict[tuple[str, str, bool], int] = {}

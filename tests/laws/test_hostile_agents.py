@@ -243,6 +243,7 @@ def test_no_hostile_judge_gets_an_order_outside_the_policy_in_100_000_decisions(
     check(seed, wild)
 
 
+@pytest.mark.slow
 def test_hostile_runs_reach_every_rule():
     """Fifty questions are put, orders are placed, and every rule of the auditor was asked about often; some judges fail and are rested."""
     orders, asked, seen, failed = 0, 0, {}, 0

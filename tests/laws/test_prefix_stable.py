@@ -134,6 +134,7 @@ def loose(plan):
     return replace(plan, risk=plan.risk.model_copy(update={"gates": gates}))
 
 
+@pytest.mark.slow
 def test_a_judge_is_shown_the_same_whether_the_future_is_known_or_not(bars):
     plan = loose(desk(("ES",)))
     start, end = window(bars, 0.4, 72)

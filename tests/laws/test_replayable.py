@@ -25,6 +25,7 @@ def run_with(home, hash_seed, *words):
     return {name: (folder / name).read_bytes() for name in names}
 
 
+@pytest.mark.slow
 def test_two_processes_under_different_hash_seeds_write_the_same_bytes(tmp_path):
     home = stored_synthetic(tmp_path / "home")
     one, two = (run_with(home, hash_seed, *WINDOW) for hash_seed in (1, 4_242))

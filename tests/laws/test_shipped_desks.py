@@ -65,7 +65,7 @@ def in_one_go(desk: str, seed: int) -> tuple[bytes, bytes]:
     return outcome(prepared(desk, seed))
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", [SEEDS[0], *(pytest.param(seed, marks=pytest.mark.slow) for seed in SEEDS[1:])])
 @pytest.mark.parametrize("desk", DESKS)
 def test_a_shipped_desk_cut_anywhere_does_the_same(desk, seed):
     one = prepared(desk, seed)
@@ -84,7 +84,7 @@ def test_a_shipped_desk_bar_by_bar_does_the_same(desk):
     assert outcome(one, instants.tolist()) == in_one_go(desk, SEEDS[0])
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", [SEEDS[0], *(pytest.param(seed, marks=pytest.mark.slow) for seed in SEEDS[1:])])
 @pytest.mark.parametrize("desk", DESKS)
 def test_the_rules_of_a_shipped_desk_asked_one_by_one_do_the_same(desk, seed):
     assert outcome(prepared(desk, seed, True)) == in_one_go(desk, seed)
