@@ -21,7 +21,6 @@ class AtMost:
     first: str
     second: str
     because: str
-    times: float = 1.0                                     # the first is compared with so many of the second
     applies: Callable[[RiskPolicy], bool] = lambda profile: True
 
 
@@ -64,10 +63,10 @@ def contradictions(settings: Settings) -> Iterator[Complaint]:
 
 def _above(settings: Settings, here: tuple[str, ...], profile: RiskPolicy, rule: AtMost) -> Iterator[Complaint]:
     first, second = _value(profile, rule.first), _value(profile, rule.second)
-    if first > rule.times * second:
+    if first > second:
         own, other = (*here, *rule.first.split(".")), (*here, *rule.second.split("."))
         yield settings.complaint(own, f"found {own[-1]} {first:g} above {other[-1]} {second:g} ({settings.where(*other)}): {rule.because}; lower {own[-1]} "
-                                      f"to at most {rule.times * second:g} or raise {other[-1]} to {first / rule.times:g}")
+                                      f"to at most {second:g} or raise {other[-1]} to {first:g}")
 
 
 def _value(profile: RiskPolicy, name: str) -> Any:
