@@ -18,12 +18,13 @@ from pse.domain.setups import DIRECTIONS
 from pse.engine.levers import Case, Held, Lever, Switch, border, levers
 from pse.engine.moments import Change, Instant, Trial
 from pse.engine.prepare import Prepared
+from pse.engine.records import contract_of, point_value_of
+from pse.engine.state import live_slots
 from pse.kernels import codes as c
 from pse.kernels import contract as k
 from pse.kernels.book import State
 
 SEVERAL = {"breakers", "data", "session", "directional", "cooldown", "daily_loss"}          # gates of several questions, asked in a row
-LIVE = (c.P_ARMED, c.P_OPEN, c.P_PARTIAL)
 
 
 @dataclass(frozen=True)
@@ -162,7 +163,7 @@ def _end(events: np.ndarray) -> tuple[str, str, float]:
 
 def _rounds(prepared: Prepared, row: int, events: np.ndarray) -> Iterator[Round]:
     """The gates' events as rounds, in the order in which they were asked."""
-    symbol = prepared.plan.symbols[int(prepared.world.setups["symbol"][row])]
+    symbol = int(prepared.world.setups["symbol"][row])
     gates: list[Any] = events[events["kind"] == c.E_GATES].tolist()
     names = events.dtype.names or ()
     parts: list[list[dict[str, Any]]] = []
@@ -173,9 +174,8 @@ def _rounds(prepared: Prepared, row: int, events: np.ndarray) -> Iterator[Round]
         parts[-1].append(one)
     for part in parts:
         micro = int(part[0]["c"])
-        contract = prepared.plan.micros[symbol].symbol if micro else symbol
         answers = sorted((_answered(one) for one in part), key=lambda one: one.number)
-        yield Round(int(part[0]["ts"]), c.STAGES[int(part[0]["i"])], contract, micro, tuple(answers))
+        yield Round(int(part[0]["ts"]), c.STAGES[int(part[0]["i"])], contract_of(prepared, symbol, micro), micro, tuple(answers))
 
 
 def _answered(event: dict[str, Any]) -> Answered:
@@ -208,21 +208,19 @@ def _named(record: Any) -> dict[str, Any]:
 
 def positions(instant: Instant) -> Sequence[Held]:
     """The live plans just before an instant, but that of the setup itself."""
-    state, plan, world = instant.before, instant.prepared.plan, instant.world
+    state, prepared = instant.before, instant.prepared
     found = []
-    for slot in np.flatnonzero(np.isin(state.plans["status"], LIVE)).tolist():
+    for slot in live_slots(state):
         one = state.plans[slot]
         symbol, micro = int(one["symbol"]), int(one["micro"])
-        name = plan.symbols[symbol]
-        contract = plan.micros[name].symbol if micro else name
         row = int(state.symbols["row"][symbol])
-        rate = float(world.context[row, k.C_RATE]) if row >= 0 else float("nan")
-        point = float(world.instruments["micro_point_value" if micro else "point_value"][symbol])
+        rate = float(prepared.world.context[row, k.C_RATE]) if row >= 0 else float("nan")
         what = "the position" if one["held"] > 0.0 else "the order"
         quantity = float(one["held"] if one["held"] > 0.0 else one["quantity"])
         if int(one["setup"]) != instant.row:
-            found.append(Held(slot, f"{what} {contract} {DIRECTIONS[int(one['direction'])]} {quantity:g} of {list(plan.tactics)[int(one['tactic'])]}",
-                              point * (rate if rate == rate else float(one["rate"]))))
+            tactic = list(prepared.plan.tactics)[int(one["tactic"])]
+            name = f"{what} {contract_of(prepared, symbol, micro)} {DIRECTIONS[int(one['direction'])]} {quantity:g} of {tactic}"
+            found.append(Held(slot, name, point_value_of(prepared, symbol, micro) * (rate if rate == rate else float(one["rate"]))))
     return found
 
 

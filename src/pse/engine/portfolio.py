@@ -14,13 +14,12 @@ from pse.brokers.sim import SimBroker
 from pse.domain.setups import DIRECTIONS
 from pse.engine.moments import advanced, copied, played, state_at
 from pse.engine.prepare import Prepared
-from pse.engine.state import fresh_state
+from pse.engine.records import contract_of
+from pse.engine.state import fresh_state, live_slots
 from pse.kernels import codes as c
 from pse.kernels.book import State
 from pse.kernels.gates import var_es
 from pse.kernels.portfolio import P_COLUMNS, P_NOTIONAL, P_PRICE, P_RISK, P_TOGETHER, P_UNREALISED, P_VALUE, WHOLE, portfolio, riskiest_close
-
-LIVE = (c.P_ARMED, c.P_OPEN, c.P_PARTIAL)
 
 
 @dataclass(frozen=True)
@@ -150,14 +149,14 @@ def portfolio_of(prepared: Prepared, state: State, moment_ns: int) -> Portfolio:
     state = copied(state)
     plan, account, limits = prepared.plan, state.account[0], prepared.plan.risk.limits
     table, whole = np.empty((state.plans.size, P_COLUMNS)), np.empty(len(WHOLE))
-    live = np.flatnonzero(np.isin(state.plans["status"], LIVE))
-    first = np.int64(state.plans["symbol"][live[0]]) if live.size else np.int64(0)
+    live = live_slots(state)
+    first = np.int64(state.plans["symbol"][live[0]] if live else 0)
     portfolio(state, prepared.world, first, table, whole)
     figures = dict(zip(WHOLE, whole.tolist(), strict=True))
     unrealised = float(np.nansum(table[:, P_UNREALISED]))
     equity = float(account["balance"]) + unrealised
-    positions = tuple(_position(prepared, state, slot, table[slot], equity) for slot in live.tolist())
-    days = int(figures["days"]) if live.size else 0
+    positions = tuple(_position(prepared, state, slot, table[slot], equity) for slot in live)
+    days = int(figures["days"]) if live else 0
     var, shortfall = _tail(state, days, plan.risk.tail.min_days)
     by_symbol = _sums(positions, "symbol")
     by_group = _sums([one for one in positions if one.group], "group")
@@ -179,7 +178,7 @@ def _position(prepared: Prepared, state: State, slot: int, figures: np.ndarray, 
     first = float(one["planned_risk"]) * float(one["quantity"]) * float(figures[P_VALUE])
     return Position(
         number=int(one["number"]), setup_id=prepared.setup_ids[int(one["setup"])], symbol=symbol,
-        contract=plan.micros[symbol].symbol if one["micro"] else symbol, group=plan.instruments[int(one["symbol"])].group or "",
+        contract=contract_of(prepared, int(one["symbol"]), int(one["micro"])), group=plan.instruments[int(one["symbol"])].group or "",
         tactic=list(plan.tactics)[int(one["tactic"])], direction=DIRECTIONS[int(one["direction"])], state=c.PLAN_STATES[int(one["status"])],
         held=held, working=working, entry=float(one["entry"]) if held > 0.0 else float(one["limit"]), price=float(figures[P_PRICE]),
         stop=float(one["stop_next"]), target=_number(one["target"]), unrealised_usd=float(figures[P_UNREALISED]), risk_usd=risk,

@@ -12,11 +12,10 @@ import numpy as np
 
 from pse.domain.errors import BadInput, UnknownName
 from pse.domain.setups import DIRECTIONS
+from pse.engine.state import live_slots
 from pse.kernels import codes
 from pse.kernels.book import State
 from pse.kernels.state import INPUT_DTYPE
-
-LIVE = (codes.P_ARMED, codes.P_OPEN, codes.P_PARTIAL)
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ class Replan:
 
 def live_plans(state: State, symbols: Sequence[str]) -> tuple[LivePlan, ...]:
     """All live plans, in the desk's order; `symbols` is the desk's list."""
-    return tuple(_seen(state, slot, symbols) for slot in range(state.plans.size) if state.plans[slot]["status"] in LIVE)
+    return tuple(_seen(state, slot, symbols) for slot in live_slots(state))
 
 
 def _seen(state: State, slot: int, symbols: Sequence[str]) -> LivePlan:

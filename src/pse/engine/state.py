@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pse.domain.errors import OutsideError
+from pse.kernels import codes
 from pse.kernels.book import State
 from pse.kernels.contract import NEVER
 from pse.kernels.state import (
@@ -29,6 +30,7 @@ DIGEST_BYTES = 32
 WORDS = 4                          # of the head: version and shape
 WEIGHED, CHOSEN = 4, 8              # columns of scratch
 LONG_AGO = -int(NEVER)
+LIVE = (codes.P_ARMED, codes.P_OPEN, codes.P_PARTIAL)
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,11 @@ def _views(block: np.ndarray, shape: Shape) -> State:
 
 def _size(shape: Shape) -> int:
     return sum(dtype.itemsize * int(np.prod(dims)) for _, dtype, dims in _parts(shape))
+
+
+def live_slots(state: State) -> list[int]:
+    """Slots of the plans that work or hold something, in the desk's order."""
+    return np.flatnonzero(np.isin(state.plans["status"], LIVE)).tolist()
 
 
 def fresh_state(shape: Shape, capital: float) -> State:
