@@ -15,10 +15,9 @@ import numpy as np
 from pse.agents.rules import decide as rules
 from pse.brokers.sim import SimBroker
 from pse.domain.decisions import Decide
-from pse.engine.loop import answer, brief
+from pse.engine.loop import run
 from pse.engine.prepare import Prepared
 from pse.engine.state import fresh_state
-from pse.kernels import codes as c
 from pse.kernels.book import State, World
 
 
@@ -27,15 +26,8 @@ def advanced(state: State, prepared: Prepared, until_ns: int, broker: SimBroker 
 
     `broker`: one that is kept where many short stretches are played.
     """
-    broker, step, told = broker or SimBroker(prepared.plan.shape.slots), replace(prepared, until_ns=until_ns), []
-    while True:
-        said = broker.advance(state, step)
-        told.append(said.events)
-        if said.pause == c.DONE:
-            return np.concatenate(told)
-        if said.pause == c.PAUSE_ASK:
-            briefing = brief(state, step)
-            answer(state, decide(briefing), len(briefing.candidates))
+    step, broker = replace(prepared, until_ns=until_ns), broker or SimBroker(prepared.plan.shape.slots)
+    return np.concatenate([batch.events for batch in run([step], decide, broker, state)])
 
 
 def state_at(prepared: Prepared, moment_ns: int, decide: Decide = rules) -> State:
