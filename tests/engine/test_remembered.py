@@ -7,7 +7,7 @@ import pytest
 
 from pse.engine.desk import Mode
 from pse.engine.moments import state_at
-from pse.engine.portfolio import _risk_share, portfolio_at, remembered
+from pse.engine.portfolio import _risk_share, portfolio_of, remembered
 from tests.engine.made import Shape, made
 from tests.engine.plain import at, entry, market
 
@@ -39,4 +39,4 @@ def test_no_moment_of_a_run_is_worse(seed, shape):
     else:
         worst = found["worst"]
         assert worst.open_risk_usd / worst.equity_usd == pytest.approx(max(shares), rel=1e-12)
-        assert worst == portfolio_at(prepared, worst.ts)
+        assert worst == portfolio_of(prepared, state_at(prepared, worst.ts), worst.ts)

@@ -5,14 +5,15 @@ The engine's state is played to the moment and its own functions are asked; noth
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from pse.brokers.sim import SimBroker
 from pse.domain.setups import DIRECTIONS
-from pse.engine.moments import advanced, copied, played, state_at
+from pse.engine.moments import advanced, copied, played
 from pse.engine.prepare import Prepared
 from pse.engine.records import contract_of
 from pse.engine.state import fresh_state, live_slots
@@ -20,6 +21,7 @@ from pse.kernels import codes as c
 from pse.kernels.book import State
 from pse.kernels.gates import var_es
 from pse.kernels.portfolio import P_COLUMNS, P_NOTIONAL, P_PRICE, P_RISK, P_TOGETHER, P_UNREALISED, P_VALUE, WHOLE, portfolio, riskiest_close
+from pse.risk.policy import RiskPolicy
 
 
 @dataclass(frozen=True)
@@ -91,11 +93,6 @@ class Portfolio:
         return asdict(self)
 
 
-def portfolio_at(prepared: Prepared, moment_ns: int) -> Portfolio:
-    """The account after every instant at or before a moment; at the end of the run as it stood before what was open was closed."""
-    return portfolio_of(prepared, state_at(prepared, moment_ns), moment_ns)
-
-
 def remembered(prepared: Prepared) -> dict[str, Portfolio]:
     """The account at the moment of the largest open risk, as a share of equity, and just before the end; without a position or order both are nothing.
 
@@ -147,7 +144,7 @@ def _risk_share(prepared: Prepared, state: State) -> float:
 def portfolio_of(prepared: Prepared, state: State, moment_ns: int) -> Portfolio:
     """The account as a state of the engine has it."""
     state = copied(state)
-    plan, account, limits = prepared.plan, state.account[0], prepared.plan.risk.limits
+    plan, account = prepared.plan, state.account[0]
     table, whole = np.empty((state.plans.size, P_COLUMNS)), np.empty(len(WHOLE))
     live = live_slots(state)
     first = np.int64(state.plans["symbol"][live[0]] if live else 0)
@@ -158,16 +155,15 @@ def portfolio_of(prepared: Prepared, state: State, moment_ns: int) -> Portfolio:
     positions = tuple(_position(prepared, state, slot, table[slot], equity) for slot in live)
     days = int(figures["days"]) if live else 0
     var, shortfall = _tail(state, days, plan.risk.tail.min_days)
-    by_symbol = _sums(positions, "symbol")
-    by_group = _sums([one for one in positions if one.group], "group")
-    return Portfolio(
+    found = Portfolio(
         ts=moment_ns, currency=plan.currency, equity_usd=equity, balance_usd=float(account["balance"]), day_start_equity_usd=float(account["day_start_equity"]),
         high_water_usd=float(account["high_water"]), open_risk_usd=figures["open_risk"], gross_usd=figures["gross"],
         net_usd=sum(one.notional_usd * (-1.0 if one.direction == "SHORT" else 1.0) for one in positions),
         cash_left_usd=figures["cash_left"], var95_usd=var, es975_usd=shortfall, days=days, losses_today=int(account["losses_today"]),
         day_over=bool(account["day_over"]),
-        breakers={name: c.BREAKER_STATES[int(account[f"{name}_state"])] for name in c.BREAKERS}, positions=positions, by_symbol=by_symbol, by_group=by_group,
-        uses=tuple(_uses(limits, plan.risk.tail, equity, float(account["day_start_equity"]), figures, by_symbol, by_group, positions, var, shortfall)))
+        breakers={name: c.BREAKER_STATES[int(account[f"{name}_state"])] for name in c.BREAKERS}, positions=positions, by_symbol=_sums(positions, "symbol"),
+        by_group=_sums([one for one in positions if one.group], "group"), uses=())
+    return replace(found, uses=tuple(_uses(found, figures["margin"], plan.risk)))
 
 
 def _position(prepared: Prepared, state: State, slot: int, figures: np.ndarray, equity: float) -> Position:
@@ -183,8 +179,7 @@ def _position(prepared: Prepared, state: State, slot: int, figures: np.ndarray, 
         held=held, working=working, entry=float(one["entry"]) if held > 0.0 else float(one["limit"]), price=float(figures[P_PRICE]),
         stop=float(one["stop_next"]), target=_number(one["target"]), unrealised_usd=float(figures[P_UNREALISED]), risk_usd=risk,
         risk_of_equity=risk / equity, risk_r=risk / first if first > 0.0 else None, notional_usd=float(figures[P_NOTIONAL]),
-        together_usd=float(figures[P_TOGETHER]),
-        decided_at=int(one["decided_at"]))
+        together_usd=float(figures[P_TOGETHER]), decided_at=int(one["decided_at"]))
 
 
 def _number(value: Any) -> float | None:
@@ -199,37 +194,38 @@ def _tail(state: State, days: int, least: int) -> tuple[float | None, float | No
     return float(var_es(losses, days, 0.95)[1]), float(var_es(losses, days, 0.975)[2])
 
 
-def _sums(positions: Any, name: str) -> dict[str, float]:
+def _sums(positions: Sequence[Position], name: str) -> dict[str, float]:
     found: dict[str, float] = {}
     for one in positions:
         found[getattr(one, name)] = found.get(getattr(one, name), 0.0) + one.notional_usd
     return found
 
 
-def _uses(limits: Any, tail: Any, equity: float, start: float, figures: dict[str, float], by_symbol: dict[str, float], by_group: dict[str, float],
-          positions: tuple[Position, ...], var: float | None, shortfall: float | None) -> Any:
-    """Every limit of the account with what is taken of it."""
+def _uses(found: Portfolio, margin: float, risk: RiskPolicy) -> Iterator[Use]:
+    """Every limit of the account with what is taken of it.  `margin`: what is open ties up, in money."""
+    limits, tail, equity, start = risk.limits, risk.tail, found.equity_usd, found.day_start_equity_usd
     lost = start - equity
     if start > 0.0:
         yield Use("limits.max_daily_loss", "loss of the day", lost / start, limits.max_daily_loss, limits.max_daily_loss * start - lost, "share")
-        risked = lost + figures["open_risk"]
+        risked = lost + found.open_risk_usd
         yield Use("limits.max_daily_loss", "loss of the day if every stop is hit", risked / start, limits.max_daily_loss,
                   limits.max_daily_loss * start - risked, "share")
-    money = [("limits.max_concurrent_risk", "open risk", figures["open_risk"], limits.max_concurrent_risk),
-             ("limits.max_gross_notional", "gross notional", figures["gross"], limits.max_gross_notional)]
-    money += [("limits.max_symbol_notional", f"notional of {name}", value, limits.max_symbol_notional) for name, value in by_symbol.items()]
-    money += [("limits.max_group_notional", f"notional of group {name}", value, limits.max_group_notional) for name, value in by_group.items()]
+    money = [("limits.max_concurrent_risk", "open risk", found.open_risk_usd, limits.max_concurrent_risk),
+             ("limits.max_gross_notional", "gross notional", found.gross_usd, limits.max_gross_notional)]
+    money += [("limits.max_symbol_notional", f"notional of {name}", value, limits.max_symbol_notional) for name, value in found.by_symbol.items()]
+    money += [("limits.max_group_notional", f"notional of group {name}", value, limits.max_group_notional) for name, value in found.by_group.items()]
     if limits.margin != "none":
-        money.append(("limits.margin", "initial margin", figures["margin"], 1.0))
+        money.append(("limits.margin", "initial margin", margin, 1.0))
     if limits.correlation_days:
-        together = {(one.together_usd, one.direction): one for one in positions}
-        money += [("limits.max_correlated_risk", f"risk of what moves with {one.symbol} {one.direction}", risk,
-                   limits.max_correlated_risk * limits.max_risk_per_trade) for (risk, _), one in together.items()]
-    money += [(f"tail.{name}", what, value, getattr(tail, name)) for name, what, value in (
-        ("var95", "value at risk, 95 %, one day", var), ("es975", "expected shortfall, 97.5 %, one day", shortfall)) if value is not None and tail.min_days]
+        together = {(one.together_usd, one.direction): one for one in found.positions}
+        money += [("limits.max_correlated_risk", f"risk of what moves with {one.symbol} {one.direction}", most,
+                   limits.max_correlated_risk * limits.max_risk_per_trade) for (most, _), one in together.items()]
+    money += [(f"tail.{name}", what, value, allowed) for name, what, value, allowed in (
+        ("var95", "value at risk, 95 %, one day", found.var95_usd, tail.var95),
+        ("es975", "expected shortfall, 97.5 %, one day", found.es975_usd, tail.es975)) if value is not None and tail.min_days]
     for limit, what, used, allowed in money:
         if allowed < 1e6:
             yield Use(limit, what, used / equity, allowed, allowed * equity - used, "share")
-    for name in by_group:
-        yield Use("limits.max_group_positions", f"plans of group {name}", float(sum(one.group == name for one in positions)), float(limits.max_group_positions),
-                  None, "count")
+    for name in found.by_group:
+        yield Use("limits.max_group_positions", f"plans of group {name}", float(sum(one.group == name for one in found.positions)),
+                  float(limits.max_group_positions), None, "count")
