@@ -28,6 +28,7 @@ LARGEST_RATIO = 10_000.0                         # of a split in either directio
 USUAL_RATIOS = tuple(Fraction(text) for text in ("2", "3", "4", "5", "6", "7", "8", "10", "15", "20", "25", "30", "50", "3/2", "5/2",
                                                  "1/2", "1/3", "1/4", "1/5", "1/6", "1/8", "1/10", "1/15", "1/20", "1/25", "1/30", "1/50"))
 OPEN_NEAR, CLOSE_NEAR = 0.04, 0.12               # how near the jump of a split the open, and the close of that day, must lie to look like one
+PRICE_DIGITS = 10                                # of a price that a factor was multiplied into or taken out of
 MOST_SESSIONS_APART = 5                          # a jump over a longer hole says nothing
 
 
@@ -163,7 +164,12 @@ def in_shares_at(bars: Bars, ts: int) -> Bars:
     if bars.factor is None or not len(bars):
         return bars
     scale = 1.0 / bars.factor[max(int(np.searchsorted(bars.ts_open, ts, side="right")) - 1, 0)]
-    return replace(bars, **{name: np.round(getattr(bars, name) * scale, 10) for name in PRICES}, factor=bars.factor * scale)
+    return replace(bars, **{name: without_noise(getattr(bars, name) * scale) for name in PRICES}, factor=bars.factor * scale)
+
+
+def without_noise(price: np.ndarray) -> np.ndarray:
+    """Prices without what multiplying and dividing leaves in their last digits."""
+    return np.round(price, PRICE_DIGITS)
 
 
 def events_in(bars: Bars, actions: Actions, start_ns: int, end_ns: int) -> list[tuple[int, int, float]]:

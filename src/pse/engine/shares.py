@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from pse.domain.actions import events_in
+from pse.domain.actions import PRICE_DIGITS, events_in, without_noise
 from pse.domain.bars import Bars
 from pse.domain.instruments import Instrument
 from pse.domain.setups import OneByOne, Setups
@@ -20,7 +20,6 @@ from pse.kernels.state import A_ROLL, ACTION_DTYPE
 from pse.kernels.targets import EPS
 
 CONTEXT_PRICES = (C_CLOSE, C_ATR, C_SWING_HIGH, C_SWING_LOW, C_DAILY_CLOSE, C_DAILY_ATR)
-PRICE_DIGITS = 10
 
 
 def spread_ticks(bars: Bars, instrument: Instrument) -> np.ndarray | None:
@@ -69,7 +68,6 @@ def _prices_as_traded(rows: np.ndarray, factor: np.ndarray, tick: float) -> np.n
     out["entry"][resting] = _on_grid(out["entry"][resting], side[resting], tick)             # a limit toward the market, a stop away from it
     out["limit_price"] = _on_grid(rows["limit_price"] / factor, side, tick)
     out["stop"] = _on_grid(rows["stop"] / factor, -side, tick)
-    out["limit_price"] = _on_grid(rows["limit_price"] / factor, side, tick)
     for name in ("target", "target2"):
         out[name] = _on_grid(rows[name] / factor, -side, tick)
     return out
@@ -79,11 +77,6 @@ def _on_grid(price: np.ndarray, way: np.ndarray, tick: float) -> np.ndarray:
     """The next grid price upward where `way` is 1, downward where it is -1; NaN stays."""
     steps = price / tick
     return without_noise(np.where(way > 0, np.ceil(steps - EPS), np.floor(steps + EPS)) * tick)
-
-
-def without_noise(price: np.ndarray) -> np.ndarray:
-    """Prices without what multiplying and dividing leaves in their last digits."""
-    return np.round(price, PRICE_DIGITS)
 
 
 def roll_gaps(bars: Bars, start_ns: int, end_ns: int) -> Iterator[tuple[int, float]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from pydantic import Field
 
+from pse.domain.actions import without_noise
 from pse.domain.bars import timeframe_ns
 from pse.domain.base import Frozen
 from pse.domain.errors import RequestError
@@ -19,7 +20,6 @@ from pse.features.requests import Request
 from pse.kernels.resample import asof_rows
 
 IN_PRICE = ("price", "points")
-PRICE_DIGITS = 10                                # of a price that a factor was taken out of: what multiplying left in the last digits goes
 
 
 class StaleRule(Frozen):
@@ -82,7 +82,7 @@ def _traded(values: np.ndarray, unit: str, factor: np.ndarray | None) -> np.ndar
         return values
     changed = factor != 1.0
     out = values.astype(np.float64)
-    out[changed] = np.round(values[changed] / factor[changed], PRICE_DIGITS)
+    out[changed] = without_noise(values[changed] / factor[changed])
     return out
 
 
