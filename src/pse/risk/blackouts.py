@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from pse.risk.policy import IMPACTS, BlackoutWindow, CalendarEvent, GatePolicy
+from pse.domain.sessions import MINUTE_NS
+from pse.risk.policy import IMPACTS, BlackoutWindow, CalendarEvent, GatePolicy, clocks_show
 
 DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
-MINUTE_NS = 60_000_000_000
 
 
 def no_entries(gates: GatePolicy, events: Iterable[CalendarEvent], start_ns: int, end_ns: int) -> list[tuple[int, int]]:
@@ -47,7 +47,7 @@ def intervals(windows: Iterable[BlackoutWindow], start_ns: int, end_ns: int) -> 
 def _ns(day: date, at: time, zone: ZoneInfo, last: bool) -> int:
     """The moment of a wall time: the first or the last one where clocks show it twice, the next that they show where they jump over it."""
     local = datetime.combine(day, at, zone).replace(fold=int(last))
-    while local.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != local.replace(tzinfo=None):
+    while not clocks_show(local):
         local += MINUTE
     return int(local.timestamp()) * 1_000_000_000
 

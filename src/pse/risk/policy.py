@@ -6,10 +6,10 @@ A profile is data.  `kernels/gates.py`, `kernels/sizing.py` and `kernels/plans.p
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from pse.domain.base import Frozen
 
@@ -17,12 +17,30 @@ NO_LIMIT = 1e9                   # a limit this large is none
 MIN_CORRELATION_DAYS = 10
 EVENT_FORMAT = "%Y-%m-%d %H:%M"
 
+
+def zone_name(name: str) -> str:
+    """The name of a time zone that is known."""
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError("no such time zone; expected a name such as America/New_York, Europe/Berlin or UTC") from error
+    return name
+
+
+def clocks_show(local: datetime) -> bool:
+    """Whether a local time exists: none does over which clocks are set forward."""
+    return local.astimezone(UTC).astimezone(local.tzinfo).replace(tzinfo=None) == local.replace(tzinfo=None)
+
+
+ZoneName = Annotated[str, AfterValidator(zone_name)]
+
+
 class BlackoutWindow(Frozen):
     """A daily window without new entries, local wall time, end exclusive; it may cross midnight."""
 
     start: str = Field(pattern=r"^[0-2][0-9]:[0-5][0-9]$", description="local time hh:mm")
     end: str = Field(pattern=r"^[0-2][0-9]:[0-5][0-9]$", description="local time hh:mm, exclusive; before `start`: of the next day")
-    tz: str = Field("America/New_York", description="time zone of both")
+    tz: ZoneName = Field("America/New_York", description="time zone of both")
 
     @field_validator("start", "end")
     @classmethod
@@ -30,11 +48,6 @@ class BlackoutWindow(Frozen):
         if int(value[:2]) > 23:
             raise ValueError("hours go from 00 to 23")
         return value
-
-    @field_validator("tz")
-    @classmethod
-    def _is_a_zone(cls, name: str) -> str:
-        return zone_name(name)
 
     @model_validator(mode="after")
     def _has_a_length(self) -> Self:
@@ -52,7 +65,7 @@ class CalendarEvent(Frozen):
     at: str = Field(description="local date and time, yyyy-mm-dd hh:mm")
     name: str = Field(min_length=1, max_length=80, description="what is published")
     impact: Literal["low", "medium", "high"] = Field("high", description="`gates.events_impact` says from which on entries stop")
-    tz: str = Field("America/New_York", description="time zone of `at`")
+    tz: ZoneName = Field("America/New_York", description="time zone of `at`")
 
     @field_validator("at")
     @classmethod
@@ -62,15 +75,9 @@ class CalendarEvent(Frozen):
         except ValueError as error:
             raise ValueError("expected a date and a time such as 2024-01-31 14:00") from error
 
-    @field_validator("tz")
-    @classmethod
-    def _is_a_zone(cls, name: str) -> str:
-        return zone_name(name)
-
     @model_validator(mode="after")
     def _exists(self) -> Self:
-        local = self.local
-        if local.astimezone(UTC).astimezone(ZoneInfo(self.tz)).replace(tzinfo=None) != local.replace(tzinfo=None):
+        if not clocks_show(self.local):
             raise ValueError(f"{self.at} does not exist in {self.tz}: clocks are set forward over it; write the time that the source means")
         return self
 
@@ -82,15 +89,6 @@ class CalendarEvent(Frozen):
     @property
     def at_ns(self) -> int:
         return int(self.local.timestamp()) * 1_000_000_000
-
-
-def zone_name(name: str) -> str:
-    """The name of a time zone that is known."""
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ValueError("no such time zone; expected a name such as America/New_York, Europe/Berlin or UTC") from error
-    return name
 
 
 class Kelly(Frozen):
