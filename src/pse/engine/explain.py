@@ -15,7 +15,8 @@ import numpy as np
 from pse.agents.rules import decide as rules
 from pse.domain.decisions import Decide
 from pse.domain.setups import DIRECTIONS
-from pse.engine.levers import Case, Held, Lever, Switch, border, levers
+from pse.engine.border import border
+from pse.engine.levers import Case, Held, Lever, Switch, levers
 from pse.engine.moments import Change, Instant, Trial
 from pse.engine.prepare import Prepared
 from pse.engine.records import contract_of, point_value_of

@@ -1,6 +1,6 @@
 """What may be turned to see a gate pass: one lever a way out, each a number of the records that the engine reads.
 
-No gate's arithmetic stands here.  A lever sets a value, the engine lives the instant again, and its own gate answers; the border is found by halving.
+No gate's arithmetic stands here.  A lever sets a value, the engine lives the instant again, and its own gate answers; `border` looks for the least.
 """
 
 from __future__ import annotations
@@ -16,11 +16,6 @@ from pse.engine.moments import Instant, Trial, unchanged
 from pse.kernels import codes as c
 from pse.kernels import contract as k
 from pse.kernels.gates import expected_value_gate
-from pse.kernels.targets import EPS
-
-MOST_STEPS = 2**24
-LOOKS = 64                             # places looked at where doubling the step found nothing
-DIGITS = 1e-4                          # a border is told to so much of its distance
 
 
 @dataclass(frozen=True)
@@ -89,7 +84,8 @@ class Case:
 
 def levers(code: str, case: Case) -> Iterator[Lever | Switch]:
     """The ways out of a refusal, the setup's own first, then the world's, then the limit's."""
-    yield from _OWN.get(code, _none)(case)
+    if code in _OWN:
+        yield from _OWN[code](case)
     if code in OF_OTHERS:
         for held in case.positions:
             yield Switch(f"without {held.name}", partial(without, held=held))
@@ -194,10 +190,6 @@ def _open(trial: Trial, price: float) -> None:
 
 
 # --- by code --------------------------------------------------------------------------------------------------------------------------------------
-
-
-def _none(case: Case) -> Iterator[Lever | Switch]:
-    yield from ()
 
 
 def _nearer(case: Case) -> Iterator[Lever | Switch]:
@@ -363,10 +355,6 @@ def _small_or_better(case: Case) -> Iterator[Lever | Switch]:
     yield from _better_day(case)
 
 
-def _more_days(case: Case) -> Iterator[Lever | Switch]:
-    yield from _capital(case)
-
-
 def _news(case: Case) -> Iterator[Lever | Switch]:
     def put(trial: Trial) -> None:
         trial.context[k.C_NEWS_FLAG], trial.context[k.C_NEWS_AGE_NS] = 0.0, 0.0
@@ -392,9 +380,9 @@ _OWN: dict[str, Callable[[Case], Iterator[Lever | Switch]]] = {
     "OFF_TICK": _on_grid, "MIN_CONFIDENCE": _confidence, "NEG_EXPECTANCY": _confidence, "KELLY": _bet, "NOT_SHORTABLE": _shortable, "MARGIN": _capital,
     "CORRELATED": _nearer, "STOP_WRONG_SIDE": _right_side, "SL_CAP": _nearer, "MIN_RISK": _farther, "RR": _reward, "SLIPPAGE": _price,
     "THROUGH_STOP": _price, "EV": _expected, "COOLDOWN": _rest, "WAITING": _not_waiting, "LOSS_STREAK": _fewer_losses,
-    "DAILY_LOSS": _better_day, "DAILY_LOSS_PROJECTED": _small_or_better, "SIZE_ZERO": _size, "MAX_QUANTITY": _none,
+    "DAILY_LOSS": _better_day, "DAILY_LOSS_PROJECTED": _small_or_better, "SIZE_ZERO": _size,
     "ZERO_ATR": _in_context(k.C_ATR, 1.0, "a range of the bars that is known and more than nothing"), "CASH": _capital,
-    "CONCURRENT_RISK": _size, "EXPOSURE": _capital, "VAR": _size, "ES": _size, "INSUFFICIENT": _more_days,
+    "CONCURRENT_RISK": _size, "EXPOSURE": _capital, "VAR": _size, "ES": _size, "INSUFFICIENT": _capital,
 }
 
 # code -> (setting of the profile, field of the policy, unit, its scale, how far it may go)
@@ -425,42 +413,3 @@ LIMITS: dict[str, tuple[tuple[str, str, str, float, float], ...]] = {
     "ES": (("tail.es975", "es975", "of equity", 1.0, 100.0),),
     "INSUFFICIENT": (("tail.min_days", "tail_min_days", "days", 1.0, 0.0),),
 }
-
-
-# --- the border -----------------------------------------------------------------------------------------------------------------------------------
-
-
-def border(lever: Lever, passes: Callable[[float], bool]) -> float | None:
-    """The value nearest to what it was at which the gate passes, a whole number of steps away; one step before it does not.  None where none does."""
-    reach = abs(lever.far - lever.now)
-    if not reach > 0.0 or not np.isfinite(reach):
-        return None
-    step = lever.step or 10.0 ** np.floor(np.log10(max(abs(lever.now), min(reach, 1.0), 1e-9))) * DIGITS
-    way = 1.0 if lever.far > lever.now else -1.0
-    last = int(min(reach / step + EPS, MOST_STEPS))
-    base = round(lever.now / step) * step if lever.step else lever.now
-
-    def value(n: int) -> float:
-        return round(base + way * n * step, 10)
-
-    fails, good = 0, _first(value, passes, last)
-    if good is None:
-        return None
-    while fails + 1 < good:
-        middle = (fails + good) // 2
-        if passes(value(middle)):
-            good = middle
-        else:
-            fails = middle
-    return value(good)
-
-
-def _first(value: Callable[[int], float], passes: Callable[[float], bool], last: int) -> int | None:
-    """Some number of steps at which it passes: by doubling, then at even places."""
-    n = 1
-    while n < last:
-        if passes(value(n)):
-            return n
-        n *= 2
-    tried = sorted({last, *(last * place // LOOKS for place in range(1, LOOKS))} - {0})
-    return next((n for n in tried if passes(value(n))), None)
