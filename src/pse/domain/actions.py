@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -18,7 +18,6 @@ from pse.domain.bars import PRICES, BarFlag, Bars
 from pse.domain.errors import BadBars
 from pse.domain.sessions import Sessions
 
-Kind = Literal["DIVIDEND", "SPLIT"]
 KINDS: tuple[str, ...] = ("", "DIVIDEND", "SPLIT")             # codes of the kernels: their order is the order of one day
 DIVIDEND, SPLIT = 1, 2
 Adjusted = Literal["none", "splits", "all"]
@@ -164,7 +163,8 @@ def in_shares_at(bars: Bars, ts: int) -> Bars:
     if bars.factor is None or not len(bars):
         return bars
     scale = 1.0 / bars.factor[max(int(np.searchsorted(bars.ts_open, ts, side="right")) - 1, 0)]
-    return replace(bars, **{name: without_noise(getattr(bars, name) * scale) for name in PRICES}, factor=bars.factor * scale)
+    prices: dict[str, Any] = {name: without_noise(getattr(bars, name) * scale) for name in PRICES}
+    return replace(bars, **prices, factor=bars.factor * scale)
 
 
 def without_noise(price: np.ndarray) -> np.ndarray:

@@ -22,7 +22,7 @@ from pse.kernels.state import BAR_FINE, BAR_ROLL, BAR_WHOLE
 from pse.risk.blackouts import no_entries
 from pse.risk.fills import FillPolicy
 
-FLAGS = 9                                        # place of the flags among the columns of a tape
+FLAGS = Tape._fields.index("flags")
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from pse.engine.explain import Explained, Round
-from pse.engine.moments import copied
+from pse.engine.moments import Instant, copied
 from pse.kernels import codes as c
 from pse.kernels.book import State
 from pse.kernels.portfolio import P_COLUMNS, SIZING, WHOLE, portfolio, sizing_inputs
@@ -49,7 +49,7 @@ Sum = Generator[Step, None, float]
 
 def _steps(found: Explained, one: Round, is_last: bool) -> Iterator[Step]:
     instant = found.instants["after"]
-    world, row = instant.world, world_row(instant, found.row)
+    world, row = instant.world, instant.world.setups[found.row]
     state = _before_it(instant.state(), found.row, instant)
     policy, account = world.policy[0], state.account[0]
     figures = np.empty(len(SIZING))
@@ -88,17 +88,13 @@ def _steps(found: Explained, one: Round, is_last: bool) -> Iterator[Step]:
         yield Step("ordered", found.quantity, "lots")
 
 
-def world_row(instant: Any, row: int) -> Any:
-    return instant.world.setups[row]
-
-
 def _believed(one: Round, row: Any) -> float:
     """The confidence that the gates were told: the setup's, or what a verdict made of it."""
     told = next((gate.measured for gate in one.gates if gate.gate == "confidence"), None)
     return float(row["confidence"]) if told is None else told
 
 
-def _before_it(state: State, row: int, instant: Any) -> State:
+def _before_it(state: State, row: int, instant: Instant) -> State:
     """The state without the plan that the setup itself became."""
     state = copied(state)
     own = (state.plans["setup"] == row) & (state.plans["decided_at"] == instant.at_ns)
