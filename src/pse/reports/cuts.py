@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from pse.reports.view import number
+
 if TYPE_CHECKING:
     from pse.reports.view import RunView
 
@@ -43,7 +45,7 @@ def sized_of(gates: list[Any]) -> Sized:
 
 def cuts(view: RunView) -> dict[str, list[str]]:
     """By setup id the limits that took from the size of its trade; a trade of which none did is not in it."""
-    limits = _limits(view)
+    limits = view.risk_profile.get("limits") or {}
     entered = view.trades.unique("setup_id", keep="first", maintain_order=True)
     found = {}
     for trade in entered.iter_rows(named=True):
@@ -56,7 +58,7 @@ def cuts(view: RunView) -> dict[str, list[str]]:
 def _by(view: RunView, limits: dict[str, Any], trade: dict[str, Any], sized: Sized) -> list[str]:
     by = [AT_SIZING[sized.code]] if sized.code in AT_SIZING else []
     if sized.quantity is not None:
-        most, lot = _number(limits.get("max_quantity")), _of(view, trade, "lot_step")
+        most, lot = number(limits.get("max_quantity")), _of(view, trade, "lot_step")
         if most is not None and sized.quantity + lot > most:
             by.append(QUANTITY)
         elif sized.code == "REDUCED" and limits.get("sizing") == "shares":
@@ -71,34 +73,22 @@ def _by_money(view: RunView, limits: dict[str, Any], trade: dict[str, Any], quan
     held = view.trades.filter((pl.col("ts_entry") <= decided) & (pl.col("ts_exit") > decided))
     values = [(one["symbol"], one["direction"], one["quantity"] * one["entry_price"] * _of(view, one, "point_value") * one["rate"])
               for one in held.iter_rows(named=True)]
-    share = _number(limits.get("max_symbol_notional"))
+    share = number(limits.get("max_symbol_notional"))
     room = np.inf if share is None else share * equity - sum(value for symbol, _, value in values if symbol == trade["symbol"])
     cash = equity - sum(value for _, way, value in values if way == "LONG") if limits.get("cash_only") else np.inf
     least, by = min((room, SYMBOL), (cash, CASH))
     return [by] if asked > (1.0 - NEAR) * least else []
 
 
-def _limits(view: RunView) -> dict[str, Any]:
-    settings = view.manifest.get("settings") or {}
-    desk = (settings.get("desks") or {}).get(str(view.manifest.get("desk"))) or {}
-    return ((settings.get("risk_policies") or {}).get(str(desk.get("risk"))) or {}).get("limits") or {}
-
-
 def _of(view: RunView, trade: dict[str, Any], name: str) -> float:
     known = view.instruments.get(trade["contract"]) or view.instruments.get(trade["symbol"]) or {}
-    return _number(known.get(name)) or 1.0
+    return number(known.get(name)) or 1.0
 
 
 def _equity_at(view: RunView, ts: int) -> float:
     """The equity told last by a moment; the capital before anything was told."""
     row = int(view.equity["ts"].search_sorted(ts, side="right")) - 1
-    return float(view.equity["equity_usd"][row]) if row >= 0 else _number(view.metrics.get("capital_usd")) or 0.0
-
-
-def _number(value: Any) -> float | None:
-    from pse.reports.view import number
-
-    return number(value)
+    return float(view.equity["equity_usd"][row]) if row >= 0 else number(view.metrics.get("capital_usd")) or 0.0
 
 
 @dataclass(frozen=True)
@@ -118,8 +108,8 @@ def cost_of_a_stop(view: RunView) -> float | None:
 
     As the gate reckons: fees of the quantity that was sized, before that of the largest one; slippage without a quote.
     """
-    limits = _limits(view)
-    most = _number(limits.get("max_quantity"))
+    limits = view.risk_profile.get("limits") or {}
+    most = number(limits.get("max_quantity"))
     costs = [cost for one in view.told.dear if (cost := _cost_r(view, one, most)) is not None]
     return median(costs) if costs else None
 
@@ -131,15 +121,15 @@ def _cost_r(view: RunView, one: Dear, most: float | None) -> float | None:
     instrument = view.instruments.get(one.symbol) or {}
     rule = view.fill_rule
     fees, model = instrument.get("fees"), rule.get("slippage") or instrument.get("slippage") or {}
-    point, tick, ticks = (_number(instrument.get(name)) for name in ("point_value", "tick", "slippage_ticks"))
-    own, factor = _number(rule.get("slippage_ticks")), _number(rule.get("slippage_factor"))
+    point, tick, ticks = (number(instrument.get(name)) for name in ("point_value", "tick", "slippage_ticks"))
+    own, factor = number(rule.get("slippage_ticks")), number(rule.get("slippage_factor"))
     ticks = ticks if own is None else own                                    # of the policy, where it has its own
     if not isinstance(fees, dict) or not point or tick is None or ticks is None:
         return None
-    spread_share, volatility_share, impact = (_number(model.get(name)) or 0.0 for name in ("spread_share", "volatility_share", "impact"))
-    slip = slippage.py_func(ticks, tick, spread_share, np.nan, volatility_share, impact, one.atr, _number(rule.get("volume_share")) or 0.0,
+    spread_share, volatility_share, impact = (number(model.get(name)) or 0.0 for name in ("spread_share", "volatility_share", "impact"))
+    slip = slippage.py_func(ticks, tick, spread_share, np.nan, volatility_share, impact, one.atr, number(rule.get("volume_share")) or 0.0,
                             1.0 if factor is None else factor)
-    unit, points, least, dearest, dearest_points = (_number(fees.get(name)) or 0.0
+    unit, points, least, dearest, dearest_points = (number(fees.get(name)) or 0.0
                                                     for name in ("per_unit", "basis_points", "minimum", "maximum", "maximum_basis_points"))
     quantity = one.quantity or most or 1.0
     fee = side_fee.py_func(quantity, one.entry, point, unit, points)

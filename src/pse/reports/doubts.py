@@ -238,9 +238,7 @@ def _shut_words(view: RunView, since: int) -> str:
     """How long nothing was let in, what that does to the figures and what opens it again."""
     ends = view.equity.filter(pl.col("kind") == "session")["ts"]
     after = int((ends > since).sum())
-    settings = view.manifest.get("settings") or {}
-    name = ((settings.get("desks") or {}).get(str(view.manifest.get("desk"))) or {}).get("risk")
-    days = ((settings.get("risk_policies") or {}).get(str(name)) or {}).get("breakers", {}).get("auto_ack_days")
+    name, days = view.desk.get("risk"), view.risk_profile.get("breakers", {}).get("auto_ack_days")
     setting = f"risk_policies.{name}.breakers.auto_ack_days" if name else "auto_ack_days of the risk policy's breakers"
     part = f", {share(after / ends.len())} of the window" if ends.len() else ""
     return (f"It opened at {_moment(since)} and stayed open: no trade was begun since, in {after:,} of {counted(ends.len(), 'session')}{part}. Figures a year "

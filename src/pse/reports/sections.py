@@ -234,9 +234,8 @@ def _sentence(text: Any) -> str:
 
 def no_trades(view: RunView) -> str:
     """Why a run has no trade: what ended most setups, and whether its tactics can trade at all as it was decided."""
-    m, settings = view.metrics, view.manifest.get("settings") or {}
-    own = ((settings.get("desks") or {}).get(str(view.manifest.get("desk"))) or {}).get("tactics") or {}
-    if list(own) == ["open_call"] and (view.manifest.get("decide") or "rules") == "rules":
+    m = view.metrics
+    if list(view.desk.get("tactics") or {}) == ["open_call"] and (view.manifest.get("decide") or "rules") == "rules":
         return _ended(m) + " Its one tactic, open_call, only asks for an opinion, and rules have none of their own: decided by rules this desk never trades."
     return _ended(m)
 

@@ -82,11 +82,19 @@ class RunView:
         return self.told.turned_down
 
     @property
+    def desk(self) -> dict[str, Any]:
+        """The settings of the run's desk, as it had them."""
+        return ((self.manifest.get("settings") or {}).get("desks") or {}).get(str(self.manifest.get("desk"))) or {}
+
+    @property
     def fill_rule(self) -> dict[str, Any]:
         """The fill policy of the run, as it had it."""
-        settings = self.manifest.get("settings") or {}
-        desk = (settings.get("desks") or {}).get(str(self.manifest.get("desk"))) or {}
-        return (settings.get("fills") or {}).get(str(desk.get("fills"))) or {}
+        return ((self.manifest.get("settings") or {}).get("fills") or {}).get(str(self.desk.get("fills"))) or {}
+
+    @property
+    def risk_profile(self) -> dict[str, Any]:
+        """The risk profile of the run, as it had it."""
+        return ((self.manifest.get("settings") or {}).get("risk_policies") or {}).get(str(self.desk.get("risk"))) or {}
 
     @cached_property
     def refused(self) -> pl.DataFrame:
