@@ -168,7 +168,8 @@ def full_lines(seed: int, which: str, external: bool):
 @settings(max_examples=30)
 @given(seeds, st.sampled_from(sorted(fuller.SHAPES)), st.booleans())
 def test_rolls_splits_dividends_borrowed_shares_and_a_broker_outside_add_up(seed, which, external):
-    reconciled(*full_lines(seed, which, external))
+    prepared, lines = full_lines(seed, which, external)
+    assert near(reconciled(prepared, lines).balance(), books(lines, CAPITAL).balance)
 
 
 @pytest.mark.slow
