@@ -16,10 +16,10 @@ from pse.settings.complaints import BadSetting, Complaint, mark_of
 from pse.store.builtin import builtin_folder, config_files, desk_files
 from pse.store.yaml_files import Layer, Mark, Marks, parse_value, read_yaml
 
-FILES = ("settings.yaml", "instruments.yaml", "risk_policies.yaml", "fills.yaml", "events.yaml")
-NAMED = ("desks", "instruments", "currencies", "risk_policies", "fills", "accounts")
+FILES = ("settings.yaml", "instruments.yaml", "risk_policies.yaml", "fills.yaml", "events.yaml", "models.yaml", "agents.yaml")
+NAMED = ("desks", "instruments", "currencies", "risk_policies", "fills", "accounts", "chains", "personas", "models")
 CALLED = {"desks": "desk", "instruments": "instrument", "currencies": "currency", "risk_policies": "risk profile", "fills": "fill policy",
-          "accounts": "account"}
+          "accounts": "account", "chains": "chain", "personas": "persona", "models": "model"}
 CHOSEN_BY = {"risk_policies": "risk", "fills": "fills"}      # the key by which a desk or an account takes one of them
 ALIKE = 0.84                                                 # names that are more alike than this share are taken for one of them misspelt
 

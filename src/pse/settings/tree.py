@@ -8,14 +8,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import Field, PrivateAttr, StringConstraints, field_validator, model_validator
 
+from pse.agents.policy import ChainPolicy, Persona
 from pse.domain.base import Frozen
 from pse.domain.currencies import Conversion, Peg, conversion
 from pse.domain.errors import BadConfig, UnknownName
 from pse.domain.instruments import CURRENCY_PATTERN, SYMBOL_PATTERN, Instrument
+from pse.llm.policy import BudgetPolicy, ModelPolicy
 from pse.risk.fills import FillPolicy
 from pse.risk.policy import IMPACTS, CalendarEvent, RiskPolicy
 from pse.settings.complaints import BadSetting, Complaint, made, mark_of, where_of
@@ -30,6 +32,7 @@ Symbol = Annotated[str, StringConstraints(pattern=SYMBOL_PATTERN)]
 Timeframe = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,2}(s|m|h|d)$")]
 Currency = Annotated[str, StringConstraints(pattern=CURRENCY_PATTERN)]
 MAX_SYMBOLS = 1000
+RULES = "rules"                                # who decides where no chain is named
 FROM = "from"                                  # among a tactic's parameters: where one of the user's own stands
 
 
@@ -70,7 +73,7 @@ class Desk(Frozen):
     features: dict[str, Any] = Field(default_factory=dict, description="parameters of the features")
     risk: str = Field(description="name of a profile in risk_policies.yaml")
     fills: str = Field("conservative", description="name of a policy in fills.yaml")
-    decide: Literal["rules"] = Field("rules", description="who says yes or no")
+    decide: Name = Field("rules", description="chain of agents.yaml that judges where --agents asks for one; `rules`: no chain")
 
     @field_validator("tactics")
     @classmethod
@@ -117,6 +120,10 @@ class Settings(Frozen):
     events: tuple[CalendarEvent, ...] = Field((), max_length=20_000, description="news whose moment is known before; entries rest around them")
     risk_policies: dict[Name, RiskPolicy]
     fills: dict[Name, FillPolicy]
+    chains: dict[Name, ChainPolicy] = Field(default_factory=dict, description="passes that judge, by the chain's name")
+    personas: dict[Name, Persona] = Field(default_factory=dict, description="what the first pass is told about a market; the first that fits")
+    models: dict[Name, ModelPolicy] = Field(default_factory=dict, description="language models by the name under which chains ask them")
+    budget: BudgetPolicy = BudgetPolicy()
     _marks: Marks = PrivateAttr(default_factory=dict)
     _home: Path | None = PrivateAttr(None)
     _outside: dict[tuple[str, str], Outside | None] = PrivateAttr(default_factory=dict)
@@ -163,6 +170,15 @@ class Settings(Frozen):
     def fill_policy(self) -> FillPolicy:
         """The chosen desk's fill policy."""
         return self.fills[self.chosen.fills]
+
+    @property
+    def chain(self) -> ChainPolicy:
+        """The chain that judges for the chosen desk.  Raises `BadConfig` where it has none."""
+        name = self.chosen.decide
+        if name == RULES:
+            raise BadConfig(f"{self.where('desks', self.desk, 'decide')}: the desk {self.desk} is decided by rules, and has no chain of passes to ask; give it "
+                            f"one (`--set desks.{self.desk}.decide=three-pass`), of: {', '.join(sorted(self.chains)) or 'none'}")
+        return self.chains[name]
 
     def felt_events(self) -> tuple[CalendarEvent, ...]:
         """Events of the calendar around which the chosen desk's entries rest, in order of time."""
@@ -279,9 +295,9 @@ class Settings(Frozen):
         """Settings of an earlier run, from its manifest; `home` is where its tactics from outside stand."""
         return _validated(dict(tree), {}, Mark("the run's manifest", 0), home)
 
-    def run_tree(self, symbols: Iterable[str] | None = None) -> dict[str, Any]:
+    def run_tree(self, symbols: Iterable[str] | None = None, judged: bool = False) -> dict[str, Any]:
         """What decides the outcome of a run, and nothing else: the chosen desk with its symbols, the instruments that it trades (and their micros) and reads,
-        pegs, sessions, limits, fills.
+        pegs, sessions, limits, fills.  `judged`: a chain decides, and it, its models and the personas are part of it.
 
         The seed is left out: a manifest names it beside the settings.
         """
@@ -293,13 +309,20 @@ class Settings(Frozen):
         outside, events = self.outside(), self.felt_events()
         return ({"outside": outside} if outside else {}) | ({"events": [event.model_dump(mode="json") for event in events]} if events else {}) | {
             "account": self.account.model_dump(mode="json"),
-            "desk": desk.model_dump(mode="json") | {"symbols": wanted},
+            "desk": desk.model_dump(mode="json") | {"symbols": wanted, "decide": desk.decide if judged else RULES},
             "instruments": {s: i.model_dump(mode="json") for s, i in traded.items()},
             "currencies": {peg: self.currencies[peg].model_dump(mode="json") for peg in sorted({one for s in wanted for one in self.conversion(s).pegs})},
             "sessions": [rule.model_dump(mode="json", by_alias=True) for rule in self.sessions if rule.calendar in calendars],
             "risk": self.risk.model_dump(mode="json"),
             "fills": self.fill_policy.model_dump(mode="json"),
-        }
+        } | (self._judging() if judged else {})
+
+    def _judging(self) -> dict[str, Any]:
+        """The chain of the chosen desk, the models that it asks, and the personas."""
+        chain = self.chain
+        asked = sorted({one.model or chain.model for one in chain.passes})
+        return {"chain": chain.model_dump(mode="json"), "models": {name: self.models[name].model_dump(mode="json") for name in asked},
+                "personas": {name: one.model_dump(mode="json") for name, one in self.personas.items()} if chain.persona else {}}
 
 
 def settings_hash(tree: Mapping[str, Any]) -> str:
@@ -346,10 +369,18 @@ def loose_ends(settings: Settings, marks: Marks, broken: Mapping[str, str] = Map
     for name, desk in settings.desks.items():
         yield from need(("desks", name, "risk"), "risk profile", desk.risk, settings.risk_policies)
         yield from need(("desks", name, "fills"), "fill policy", desk.fills, settings.fills)
+        if desk.decide != RULES:
+            yield from need(("desks", name, "decide"), "chain", desk.decide, (*settings.chains, RULES))
         for place, symbol in enumerate(desk.symbols):
             yield from need(("desks", name, "symbols", place), "instrument", symbol, settings.instruments)
         for place, symbol in enumerate(desk.context):
             yield from need(("desks", name, "context", place), "instrument", symbol, settings.instruments)
+    for name, chain in settings.chains.items():
+        if any(one.model is None for one in chain.passes):
+            yield from need(("chains", name, "model"), "model", chain.model, settings.models)
+        for place, one in enumerate(chain.passes):
+            if one.model is not None:
+                yield from need(("chains", name, "passes", place, "model"), "model", one.model, settings.models)
     for name, account in settings.accounts.items():
         if account.risk is not None:
             yield from need(("accounts", name, "risk"), "risk profile", account.risk, settings.risk_policies)
