@@ -40,3 +40,7 @@ def test_a_way_out_says_what_would_have_become_of_the_setup():
         "gates.min_reward_r at most +1.40 R (it was +1.50 R): then approved, quantity 2")
     assert way_out("without the order ES LONG 2", "", "", None, None, "EV", None, "") == (
         "without the order ES LONG 2: then the next no is EV (the expected result after costs was too small)")
+
+
+def test_one_of_anything_counted_is_told_in_the_singular():
+    assert [number(1.0, kind) for kind in ("lots", "contracts", "days", "ms")] == ["1 lot", "1 contract", "1 day", "1 ms"] and number(2.0, "lots") == "2 lots"

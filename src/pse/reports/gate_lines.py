@@ -11,7 +11,7 @@ from pse.risk.gate_words import PASSING, RATIO, SHARE, STATE, YES, R, reason_of
 
 ONLY_STOP = "only the stop is asked of an order that rests"
 SMALL_R = 0.1                                    # R under it is shown with three figures where two decimals leave some out
-COUNTED = {"contracts", "shares", "units", "ticks", "points", "closes", "days"}
+COUNTED = {"contracts", "lots", "shares", "units", "ticks", "points", "closes", "days"}
 SMALL_SHARE = 0.1                                # a share under it is shown with two decimals
 
 
