@@ -8,22 +8,11 @@ With a broker outside its account tells of cash and fractions; here prices and q
 
 import numpy as np
 
-from pse.kernels.book import (
-    NIL,
-    cancel_entry,
-    emit,
-    holds,
-    is_live,
-    lot_of,
-    new_version,
-    rest_of_entry,
-    slots_of,
-    take_exit,
-    value_of,
-)
+from pse.kernels.book import NIL, emit, holds, is_live, lot_of, new_version, rest_of_entry, slots_of, value_of
 from pse.kernels.codes import E_CHARGE, EXTERNAL, F_MARKET, LEG_EXIT, R_DIVIDEND, R_SPLIT
 from pse.kernels.compiled import inner
 from pse.kernels.contract import MARKET
+from pse.kernels.orders import cancel_entry, take_exit
 from pse.kernels.state import A_DIVIDEND, A_SPLIT
 from pse.kernels.targets import EPS
 

@@ -4,18 +4,7 @@
 import numpy as np
 
 from pse.kernels.actions import credit
-from pse.kernels.book import (
-    NIL,
-    NOBODY,
-    cancel_entry,
-    emit,
-    end_entry,
-    holds,
-    is_live,
-    new_version,
-    request_exit,
-    slot_of,
-)
+from pse.kernels.book import NIL, NOBODY, emit, holds, is_live, new_version, slot_of
 from pse.kernels.codes import (
     E_ACK,
     E_NOTE,
@@ -41,6 +30,7 @@ from pse.kernels.codes import (
 )
 from pse.kernels.compiled import inner
 from pse.kernels.gates import SECOND
+from pse.kernels.orders import cancel_entry, end_entry, request_exit
 from pse.kernels.replan import amend
 from pse.kernels.simulate import take_input_fill
 from pse.kernels.state import TIMED_ORDERS

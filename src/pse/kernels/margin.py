@@ -2,20 +2,10 @@
 
 import numpy as np
 
-from pse.kernels.book import (
-    cancel_entry,
-    holds,
-    is_live,
-    last_close,
-    point_value,
-    rate_of,
-    request_exit,
-    rest_of_entry,
-    unrealised,
-    value_of,
-)
+from pse.kernels.book import holds, is_live, last_close, point_value, rate_of, rest_of_entry, unrealised, value_of
 from pse.kernels.codes import R_MARGIN_CALL
 from pse.kernels.compiled import inner
+from pse.kernels.orders import cancel_entry, request_exit
 from pse.kernels.targets import EPS
 
 LONG_SIDE = 1                    # index of the long side in pairs [short, long]

@@ -8,22 +8,7 @@ from math import floor
 
 import numpy as np
 
-from pse.kernels.book import (
-    NOBODY,
-    cancel_entry,
-    emit,
-    holds,
-    is_live,
-    last_close,
-    lot_of,
-    order_event,
-    plan_event,
-    request_exit,
-    request_part,
-    rest_of_entry,
-    send_stop,
-    send_target,
-)
+from pse.kernels.book import NOBODY, emit, holds, is_live, last_close, lot_of, order_event, plan_event, rest_of_entry
 from pse.kernels.codes import (
     ACTOR_LLM,
     E_REPLAN,
@@ -49,6 +34,7 @@ from pse.kernels.codes import (
 )
 from pse.kernels.compiled import inner, shared
 from pse.kernels.gates import beside_grid
+from pse.kernels.orders import cancel_entry, request_exit, request_part, send_stop, send_target
 from pse.kernels.targets import EPS
 
 

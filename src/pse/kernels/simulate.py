@@ -6,28 +6,17 @@ from pse.kernels.admit import activate
 from pse.kernels.book import (
     NO,
     YES,
-    after_first_target,
-    after_part,
     basis,
-    cancel_entry,
     entered_inside,
     fill_event,
-    first_target_quantity,
     holds,
     is_live,
     lot_of,
-    move_stop,
     new_version,
     rate_of,
-    request_exit,
-    request_part,
     rest_of_entry,
-    send_stop,
     slot_of,
     slots_of,
-    stop_name,
-    take_entry,
-    take_exit,
     value_of,
 )
 from pse.kernels.codes import (
@@ -72,6 +61,19 @@ from pse.kernels.contract import (
 )
 from pse.kernels.costs import fee_of, part_fee, plan_slip, slip_points
 from pse.kernels.matching import NO_FILL, NO_LEG, adverse_reach, against, entry_fill, exit_fill, fillable, fired_by, fires_inside, target_counts
+from pse.kernels.orders import (
+    after_first_target,
+    after_part,
+    cancel_entry,
+    first_target_quantity,
+    move_stop,
+    request_exit,
+    request_part,
+    send_stop,
+    stop_name,
+    take_entry,
+    take_exit,
+)
 from pse.kernels.plans import (
     TRAIL_CHANDELIER,
     TRAIL_FIXED,

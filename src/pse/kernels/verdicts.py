@@ -3,7 +3,7 @@
 import numpy as np
 
 from pse.kernels.admit import admit
-from pse.kernels.book import NOBODY, cancel_entry, emit, holds, passed_over, request_exit, slots_of
+from pse.kernels.book import NOBODY, emit, holds, passed_over, slots_of
 from pse.kernels.codes import (
     APPROVE,
     ASK_OUTSIDE,
@@ -26,6 +26,7 @@ from pse.kernels.codes import (
 )
 from pse.kernels.compiled import inner
 from pse.kernels.gates import beside_grid
+from pse.kernels.orders import cancel_entry, request_exit
 from pse.kernels.proposal import on_side
 from pse.kernels.repeats import note
 from pse.kernels.targets import EPS

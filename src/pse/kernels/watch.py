@@ -3,25 +3,7 @@
 
 import numpy as np
 
-from pse.kernels.book import (
-    NIL,
-    NOBODY,
-    ONE,
-    TWO,
-    basis,
-    cancel_entry,
-    conviction,
-    emit,
-    holds,
-    is_live,
-    last_close,
-    mark,
-    move_stop,
-    request_exit,
-    rest_of_entry,
-    slots_of,
-    value_of,
-)
+from pse.kernels.book import NIL, NOBODY, ONE, TWO, basis, conviction, emit, holds, is_live, last_close, mark, rest_of_entry, slots_of, value_of
 from pse.kernels.breakers import call_breaker, data_breaker, equity_breaker
 from pse.kernels.codes import (
     B_CLOSED,
@@ -70,6 +52,7 @@ from pse.kernels.contract import (
 )
 from pse.kernels.gates import is_permitted, loss_used
 from pse.kernels.margin import call_margin
+from pse.kernels.orders import cancel_entry, move_stop, request_exit
 from pse.kernels.plans import falls_short, is_same_idea, is_stale, trail_stop
 from pse.kernels.simulate import roll_over
 from pse.kernels.state import BAR_ROLL
