@@ -29,6 +29,11 @@ def test_a_price_on_the_grid_stays_where_it_is(tick):
         assert round_down(steps * tick, tick) == steps * tick == round_up(steps * tick, tick)
 
 
+@pytest.mark.parametrize("rounded", [round_stop, round_target, round_limit])
+def test_no_price_is_none_on_the_grid_too(rounded):
+    assert isnan(rounded(nan, 1, 0.25)) and isnan(rounded(nan, -1, 0.25))
+
+
 def test_stops_go_away_from_the_market_targets_toward_the_entry_limits_toward_the_market():
     assert (round_stop(100.6, 1, 0.25), round_stop(100.6, -1, 0.25)) == (100.5, 100.75)
     assert (round_target(100.6, 1, 0.25), round_target(100.6, -1, 0.25)) == (100.5, 100.75)

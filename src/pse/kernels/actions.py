@@ -3,31 +3,17 @@
 Equity is the same before and after.  A split of ratio r makes r shares of one: quantities times r, prices over r, a fraction below a lot is paid out at
 the last price.  Working orders are adjusted alike, as exchanges do with orders that stay; their prices round as new ones would.  A dividend is paid to who
 holds a share, and by who is short of one; the last price known falls by it, order prices stay (orders marked "do not reduce").
-With a broker outside its account tells of cash and fractions; here prices and quantities follow.
+With a broker outside its account tells of cash and fractions; here only prices and quantities of a split follow.
 """
-
-import numpy as np
 
 from pse.kernels.book import NIL, emit, holds, is_live, lot_of, new_version, rest_of_entry, slots_of, value_of
 from pse.kernels.codes import E_CHARGE, EXTERNAL, F_MARKET, LEG_EXIT, R_DIVIDEND, R_SPLIT
 from pse.kernels.compiled import inner
 from pse.kernels.contract import MARKET
 from pse.kernels.orders import cancel_entry, take_exit
+from pse.kernels.sizing import lots_down
 from pse.kernels.state import A_DIVIDEND, A_SPLIT
-from pse.kernels.targets import EPS
-
-
-@inner
-def on_grid(price, way, tick):
-    """The next grid price upward where `way` is positive, else downward; NaN stays."""
-    steps = price / tick
-    return (np.ceil(steps - EPS) if way > 0 else np.floor(steps + EPS)) * tick
-
-
-@inner
-def whole_lots(quantity, lot):
-    """The largest quantity in whole lots."""
-    return np.floor(quantity / lot + EPS) * lot
+from pse.kernels.targets import EPS, round_limit, round_stop, round_target
 
 
 @inner
@@ -49,14 +35,13 @@ def credit(state, log, slot, ts, paid, measure):
 @inner
 def pay_dividend(state, world, log, symbol, ts, cash):
     """Cash a share of what is held over the first moment of the ex-date."""
-    record = state.symbols[symbol]
     if world.policy[0].match == EXTERNAL:
         return
     for slot in slots_of(state, symbol):
         plan = state.plans[slot]
         if is_live(plan) and holds(plan):
             credit(state, log, slot, ts, plan.direction * plan.held * cash * value_of(state, world, slot), cash)
-    record.last_close -= cash
+    state.symbols[symbol].last_close -= cash
 
 
 @inner
@@ -66,21 +51,21 @@ def split_orders(state, world, log, slot, ts, ratio):
     instrument = world.instruments[plan.symbol]
     d, tick, lot = plan.direction, instrument.tick, lot_of(instrument, plan.micro)
     works = rest_of_entry(plan) > EPS
-    rest = whole_lots(rest_of_entry(plan) * ratio, lot) if works else 0.0
+    rest = lots_down(rest_of_entry(plan) * ratio, lot) if works else 0.0
     if works and rest <= 0.0:
         cancel_entry(log, ts, plan, R_SPLIT)
     plan.filled *= ratio
     plan.exited *= ratio
     plan.held *= ratio
     plan.target_left *= ratio
-    plan.reduce = whole_lots(plan.reduce * ratio, lot)
+    plan.reduce = lots_down(plan.reduce * ratio, lot)
     plan.quantity = plan.filled + rest if works and rest > 0.0 else plan.quantity * ratio
-    plan.limit = plan.limit / ratio if plan.order_type == MARKET else on_grid(plan.limit / ratio, d, tick)
-    plan.stop, plan.stop_next = on_grid(plan.stop / ratio, -d, tick), on_grid(plan.stop_next / ratio, -d, tick)
-    plan.target, plan.target2 = on_grid(plan.target / ratio, -d, tick), on_grid(plan.target2 / ratio, -d, tick)
+    plan.limit = plan.limit / ratio if plan.order_type == MARKET else round_limit(plan.limit / ratio, d, tick)
+    plan.stop, plan.stop_next = round_stop(plan.stop / ratio, d, tick), round_stop(plan.stop_next / ratio, d, tick)
+    plan.target, plan.target2 = round_target(plan.target / ratio, d, tick), round_target(plan.target2 / ratio, d, tick)
     plan.entry, plan.stop_first, plan.best, plan.invalid_price = plan.entry / ratio, plan.stop_first / ratio, plan.best / ratio, plan.invalid_price / ratio
     plan.planned_risk, plan.risk_points, plan.buffer = plan.planned_risk / ratio, plan.risk_points / ratio, plan.buffer / ratio
-    plan.limit_price = on_grid(plan.limit_price / ratio, d, tick)
+    plan.limit_price = round_limit(plan.limit_price / ratio, d, tick)
     plan.spread, plan.atr, plan.carried = plan.spread / ratio, plan.atr / ratio, plan.carried / ratio
     plan.favourable, plan.adverse = plan.favourable / ratio, plan.adverse / ratio
     plan.splits *= ratio
@@ -105,7 +90,7 @@ def split(state, world, log, symbol, ts, ratio):
         split_orders(state, world, log, slot, ts, ratio)
         if not is_live(plan):
             continue
-        fraction = plan.held - whole_lots(plan.held, lot_of(world.instruments[symbol], plan.micro))
+        fraction = plan.held - lots_down(plan.held, lot_of(world.instruments[symbol], plan.micro))
         if world.policy[0].match == EXTERNAL or fraction <= EPS * lot_of(world.instruments[symbol], plan.micro):
             fraction = 0.0
         action_event(state, log, ts, plan, R_SPLIT, 0.0, ratio, before)

@@ -72,6 +72,7 @@ from pse.kernels.codes import (
     TCC_LOW,
 )
 from pse.kernels.compiled import shared
+from pse.kernels.sizing import lots_down
 from pse.kernels.targets import EPS, OK, STOP_WRONG_SIDE, stop_check
 
 MINUTE = 60e9
@@ -456,7 +457,7 @@ def exposure_gate(quantity, lot, equity, open_risk, unit_risk, risk_cap, gross, 
         elif which == 5:
             used, unit, cap, why = margin, unit_margin, 1.0, R_MARGIN
         room = (cap * equity - used) / unit if unit > 0.0 else 1e15
-        most = max(0.0, lot * ((room / lot + EPS) // 1.0))
+        most = max(0.0, lots_down(room, lot))
         if most < best:
             best, measured, allowed, code = most, share_of(used + quantity * unit, equity), cap, why
     return best, measured, allowed, code

@@ -6,13 +6,14 @@ the worse of its price and the open.  A bar tells no order of its prices but wha
 below it, a trigger above the open before anything above it.
 """
 
-from math import floor, sqrt
+from math import sqrt
 
 import numpy as np
 
 from pse.kernels.codes import F_GAP, F_LIMIT, F_MARKET, F_OPEN, F_STOP, LEG_STOP, LEG_TARGET1
 from pse.kernels.compiled import shared
 from pse.kernels.contract import LIMIT, MARKET, STOP, STOP_LIMIT
+from pse.kernels.sizing import lots_down
 from pse.kernels.targets import EPS, round_down, round_up
 
 NO_FILL = 0
@@ -145,7 +146,7 @@ def fillable(wanted, volume, share, lot):
     """How much of an entry a bar's volume allows: at least one lot, all of it where the volume is unknown."""
     if volume != volume:
         return wanted
-    most = max(lot, floor(share * volume / lot + EPS) * lot)
+    most = max(lot, lots_down(share * volume, lot))
     return min(wanted, most)
 
 

@@ -1,11 +1,10 @@
 """How an open position is run, one completed base bar at a time.  Prices as traded; whatever moves a stop acts from the next bar."""
 
-from math import floor
-
 import numpy as np
 
 from pse.kernels.compiled import shared
 from pse.kernels.contract import REFUSED
+from pse.kernels.sizing import lots_down
 from pse.kernels.targets import EPS, GRADE, SCORE, round_stop
 
 MOST_SIDE = 5                    # bars on each side of a swing, at most: 2 of minutes, 5 of days
@@ -74,7 +73,7 @@ def partial_quantity(quantity, fraction, lot):
     """What comes off at the first target: all of a single lot, else the floored share, at least one lot."""
     if quantity < 2.0 * lot - EPS:
         return quantity
-    return max(lot, floor(quantity * fraction / lot + EPS) * lot)
+    return max(lot, lots_down(quantity * fraction, lot))
 
 
 @shared

@@ -4,8 +4,6 @@ A plan may be tightened, its target brought nearer, its quantity lowered, its ti
 or refused whole, with the number that it gave and the one that was allowed.
 """
 
-from math import floor
-
 import numpy as np
 
 from pse.kernels.book import NOBODY, emit, holds, is_live, last_close, lot_of, order_event, plan_event, rest_of_entry
@@ -35,6 +33,7 @@ from pse.kernels.codes import (
 from pse.kernels.compiled import inner, shared
 from pse.kernels.gates import beside_grid
 from pse.kernels.orders import cancel_entry, request_exit, request_part, send_stop, send_target
+from pse.kernels.sizing import lots_down
 from pse.kernels.targets import EPS
 
 
@@ -94,7 +93,7 @@ def judge_size(held, rest, new_size, lot):
     if new_size > held + rest + EPS:
         return R_ADD_QTY, new_size, held + rest
     if new_size < 0.0 or beside_grid(new_size, lot):
-        return R_OFF_LOT, new_size, max(0.0, floor(new_size / lot + EPS) * lot)
+        return R_OFF_LOT, new_size, max(0.0, lots_down(new_size, lot))
     return R_OK, 0.0, 0.0
 
 

@@ -1,6 +1,8 @@
 """How many units a plan may hold.  Money in the account's currency, risk in points."""
 
-from math import floor, inf
+from math import inf
+
+import numpy as np
 
 from pse.kernels.codes import R_CASH, R_MAX_QUANTITY, R_MIN_CONFIDENCE, R_OK, R_SIZE_ZERO, R_ZERO_ATR
 from pse.kernels.compiled import shared
@@ -12,7 +14,7 @@ BINDINGS = ("risk", "max_shares", "notional", "cash")          # what a size in 
 @shared
 def lots_down(quantity, lot):
     """The quantity floored to whole lots."""
-    return floor(quantity / lot + EPS) * lot
+    return np.floor(quantity / lot + EPS) * lot
 
 
 @shared

@@ -3,7 +3,9 @@
 All prices here are as traded (raw points).  `direction` is +1 long, -1 short.  Codes index `CODES`.
 """
 
-from math import ceil, exp, floor, inf, isnan, nan
+from math import exp, inf, isnan, nan
+
+import numpy as np
 
 from pse.kernels.compiled import shared
 
@@ -19,14 +21,14 @@ NO_LEVEL = -1                    # the target is a plain multiple of the risk, n
 
 @shared
 def round_down(price, tick):
-    """The grid price at or below `price`; a price within 1e-9 ticks under a grid price counts as on it."""
-    return floor(price / tick + EPS) * tick
+    """The grid price at or below `price`; a price within 1e-9 ticks under a grid price counts as on it.  NaN stays."""
+    return np.floor(price / tick + EPS) * tick
 
 
 @shared
 def round_up(price, tick):
-    """The grid price at or above `price`; a price within 1e-9 ticks over a grid price counts as on it."""
-    return ceil(price / tick - EPS) * tick
+    """The grid price at or above `price`; a price within 1e-9 ticks over a grid price counts as on it.  NaN stays."""
+    return np.ceil(price / tick - EPS) * tick
 
 
 @shared
