@@ -121,6 +121,17 @@ def sized(state, world, symbol, row, risk, value, cost, least_cost, multiple, co
 
 
 @inner
+def unit_figures(row, instrument, micro, stop, rate):
+    """(money of a point, lot, stop distance in points, round-turn fees of a unit, least fees of an order in and out); money of the account.
+
+    rate: money of the account for one of the instrument's currency.  The distance is at least the setup's own: a stop that a judge draws nearer buys no more.
+    """
+    cost = 2.0 * plain_fee(instrument, micro, 1.0, row.entry) * rate
+    least_cost = 2.0 * (instrument.micro_fee_min if micro else instrument.fee_min) * rate
+    return point_value(instrument, micro) * rate, lot_of(instrument, micro), max(abs(row.entry - stop), abs(row.entry - row.stop)), cost, least_cost
+
+
+@inner
 def worth_trading(quantity, code, unit_notional, instrument):
     """(quantity, code), or nothing and why where it is worth less than the venue takes.  unit_notional: in the instrument's currency."""
     if quantity > 0.0 and quantity * unit_notional < instrument.min_notional:
@@ -130,20 +141,14 @@ def worth_trading(quantity, code, unit_notional, instrument):
 
 @inner
 def fitting_quantity(state, world, log, now, setup, direction, stop, target, multiple, micro, confidence):
-    """Gates 1 to 14 for one contract size, all told.  Returns (quantity, code): 0 and the first reason, or what may be traded.
-
-    Quantities rest on the setup's own stop, so that one that a judge draws nearer buys no more.
-    """
+    """Gates 1 to 14 for one contract size, all told.  Returns (quantity, code): 0 and the first reason, or what may be traded."""
     row = world.setups[setup]
     symbol = row.symbol
     account, policy, instrument = state.account[0], world.policy[0], world.instruments[symbol]
     context = world.context[state.symbols[symbol].row]
     rate = context[C_RATE]
-    value, lot = point_value(instrument, micro) * rate, lot_of(instrument, micro)
+    value, lot, risk, cost, least_cost = unit_figures(row, instrument, micro, stop, rate)
     unit_notional = row.entry * point_value(instrument, micro)
-    risk = max(abs(row.entry - stop), abs(row.entry - row.stop))
-    cost = 2.0 * plain_fee(instrument, micro, 1.0, row.entry) * rate
-    least_cost = 2.0 * (instrument.micro_fee_min if micro else instrument.fee_min) * rate
     regime = regime_size(row.family, context, policy)
     kelly, most_risk = kelly_limit(state, world, row, direction, stop, target, micro)
     quantity, code, bound = sized(state, world, symbol, row, risk, value, cost, least_cost, multiple * regime, confidence, lot, most_risk)

@@ -3,10 +3,9 @@
 import numpy as np
 from numba import njit
 
-from pse.kernels.book import is_live, last_close, lot_of, mark, notional, open_risk, point_value, unrealised, value_of
+from pse.kernels.book import is_live, last_close, mark, notional, open_risk, unrealised, value_of
 from pse.kernels.contract import C_RATE, C_VOL_RATIO
-from pse.kernels.costs import plain_fee
-from pse.kernels.fitting import cash_left, exposures, kelly_limit, regime_size
+from pse.kernels.fitting import cash_left, exposures, kelly_limit, regime_size, unit_figures
 from pse.kernels.groups import correlated_risk
 from pse.kernels.margin import initial_margin
 from pse.kernels.proposal import live_plans, total_open_risk
@@ -31,14 +30,14 @@ def portfolio(state, world, symbol, plans, whole):
             plans[slot, column] = np.nan
         if is_live(plan):
             value, price = value_of(state, world, slot), last_close(state, slot)
-            plans[slot, 0], plans[slot, 1], plans[slot, 2] = value, price, unrealised(plan, value, price)
-            plans[slot, 3], plans[slot, 4] = open_risk(plan, value, price), notional(plan, value, price)
-            plans[slot, 5] = correlated_risk(state, world, plan.symbol, plan.direction)
+            plans[slot, P_VALUE], plans[slot, P_PRICE], plans[slot, P_UNREALISED] = value, price, unrealised(plan, value, price)
+            plans[slot, P_RISK], plans[slot, P_NOTIONAL] = open_risk(plan, value, price), notional(plan, value, price)
+            plans[slot, P_TOGETHER] = correlated_risk(state, world, plan.symbol, plan.direction)
     whole[0], whole[1], whole[2] = total_open_risk(state, world), float(live_plans(state)), cash_left(state, world)
     gross, same, group, group_gross = exposures(state, world, symbol)
     whole[3], whole[4], whole[5], whole[6] = gross, same, float(group), group_gross
-    whole[8] = initial_margin(state, world)
     whole[7] = float(scenario_losses(state, world, symbol, 1, 0.0, 0.0, 0.0, False, state.losses[0], state.losses[1]))
+    whole[8] = initial_margin(state, world)
 
 
 @njit(cache=True)
@@ -73,10 +72,7 @@ def sizing_inputs(state, world, setup, direction, stop, target, micro, out):
     """
     row = world.setups[setup]
     policy, instrument, context = world.policy[0], world.instruments[row.symbol], world.context[state.symbols[row.symbol].row]
-    rate = context[C_RATE]
-    out[0], out[1] = point_value(instrument, micro) * rate, lot_of(instrument, micro)
-    out[2] = max(abs(row.entry - stop), abs(row.entry - row.stop))
-    out[3], out[4] = 2.0 * plain_fee(instrument, micro, 1.0, row.entry) * rate, regime_size(row.family, context, policy)
+    out[0], out[1], out[2], out[3], out[8] = unit_figures(row, instrument, micro, stop, context[C_RATE])
+    out[4] = regime_size(row.family, context, policy)
     out[5] = volatility_multiple(context[C_VOL_RATIO], policy.vol_size_least, policy.vol_size_most)
     out[6], out[7] = kelly_limit(state, world, row, direction, stop, target, micro)
-    out[8] = 2.0 * (instrument.micro_fee_min if micro else instrument.fee_min) * rate
