@@ -51,7 +51,7 @@ def began(rng, ts, run_minutes):
     return ts - int(rng.choice([0, 5, 30, 90])) * w.MINUTE if not run_minutes else ts // w.MINUTE // run_minutes * run_minutes * w.MINUTE
 
 
-def made_setups(rng, found, instruments, busy):
+def made_setups(rng, found, busy):
     rows_ts, rows_symbol, context = found
     setups, flagged, flags = [], rng.choice([0.0, 0.1, 0.4, 0.8]), [2**bit for bit in range(9)]
     one_idea, side = rng.random() < 0.3, int(rng.choice([-1, 1]))       # whether one tactic finds the same again and again, while its order may still work
@@ -158,7 +158,7 @@ def made_world(seed):
         on_end=int(rng.random() < 0.5), end=int(max(line.ts_close[-1], found[0][-1])), volume_share=rng.choice([0.1, 0.5]), through_ticks=rng.choice([1, 1, 0]),
         vol_size_least=rng.choice([0.5, 1.0]), vol_size_most=rng.choice([1.25, 1.0]), kelly_share=rng.choice([0.0, 0.25, 1.0]),
         kelly_cap=rng.choice([0.02, 0.004]), kelly_min_trades=rng.choice([1, 3, 30]), **made_rules(rng))
-    setups = made_setups(rng, found, instruments, rng.choice([0.08, 0.25, 0.6]))
+    setups = made_setups(rng, found, rng.choice([0.08, 0.25, 0.6]))
     return line, w.world(line, setups, found, instruments, limits, returns), float(rng.choice([20_000, 60_000, 150_000, 400_000]))
 
 

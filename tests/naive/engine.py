@@ -279,7 +279,7 @@ class Twin:
             self.resting = "LOSS_STREAK"
         key = (self.setups[plan.setup]["tactic"], self.setups[plan.setup]["grade"])
         self.closed[key] = self.closed.get(key, 0) + 1
-        tally = self.tallies.setdefault((self.setups[plan.setup]["tactic"], self.setups[plan.setup]["grade"]), [0.0, 0.0, 0.0])
+        tally = self.tallies.setdefault(key, [0.0, 0.0, 0.0])
         tally[1] += 1
         if abs(r) <= self.policy["ev_scratch"] + 1e-9:
             tally[0] += 1 / (1 + plan.reward)

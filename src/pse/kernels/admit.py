@@ -7,12 +7,11 @@ from pse.kernels.codes import ACTIVATION, ACTOR_RULE, G_BLACKOUT, G_BRACKET, G_S
 from pse.kernels.compiled import inner
 from pse.kernels.contract import C_ATR, C_CLOSE, C_RATE, C_SESSION_LEFT_NS, C_SPREAD_TICKS, DAY, GTC, NEVER, OVERNIGHT
 from pse.kernels.fitting import fitted
-from pse.kernels.gates import activation_figures, blackout_gate, hit_rate_and_reward, slippage_check
+from pse.kernels.gates import SECOND, activation_figures, blackout_gate, hit_rate_and_reward, slippage_check
 from pse.kernels.proposal import gate_event, on_side, quote_and_trips, rests_away
 from pse.kernels.state import BAR_BLACKOUT
 from pse.kernels.targets import EPS
 
-SECOND_NS = 1_000_000_000
 ENDLESS_NS = 10**17              # a session this long has no end
 
 
@@ -69,7 +68,7 @@ def arm(state, world, log, now, setup, direction, stop, target, quantity, micro,
     plan.reward_r = expected_reward(state, world, row, direction * (target - row.entry) / plan.planned_risk)
     plan.risk_points, plan.risk_usd, plan.buffer = plan.planned_risk, 0.0, row.trail_buffer
     plan.decided_at, plan.valid_until = now, lives_until(row, now, left)
-    plan.first_open = now if latency_ns <= SECOND_NS else now + latency_ns
+    plan.first_open = now if latency_ns <= SECOND else now + latency_ns
     plan.flat_at = now + int(left) - policy.flat_before_ns if left < ENDLESS_NS and not row.plan_flags & OVERNIGHT else NEVER
     plan.activated = plan.entry_kind = plan.entry_ts = plan.bars_held = plan.decision_bars = 0
     plan.target_done = plan.breakeven_done = plan.stop_reason = plan.pending = plan.ambiguous = 0

@@ -32,7 +32,6 @@ from pse.kernels.contract import C_RATE, C_TCC_CLASS, C_TCC_DIR
 from pse.kernels.state import ACTION_DTYPE
 from pse.kernels.targets import EPS
 
-LONG_SIDE = 1                    # index of the long side in pairs [short, long]
 NOBODY, NIL, ONE, TWO = np.arange(-1, 3)         # fillers of events, typed as codes are
 NO, YES = np.array([False, True])
 NO_ACTIONS = np.zeros(0, ACTION_DTYPE)
@@ -190,6 +189,12 @@ def new_version(log, ts, plan, reason):
     """The next version of a plan, made by a rule or by a command of the operator."""
     plan.version += 1
     plan_event(log, ts, plan, reason, ACTOR_OPERATOR if reason == R_OPERATOR else ACTOR_RULE)
+
+
+@inner
+def side_of(direction):
+    """The place of a direction in pairs [short, long]."""
+    return 1 if direction > 0 else 0
 
 
 @inner

@@ -60,7 +60,7 @@ def refusal_before(state, world, log, now, i):
 
 
 @inner
-def hush(state, world, log, now, symbol, rows, order, status, entries, kept, silent):
+def hush(state, world, log, now, rows, order, status, entries, kept, silent):
     """Writes `silent` int64[>=entries], 1 for setups of which nothing new is to be told.
 
     A twin, a conflict and what is refused before anybody is asked stand each for themselves.  A question stays unput as a whole, where its best candidate
@@ -122,7 +122,7 @@ def candidates(state, world, log, now, symbol):
         direction[entries], group[entries], precedence[entries], event[entries] = row.direction, row.group, row.precedence, row.event_bar
         entries += 1
     kept, conflict = select(entries, rank, direction, group, precedence, event, order, status)
-    hush(state, world, log, now, symbol, rows, order, status, entries, 0 if conflict else kept, silent)
+    hush(state, world, log, now, rows, order, status, entries, 0 if conflict else kept, silent)
     for k in range(entries):
         if silent[k]:
             continue

@@ -20,6 +20,7 @@ from pse.kernels.codes import (
     I_FLATTEN,
     I_REJECT,
     I_RESET_MARK,
+    LEG_ENTRY,
     LEG_EXIT,
     LEG_STOP,
     R_BROKER_REJECT,
@@ -64,31 +65,32 @@ def take_inputs(state, world, log, inputs, until):
             emit(log, E_NOTE, record.ts, NOBODY, NOBODY, record.plan, R_OPERATOR, record.kind, record.leg, NIL, record.price, record.quantity, 0.0, 0.0,
                  0.0, 0.0)
             continue
-        plan = state.plans[slot_of(state, s if spoken else np.int64(0), record.plan)]
+        slot = slot_of(state, s if spoken else np.int64(0), record.plan)
+        plan = state.plans[slot]
         if record.kind == I_FILL:
             if not take_input_fill(state, world, log, record):
                 emit(log, E_NOTE, record.ts, s, NOBODY, record.plan, R_OPERATOR, record.kind, record.leg, NIL, record.price, record.quantity, 0.0, 0.0, 0.0,
                      0.0)
         elif record.kind == I_ACK:
             emit(log, E_ACK, record.ts, s, plan.setup, record.plan, R_OK, record.leg, NIL, NIL, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
-            if record.leg == 0 and is_live(plan) and plan.number == record.plan and not plan.acked:
+            if record.leg == LEG_ENTRY and is_live(plan) and plan.number == record.plan and not plan.acked:
                 time_order(account, world.policy[0], log, plan, record)
         elif record.kind == I_REJECT or record.kind == I_CANCELLED:
             reason = R_BROKER_REJECT if record.kind == I_REJECT else R_CANCELLED
             emit(log, E_ACK, record.ts, s, plan.setup, record.plan, reason, record.leg, NIL, NIL, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
-            if record.leg == 0 and is_live(plan) and plan.number == record.plan:
+            if record.leg == LEG_ENTRY and is_live(plan) and plan.number == record.plan:
                 plan.cancelling = 0
                 end_entry(plan)
                 new_version(log, record.ts, plan, reason)
             elif record.kind == I_REJECT and record.leg == LEG_STOP and plan.number == record.plan and holds(plan):
                 request_exit(log, record.ts, plan, reason)             # nothing protects it
         elif record.kind == I_AMEND:
-            amend(state, world, log, record.ts, slot_of(state, s, record.plan), record.plan, NOBODY, record.version, record.actor, record.stop, record.target,
+            amend(state, world, log, record.ts, slot, record.plan, NOBODY, record.version, record.actor, record.stop, record.target,
                   record.quantity, record.valid_until)
         elif record.kind == I_CASH:
             charge(state, log, record.ts, record.amount)
         elif record.kind == I_DIVIDEND and holds(plan) and plan.number == record.plan:
-            credit(state, log, slot_of(state, s, record.plan), record.ts, record.amount, record.price)
+            credit(state, log, slot, record.ts, record.amount, record.price)
         elif record.kind == I_BREAKER_ACK:
             acknowledge(state, log, record.ts)
         elif record.kind == I_RESET_MARK:

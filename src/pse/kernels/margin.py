@@ -2,19 +2,17 @@
 
 import numpy as np
 
-from pse.kernels.book import holds, is_live, last_close, point_value, rate_of, rest_of_entry, unrealised, value_of
+from pse.kernels.book import holds, is_live, last_close, point_value, rate_of, rest_of_entry, side_of, unrealised, value_of
 from pse.kernels.codes import R_MARGIN_CALL
 from pse.kernels.compiled import inner
 from pse.kernels.orders import cancel_entry, request_exit
 from pse.kernels.targets import EPS
 
-LONG_SIDE = 1                    # index of the long side in pairs [short, long]
-
 
 @inner
 def unit_margin(instrument, micro, direction, price, rate, keeps):
     """Margin of one unit, money of the account; `keeps`: what is asked to keep it, else to open it.  rate: money of the account for one of its currency."""
-    side = LONG_SIDE if direction > 0 else 0
+    side = side_of(direction)
     if instrument.margin_is_money:
         asked = instrument.micro_margin if micro else instrument.margin
         return asked[1 if keeps else 0] * rate

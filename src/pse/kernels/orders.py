@@ -1,6 +1,6 @@
 """The orders of a plan, sent, moved and cancelled, and what a fill does: to the plan, to its other orders, to the money of the account."""
 
-from pse.kernels.book import LONG_SIDE, basis, emit, fill_event, holds, lot_of, mark, new_version, order_event, rate_of, rest_of_entry, value_of
+from pse.kernels.book import basis, emit, fill_event, holds, lot_of, mark, new_version, order_event, rate_of, rest_of_entry, side_of, value_of
 from pse.kernels.codes import (
     E_EXIT,
     EXTERNAL,
@@ -111,7 +111,7 @@ def take_entry(state, world, log, slot, ts, kind, price, quantity, fee, slip):
     plan.breakeven_done = 0                                            # another average entry has another breakeven
     if first:
         plan.entry_ts, plan.entry_kind, plan.status, plan.best = ts, kind, P_OPEN, price
-        side = LONG_SIDE if plan.direction > 0 else 0
+        side = side_of(plan.direction)
         state.symbols[plan.symbol].entry_ts[side] = ts
         state.symbols[plan.symbol].entry_closes[side] = state.symbols[plan.symbol].closes
     if rest_of_entry(plan) <= EPS:
@@ -189,7 +189,7 @@ def close_trade(state, world, log, slot, ts, leg, reason):
     if account.losses_today < world.policy[0].max_losses:             # a run of losses that was long enough rests the whole day
         account.losses_today = account.losses_today + 1 if net < 0.0 else 0
     if leg == LEG_STOP:
-        side = LONG_SIDE if plan.direction > 0 else 0
+        side = side_of(plan.direction)
         state.symbols[plan.symbol].stop_ts[side] = ts
         state.symbols[plan.symbol].stop_closes[side] = state.symbols[plan.symbol].closes
         if plan.flags & WAITS_AFTER_STOP:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pse.kernels.book import NIL, NOBODY, ONE, emit, is_live, is_taken, last_close, lot_of, open_risk, point_value, value_of
+from pse.kernels.book import NIL, NOBODY, ONE, emit, is_live, is_taken, last_close, lot_of, open_risk, point_value, side_of, value_of
 from pse.kernels.codes import (
     B_HALF_OPEN,
     BEFORE,
@@ -170,7 +170,7 @@ def gates_on_proposal(state, world, log, now, setup, stage, direction, stop, tar
     risk = abs(row.entry - stop)
     charged = NIL if stage == BEFORE else micro                       # before sizing the costs are the large contract's, of the largest quantity
     charged_for = quantity if stage != BEFORE and quantity > 0.0 else policy.max_quantity
-    side = 1 if direction > 0 else 0
+    side = side_of(direction)
     tally = state.tallies[row.tactic, row.grade]
     reward = direction * (target - row.entry) / risk if risk > 0.0 else np.nan
     away = rests_away(row.order_type, row.entry, context[C_CLOSE], instrument.tick) and direction * (context[C_CLOSE] - stop) > EPS

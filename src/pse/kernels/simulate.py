@@ -452,7 +452,7 @@ def take_input_fill(state, world, log, record):
     plan = state.plans[slot]
     if not is_live(plan) or plan.number != record.plan or not is_a_fill(record):
         return False
-    if record.leg == 0:
+    if record.leg == LEG_ENTRY:
         take_entry(state, world, log, slot, record.ts, F_MARKET if plan.order_type == MARKET else F_LIMIT, record.price, record.quantity, record.fee, 0.0)
         if plan.leaves:
             request_exit(log, record.ts, plan, plan.leaves)
