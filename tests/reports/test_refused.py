@@ -14,7 +14,8 @@ from pse.reports.cuts import cost_of_a_stop
 from pse.reports.doubts import doubts
 from pse.reports.html import render
 from pse.reports.lives import lives
-from pse.reports.refused import SCHEMA, by_gate, said, turned_down
+from pse.reports.refused import SCHEMA, by_gate, said
+from pse.reports.refused import told as told_by
 from pse.reports.sections import no_trades
 from pse.reports.sheets import sheets
 from pse.reports.summary import show_summary
@@ -41,7 +42,7 @@ OK = ("data", True, 0.0, 660.0, "OK")
 
 
 def by_gates(path):
-    return turned_down(path).filter(pl.col("by") == "gate").select(*SCHEMA)
+    return told_by(path).turned_down.filter(pl.col("by") == "gate").select(*SCHEMA)
 
 
 def test_the_last_round_decides_and_its_first_no_is_the_gate(tmp_path):
@@ -81,7 +82,7 @@ def test_a_refusal_by_a_state_is_told_in_words(tmp_path):
 
 
 def test_a_run_without_a_journal_has_no_refused_setups(tmp_path):
-    assert turned_down(tmp_path / "journal.jsonl").height == 0
+    assert told_by(tmp_path / "journal.jsonl").turned_down.height == 0
 
 
 @pytest.fixture(scope="module")

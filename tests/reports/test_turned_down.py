@@ -10,7 +10,7 @@ from pse.engine.outcome import Outcome, _last_words
 from pse.kernels import codes as c
 from pse.kernels.state import EVENT_DTYPE
 from pse.reports.html import render
-from pse.reports.refused import turned_down
+from pse.reports.refused import told as told_by
 from pse.reports.sections import turned_down as by_tactic
 from pse.reports.view import read_run
 from tests.engine.made import Shape, batches, journal_lines, made, state_of
@@ -30,7 +30,7 @@ def test_the_journal_and_the_figures_of_a_run_count_the_same(tmp_path, symbols):
         outcome = Outcome()
         for batch in found:
             outcome.take(batch)
-        rows = turned_down(path)
+        rows = told_by(path).turned_down
         told = Counter(rows.select("tactic", "by", "gate", "code").rows())
         assert told == {tuple(row[name] for name in ("tactic", "by", "gate", "reason")): row["count"] for row in outcome.turned_down()}
         seen.update(rows["by"].to_list())
@@ -57,7 +57,7 @@ def test_a_setup_that_was_judged_and_then_superseded_counts_once_under_the_last_
               ("PASSED_OVER", {"setup_id": "a", "symbol": "ES", "tactic": "open_call", "by": "selection", "reason": "SUPERSEDED"})]
     lines = [{"body": body, "kind": kind, "prev": "0" * 64, "seq": i, "ts": i} for i, (kind, body) in enumerate(bodies)]
     (tmp_path / "journal.jsonl").write_text("".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines))
-    assert turned_down(tmp_path / "journal.jsonl").select("tactic", "by", "code").rows() == [("open_call", "selection", "SUPERSEDED")]
+    assert told_by(tmp_path / "journal.jsonl").turned_down.select("tactic", "by", "code").rows() == [("open_call", "selection", "SUPERSEDED")]
     events = np.zeros(4, EVENT_DTYPE)
     events["setup"] = 7, 7, 8, 9
     events["kind"] = c.E_DECISION, c.E_PASSED_OVER, c.E_DECISION, c.E_DECISION

@@ -131,11 +131,6 @@ class Told:
     dear: list[Dear]
 
 
-def turned_down(journal: Path) -> pl.DataFrame:
-    """The setups of a journal that came to nothing."""
-    return told(journal).turned_down
-
-
 def told(journal: Path) -> Told:
     """One reading of the journal."""
     named: dict[str, tuple[str, str]] = {}
