@@ -76,11 +76,16 @@ def test_extras_are_the_documented_ones():
     assert set(PROJECT["project"]["optional-dependencies"]) == {"llm", "vertex", "brokers", "stats", "cluster", "ui", "cards", "dev", "peers"}
 
 
+def defaults() -> list[Path]:
+    """The configs and prompts that come with the package."""
+    return [*(REPOSITORY / "configs").rglob("*.yaml"), *(REPOSITORY / "prompts").glob("*.md")]
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory) -> Path:
     """The wheel, built offline from a copy of what git would see."""
     source, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
-    for name in ("src", "configs"):
+    for name in ("src", "configs", "prompts"):
         shutil.copytree(REPOSITORY / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "README.md", "LICENSE", ".gitignore"):
         shutil.copy(REPOSITORY / name, source)
@@ -91,7 +96,7 @@ def wheel(tmp_path_factory) -> Path:
 def test_the_wheel_carries_the_package_its_configs_and_its_licence(wheel):
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
-    configs = {f"pse/_builtin/{p.relative_to(REPOSITORY).as_posix()}" for p in (REPOSITORY / "configs").rglob("*.yaml")}
+    configs = {f"pse/_builtin/{p.relative_to(REPOSITORY).as_posix()}" for p in defaults()}
     modules = {p.relative_to(REPOSITORY / "src").as_posix() for p in (REPOSITORY / "src").rglob("*.py")}
     assert configs <= names and modules <= names
     assert any(name.endswith("licenses/LICENSE") for name in names)
@@ -109,7 +114,7 @@ def test_an_installed_package_finds_its_configs_without_the_checkout(wheel, tmp_
               "from pse.cli import main; sys.exit(main(['init']))")
     done = subprocess.run([sys.executable, "-c", script], cwd=home, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
-    for path in (REPOSITORY / "configs").rglob("*.yaml"):
+    for path in defaults():
         assert (home / path.relative_to(REPOSITORY)).read_bytes() == path.read_bytes()
 
 
@@ -123,6 +128,6 @@ def test_make_lists_its_targets():
 def test_no_module_or_config_names_a_machine_or_an_address():
     """Absolute folders of somebody's machine and package indexes have no place in what is shipped."""
     wrong = []
-    for path in [*(REPOSITORY / "src").rglob("*.py"), *(REPOSITORY / "configs").rglob("*.yaml"), *REPOSITORY.glob("*.md"), REPOSITORY / "pyproject.toml"]:
+    for path in [*(REPOSITORY / "src").rglob("*.py"), *defaults(), *REPOSITORY.glob("*.md"), REPOSITORY / "pyproject.toml"]:
         wrong += [f"{path.name}: {found}" for found in re.findall(r"(?<![\w.])/(?:home|root|Users|work|tmp|opt)/\w+|pypi\.org\S*", path.read_text("utf-8"))]
     assert wrong == []
