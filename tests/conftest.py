@@ -96,6 +96,15 @@ def real_data() -> Path:
     return Path(folder)
 
 
+@pytest.fixture
+def wire() -> Iterator[Any]:
+    """A server on the loopback that speaks the APIs of language models: see tests/wire/server.py."""
+    from tests.wire.server import Wire
+
+    with Wire() as served:
+        yield served
+
+
 @dataclass(frozen=True)
 class Ran:
     """What a command line left: its exit code and what it printed."""
