@@ -64,26 +64,26 @@ def disk_full_said(path: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def locked(path: Path, what: str, wait_seconds: float = 0.0) -> Iterator[None]:
+def locked(path: Path, what: str, wait_seconds: float = 0.0, poll_seconds: float = 0.05) -> Iterator[None]:
     """Hold the lock at `path`; `Busy` when another process (or thread) keeps it longer than `wait_seconds`.
 
     The operating system lets go of it when its holder dies, so a crash leaves nothing to clean up.
     """
-    held = take(path, what, wait_seconds)
+    held = take(path, what, wait_seconds, poll_seconds)
     try:
         yield
     finally:
         held.release()
 
 
-def take(path: Path, what: str, wait_seconds: float = 0.0) -> FileLock:
+def take(path: Path, what: str, wait_seconds: float = 0.0, poll_seconds: float = 0.05) -> FileLock:
     """The same lock for a holder that outlives a block; whoever takes it calls `release()`."""
     from filelock import FileLock, Timeout
 
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path, thread_local=False)
     try:
-        lock.acquire(timeout=wait_seconds)
+        lock.acquire(timeout=wait_seconds, poll_interval=poll_seconds)
     except Timeout as error:
         raise Busy(f"{what} is being written by another pse process (lock {path}); expected to be its only writer; "
                    f"wait until that process ends or stop it, then run the command again") from error

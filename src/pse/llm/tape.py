@@ -1,0 +1,269 @@
+"""What models answered, kept: a question that was asked before is answered from here, and a whole run can be asked again without any model.
+
+A reply lies in a file named by the sha256 of its bytes, and is never changed; an index leads from the key of a request to the newest file.  A run keeps its
+own list of what it was answered, in the order in which it asked, so that it replays even where the index has moved on.  Failures are kept too: a call that
+failed in a run fails again when the run is replayed.  Who is asked on a miss, and what that costs, stands in `door`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections import defaultdict, deque
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import IO, Any, Literal
+from weakref import WeakValueDictionary
+
+from pse.clock import stopwatch_ns
+from pse.disk import disk_full_said, write_atomic
+from pse.domain.models import LanguageModel, Message, ModelFailure, Reply, Request, TapeMiss, Usage
+from pse.domain.records import canonical, digest
+from pse.llm.policy import ModelPolicy
+
+Mode = Literal["tape", "record", "live"]
+FORM = 1                                         # of a kept file; another form is another number
+SENT = ("provider", "model", "answer", "temperature", "seed", "max_output_tokens", "thinking")     # of a model: what decides its answer
+
+
+class DamagedTape(TapeMiss):
+    """A kept reply that is not what its name says, or is gone."""
+
+
+def asked(request: Request, model: ModelPolicy) -> dict[str, Any]:
+    """All that decides an answer, and nothing else: no address, key, price, deadline, number of tries, nor the name by which a model is called here."""
+    return {
+        "model": {name: getattr(model, name) for name in SENT}, "system": request.system,
+        "messages": [[one.author, one.text] for one in request.messages], "schema": request.schema, "schema_name": request.schema_name,
+        "prompt": [request.prompt.name, request.prompt.sha256], "draw": request.draw,
+    }
+
+
+def request_key(request: Request, model: ModelPolicy) -> str:
+    """sha256, in hex, over the canonical JSON of what decides the answer."""
+    return digest(asked(request, model))
+
+
+@dataclass(frozen=True)
+class Kept:
+    """One outcome, read back: a reply or a failure, and the file that holds it."""
+
+    sha256: str
+    body: Mapping[str, Any]
+
+    @property
+    def failed(self) -> bool:
+        return "failure" in self.body
+
+    def outcome(self) -> Reply:
+        """The reply, or the failure raised."""
+        key = self.body["key"]
+        if self.failed:
+            failure = dict(self.body["failure"])
+            raise ModelFailure(failure.pop("code"), failure.pop("text"), key=key, **failure)
+        reply = self.body["reply"]
+        return Reply(**{**reply, "usage": Usage(**reply["usage"]), "key": key, "sha256": self.sha256})
+
+
+class Shelf:
+    """Where replies lie: `blobs/<2>/<sha256>.json` the files, `index/<2>/<key>.json` which of them answers a request."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def find(self, key: str) -> str | None:
+        """The file that answers a request; None when there is none.  Raises `DamagedTape`."""
+        path = self._index(key)
+        try:
+            found = json.loads(path.read_bytes())
+            if found["key"] == key and isinstance(found["blob"], str):
+                return str(found["blob"])
+        except FileNotFoundError:
+            return None
+        except (ValueError, KeyError, TypeError):
+            pass
+        raise DamagedTape(f"{path} should name the kept reply to request {key[:12]}.. and does not; delete that one file, and `--agents record` asks again")
+
+    def read(self, sha256: str, key: str | None = None) -> Kept:
+        """A kept outcome, its bytes checked against its name.  Raises `DamagedTape`."""
+        path = self._blob(sha256)
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            raise DamagedTape(f"{path} is gone, and a tape says that it holds a reply{_to(key)}; restore it from a copy"
+                              f"{_mend(self._index(key)) if key else ''}") from None
+        if hashlib.sha256(content).hexdigest() != sha256:
+            raise DamagedTape(f"{path} does not hold what was written there: its bytes have another sha256 than its name; restore it from a copy"
+                              f"{_mend(path, self._index(key)) if key else ''}")
+        body = json.loads(content)
+        if body.get("form") != FORM or (key is not None and body["key"] != key):
+            raise DamagedTape(f"{path} answers request {str(body.get('key'))[:12]}.. in form {body.get('form')}; expected a reply{_to(key)} in form {FORM}"
+                              f"{_mend(self._index(key)) if key else ''}")
+        return Kept(sha256, body)
+
+    def keep(self, key: str, body: Mapping[str, Any]) -> Kept:
+        """Puts an outcome on the shelf.  A reply stays the answer to its request for ever; a failure only until something newer comes."""
+        content = canonical({"form": FORM, "key": key, **body}).encode()
+        kept = Kept(hashlib.sha256(content).hexdigest(), json.loads(content))
+        path = self._blob(kept.sha256)
+        if not path.exists() or path.stat().st_size != len(content):
+            write_atomic(path, content)
+        before = self.find(key)
+        if before is None or (before != kept.sha256 and self.read(before, key).failed):
+            write_atomic(self._index(key), canonical({"blob": kept.sha256, "key": key}).encode())
+        return kept
+
+    def _blob(self, sha256: str) -> Path:
+        return self.folder / "blobs" / sha256[:2] / f"{sha256}.json"
+
+    def _index(self, key: str) -> Path:
+        return self.folder / "index" / key[:2] / f"{key}.json"
+
+
+def _to(key: str | None) -> str:
+    return f" to request {key[:12]}.." if key else ""
+
+
+def _mend(*paths: Path) -> str:
+    return f", or delete {' and '.join(str(path) for path in paths)}, and `--agents record` asks again"
+
+
+class RunList:
+    """A run's own list of what it was answered: a line an answer, in the order of the questions, also where later ones were answered sooner."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file: IO[bytes] | None = None
+        self._given = self._next = 0
+        self._waiting: dict[int, bytes] = {}
+
+    def place(self) -> int:
+        """The place in the list of a question that is being asked now."""
+        self._given += 1
+        return self._given - 1
+
+    def put(self, place: int, key: str = "", kept: Kept | None = None) -> None:
+        """What came of the question at a place; nothing where nothing did."""
+        line = b"" if kept is None else (canonical({"blob": kept.sha256, "key": key, "outcome": "failure" if kept.failed else "reply"}) + "\n").encode()
+        self._waiting[place] = line
+        while self._next in self._waiting:
+            self._write(self._waiting.pop(self._next))
+            self._next += 1
+
+    def close(self) -> None:
+        """Writes what still waits for an earlier answer, and lets go of the file."""
+        for place in sorted(self._waiting):
+            self._write(self._waiting.pop(place))
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _write(self, line: bytes) -> None:
+        if self._file is None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = open(self.path, "ab", buffering=0)  # noqa: SIM115 - closed by close()
+        with disk_full_said(self.path):
+            self._file.write(line)
+
+
+def listed(path: Path) -> dict[str, deque[str]]:
+    """Files that answered a run, by the key of the request, in the order of asking.  Raises `DamagedTape`; a run without a list was asked nothing."""
+    found: dict[str, deque[str]] = defaultdict(deque)
+    for number, line in enumerate(path.read_bytes().splitlines() if path.exists() else [], 1):
+        try:
+            entry = json.loads(line)
+            found[entry["key"]].append(str(entry["blob"]))
+        except (ValueError, KeyError, TypeError):
+            raise DamagedTape(f"{path}:{number} is no line of a run's tape; expected {{\"blob\": .., \"key\": .., \"outcome\": ..}}; "
+                              f"restore the file from a copy of the run") from None
+    return found
+
+
+class Tape:
+    """A model that answers from what was kept.
+
+    `tape`: from there alone.  `record`: from there first; what is not there, or there as a failure, is asked of `inner` and kept.  `live`: always asked, and
+    kept.  `list_path`: where this run's own list is written.  `only`: the list of an earlier run, which alone is replayed.
+    """
+
+    def __init__(self, folder: Path, mode: Mode, models: Mapping[str, ModelPolicy], inner: LanguageModel | None = None, *,
+                 redact: Callable[[str], str] = str, list_path: Path | None = None, only: Path | None = None) -> None:
+        self.shelf, self.mode, self._models, self._inner = Shelf(folder), mode, models, inner
+        self._redact = redact
+        self._redact_often: Callable[[str], str] = lru_cache(maxsize=64)(redact)      # prompts are the same thousands of times
+        self._list = None if list_path is None else RunList(list_path)
+        self._only_path, self._only = only, None if only is None else listed(only)
+        self._asking: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    async def complete(self, request: Request) -> Reply:
+        """The reply, from the tape or from the model behind it.  What is asked is what is kept: secrets are masked before either."""
+        if request.model not in self._models:
+            raise ModelFailure("BAD_REQUEST", f"no model named {request.model!r} in models.yaml; there are: {', '.join(sorted(self._models)) or 'none'}")
+        policy = self._models[request.model]
+        request = replace(request, system=self._redact_often(request.system), messages=tuple(Message(m.author, self._redact(m.text)) for m in request.messages))
+        material = asked(request, policy)
+        key = digest(material)
+        place = self._list.place() if self._list else 0
+        kept: Kept | None = None
+        try:
+            kept = self._replayed(key, request) if self.mode == "tape" else await self._recorded(key, request, material)
+        finally:
+            if self._list:
+                self._list.put(place, key, kept)
+        return kept.outcome()
+
+    def close(self) -> None:
+        """Ends the run's list."""
+        if self._list:
+            self._list.close()
+
+    def _replayed(self, key: str, request: Request) -> Kept:
+        if self._only is not None:
+            left = self._only.get(key)
+            sha256 = left.popleft() if left else None
+        else:
+            sha256 = self.shelf.find(key)
+        if sha256 is None:
+            raise self._miss(key, request)
+        return self.shelf.read(sha256, key)
+
+    def _miss(self, key: str, request: Request) -> TapeMiss:
+        where = self._only_path or self.shelf.folder
+        again = f" (answer number {request.draw + 1} to the same question)" if request.draw else ""
+        mend = ("the run asks something else than when it was made: compare its prompts, models and settings with its manifest" if self._only_path else
+                "run it once with `--agents record`, which asks the model for what is missing; a changed prompt, model or setting asks anew")
+        return TapeMiss(f"nothing on the tape {where} answers this question{again} of {request.prompt.name} to {request.model} (request {key[:12]}..); {mend}")
+
+    async def _recorded(self, key: str, request: Request, material: dict[str, Any]) -> Kept:
+        lock = self._asking.setdefault(key, asyncio.Lock())
+        async with lock:                         # the same question twice at once is asked once
+            before = self.shelf.find(key) if self.mode == "record" else None
+            if before is not None:
+                kept = self.shelf.read(before, key)
+                if not kept.failed:
+                    return kept
+            return await self._ask(key, request, material)
+
+    async def _ask(self, key: str, request: Request, material: dict[str, Any]) -> Kept:
+        assert self._inner is not None
+        started = stopwatch_ns()
+        try:
+            reply = await self._inner.complete(request)
+        except ModelFailure as failure:
+            return self._keep(key, material, "failure", {
+                "code": failure.code, "text": str(failure), "retry_after_s": failure.retry_after_s, "latency_ns": failure.latency_ns,
+                "spent": failure.spent, "attempts": failure.attempts})
+        except asyncio.CancelledError:           # whoever waited gave up: in a replay it gives up again
+            self._keep(key, material, "failure", {"code": "TIMEOUT", "text": "nobody waited for the answer any longer", "retry_after_s": None,
+                                                  "latency_ns": stopwatch_ns() - started, "spent": None, "attempts": 1})
+            raise
+        answer = asdict(reply)
+        del answer["key"], answer["sha256"]
+        return self._keep(key, material, "reply", answer)
+
+    def _keep(self, key: str, material: dict[str, Any], word: str, outcome: dict[str, Any]) -> Kept:
+        told = {name: self._redact(value) if isinstance(value, str) else value for name, value in outcome.items()}
+        return self.shelf.keep(key, {"asked": material, word: told})
