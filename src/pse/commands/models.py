@@ -1,0 +1,61 @@
+"""`pse models list`: which language models there are, whether their keys and prices are known, and who asks them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pse.commands.wiring import Answer, Context
+from pse.llm.policy import ModelPolicy
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from pse.settings import Settings
+
+VERTEX_KEYS = ("GOOGLE_APPLICATION_CREDENTIALS", "GOOGLE_OAUTH_ACCESS_TOKEN")
+
+
+def run_list(context: Context) -> Answer:
+    """Every model of models.yaml: its provider, its key, its price, where it is written, and the chains that ask it."""
+    settings = context.settings
+    rows = [_row(settings, name, policy, os.environ) for name, policy in settings.models.items()]
+    return Answer({"models": rows}, lambda console: _show(console, rows))
+
+
+def _row(settings: Settings, name: str, policy: ModelPolicy, environment: Mapping[str, str]) -> dict[str, Any]:
+    keys = VERTEX_KEYS if policy.provider == "vertex" and policy.key_env is None else tuple(one for one in (policy.key_name,) if one)
+    chains = [chain for chain, one in settings.chains.items() if name in {asked.model or one.model for asked in one.passes}]
+    price = _price(policy)
+    return {"name": name, "provider": policy.provider, "model": policy.model, "base_url": policy.base_url, "answer": policy.answer, "keys": list(keys),
+            "key_present": any(environment.get(one, "").strip() for one in keys) if keys else None, "price_known": price is not None,
+            "usd_per_million": None if price is None else {"in": price[0], "out": price[1]}, "where": settings.where("models", name), "chains": chains}
+
+
+def _price(policy: ModelPolicy) -> tuple[float, float] | None:
+    """Dollars of a million tokens in and out; None where nobody knows them."""
+    if policy.usd_per_million_in is not None and policy.usd_per_million_out is not None:
+        return policy.usd_per_million_in, policy.usd_per_million_out
+    return (0.0, 0.0) if policy.provider == "scripted" else None
+
+
+def _show(console: Console, rows: list[dict[str, Any]]) -> None:
+    from rich.text import Text
+
+    from pse.commands.grids import show_tables
+
+    cells = [(one["name"], f"{one['provider']} · {one['model']}", _key(one), _cost(one), ", ".join(one["chains"]) or "no chain", one["where"]) for one in rows]
+    show_tables(console, ("model", "provider · its name", "key", "$ per million in / out", "asked by", "written in"), cells, [False] * 6)
+    console.print(Text("keys stand in the environment only; `pse models certify NAME` grades a model before a chain asks it", style="dim"), soft_wrap=True)
+
+
+def _key(one: Mapping[str, Any]) -> str:
+    if not one["keys"]:
+        return "none needed"
+    return ("set: " if one["key_present"] else "not set: ") + " or ".join(one["keys"])
+
+
+def _cost(one: Mapping[str, Any]) -> str:
+    price = one["usd_per_million"]
+    return "unknown" if price is None else f"{price['in']:g} / {price['out']:g}"
