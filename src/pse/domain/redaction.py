@@ -7,28 +7,43 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 MASK = "[redacted]"
 _NAME = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD)$", re.IGNORECASE)
 SHORTEST_SECRET = 8                              # shorter values would black out ordinary words
 
-_SHAPES = re.compile(r"""
-    -----BEGIN[ ][A-Z ]*PRIVATE[ ]KEY-----.*?(?:-----END[ ][A-Z ]*PRIVATE[ ]KEY-----|\Z)
-    | \bsk-[A-Za-z0-9_-]{16,}                    # OpenAI, Anthropic (sk-ant-...)
-    | \bgsk_[A-Za-z0-9]{20,}                     # Groq
-    | \bAIza[A-Za-z0-9_-]{30,}                   # Google API keys
-    | \bya29\.[A-Za-z0-9._-]{20,}                # Google access tokens
-    | \b(?:AKIA|ASIA)[A-Z0-9]{16}\b              # AWS key ids
-    | \bgh[pousr]_[A-Za-z0-9]{30,}               # GitHub
-    | \bxox[abprs]-[A-Za-z0-9-]{10,}             # Slack
-    | \bdb-[A-Za-z0-9]{29}\b                     # Databento
-    | \beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*      # JSON web tokens
-    | (?i:(?<=bearer[ ])|(?<=authorization:[ ]basic[ ]))[A-Za-z0-9._~+/=-]{8,}
-    | (?i:(?<=api[_-]key)|(?<=password)|(?<=secret)|(?<=token))["']?[ ]?[=:][ ]?["']?[^\s"'&,;]{8,}
-    | (?<=://)[^\s/:@]+:[^\s/@]+(?=@)            # user:password in an address
-    """, re.DOTALL | re.VERBOSE)
+class Shape(NamedTuple):
+    """What a kind of secret looks like.  `signs`: one of them stands in every text that holds such a secret; looking for a word is far quicker than matching.
+
+    `closer`: a pattern that begins with a plain word, and is found wherever the shape is.  `any_case`: signs and closer are held against small letters.
+    """
+
+    signs: tuple[str, ...]
+    pattern: str
+    closer: str = ""
+    any_case: bool = False
+
+
+_SHAPES = (
+    Shape(("-----BEGIN ",), r"-----BEGIN[ ][A-Z ]*PRIVATE[ ]KEY-----.*?(?:-----END[ ][A-Z ]*PRIVATE[ ]KEY-----|\Z)"),
+    Shape(("sk-",), r"\bsk-[A-Za-z0-9_-]{16,}", r"sk-[A-Za-z0-9_-]{16}"),            # OpenAI, Anthropic (sk-ant-...)
+    Shape(("gsk_",), r"\bgsk_[A-Za-z0-9]{20,}"),                                     # Groq
+    Shape(("AIza",), r"\bAIza[A-Za-z0-9_-]{30,}"),                                   # Google API keys
+    Shape(("ya29.",), r"\bya29\.[A-Za-z0-9._-]{20,}"),                               # Google access tokens
+    Shape(("AKIA", "ASIA"), r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),                       # AWS key ids
+    Shape(("ghp_", "gho_", "ghu_", "ghs_", "ghr_"), r"\bgh[pousr]_[A-Za-z0-9]{30,}"), # GitHub
+    Shape(("xox",), r"\bxox[abprs]-[A-Za-z0-9-]{10,}"),                              # Slack
+    Shape(("db-",), r"\bdb-[A-Za-z0-9]{29}\b", r"db-[A-Za-z0-9]{29}"),               # Databento
+    Shape(("eyJ",), r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"),   # JSON web tokens
+    Shape(("bearer ", "basic "), r"(?i:(?<=bearer[ ])|(?<=authorization:[ ]basic[ ]))[A-Za-z0-9._~+/=-]{8,}", any_case=True),
+    Shape(("api_key", "api-key", "password", "secret", "token"),
+          r"(?i:(?<=api[_-]key)|(?<=password)|(?<=secret)|(?<=token))[\"']?[ ]?[=:][ ]?[\"']?[^\s\"'&,;]{8,}",
+          r"(?:api[_-]key|password|secret|token)[\"']?[ ]?[=:]", any_case=True),
+    Shape(("://",), r"(?<=://)[^\s/:@]+:[^\s/@]+(?=@)", r"://[^\s/:@]+:[^\s/@]+@"),  # user:password in an address
+)
 
 
 def secrets_of(environment: Mapping[str, str]) -> tuple[str, ...]:
@@ -40,13 +55,32 @@ def secrets_of(environment: Mapping[str, str]) -> tuple[str, ...]:
 def redactor(secrets: tuple[str, ...] = ()) -> Callable[[str], str]:
     """A function that masks the given values (also in their percent-encoded form) and everything that has the shape of a key."""
     forms = {form for secret in secrets if len(secret) >= SHORTEST_SECRET for form in (secret, quote(secret, safe=""))}
-    known = re.compile("|".join(re.escape(form) for form in sorted(forms, key=lambda form: (-len(form), form)))) if forms else None
+    known = re.compile("|".join(re.escape(form) for form in sorted(forms, key=lambda form: (-len(form), form))))
 
     def redact_text(text: str) -> str:
-        masked = known.sub(MASK, text) if known else text
-        return _SHAPES.sub(MASK, masked)
+        masked = known.sub(MASK, text) if any(form in text for form in forms) else text
+        likely = _likely(masked)
+        return _matching(likely).sub(MASK, masked) if likely else masked
 
     return redact_text
+
+
+def _likely(text: str) -> tuple[int, ...]:
+    """Numbers of the shapes that may stand in a text; of those left out none does."""
+    small = text.lower()
+    return tuple(number for number, shape in enumerate(_SHAPES) if _may_hold(small if shape.any_case else text, shape))
+
+
+def _may_hold(text: str, shape: Shape) -> bool:
+    if shape.any_case and not text.isascii():    # a letter may be the same as another in more ways than small and capital
+        return True
+    return any(sign in text for sign in shape.signs) and (not shape.closer or re.search(shape.closer, text) is not None)
+
+
+@cache
+def _matching(numbers: tuple[int, ...]) -> re.Pattern[str]:
+    """All of these shapes at once: where two could begin, the first of the list is masked."""
+    return re.compile("|".join(_SHAPES[number].pattern for number in numbers), re.DOTALL)
 
 
 def redact(text: str, secrets: tuple[str, ...] = ()) -> str:
