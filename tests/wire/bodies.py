@@ -106,7 +106,7 @@ def _schema(api: Api, body: Mapping[str, Any]) -> tuple[Mapping[str, Any] | None
         declared = [one for group in tools for one in group.get("functionDeclarations", [])]
         if declared:
             last = declared[-1]
-            return last.get("parametersJsonSchema") or last.get("parameters"), last["name"], True
+            return last.get("parametersJsonSchema") or last.get("parameters_json_schema") or last.get("parameters"), last["name"], True
         wanted = body.get("generationConfig", {})
         return wanted.get("responseJsonSchema") or wanted.get("responseSchema"), None, False
     if tools:
@@ -149,7 +149,8 @@ def _chat(one: Asked, said: Said) -> dict[str, Any]:
     usage = {"prompt_tokens": said.input_tokens, "completion_tokens": said.output_tokens, "total_tokens": said.input_tokens + said.output_tokens,
              "prompt_tokens_details": {"cached_tokens": said.cached, "audio_tokens": 0},
              "completion_tokens_details": {"reasoning_tokens": said.thinking, "audio_tokens": 0}}
-    return {"id": f"chatcmpl-{one.number}", "object": "chat.completion", "created": CREATED, "model": said.served_by or one.model,
+    router = {"provider": "wire"} if "/" in one.model else {}          # OpenRouter says who served it, and names models vendor/model
+    return router | {"id": f"chatcmpl-{one.number}", "object": "chat.completion", "created": CREATED, "model": said.served_by or one.model,
             "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": reason}], "usage": usage, "system_fingerprint": "fp_wire"}
 
 
