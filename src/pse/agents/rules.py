@@ -7,11 +7,13 @@ byte.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from pse.domain.decisions import Briefing, Deliberation, Verdict
 
 EITHER = "EITHER"
+IN_PLACE = 0.8                                   # of the confidence, where rules decide because a model could not
 
 
 def chosen(directions: Sequence[str]) -> int:
@@ -34,3 +36,9 @@ def decide(briefing: Briefing) -> Deliberation:
         Verdict("HOLD", reason="NO_OPINION") if direction == EITHER else Verdict("APPROVE") if rank == best else Verdict("REJECT", reason="SUPERSEDED")
         for rank, direction in enumerate(directions))
     return Deliberation(verdicts, record(tuple(candidate.setup_id for candidate in briefing.candidates), directions))
+
+
+def in_place(briefing: Briefing) -> tuple[Verdict, ...]:
+    """The verdicts of rules where a model was to decide and could not: the same, less sure."""
+    return tuple(replace(verdict, confidence=IN_PLACE * candidate.confidence) if verdict.word == "APPROVE" and candidate.confidence is not None else verdict
+                 for verdict, candidate in zip(decide(briefing).verdicts, briefing.candidates, strict=True))

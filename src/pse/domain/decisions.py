@@ -23,6 +23,7 @@ class Candidate:
     target: float | None
     quality: float
     evidence: Mapping[str, Any]
+    confidence: float | None = None
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Briefing:
     candidates: tuple[Candidate, ...]
     context: Mapping[str, float | None]
     account: Mapping[str, float]
+    known: Any = field(default=None, compare=False, repr=False)      # what else was known then, for a judge that asks
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,10 @@ class Deliberation:
 
 
 class Decide(Protocol):
-    """The one door: rules, a tape of an earlier run, or language-model passes."""
+    """The one door: rules, a tape of an earlier run, or language-model passes.
+
+    A judge that has `ahead(briefings)` too is told of all questions of an instant before the first of them, so that it may think of them at once.
+    """
 
     def __call__(self, briefing: Briefing) -> Deliberation:
         """The verdicts on a briefing; a failure is a deliberation that holds, never an exception."""

@@ -26,7 +26,8 @@ def asking_often(plan: DeskPlan) -> DeskPlan:
 
 def as_text(briefing: Briefing) -> str:
     """The briefing as a judge is shown it."""
-    return canonical({**vars(briefing), "candidates": [vars(one) for one in briefing.candidates]})
+    shown = {name: value for name, value in vars(briefing).items() if name != "known"}
+    return canonical({**shown, "candidates": [vars(one) for one in briefing.candidates]})
 
 
 def briefings(prepared: Prepared, render: Callable[[Briefing], str] = as_text) -> list[tuple[int, str]]:

@@ -17,6 +17,8 @@ from pse.domain.records import canonical
 from pse.domain.sessions import DAY_NS
 from pse.domain.setups import DIRECTIONS, GRADES
 from pse.domain.steps import Broker
+from pse.engine.ahead import Ahead
+from pse.engine.known import KnownAt
 from pse.engine.prepare import Prepared
 from pse.kernels import codes
 from pse.kernels.book import State
@@ -40,6 +42,7 @@ class Batch:
 def run(feed: Iterable[Prepared], decide: Decide, broker: Broker, state: State) -> Iterator[Batch]:
     """Drives the engine over the feed.  Writing down comes first: an order leaves only after its batch was taken by the caller."""
     said: dict[tuple[int, int], dict[str, Any]] = {}
+    ahead = Ahead(decide, brief, answer)
     for step in feed:
         while True:
             told = broker.advance(state, step)
@@ -50,6 +53,7 @@ def run(feed: Iterable[Prepared], decide: Decide, broker: Broker, state: State) 
                 break
             if told.pause == codes.PAUSE_ASK:
                 briefing = brief(state, step)
+                ahead.tell(state, step, briefing)
                 deliberation = decide(briefing)
                 answer(state, deliberation, len(briefing.candidates))
                 asked_at = (int(state.account[0]["instant"]), int(state.turn[state.account[0]["symbol_at"]]))
@@ -65,7 +69,8 @@ def brief(state: State, step: Prepared) -> Briefing:
     money = {name: float(account[name]) for name in ("balance", "equity", "day_start_equity", "high_water")}
     return Briefing(
         symbol=step.plan.symbols[symbol], known_at=int(account["instant"]), candidates=tuple(_candidate(step, row) for row in rows),
-        context={name: _number(value) for name, value in zip(CONTEXT_COLUMNS, context, strict=True)}, account=money)
+        context={name: _number(value) for name, value in zip(CONTEXT_COLUMNS, context, strict=True)}, account=money,
+        known=KnownAt(step, int(account["instant"])))
 
 
 def _candidate(step: Prepared, row: int) -> Candidate:
@@ -73,7 +78,8 @@ def _candidate(step: Prepared, row: int) -> Candidate:
     return Candidate(
         setup_id=step.setup_ids[row], symbol=step.plan.symbols[int(found["symbol"])], tactic=list(step.plan.tactics)[int(found["tactic"])],
         direction=DIRECTIONS[int(found["direction"])], grade=GRADES[int(found["grade"])], entry=float(found["entry"]), stop=float(found["stop"]),
-        target=_number(float(found["target"])), quality=float(found["quality"]), evidence=step.evidence[row])
+        target=_number(float(found["target"])), quality=float(found["quality"]), evidence=step.evidence[row],
+        confidence=_number(float(found["confidence"])))
 
 
 def _number(value: float) -> float | None:

@@ -102,6 +102,11 @@ def save_state(state: State, shape: Shape) -> bytes:
     return block + hashlib.sha256(block).digest()
 
 
+def copied_state(state: State, shape: Shape) -> State:
+    """The same state in a block of its own."""
+    return _views(np.frombuffer(bytearray(b"".join(getattr(state, name).tobytes() for name, _, _ in _parts(shape))), np.uint8), shape)
+
+
 def load_state(saved: bytes) -> tuple[State, Shape]:
     """A state from its bytes; another version or a changed or cut block is an error, never a guess."""
     head = len(MAGIC) + 8 * WORDS

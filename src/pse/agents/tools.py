@@ -1,0 +1,113 @@
+"""Data that a model may ask for beside its briefing: bars of a timeframe, the last values of a feature, headlines.
+
+Whoever holds the run answers from what was known at the decision; here stand the allowlist, the bounds and the words of a refusal.  Nothing is looked up, sent
+or measured by a clock: the same question at the same moment has the same answer, byte for byte.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from pse.agents.policy import ToolPolicy
+from pse.domain.decisions import Briefing
+from pse.domain.records import canonical
+
+ROWS_A_MS = 20_000                               # stored rows that are read in a millisecond, so that a bound of time is one of rows and a replay keeps it
+LONGEST_SHOWN = 60
+
+
+class Unanswerable(Exception):
+    """A question that what is known has no answer to; the text says why, and what there is."""
+
+
+class Known(Protocol):
+    """What was known at a moment, for whoever may ask.  Rows are JSON-ready, oldest first.  A method raises `Unanswerable`."""
+
+    def work(self, tool: str, symbol: str) -> int:
+        """Stored rows that an answer reads."""
+        ...
+
+    def bars(self, symbol: str, timeframe: str | None, rows: int) -> list[dict[str, Any]]:
+        """The last complete bars."""
+        ...
+
+    def feature(self, symbol: str, name: str, rows: int) -> list[dict[str, Any]]:
+        """The last values of a column of the decision bars."""
+        ...
+
+    def news(self, symbol: str, rows: int) -> list[dict[str, Any]]:
+        """The last headlines."""
+        ...
+
+
+class Want(Protocol):
+    """A question as a model put it; None: what the briefing is about, or as many as are allowed."""
+
+    @property
+    def tool(self) -> str: ...
+    @property
+    def symbol(self) -> str | None: ...
+    @property
+    def name(self) -> str | None: ...
+    @property
+    def timeframe(self) -> str | None: ...
+    @property
+    def rows(self) -> int | None: ...
+
+
+@dataclass(frozen=True)
+class Told:
+    """A question with its answer as the model is told it."""
+
+    text: str
+    question: Mapping[str, Any]
+    refused: bool
+
+    def record(self) -> dict[str, Any]:
+        """The question and the hash of its answer, as a journal keeps them."""
+        return {**self.question, "refused": self.refused, "sha256": hashlib.sha256(self.text.encode()).hexdigest()}
+
+
+class ToolLayer:
+    """Answers what a chain lets its models ask."""
+
+    def __init__(self, policy: ToolPolicy) -> None:
+        self._policy = policy
+
+    def answers(self, briefing: Briefing, wants: Sequence[Want], before: int) -> list[Told]:
+        """The answer or the refusal of each question; `before`: questions that this decision has asked already."""
+        return [self._answer(briefing, want, before + number) for number, want in enumerate(wants)]
+
+    def _answer(self, briefing: Briefing, want: Want, number: int) -> Told:
+        asked = {"tool": want.tool, "symbol": want.symbol or briefing.symbol, "name": want.name, "timeframe": want.timeframe, "rows": want.rows}
+        question = {name: value[:LONGEST_SHOWN] if isinstance(value, str) else value for name, value in asked.items() if value is not None}
+        try:
+            rows = self._rows(briefing.known, asked, number)
+        except Unanswerable as error:
+            return Told(canonical({"question": question, "refused": str(error)}), question, True)
+        return Told(canonical({"question": question, "rows": rows}), question, False)
+
+    def _rows(self, known: Known | None, asked: Mapping[str, Any], number: int) -> list[dict[str, Any]]:
+        policy, tool, symbol = self._policy, str(asked["tool"]), str(asked["symbol"])
+        if tool not in policy.allowed:
+            raise Unanswerable(f"{tool} may not be asked for; {_listed(policy.allowed)} may. Decide on what is shown.")
+        if number >= policy.max_calls:
+            raise Unanswerable(f"{policy.max_calls} questions a decision are answered, and this is another. Decide on what is shown.")
+        if known is None:
+            raise Unanswerable("nothing more is known here than what is shown. Decide on that.")
+        work, most = known.work(tool, symbol), policy.max_ms * ROWS_A_MS
+        if work > most:
+            raise Unanswerable(f"{work:,} rows would have to be read; {policy.max_ms} ms are enough for {most:,}. Decide on what is shown.")
+        rows = min(int(asked["rows"] or policy.max_rows), policy.max_rows)
+        if tool == "bars":
+            return known.bars(symbol, asked["timeframe"], rows)
+        if tool == "feature":
+            return known.feature(symbol, str(asked["name"] or ""), rows)
+        return known.news(symbol, rows)
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(names) or "nothing"
