@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import Any, Literal
 from weakref import WeakValueDictionary
 
 from pse.clock import stopwatch_ns
@@ -136,7 +136,6 @@ class RunList:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._file: IO[bytes] | None = None
         self._given = self._next = 0
         self._waiting: dict[int, bytes] = {}
 
@@ -154,19 +153,14 @@ class RunList:
             self._next += 1
 
     def close(self) -> None:
-        """Writes what still waits for an earlier answer, and lets go of the file."""
+        """Writes what still waits for an earlier answer."""
         for place in sorted(self._waiting):
             self._write(self._waiting.pop(place))
-        if self._file is not None:
-            self._file.close()
-            self._file = None
 
     def _write(self, line: bytes) -> None:
-        if self._file is None:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = open(self.path, "ab", buffering=0)  # noqa: SIM115 - closed by close()
-        with disk_full_said(self.path):
-            self._file.write(line)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with disk_full_said(self.path), open(self.path, "ab") as file:
+            file.write(line)
 
 
 def listed(path: Path) -> dict[str, deque[str]]:
