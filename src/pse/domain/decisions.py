@@ -24,11 +24,15 @@ class Candidate:
     quality: float
     evidence: Mapping[str, Any]
     confidence: float | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)         # what else is shown of it: order, size in R, reward, its tactic's own record
 
 
 @dataclass(frozen=True)
 class Briefing:
-    """All that may be known at a decision.  `candidates` stand in rank order; `context` names columns of the decision row; moments are ns UTC."""
+    """All that may be known at a decision.  `candidates` stand in rank order; `context` names columns of the decision row; moments are ns UTC.
+
+    What follows `account` is shown and decides nothing.  `headlines` are text that strangers wrote; all other words are the program's own.
+    """
 
     symbol: str
     known_at: int
@@ -36,6 +40,16 @@ class Briefing:
     context: Mapping[str, float | None]
     account: Mapping[str, float]
     known: Any = field(default=None, compare=False, repr=False)      # what else was known then, for a judge that asks
+    market: Mapping[str, Any] = field(default_factory=dict)
+    timeframes: tuple[Mapping[str, Any], ...] = ()
+    regime: Mapping[str, Any] = field(default_factory=dict)
+    others: tuple[Mapping[str, Any], ...] = ()
+    positions: tuple[Mapping[str, Any], ...] = ()
+    exposure: Mapping[str, Any] = field(default_factory=dict)
+    limits: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] = field(default_factory=dict)
+    news: Mapping[str, Any] = field(default_factory=dict)
+    headlines: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import hashlib
 import html
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,10 +51,16 @@ def headline_id(published_ns: int, source: str, title: str, symbols: str) -> str
 
 @dataclass(frozen=True, eq=False)
 class Headlines:
-    """Headlines about one symbol, in the order in which they were known: `known_at` int64[n] ns UTC, `flagged` bool[n]."""
+    """Headlines about one symbol, in the order in which they were known: `known_at` int64[n] ns UTC, `flagged` bool[n], `titles` plain texts."""
 
     known_at: np.ndarray
     flagged: np.ndarray
+    titles: Sequence[str] = ()
+
+    def last(self, ts: int, most: int) -> list[int]:
+        """Rows of the last headlines known at a moment whose title is at hand, newest first."""
+        known = int(np.searchsorted(self.known_at, ts, side="right"))
+        return list(range(known - 1, max(known - most, 0) - 1, -1)) if self.titles else []
 
     def digest_between(self, first_ns: int, last_ns: int) -> str:
         """sha256 over what is known in [first_ns, last_ns]."""

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from pse.agents.rendering import render
 from pse.agents.rules import decide as rules
 from pse.brokers.sim import SimBroker
 from pse.domain.decisions import Briefing, Deliberation
-from pse.domain.records import canonical
 from pse.engine.desk import DeskPlan
 from pse.engine.loop import run
 from pse.engine.outcome import Outcome
@@ -26,8 +26,7 @@ def asking_often(plan: DeskPlan) -> DeskPlan:
 
 def as_text(briefing: Briefing) -> str:
     """The briefing as a judge is shown it."""
-    shown = {name: value for name, value in vars(briefing).items() if name != "known"}
-    return canonical({**shown, "candidates": [vars(one) for one in briefing.candidates]})
+    return render(briefing)
 
 
 def briefings(prepared: Prepared, render: Callable[[Briefing], str] = as_text) -> list[tuple[int, str]]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from pse.agents.cleaning import clean
 from pse.agents.tools import Unanswerable
 from pse.clock import iso
 from pse.domain.errors import RequestError
@@ -66,8 +67,7 @@ class KnownAt:
         if found is None:
             raise Unanswerable(f"this desk reads no headlines about {symbol[:40]!r}.")
         last = int(np.searchsorted(found.known_at, self._instant, side="right"))
-        titles = getattr(found, "titles", None)
-        return [{"known_at": iso(int(found.known_at[at])), "red_flag": bool(found.flagged[at]), **({"title": titles[at]} if titles else {})}
+        return [{"known_at": iso(int(found.known_at[at])), "red_flag": bool(found.flagged[at]), **({"title": clean(found.titles[at])} if found.titles else {})}
                 for at in range(max(0, last - rows), last)]
 
     def _features(self, symbol: str) -> Features:

@@ -20,6 +20,7 @@ from pse.domain.steps import Broker
 from pse.engine.ahead import Ahead
 from pse.engine.known import KnownAt
 from pse.engine.prepare import Prepared
+from pse.engine.shown import Start, facts, parts, start_of
 from pse.kernels import codes
 from pse.kernels.book import State
 from pse.kernels.contract import CONTEXT_COLUMNS
@@ -42,7 +43,8 @@ class Batch:
 def run(feed: Iterable[Prepared], decide: Decide, broker: Broker, state: State) -> Iterator[Batch]:
     """Drives the engine over the feed.  Writing down comes first: an order leaves only after its batch was taken by the caller."""
     said: dict[tuple[int, int], dict[str, Any]] = {}
-    ahead = Ahead(decide, brief, answer)
+    start: Start | None = None
+    ahead = Ahead(decide, lambda copy, step: brief(copy, step, start), answer)
     for step in feed:
         while True:
             told = broker.advance(state, step)
@@ -52,7 +54,8 @@ def run(feed: Iterable[Prepared], decide: Decide, broker: Broker, state: State) 
             if told.pause == codes.DONE:
                 break
             if told.pause == codes.PAUSE_ASK:
-                briefing = brief(state, step)
+                start = start_at(state, step, start)
+                briefing = brief(state, step, start)
                 ahead.tell(state, step, briefing)
                 deliberation = decide(briefing)
                 answer(state, deliberation, len(briefing.candidates))
@@ -60,26 +63,30 @@ def run(feed: Iterable[Prepared], decide: Decide, broker: Broker, state: State) 
                 said[asked_at] = _journaled(deliberation.body)
 
 
-def brief(state: State, step: Prepared) -> Briefing:
-    """All that may be known at the open question: candidates, the decision row, the account.  Rendered from what the engine saw."""
-    account = state.account[0]
+def start_at(state: State, step: Prepared, start: Start | None = None) -> Start:
+    """The account at the first question of the open question's instant: what every symbol of the instant is shown, whoever was decided before it."""
+    return start if start is not None and start.instant == int(state.account[0]["instant"]) else start_of(state, step)
+
+
+def brief(state: State, step: Prepared, start: Start | None = None) -> Briefing:
+    """All that may be known at the open question, rendered from what the engine saw.  `start`: the account at the instant's first question."""
+    account, start = state.account[0], start_at(state, step, start)
     symbol = int(state.turn[account["symbol_at"]])
     rows = state.asked[:int(account["asked"])].tolist()
     context = step.world.context[int(state.symbols[symbol]["row"])].tolist()
-    money = {name: float(account[name]) for name in ("balance", "equity", "day_start_equity", "high_water")}
     return Briefing(
-        symbol=step.plan.symbols[symbol], known_at=int(account["instant"]), candidates=tuple(_candidate(step, row) for row in rows),
-        context={name: _number(value) for name, value in zip(CONTEXT_COLUMNS, context, strict=True)}, account=money,
-        known=KnownAt(step, int(account["instant"])))
+        symbol=step.plan.symbols[symbol], known_at=int(account["instant"]), candidates=tuple(_candidate(state, step, row) for row in rows),
+        context={name: _number(value) for name, value in zip(CONTEXT_COLUMNS, context, strict=True)}, account=start.account, positions=start.positions,
+        exposure=start.exposure, known=KnownAt(step, int(account["instant"])), **parts(state, step, symbol))
 
 
-def _candidate(step: Prepared, row: int) -> Candidate:
+def _candidate(state: State, step: Prepared, row: int) -> Candidate:
     found = step.world.setups[row]
     return Candidate(
         setup_id=step.setup_ids[row], symbol=step.plan.symbols[int(found["symbol"])], tactic=list(step.plan.tactics)[int(found["tactic"])],
         direction=DIRECTIONS[int(found["direction"])], grade=GRADES[int(found["grade"])], entry=float(found["entry"]), stop=float(found["stop"]),
         target=_number(float(found["target"])), quality=float(found["quality"]), evidence=step.evidence[row],
-        confidence=_number(float(found["confidence"])))
+        confidence=_number(float(found["confidence"])), facts=facts(state, step, row))
 
 
 def _number(value: float) -> float | None:

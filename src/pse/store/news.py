@@ -70,6 +70,7 @@ def append_news(home: Home, found: Sequence[StoredHeadline]) -> tuple[int, int]:
 
 def headlines_of(home: Home, symbol: str, version: int | None = None) -> Headlines:
     """What was known about a symbol, and when."""
-    rows: dict[str, list[Any]] = news_rows(home, version).select(["known_at", "symbols", "flags"]).to_pydict()
+    rows: dict[str, list[Any]] = news_rows(home, version).select(["known_at", "symbols", "flags", "title"]).to_pydict()
     about = [at for at, names in enumerate(rows["symbols"]) if not names or symbol in names.split()]
-    return Headlines(np.array([rows["known_at"][at] for at in about], np.int64), np.array([bool(rows["flags"][at]) for at in about], bool))
+    return Headlines(np.array([rows["known_at"][at] for at in about], np.int64), np.array([bool(rows["flags"][at]) for at in about], bool),
+                     tuple(rows["title"][at] for at in about))
