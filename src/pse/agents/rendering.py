@@ -65,7 +65,8 @@ def _sections(briefing: Briefing) -> Iterable[tuple[str, list[Mapping[str, Any]]
 
 def _candidate(number: int, one: Candidate, now: int) -> dict[str, Any]:
     return {"candidate": f"#{number}", "id": one.setup_id, "symbol": one.symbol, "tactic": one.tactic, "direction": one.direction, "grade": one.grade,
-            "quality": one.quality, "confidence": one.confidence, "entry": one.entry, "stop": one.stop, "target": one.target, **one.facts, "evidence": _evidence(one.evidence, now)}
+            "quality": one.quality, "confidence": one.confidence, "entry": one.entry, "stop": one.stop, "target": one.target, **one.facts,
+            "evidence": _evidence(one.evidence, now)}
 
 
 def _evidence(found: Mapping[str, Any], now: int) -> dict[str, Any]:
