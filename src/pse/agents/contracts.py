@@ -384,7 +384,7 @@ def _object(model: type[BaseModel]) -> dict[str, Any]:
 
 
 def _typed(annotation: Any) -> dict[str, Any]:
-    """The schema of a field's type; a word that may be null is one of two schemas, for not every provider takes null among the words of a list."""
+    """The schema of a field's type.  What may be null is one of two schemas: not every provider's own check takes a list of types."""
     origin, inner = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         return _typed(inner[0])
@@ -393,8 +393,7 @@ def _typed(annotation: Any) -> dict[str, Any]:
     if origin is tuple:
         return {"type": "array", "items": _typed(inner[0])}
     if origin in (Union, types.UnionType):
-        given = _typed(inner[0])
-        return {"anyOf": [given, {"type": "null"}]} if "enum" in given else {**given, "type": [given["type"], "null"]}
+        return {"anyOf": [_typed(inner[0]), {"type": "null"}]}
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return _object(annotation)
     return {"type": PLAIN_TYPES[annotation]}
