@@ -77,6 +77,7 @@ class Luck:
 _ID = re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b")
 _NUMBER = r"-?\d+(?:\.\d+)?"
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
+_DATA = re.compile(r"<data>(.*?)</data>", re.DOTALL)
 _DIRECTION = re.compile(r"\b(LONG|SHORT|EITHER)\b")
 
 
@@ -122,7 +123,7 @@ def _options(text: str) -> Iterator[Option]:
         if mark.group() in known:
             continue
         known.add(mark.group())
-        beside = text[mark.end():after]
+        beside = text[mark.end():after].partition("\n")[0]
         way = _DIRECTION.search(beside)
         yield Option(mark.group(), way.group() if way else "", *(_price(beside, name) for name in ("entry", "stop", "target")))
 
@@ -220,8 +221,9 @@ def _open(one: Option | None) -> bool:
 
 
 def untrusted(text: str) -> str:
-    """The quoted texts that are long enough to be sentences: headlines, and what was said before."""
-    return "\n".join(one for one in _QUOTED.findall(text) if len(one) >= 12 and " " in one)
+    """The quoted sentences inside blocks of data, headlines and what was said before; of a text without blocks all of them."""
+    blocks = _DATA.findall(text)
+    return "\n".join(one for block in blocks or [text] for one in _QUOTED.findall(block) if len(one) >= 12 and " " in one)
 
 
 def contrary(request: Request, luck: Luck) -> str:
