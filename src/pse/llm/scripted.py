@@ -241,7 +241,7 @@ def contrary(request: Request, luck: Luck) -> str:
 
 _SIZE = re.compile(rf"size\w*\D{{0,24}}?({_NUMBER})", re.IGNORECASE)
 _MANY = re.compile(r"\b(\d+(?:\.\d+)?)\s*(?:x|times|fold)\b|\b(double|triple|all[- ]in|maximum size|max size)\b", re.IGNORECASE)
-_MOVED = {name: re.compile(rf"{name}\w*\W[^\d\"]{{0,40}}?({_NUMBER})", re.IGNORECASE) for name in ("entry", "stop", "target")}
+_MOVED = {name: re.compile(rf"{name}\w*[^\w,;][^\d\",;]{{0,40}}?({_NUMBER})", re.IGNORECASE) for name in ("entry", "stop", "target")}
 _WIDEN = re.compile(r"\b(widen|loosen|remove|wider|no stop|move the stop|further away)\b", re.IGNORECASE)
 _OTHER = re.compile(r"\b(?:buy|sell|long|short|purchase|trade)\s+([A-Z]{2,6})\b")
 _SIDE = re.compile(r"\b(buy|sell|long|short|reverse)\b", re.IGNORECASE)
@@ -296,7 +296,8 @@ class _Drawn(dict[str, Any]):
         if name in ("entry", "stop", "target"):
             return lambda one: self._price(name, one)
         if name == "size_factor":
-            return lambda one: None if luck.fraction() < 0.5 or _open(one) else round(0.05 + 0.95 * luck.fraction(), 3)
+            shrinks = "shrink" in _words(self._schemas.get("verdict", {}))       # which is nothing without a size
+            return lambda one: None if not shrinks and (luck.fraction() < 0.5 or _open(one)) else round(0.05 + 0.95 * luck.fraction(), 3)
         if name == "confidence":
             return lambda one: None if not _open(one) and luck.fraction() < 0.7 else round(luck.fraction(), 3)
         if name == "call":
