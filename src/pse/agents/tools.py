@@ -11,12 +11,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from pse.agents.cleaning import clean
 from pse.agents.policy import ToolPolicy
 from pse.domain.decisions import Briefing
 from pse.domain.records import canonical
 
 ROWS_A_MS = 20_000                               # stored rows that are read in a millisecond, so that a bound of time is one of rows and a replay keeps it
-LONGEST_SHOWN = 60
+LONGEST_SHOWN, LONGEST_REFUSAL = 60, 1_000
 
 
 class Unanswerable(Exception):
@@ -60,15 +61,14 @@ class Want(Protocol):
 
 @dataclass(frozen=True)
 class Told:
-    """A question with its answer as the model is told it."""
+    """A question with its answer, rows or a refusal, as the model is told it."""
 
-    text: str
     question: Mapping[str, Any]
-    refused: bool
+    answer: Mapping[str, Any]
 
     def record(self) -> dict[str, Any]:
         """The question and the hash of its answer, as a journal keeps them."""
-        return {**self.question, "refused": self.refused, "sha256": hashlib.sha256(self.text.encode()).hexdigest()}
+        return {**self.question, "refused": "refused" in self.answer, "sha256": hashlib.sha256(canonical(self.answer).encode()).hexdigest()}
 
 
 class ToolLayer:
@@ -83,12 +83,12 @@ class ToolLayer:
 
     def _answer(self, briefing: Briefing, want: Want, number: int) -> Told:
         asked = {"tool": want.tool, "symbol": want.symbol or briefing.symbol, "name": want.name, "timeframe": want.timeframe, "rows": want.rows}
-        question = {name: value[:LONGEST_SHOWN] if isinstance(value, str) else value for name, value in asked.items() if value is not None}
+        question = {name: clean(value, LONGEST_SHOWN) if isinstance(value, str) else value for name, value in asked.items() if value is not None}
         try:
             rows = self._rows(briefing.known, asked, number)
         except Unanswerable as error:
-            return Told(canonical({"question": question, "refused": str(error)}), question, True)
-        return Told(canonical({"question": question, "rows": rows}), question, False)
+            return Told(question, {"question": question, "refused": clean(str(error), LONGEST_REFUSAL)})
+        return Told(question, {"question": question, "rows": rows})
 
     def _rows(self, known: Known | None, asked: Mapping[str, Any], number: int) -> list[dict[str, Any]]:
         policy, tool, symbol = self._policy, str(asked["tool"]), str(asked["symbol"])
