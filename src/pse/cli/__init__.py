@@ -11,5 +11,5 @@ from pse.cli.frame import app, main
 
 __all__ = ["app", "main"]
 
-for _group in ("start", "data", "desks", "running", "looking", "risk", "agents"):    # the order of the help
+for _group in ("start", "data", "desks", "running", "looking", "risk", "decisions", "agents"):    # the order of the help
     importlib.import_module(f"pse.cli.{_group}")

@@ -24,7 +24,7 @@ def backtest(
     sets: opt.Sets = None,
     seed: opt.Seed = None,
     fills: opt.FillsOrAll = None,
-    agents: Annotated[str, Option(help="Who decides: rules.", metavar="rules")] = "rules",
+    agents: opt.Agents = "rules",
     account: opt.Accounts = None,
     report: opt.Report = None,
 ) -> Answer:
@@ -52,10 +52,12 @@ def paper(
     sets: opt.Sets = None,
     seed: opt.Seed = None,
     fills: opt.Fills = None,
+    agents: opt.Agents = "rules",
     report: opt.Report = None,
 ) -> Answer:
     """The same loop, one bar at a time, as it would run live."""
     start_ns, end_ns = window(start, end)
     asked = context.asking(config=config, overrides=tuple(sets or ()), desk=desk, seed=seed, fills=fills)
     wanted = module("asked").one_symbol(asked, symbol)
-    return module("paper").run(asked, symbol=wanted, start_ns=start_ns, end_ns=end_ns, route=route, feed=feed, report=report, account=account)
+    return module("paper").run(asked, symbol=wanted, start_ns=start_ns, end_ns=end_ns, route=route, feed=feed, report=report, account=account,
+                               agents=agents)

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pse.commands.inputs import BarsKey, Inputs, gather
+from pse.commands.judging import RULES
 from pse.commands.wiring import Answer, Context
 from pse.domain.errors import PseError
 from pse.features.build import Features
@@ -46,7 +47,7 @@ def _reads_alike(one: Inputs, other: Inputs) -> bool:
 
 
 def side_by_side(context: Context, wanted: Sequence[Settings], symbols: Sequence[str], start_ns: int | None, end_ns: int | None,
-                 envelope: bool = False) -> Answer:
+                 envelope: bool = False, agents: str = RULES) -> Answer:
     """A run for each account; one that fails is told beside the others, which are not lost."""
     from pse.commands.backtest import alone
 
@@ -59,7 +60,7 @@ def side_by_side(context: Context, wanted: Sequence[Settings], symbols: Sequence
         context.note(f"account {settings.account.name} ...")
         try:
             inputs = gather(context, settings, symbols, start_ns, end_ns, shared=bars)
-            rows.append(about | {"ok": True, **alone(context, inputs, made=made, envelope=envelope).data})
+            rows.append(about | {"ok": True, **alone(context, inputs, made=made, envelope=envelope, agents=agents).data})
         except PseError as error:
             context.warn(f"account {settings.account.name}: {error}")
             rows.append(about | {"ok": False, "error": str(error), "exit_code": error.exit_code})

@@ -13,6 +13,7 @@ import numpy as np
 
 from pse.clock import iso
 from pse.commands.finer_bars import finer_series, load_finer
+from pse.commands.judging import Judging
 from pse.commands.wiring import Context
 from pse.domain.actions import Actions, Doubt, adjusted_of, unrecorded_splits
 from pse.domain.bars import Bars, timeframe_ns
@@ -41,7 +42,7 @@ class Inputs:
 
     `bars` belong to the plan's symbols, `context` is what the desk reads and does not trade; both begin at each symbol's own anchor in `anchors`, and the
     first of all at `anchor_ns`.  `warnings`: what is worth a word to the user before the run.  `finer`: finer bars of the window by traded symbol, where the
-    desk's fill policy looks into its bars.
+    desk's fill policy looks into its bars.  `judging`: the chain that decides; None where rules do.
     """
 
     plan: DeskPlan
@@ -59,6 +60,7 @@ class Inputs:
     news_version: int | None = None
     finer: Mapping[str, Bars] = field(default_factory=dict)
     actions_version: int | None = None
+    judging: Judging | None = None
 
     @property
     def data(self) -> dict[str, str]:
@@ -83,8 +85,15 @@ class Inputs:
 
     @property
     def fingerprint(self) -> str:
-        return fingerprint(data=self.data, sessions=self.sessions, settings=self.settings.run_tree(self.plan.symbols), seed=self.settings.seed,
-                           start_ns=self.start_ns, end_ns=self.end_ns, anchor_ns=self.anchor_ns)
+        asked = self.judging
+        return fingerprint(data=self.data, sessions=self.sessions, settings=self.deciding, seed=self.settings.seed, start_ns=self.start_ns,
+                           end_ns=self.end_ns, anchor_ns=self.anchor_ns, prompts=asked.prompt_hashes if asked else None,
+                           models=asked.model_ids if asked else None)
+
+    @property
+    def deciding(self) -> dict[str, Any]:
+        """The settings that decide the run, with the chain where one judges."""
+        return self.settings.run_tree(self.plan.symbols, judged=self.judging is not None)
 
 
 @dataclass(frozen=True)

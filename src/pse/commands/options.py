@@ -18,6 +18,8 @@ Seed = Annotated[int | None, Option(help="Seed of everything that is drawn.", mi
 Fills = Annotated[str | None, Option(help="Fill policy of configs/fills.yaml instead of the desk's.", metavar="NAME")]
 FillsOrAll = Annotated[str | None, Option("--fills", help="Fill policy of configs/fills.yaml instead of the desk's; envelope: the conservative run with its "
                                                           "result under every rule beside it.", metavar="NAME|envelope")]
+Agents = Annotated[str, Option(help="Who decides: rules; or the desk's chain of models, from the tape, recorded (the tape first, else asked) or live.",
+                               metavar="rules|tape|record|live")]
 Report = Annotated[Path | None, Option(help="Write the run as one HTML file.", metavar="FILE")]
 Accounts = Annotated[list[str] | None, Option("--account", help="Account of settings.yaml, or all; repeated: a run each, side by side.", metavar="NAME")]
 RunId = Annotated[str, Argument(help="Run id, as `pse runs list` shows it.", metavar="RUN_ID", show_default=False)]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+from pse.commands.judging import RULES, judging
 from pse.commands.running import REPLAY, Inputs, gather, whole_run
 from pse.commands.wiring import Answer, Context
 from pse.domain.errors import RequestError
@@ -15,12 +17,14 @@ from pse.settings import Settings
 
 
 def run(context: Context, symbol: str | None = None, start_ns: int | None = None, end_ns: int | None = None, route: str = "SIM", feed: str = "replay",
-        report: Path | None = None, account: str | None = None) -> Answer:
+        report: Path | None = None, account: str | None = None, agents: str = RULES) -> Answer:
     """Plays stored bars back as if they closed now, orders filled by the simulated broker."""
     for flag, given, known in (("--route", route, ("SIM",)), ("--feed", feed, ("replay",))):
         if given not in known:
             raise RequestError(f"{flag} {given!r} is not one of {', '.join(known)}; this version fills on paper by itself, on bars that are played back")
-    inputs = gather(context, named_account(context, account), (symbol,) if symbol else (), start_ns, end_ns)
+    settings = named_account(context, account)
+    asked = judging(context, settings, agents)
+    inputs = replace(gather(context, settings, (symbol,) if symbol else (), start_ns, end_ns), judging=asked)
     if inputs.plan.fills.bars == "finest":
         raise RequestError(f"--fills {context.settings.chosen.fills} looks inside the desk's bars, after they closed; paper fills on the bars that it is fed "
                            f"({inputs.plan.base_timeframe}). Take another fill policy, or set base_timeframe of the desk to the finer bars")

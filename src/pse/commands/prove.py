@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 from pse.commands.wiring import Answer, Context
 from pse.domain.errors import ChangedSource, NoBars, RequestError
 from pse.domain.manifest import Manifest, environment, environment_changes
+from pse.domain.models import TapeMiss
 from pse.store.audits import audit_run
+from pse.store.decision_log import log_path
 from pse.store.differences import TOLERANCE, Difference, differing_results, first_difference, same_bytes
-from pse.store.runs import MANIFEST, Run, load_run, read_manifest, scratch
+from pse.store.runs import DECISIONS, MANIFEST, Run, load_run, read_manifest, scratch
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -57,14 +59,22 @@ def _replayed(context: Context, run: Run, replay: Replay) -> Proof:
             journal = replay(context, run.manifest, folder)
         except NoBars as error:
             return Proof("DIFFERENT", "nothing", (f"the bars of this run are no longer stored: {error}",))
-        except ChangedSource as error:
+        except (ChangedSource, TapeMiss) as error:
             return Proof("DIFFERENT", "nothing", (str(error),))
         beside = journal.parent / MANIFEST
         proof = _compared(run, journal, read_manifest(beside) if beside.is_file() else None)
         if proof.result != "EQUAL":
             return proof
-        wrong = differing_results(run.folder, journal.parent, 0.0 if proof.compared == EVERY_BYTE else TOLERANCE)
+        wrong = (*differing_results(run.folder, journal.parent, 0.0 if proof.compared == EVERY_BYTE else TOLERANCE), *_other_log(run, journal.parent))
         return replace(proof, result="DIFFERENT", why=(*wrong, *proof.why)) if wrong else proof
+
+
+def _other_log(run: Run, again: Path) -> tuple[str, ...]:
+    """What is to be said where the decision log of a judged run is not what running it again writes."""
+    mine, theirs = log_path(run.home, run.run_id), again / DECISIONS
+    if not theirs.is_file() or same_bytes(mine, theirs):
+        return ()
+    return (f"{mine} is not what running it again writes",)
 
 
 def _compared(run: Run, journal: Path, again: Manifest | None) -> Proof:

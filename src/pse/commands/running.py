@@ -6,6 +6,7 @@ import contextlib
 import gc
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,12 +18,14 @@ from pse.brokers.sim import SimBroker
 from pse.clock import iso, stopwatch_ns
 from pse.commands.envelope import Envelope, Measured
 from pse.commands.inputs import Inputs, gather
+from pse.commands.judging import RULES, Judge, Judging, judging_of, opened
 from pse.commands.report import check_target
 from pse.commands.wiring import Answer, Context, Stopped
 from pse.domain.actions import forward_adjusted
 from pse.domain.decisions import Decide
-from pse.domain.errors import ChangedSource, PseError, RequestError, is_ctrl_c
+from pse.domain.errors import ChangedSource, PseError, is_ctrl_c
 from pse.domain.manifest import Manifest, environment
+from pse.domain.models import TapeMiss
 from pse.engine.desk import DeskPlan, Mode
 from pse.engine.loop import run as engine_run
 from pse.engine.outcome import Outcome
@@ -33,10 +36,27 @@ from pse.kernels import compiled_before, sources_digest
 from pse.kernels.codes import E_ORDER
 from pse.settings import BadSetting, Settings, settings_hash
 from pse.store.appended import NONE_STORED
+from pse.store.decision_log import log_path, write_log
 from pse.store.files import write_atomic, write_json
 from pse.store.journal import Journal
 from pse.store.ledger import Trial, append_trial
-from pse.store.runs import EQUITY, JOURNAL, LOTS, METRICS, PORTFOLIO, POSITIONS, TRADES, Run, discard_empty, finish_run, new_run
+from pse.store.runs import (
+    DECISIONS,
+    DECISIONS_SHA256,
+    EQUITY,
+    JOURNAL,
+    LOTS,
+    METRICS,
+    PORTFOLIO,
+    POSITIONS,
+    TAPE,
+    TRADES,
+    Run,
+    discard,
+    discard_empty,
+    finish_run,
+    new_run,
+)
 from pse.store.snapshots import load as load_snapshot
 
 if TYPE_CHECKING:
@@ -52,13 +72,14 @@ def manifest_of(context: Context, inputs: Inputs, command: str, feed: str) -> Ma
     """The manifest of a run that starts now."""
     from pse import __version__
 
-    tree = inputs.settings.tree()
+    tree, asked = inputs.settings.tree(), inputs.judging
     return Manifest(
         fingerprint=inputs.fingerprint, created=iso(context.clock.now_ns()), command=command, desk=inputs.plan.name, symbols=inputs.plan.symbols,
         start=iso(inputs.start_ns), end=iso(inputs.end_ns), anchor=iso(inputs.anchor_ns), start_ns=inputs.start_ns, end_ns=inputs.end_ns,
         anchor_ns=inputs.anchor_ns, seed=inputs.settings.seed, snapshot=inputs.snapshot.id, tables=inputs.tables, data=inputs.data,
-        sessions=inputs.sessions, settings=tree, settings_hash=settings_hash(inputs.settings.run_tree(inputs.plan.symbols)),
-        decide="rules", route="SIM", feed=feed,
+        sessions=inputs.sessions, settings=tree, settings_hash=settings_hash(inputs.deciding),
+        decide=asked.chain if asked else RULES, route="SIM", feed=feed, prompts=asked.prompt_hashes if asked else {},
+        models=asked.model_ids if asked else {},
         code={"version": __version__, "kernels": sources_digest(Path(__file__).parent.parent / "kernels"), **_outside_code(inputs.settings)},
         synthetic=inputs.snapshot.synthetic,
         dropped_outside_session=inputs.dropped, warm_up=_warm_up(inputs), notes=(*inputs.notes, *inputs.warnings), **environment())
@@ -135,20 +156,33 @@ def left_no_empty_run(run: Run) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def told_how_to_go_on(run: Run, journal: Journal) -> Iterator[None]:
+def left_no_missed_run(run: Run) -> Iterator[None]:
+    """A run that asked its tape what is not on it leaves no folder either: nothing of it was paid for, and the miss is told."""
+    try:
+        yield
+    except TapeMiss:
+        discard(run)
+        raise
+
+
+@contextlib.contextmanager
+def told_how_to_go_on(run: Run, journal: Journal, judged: bool = False) -> Iterator[None]:
     """Ctrl-C inside says what is left of the run and what to do."""
     try:
         yield
     except (KeyboardInterrupt, SystemError) as stop:
         if not is_ctrl_c(stop):
             raise
+        mend = ("What models answered so far is on the tape: run the same command again with `--agents record` to go on from there without asking it again."
+                if judged else "Run the same command again to have it whole.")
         raise Stopped(f"stopped. Run {run.run_id} stays behind as interrupted, with the {journal.records} records written so far (`pse runs show {run.run_id}`)"
-                      f"; stored bars and earlier runs are as they were. Run the same command again to have it whole.") from None
+                      f"; stored bars and earlier runs are as they were. {mend}") from None
 
 
 def whole_run(context: Context, inputs: Inputs, command: str, feed_name: str, make_feed: Callable[[Mode], Iterable[Prepared]], report: Path | None,
-              beside: Envelope | None = None) -> Answer:
-    """A run from its manifest to its files; what is printed at the end comes back.  `beside`: the other rules of fills that are to be measured."""
+              beside: Envelope | None = None, told: Callable[[Judge], None] | None = None) -> Answer:
+    """A run from its manifest to its files; what is printed at the end comes back.  `beside`: the other rules of fills that are to be measured.  `told` of
+    every decision of a chain."""
     from pse.reports.doubts import doubts_json
     from pse.reports.view import read_run
 
@@ -158,14 +192,17 @@ def whole_run(context: Context, inputs: Inputs, command: str, feed_name: str, ma
     said_compiling(context)
     run = new_run(context.home, manifest_of(context, inputs, command, feed_name), context.clock.now_ns())
     started = stopwatch_ns()
-    with left_no_empty_run(run), run.journal() as journal, told_how_to_go_on(run, journal):
+    asked = inputs.judging
+    with (left_no_missed_run(run), left_no_empty_run(run), run.journal(redact_text=context.redact if asked else None) as journal,
+          told_how_to_go_on(run, journal, asked is not None),
+          opened(context, inputs.settings, asked, run.run_id, run.folder / TAPE, told=told) as decide):
         with without_collector(feed_name):
-            outcome = drive(make_feed(Mode(end_ns=inputs.end_ns)), inputs.plan, journal, sync=feed_name == REPLAY)
+            outcome = drive(make_feed(Mode(end_ns=inputs.end_ns, ask=asked is not None)), inputs.plan, journal, decide, sync=feed_name == REPLAY)
         engine_done = stopwatch_ns()
         journal.flush()
         metrics = write_results(run.folder, inputs, outcome, beside)
         _write_portfolio(run.folder, outcome)
-        run = finish_run(run, journal, iso(context.clock.now_ns()))
+        run = finish_run(run, journal, iso(context.clock.now_ns()), **_logged(run, decide, journal, log_path(context.home, run.run_id)))
     write_atomic(run.folder / "timing.jsonl", (json.dumps({"engine_ns": engine_done - started, "whole_ns": stopwatch_ns() - started}) + "\n").encode())
     counted = note_trial(context, run, inputs, outcome, metrics)
     page = _page(context, run, report)
@@ -177,6 +214,13 @@ def whole_run(context: Context, inputs: Inputs, command: str, feed_name: str, ma
         "records": run.manifest.records,
     }
     return Answer(data, lambda console: _show(console, context.home.root, run, view, page))
+
+
+def _logged(run: Run, decide: Decide, journal: Journal, path: Path) -> dict[str, Any]:
+    """Writes the decision log of a judged run to `path`; what the manifest notes of it."""
+    if not isinstance(decide, Judge):
+        return {}
+    return {"extra": {**run.manifest.extra, DECISIONS_SHA256: write_log(path, decide.heard.entries(journal.path, run.manifest.snapshot))}}
 
 
 def _write_portfolio(folder: Path, outcome: Outcome) -> None:
@@ -205,6 +249,8 @@ def write_results(folder: Path, inputs: Inputs, outcome: Outcome, beside: Envelo
     closes = pl.concat([daily_closes(one.between(inputs.start_ns, inputs.end_ns)) for one in whole])
     metrics = compute_metrics(trades, equity, spec, dict(outcome.refusals), closes)
     metrics |= {"passed_over": dict(sorted(outcome.passed_over.items())), "turned_down": outcome.turned_down()}
+    if (asked := inputs.judging) is not None:
+        metrics |= {"judged": _judged(folder, asked)}
     if beside is not None:
         metrics |= {"envelope": beside.measure(folder, Measured(trades, equity, metrics), spec)}
     _parquet(folder / TRADES, trades)
@@ -212,6 +258,15 @@ def write_results(folder: Path, inputs: Inputs, outcome: Outcome, beside: Envelo
     _write_positions(folder, inputs)
     write_json(folder / METRICS, metrics)
     return metrics
+
+
+def _judged(folder: Path, asked: Judging) -> dict[str, Any]:
+    """What the chain of the run did and cost."""
+    from pse.reports.refused import records
+    from pse.research.judged import judged
+
+    lines = ((kind, body) for kind, _, body in records(folder / JOURNAL, ("DELIBERATION", "DECISION", "CHARGE")))
+    return judged(lines, asked.chain, asked.model_ids)
 
 
 def _write_positions(folder: Path, inputs: Inputs) -> None:
@@ -298,19 +353,20 @@ def again(context: Context, manifest: Manifest, folder: Path, make_feed: Callabl
     """
     settings = Settings.from_tree(manifest.settings, context.home.root)
     check_outside(settings, manifest)
+    asked = judging_of(context, settings, manifest)
     inputs = gather(context, settings, manifest.symbols, manifest.start_ns, manifest.end_ns, load_snapshot(context.home, manifest.snapshot),
                     manifest.tables.get("news", NONE_STORED), actions_at=manifest.tables.get("actions", NONE_STORED))
+    inputs = replace(inputs, judging=asked)
     fresh = manifest_of(context, inputs, manifest.command, manifest.feed or "")
     write_json(folder / "manifest.json", fresh.model_dump(mode="json"))
     path = folder / JOURNAL
     beside = None if pinned is None else Envelope(context, inputs, pinned)
-    with Journal(path, inputs.fingerprint, lock=folder / "journal.lock") as journal, without_collector(manifest.feed):
-        outcome = drive(make_feed(inputs, Mode(end_ns=inputs.end_ns), beside), inputs.plan, journal)
+    tape = context.home.run(manifest.run_id) / TAPE if manifest.run_id else None
+    with (Journal(path, inputs.fingerprint, lock=folder / "journal.lock", redact_text=context.redact if asked else None) as journal,
+          without_collector(manifest.feed), opened(context, settings, asked, manifest.run_id, None, only=tape) as decide):
+        outcome = drive(make_feed(inputs, Mode(end_ns=inputs.end_ns, ask=asked is not None), beside), inputs.plan, journal, decide)
+        journal.flush()
+        if isinstance(decide, Judge):
+            write_log(folder / DECISIONS, decide.heard.entries(path, manifest.snapshot))
     write_results(folder, inputs, outcome, beside)
     return path
-
-
-def only_rules(agents: str) -> None:
-    """Refuses a judge that is not there."""
-    if agents != "rules":
-        raise RequestError(f"--agents {agents!r} is not one of rules; plain rules decide in this version")

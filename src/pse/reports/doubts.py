@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import polars as pl
 
-from pse.reports import envelope
+from pse.reports import envelope, judged
 from pse.reports.cuts import LIMITS, cost_of_a_stop, cuts
 from pse.reports.view import RunView, number
 from pse.reports.words import counted, money, plain, share
@@ -33,7 +33,7 @@ class Doubt:
 
 def doubts(view: RunView) -> list[Doubt]:
     """All doubts of a run, serious ones first."""
-    found = [*_data(view), *_length(view), *_luck(view), *_engine(view), *_fills(view)]
+    found = [*_data(view), *_length(view), *_luck(view), *_engine(view), *_fills(view), *(Doubt(*one) for one in judged.doubts_of(view))]  # type: ignore[arg-type]
     return sorted(found, key=lambda doubt: doubt.level != "serious")
 
 

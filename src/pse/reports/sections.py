@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from pse.kernels.codes import MARKET_STATES
-from pse.reports import envelope, open_risk
+from pse.reports import envelope, judged, open_risk
 from pse.reports.definitions import conventions, definitions
 from pse.reports.reasons import WHO, sentence
 from pse.reports.refused import by_gate, counted_words, said
@@ -63,6 +63,7 @@ def page_parts(view: RunView) -> dict[str, Any]:
         "cards": headline(view),
         "interval_words": _interval_words(m),
         "no_trades": no_trades(view),
+        "judged": judged.judged_words(view),
         "months": months(m.get("monthly") or [], m.get("yearly") or []),
         "month_names": MONTHS,
         "by": groups(m),
@@ -302,6 +303,7 @@ def costs(m: dict[str, Any], currency: str) -> list[tuple[str, str, str]]:
         ("Slippage", f"{money(slip)} {currency}", f"{money(m.get('slippage_a_trade_usd'))} a trade, inside the fill prices"),
         ("Fees", f"{money(fees)} {currency}", f"{money(m.get('fees_a_trade_usd'))} a trade"),
         ("Net", f"{money(m.get('net_usd'))} {currency}", f"costs are {said}" if part is not None else said),
+        *judged.cost_rows(m, currency),
     ]
 
 

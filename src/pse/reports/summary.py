@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pse.reports import envelope
 from pse.reports.doubts import doubts
+from pse.reports.judged import judged_words
 from pse.reports.refused import Gate, by_gate
 from pse.reports.sections import headline, no_trades
 from pse.reports.view import RunView
@@ -29,6 +30,8 @@ def show_summary(console: Console, view: RunView, places: Mapping[str, object] |
         _figures(console, view)
     else:
         console.print(Text(f"No trades, so no return figures. {no_trades(view)}"))
+    if said := judged_words(view):
+        console.print(Text(said))
     envelope.show(console, view)
     _refusals(console, view)
     _doubts(console, view)

@@ -26,7 +26,9 @@ from pse.store.locks import is_held, lock_path, locked
 
 MANIFEST, JOURNAL, METRICS = "manifest.json", "journal.jsonl", "metrics.json"
 RECOMMENDATIONS, FINAL_DECISIONS = "recommendations.json", "final_decisions.jsonl"
+TAPE = "tape.jsonl"                             # what a judged run was answered, in order
 CHECKPOINTS = "checkpoints.txt"
+DECISIONS, DECISIONS_SHA256 = "decisions", "decisions_sha256"      # the projection below data/decisions; of a judged run its bytes, noted in the manifest
 LATEST, MOST_NAMED = "latest", 12
 TRADES, EQUITY, POSITIONS, LOTS = "trades.parquet", "equity.parquet", "positions.parquet", "lots.parquet"
 ENVELOPE, ENVELOPE_EQUITY = "envelope.parquet", "envelope_equity.parquet"
@@ -87,11 +89,15 @@ def new_run(home: Home, manifest: Manifest, created_ns: int) -> Run:
 
 def discard_empty(run: Run) -> None:
     """Takes away the folder of a run whose journal has no line yet; any other stays."""
-    if run.journal_path.is_file() and run.journal_path.stat().st_size:
-        return
-    for name in (JOURNAL, MANIFEST):
+    if not run.journal_path.is_file() or not run.journal_path.stat().st_size:
+        discard(run)
+
+
+def discard(run: Run) -> None:
+    """Takes away the folder of a run that came to nothing, with its journal and its list of answers; what somebody else put there stays."""
+    for name in (JOURNAL, MANIFEST, TAPE):
         (run.folder / name).unlink(missing_ok=True)
-    with contextlib.suppress(OSError):                     # somebody else put something there: theirs stays
+    with contextlib.suppress(OSError):
         run.folder.rmdir()
 
 
@@ -226,27 +232,34 @@ def projections(journal: Path) -> dict[str, bytes]:
                 found[kind].append(line)
     setups = b",\n".join(line[:-1] for line in found["SETUP"])
     return {RECOMMENDATIONS: b"[" + (b"\n" + setups + b"\n" if setups else b"") + b"]\n", FINAL_DECISIONS: b"".join(found["DECISION"]),
-            "decisions": b"".join(found["DELIBERATION"])}
+            DECISIONS: b"".join(found["DELIBERATION"])}
 
 
 def projection_paths(run: Run) -> dict[str, Path]:
     """Where each projection of a run lies."""
     return {RECOMMENDATIONS: run.folder / RECOMMENDATIONS, FINAL_DECISIONS: run.folder / FINAL_DECISIONS,
-            "decisions": run.home.decisions / f"{safe_name(run.run_id, 'run id')}.jsonl"}
+            DECISIONS: run.home.decisions / f"{safe_name(run.run_id, 'run id')}.jsonl"}
 
 
 def project(run: Run) -> None:
-    """Write the projections of the run's journal."""
+    """Write the projections of the run's journal; the decision log of a judged run, which says more, is not its own."""
     paths = projection_paths(run)
     for name, content in projections(run.journal_path).items():
-        write_atomic(paths[name], content)
+        if name != DECISIONS or run.manifest.decide == "rules":
+            write_atomic(paths[name], content)
 
 
 def stale_projections(run: Run) -> list[Path]:
     """Projections of a finished run that are missing or do not say what its journal says."""
     paths = projection_paths(run)
+    noted = run.manifest.extra.get(DECISIONS_SHA256)
     return [paths[name] for name, content in projections(run.journal_path).items()
-            if not paths[name].is_file() or paths[name].read_bytes() != content]
+            if not paths[name].is_file() or not _says(paths[name].read_bytes(), content, noted if name == DECISIONS else None)]
+
+
+def _says(found: bytes, content: bytes, noted: str | None) -> bool:
+    """Whether a projection has the bytes that it should; of a decision log those that the manifest notes."""
+    return found == content if noted is None else hashlib.sha256(found).hexdigest() == noted
 
 
 def metrics_of(run: Run) -> dict[str, Any]:
