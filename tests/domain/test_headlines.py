@@ -54,6 +54,31 @@ def test_age_counts_from_the_last_one_known_and_a_flag_for_its_time_inclusive():
     assert flag.tolist() == [0, 0, 0, 1, 1, 0, 0]
 
 
+@pytest.mark.parametrize("hidden", [
+    "h\u0430\u0441k", "\u0441\u0433\u0430\u0455\u04bb", "\u1d18\u1d00\u0274\u026a\u1d04", "p\u03b1n\u03b9c", "p\u0301a\u0308n\u0302ic",
+    "\U0001d421\U0001d41a\U0001d41c\U0001d424",
+    "h4ck", "cr@sh", "pan1c", "h.a.c.k", "b a n", "C-R-A-S-H", "h\u2800ack"])
+def test_a_word_in_letters_that_resemble_its_own_raises_its_flag(hidden):
+    """Cyrillic, small capitals, Greek, accents, mathematical letters, figures, signs between the letters, a blank of Braille."""
+    assert len(red_flags(plain(f"Exchange says {hidden} today"))) == 1, plain(hidden)
+
+
+def test_folding_raises_no_flag_by_itself():
+    honest = ("Urban banner", "\u0411\u0430\u043d\u043a \u0420\u043e\u0441\u0441\u0438\u0438", "\u4e2d\u56fd\u592e\u884c",
+              "S&P 500 up 4.5 % in Q3", "a b c of bonds", "3M and 7-Eleven")
+    assert [one for one in honest if red_flags(plain(one))] == []
+
+
+def test_of_marks_piled_on_a_letter_two_are_left():
+    assert plain("ha" + "\u0301\u0302\u0303\u0304" * 50 + "ck") == "h\u00e1\u0302\u0303ck"
+
+
+def test_the_titles_at_a_moment_are_the_last_ones_known_then():
+    headlines = Headlines(np.array([10, 20, 20, 30]) * HOUR, np.zeros(4, bool), ("a", "b", "c", "d"))
+    assert headlines.last(9 * HOUR, 2) == [] and headlines.last(10 * HOUR, 2) == [0] and headlines.last(29 * HOUR, 2) == [2, 1]
+    assert headlines.last(99 * HOUR, 9) == [3, 2, 1, 0] and Headlines(np.array([1]), np.array([True])).last(5, 5) == []
+
+
 def test_a_headline_that_comes_later_changes_nothing_before_it():
     ts = np.arange(40) * HOUR
     early, late = Headlines(np.array([10]) * HOUR, np.array([True])), Headlines(np.array([10, 25]) * HOUR, np.array([True, True]))

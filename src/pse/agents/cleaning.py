@@ -23,7 +23,8 @@ _FENCE = re.compile(r"`{2,}|~{3,}")
 @lru_cache(maxsize=8_192)                        # the same headlines stand in one briefing after the other
 def clean(text: str, letters: int = TITLE_LETTERS) -> str:
     """The text as one plain line of at most so many letters; a link stands as `[link]`."""
-    return cut(_FENCE.sub(" ", _LINK.sub("[link]", plain(text[:20 * letters]))), letters)
+    bare = _FENCE.sub(" ", _LINK.sub("[link]", plain(text[:20 * letters])))
+    return cut(" ".join(bare.split()), letters)
 
 
 def quoted(value: Any) -> str:

@@ -86,7 +86,7 @@ def _headline(number: int, one: Mapping[str, Any]) -> dict[str, Any]:
 
 def _ordered(row: Mapping[str, Any], digits: int) -> dict[str, Any]:
     """The row with its keys in order and its values as they are shown."""
-    return {name: _shown(row[name], name, digits) for name in sorted(row, key=lambda name: (_RANK.get(name, len(ORDER)), name))}
+    return {_text(name): _shown(row[name], name, digits) for name in sorted(row, key=lambda name: (_RANK.get(name, len(ORDER)), name))}
 
 
 def _shown(value: Any, name: str, digits: int) -> Any:

@@ -15,22 +15,45 @@ RED_FLAGS = ("hack", "crash", "ban", "panic", "liquidation", "regulator", "suspe
 TITLE_LETTERS, SUMMARY_LETTERS = 300, 1_000
 MOST_ROUNDS = 10                      # of unwrapping what was wrapped several times; no honest text needs more than two or three
 _TAG = re.compile(r"<[A-Za-z/!?][^<>]{0,2000}>")
-_UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")     # letters and marks that leave no ink
+_UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")     # signs that leave no ink
+_MARK = "[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]"            # accents and the like, which may be piled up
+_PILED = re.compile(f"({_MARK}{{2}}){_MARK}+")
 _FLAGGED = re.compile(r"\b(" + "|".join(RED_FLAGS) + r")\b", re.IGNORECASE)
+_SPREAD = re.compile(r"\b(?:[a-z][ ._*-]){2,}[a-z]\b")
+_MIXED = re.compile(r"[a-z0-9@$]*[a-z][a-z0-9@$]*")
+# Letters that look like a Latin one, beside those that compatibility forms and accents already lead back to it.
+_ALIKE = str.maketrans(dict(zip(
+    "\u0430\u0432\u0435\u0455\u0456\u0458\u043a\u043c\u043d\u043e\u043f\u0440\u0441\u0442\u0443\u0445\u0501\u051b\u051d\u04bb\u044c\u0433\u04af\u04cf\u0475"
+    "\u03b1\u03b2\u03b3\u03b5\u03b7\u03b9\u03ba\u03bc\u03bd\u03bf\u03c0\u03c1\u03c2\u03c4\u03c5\u03c7\u03c9\u0578\u057d\u0585\u0570\u0581"
+    "\u0131\u0251\u0261\u0269\u029f\u026a\u0274\u0280\u1d00\u0299\u1d04\u1d05\u1d07\u0262\u029c\u1d0a\u1d0b\u1d0d\u1d0f\u1d18\ua731\u1d1b\u1d1c\u1d20\u1d21\u028f\u1d22"
+    "\u0142\u00f8\u0111\u0127\u0167",
+    "abesijkmhonpctyxdqwhbryl" "v" "abyeniku" "vonpctuxw" "nuohg" "iagilinrabcdeghjkmopstuvwyz" "lodht", strict=True)))
+_FIGURES = str.maketrans("013457@$", "oieastas")
 
 
 def plain(text: str) -> str:
     """The whole text as one line: entities read, look-alike widths folded, then markup, control, zero-width and direction marks gone, runs of blanks as one.
 
-    As often as it changes anything, for what one round takes out may have hidden something from it.
+    As often as it changes anything, for what one round takes out may have hidden something from it.  Of marks piled on one letter two are left.
     """
+    if text.isascii() and text.isprintable() and "<" not in text and "&" not in text:
+        return " ".join(text.split())
     for _ in range(MOST_ROUNDS):
         bare = _TAG.sub(" ", unicodedata.normalize("NFKC", html.unescape(text)))
         seen = "".join(" " if sign.isspace() else sign for sign in _UNSEEN.sub("", bare) if sign.isspace() or unicodedata.category(sign)[0] != "C")
-        before, text = text, " ".join(seen.split())
+        before, text = text, " ".join(_PILED.sub(r"\1", seen).split())
         if text == before:
             break
     return text
+
+
+def folded(text: str) -> str:
+    """A plain text as it looks to a hurried eye, for searching: small Latin letters for all that resemble them, accents gone, s p r e a d words closed."""
+    bare = text.lower()
+    if not text.isascii():
+        bare = "".join(sign for sign in unicodedata.normalize("NFKD", bare) if not unicodedata.combining(sign)).translate(_ALIKE)
+    bare = _MIXED.sub(lambda word: word.group().translate(_FIGURES), bare)
+    return _SPREAD.sub(lambda word: re.sub(r"[^a-z]", "", word.group()), bare)
 
 
 def cut(text: str, letters: int) -> str:
@@ -39,8 +62,11 @@ def cut(text: str, letters: int) -> str:
 
 
 def red_flags(text: str) -> tuple[str, ...]:
-    """The red-flag words in a plain text, each once, in the order of the list.  To be asked of the whole text: a cut makes words that were none."""
-    found = {word.lower() for word in _FLAGGED.findall(text)}
+    """The red-flag words in a plain text, also where other letters imitate them, each once, in the order of the list.
+
+    To be asked of the whole text: a cut makes words that were none.
+    """
+    found = {word.lower() for one in (text, folded(text)) for word in _FLAGGED.findall(one)}
     return tuple(word for word in RED_FLAGS if word in found)
 
 
