@@ -89,6 +89,7 @@ class Wire:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True                          # or every answer waits 40 ms for the client's acknowledgement of its headers
     owner: Wire
 
     def log_message(self, *_: Any) -> None:
@@ -165,7 +166,7 @@ def models_at(url: str, **also: Any) -> dict[str, ModelPolicy]:
     rows: dict[str, dict[str, Any]] = {
         "openai": {"model": "gpt-4o-mini", "base_url": f"{url}/v1"},
         "openai-responses": {"model": "gpt-4o-mini", "base_url": f"{url}/v1"},
-        "anthropic": {"model": "claude-sonnet-4-5", "base_url": url},
+        "anthropic": {"model": "claude-sonnet-4-6", "base_url": url},
         "vertex": {"model": "gemini-2.5-flash", "base_url": url, "project": PROJECT},
         "tuned": {"provider": "vertex", "model": f"projects/{PROJECT}/locations/us-central1/endpoints/4711", "base_url": url, "project": PROJECT},
         "gemini": {"model": "gemini-2.5-flash", "base_url": url},

@@ -6,6 +6,7 @@ The packages raise their own errors, those of their HTTP client, and whatever a 
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -19,17 +20,14 @@ SHOWN = 300                                      # characters of a provider's ow
 MISREAD = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RuntimeError, OSError, AssertionError)
 
 
-def raised_by_packages() -> tuple[type[Exception], ...]:
-    """Every error that a call may end with."""
-    import httpx
-    import httpx2
-    from anthropic import AnthropicError
-    from google.auth.exceptions import GoogleAuthError
-    from google.genai.errors import APIError
-    from groq import GroqError
-    from openai import OpenAIError
+# Beyond these: the packages' own, by module and name.
+_OWN = (("httpx", "HTTPError"), ("httpx", "InvalidURL"), ("httpx2", "HTTPError"), ("httpx2", "InvalidURL"), ("openai", "OpenAIError"),
+        ("anthropic", "AnthropicError"), ("groq", "GroqError"), ("google.genai.errors", "APIError"), ("google.auth.exceptions", "GoogleAuthError"))
 
-    return (*MISREAD, httpx.HTTPError, httpx2.HTTPError, httpx.InvalidURL, httpx2.InvalidURL, OpenAIError, AnthropicError, GroqError, APIError, GoogleAuthError)
+
+def raised_by_packages() -> tuple[type[Exception], ...]:
+    """Every error that a call may end with; of packages that are not loaded none can come."""
+    return (*MISREAD, *(getattr(sys.modules[module], name) for module, name in _OWN if module in sys.modules))
 
 
 def failure_of(error: Exception, name: str, policy: ModelPolicy, heard: Heard, redact: Callable[[str], str]) -> ModelFailure:
@@ -46,7 +44,6 @@ def failure_of(error: Exception, name: str, policy: ModelPolicy, heard: Heard, r
 
 def _read(error: Exception, heard: Heard) -> tuple[Failed, str]:
     """Code and what to say of an error."""
-    from google.auth.exceptions import GoogleAuthError
     from pydantic_ai import exceptions as ai
 
     if isinstance(error, ai.ContentFilterError):
@@ -57,7 +54,7 @@ def _read(error: Exception, heard: Heard) -> tuple[Failed, str]:
         return "AUTH", "the account's quota or credit is used up; add to it, or name another model in models.yaml"
     if (status := _status(error, heard)) >= 300:
         return _of_status(status)
-    if isinstance(error, GoogleAuthError):
+    if type(error).__module__.startswith("google.auth"):
         return ("TRANSPORT", "Google's credentials could not be renewed") if getattr(error, "retryable", False) \
             else ("AUTH", "Google refused the credentials; renew them with `gcloud auth application-default login`")
     if isinstance(error, ai.UserError) and heard.calls == 0:
@@ -102,7 +99,7 @@ def _own_words(error: Exception, heard: Heard) -> str:
     body = body[0] if isinstance(body, list) and body else body
     held = body.get("error", body) if isinstance(body, dict) else None
     said = held.get("message") if isinstance(held, dict) else held
-    said = said if isinstance(said, str) else heard.body[:SHOWN] if heard.status >= 300 else str(error)
+    said = said if isinstance(said, str) else heard.body[:SHOWN] if heard.status >= 300 else heard.broke or str(error)
     return " ".join(said.split())
 
 

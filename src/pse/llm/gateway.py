@@ -40,6 +40,7 @@ class _Line:
 @dataclass
 class _Lines:
     by_name: dict[str, _Line] = field(default_factory=dict)
+    making: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class Gateway:
@@ -60,8 +61,8 @@ class Gateway:
     async def complete(self, request: Request) -> Reply:
         """The reply to a request, after as many tries as the model's policy and the deadline allow.  Raises `ModelFailure`, and nothing else."""
         policy = self._policy(request.model)
+        line = await self._line(request.model, policy)
         ends = self.stopwatch() + int(request.deadline_s * SECOND_NS)
-        line = self._line(request.model, policy)
         try:
             async with asyncio.timeout(request.deadline_s):
                 await line.slots.acquire()
@@ -87,12 +88,14 @@ class Gateway:
                                               "into models.yaml", attempts=0)
         return policy
 
-    def _line(self, name: str, policy: ModelPolicy) -> _Line:
-        lines = self.loops.setdefault(asyncio.get_running_loop(), _Lines()).by_name
-        if name not in lines:
-            model, client = made(name, policy, self.environment)
-            lines[name] = _Line(model, client, asyncio.Semaphore(policy.concurrency))
-        return lines[name]
+    async def _line(self, name: str, policy: ModelPolicy) -> _Line:
+        """The model, made when it is first asked; its package takes a second to load, which no deadline counts and no other call waits for."""
+        lines = self.loops.setdefault(asyncio.get_running_loop(), _Lines())
+        async with lines.making:
+            if name not in lines.by_name:
+                model, client = await asyncio.to_thread(made, name, policy, self.environment)
+                lines.by_name[name] = _Line(model, client, asyncio.Semaphore(policy.concurrency))
+        return lines.by_name[name]
 
     async def _tries(self, request: Request, policy: ModelPolicy, line: _Line, ends: int) -> Reply:
         """Try, and try again after what a second try may mend; the wait grows, and is at least what the provider asks for."""

@@ -12,7 +12,7 @@ from typing import Any
 from pse.domain.errors import OutsideError
 from pse.domain.models import ModelFailure
 from pse.llm.policy import ModelPolicy
-from pse.llm.transport import client_of, proxy_for
+from pse.llm.transport import client_of, proxy_for, trusted
 
 NEEDED = ("pydantic_ai", "openai", "anthropic", "groq", "google.genai", "httpx", "httpx2")
 TOKEN, CREDENTIALS, PROJECT = "GOOGLE_OAUTH_ACCESS_TOKEN", "GOOGLE_APPLICATION_CREDENTIALS", "GOOGLE_CLOUD_PROJECT"
@@ -68,6 +68,7 @@ def made(name: str, policy: ModelPolicy, environment: Mapping[str, str]) -> tupl
     credentials = _credentials(name, policy, environment, key) if policy.provider == "vertex" else None
     import httpx
     import httpx2
+    import pydantic_ai.direct  # noqa: F401  loaded here, not while a deadline runs
 
     client = client_of(httpx if policy.provider == "groq" else httpx2, proxy_for(url, environment))
     if policy.provider == "anthropic":
@@ -152,7 +153,7 @@ def _vertex(name: str, policy: ModelPolicy, environment: Mapping[str, str], cred
 def _google_options(url: str, client: Any) -> Any:
     from google.genai.types import HttpOptions, HttpRetryOptions
 
-    return HttpOptions(base_url=url, httpx_async_client=client, retry_options=HttpRetryOptions(attempts=1))
+    return HttpOptions(base_url=url, httpx_async_client=client, client_args={"verify": trusted()}, retry_options=HttpRetryOptions(attempts=1))
 
 
 def _credentials(name: str, policy: ModelPolicy, environment: Mapping[str, str], token: str) -> Any:

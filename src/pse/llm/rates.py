@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -21,6 +22,7 @@ class Rates:
     def __init__(self, folder: Path | None = None, wait_s: float = 2.0) -> None:
         self.folder, self.wait_s = folder, wait_s
         self.kept: dict[str, list[int]] = {}
+        self.lock = threading.Lock()
 
     def grant(self, name: str, per_minute: int, now_ns: int, latest_ns: int) -> int | None:
         """The moment at which a request of `name` may leave, now or later; None where it would lie after `latest_ns`, and nothing is taken.
@@ -28,7 +30,8 @@ class Rates:
         Raises `TimeoutError` where the file stays locked.
         """
         if self.folder is None:
-            granted, self.kept[name] = _next(self.kept.get(name, []), per_minute, now_ns, latest_ns)
+            with self.lock:
+                granted, self.kept[name] = _next(self.kept.get(name, []), per_minute, now_ns, latest_ns)
             return granted
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / f"{name}.json"

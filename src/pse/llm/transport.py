@@ -5,10 +5,12 @@ httpx and its fork httpx2 have the same shape; providers' packages use one or th
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]
@@ -24,6 +26,7 @@ class Heard:
     calls: int = 0
     status: int = 0                             # 0: no answer began
     body: str = ""
+    broke: str = ""                             # how the connection failed, in its own words, which the packages drop
 
 
 _heard: ContextVar[Heard | None] = ContextVar("heard", default=None)
@@ -55,17 +58,21 @@ def client_of(package: Any, proxy: str | None = None) -> Any:
 
     class Keeping(package.AsyncBaseTransport):  # type: ignore[misc]  # a class of whichever package was handed in
         def __init__(self) -> None:
-            self.inner = package.AsyncHTTPTransport(proxy=proxy, retries=0)
+            self.inner = package.AsyncHTTPTransport(verify=trusted(), proxy=proxy, retries=0)
 
         async def handle_async_request(self, request: Any) -> Any:
             heard = _heard.get() or Heard()
-            heard.calls, heard.status, heard.body = heard.calls + 1, 0, ""
-            came = await self.inner.handle_async_request(request)
-            heard.status = came.status_code
+            heard.calls, heard.status, heard.body, heard.broke = heard.calls + 1, 0, "", ""
             try:
-                body = await _whole(package, came)
-            finally:
-                await came.aclose()
+                came = await self.inner.handle_async_request(request)
+                heard.status = came.status_code
+                try:
+                    body = await _whole(package, came)
+                finally:
+                    await came.aclose()
+            except package.HTTPError as error:
+                heard.broke = f"{type(error).__name__} {error}".strip()
+                raise
             heard.body = body.decode("utf-8", "replace")
             headers = [(name, value) for name, value in came.headers.raw if name.lower() not in _PACKED]
             return package.Response(came.status_code, headers=headers, content=body, extensions=came.extensions)
@@ -74,6 +81,14 @@ def client_of(package: Any, proxy: str | None = None) -> Any:
             await self.inner.aclose()
 
     return package.AsyncClient(transport=Keeping(), trust_env=False, follow_redirects=False)
+
+
+@cache
+def trusted() -> ssl.SSLContext:
+    """The certificates that are trusted; read once, for reading them takes longer than a call."""
+    import httpx2
+
+    return httpx2.create_ssl_context()
 
 
 async def _whole(package: Any, came: Any) -> bytes:
