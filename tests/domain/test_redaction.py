@@ -23,6 +23,17 @@ def test_fifty_planted_secrets_leave_no_trace():
         assert json.dumps(value)[1:-1] not in text and quote(value, safe="") not in text and MASK in text
 
 
+def test_a_secret_that_json_escapes_is_found_however_often_it_was_escaped():
+    secret = 'aB3"/x\\y\u00e9z!'
+    mask = redactor((secret,))
+    for only_ascii in (True, False):
+        once = json.dumps({"error": f"<{secret}>"}, ensure_ascii=only_ascii)
+        twice = json.dumps({"raw": once}, ensure_ascii=only_ascii)
+        assert json.loads(mask(once)) == {"error": f"<{MASK}>"}
+        assert json.loads(json.loads(mask(twice))["raw"]) == {"error": f"<{MASK}>"}
+        assert json.loads(mask(once.replace("/", "\\/"))) == {"error": f"<{MASK}>"}
+
+
 def test_only_long_values_of_secret_names_count_as_secrets():
     environment = {"OPENAI_API_KEY": "abcdefgh", "SHORT_KEY": "abc", "HOME": "/home/somebody", "DB_PASSWORD": " longer-one ", "KEYBOARD": "qwerty-layout"}
     assert secrets_of(environment) == ("longer-one", "abcdefgh")

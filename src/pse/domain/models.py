@@ -64,6 +64,7 @@ class Reply:
     """What a model answered.  `text`: the JSON it wrote, unread.  `cost_usd` None: nobody knows the price.  `latency_ns`: its own time, retries included.
 
     `raw`: the body as it came, secrets masked.  `key`, `sha256`: of the request, and of what the tape keeps of the reply.  `attempts`: calls it took.
+    `lost`: of the earlier ones, those that may be billed though nothing came of them.
     """
 
     text: str
@@ -76,15 +77,17 @@ class Reply:
     key: str = ""
     sha256: str = ""
     attempts: int = 1
+    lost: int = 0
 
 
 class ModelFailure(OutsideError):
-    """A model that gave no usable reply.  `spent`: what the tries cost all the same; None: unknown."""
+    """A model that gave no usable reply.  `spent`: what the tries cost all the same; None: unknown.  `usage`: of a reply that came and is of no use."""
 
     def __init__(self, code: Failed, text: str, *, retry_after_s: float | None = None, latency_ns: int = 0, spent: float | None = 0.0, attempts: int = 1,
-                 key: str = "") -> None:
+                 key: str = "", usage: Usage | None = None) -> None:
         super().__init__(text)
         self.code, self.retry_after_s, self.latency_ns, self.spent, self.attempts, self.key = code, retry_after_s, latency_ns, spent, attempts, key
+        self.usage = usage
 
 
 class TapeMiss(OutsideError):

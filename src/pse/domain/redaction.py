@@ -5,6 +5,7 @@ Two nets: the values that this process was given (handed in; nothing here reads 
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -53,8 +54,8 @@ def secrets_of(environment: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def redactor(secrets: tuple[str, ...] = ()) -> Callable[[str], str]:
-    """A function that masks the given values (also in their percent-encoded form) and everything that has the shape of a key."""
-    forms = {form for secret in secrets if len(secret) >= SHORTEST_SECRET for form in (secret, quote(secret, safe=""))}
+    """A function that masks the given values, also as addresses and JSON write them, and everything that has the shape of a key."""
+    forms = {form for secret in secrets if len(secret) >= SHORTEST_SECRET for form in _written(secret)}
     known = re.compile("|".join(re.escape(form) for form in sorted(forms, key=lambda form: (-len(form), form))))
 
     def redact_text(text: str) -> str:
@@ -63,6 +64,14 @@ def redactor(secrets: tuple[str, ...] = ()) -> Callable[[str], str]:
         return _matching(likely).sub(MASK, masked) if likely else masked
 
     return redact_text
+
+
+def _written(secret: str) -> set[str]:
+    """A secret as it may stand in a text: plain, percent-encoded, and escaped by JSON, also by JSON that stands in JSON."""
+    forms = {secret, quote(secret, safe="")}
+    for _ in range(2):
+        forms |= {json.dumps(form, ensure_ascii=only_ascii)[1:-1] for form in forms for only_ascii in (True, False)}
+    return forms | {form.replace("/", "\\/") for form in forms}
 
 
 def _likely(text: str) -> tuple[int, ...]:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from pse.clock import Clock, WallClock
-from pse.domain.errors import RequestError
-from pse.domain.models import LanguageModel, ModelFailure, Reply, Request
+from pse.domain.errors import PseError, RequestError
+from pse.domain.models import LanguageModel, ModelFailure, Reply, Request, Usage
 from pse.llm.budget import Budget, Spent
 from pse.llm.policy import BudgetPolicy, ModelPolicy
 from pse.llm.prices import cost_usd, counted, most_tokens, most_usd
 from pse.llm.tape import Mode, Tape, request_key
+
+if TYPE_CHECKING:
+    from pse.llm.gateway import Gateway
 
 MODES = ("tape", "record", "live")
 
@@ -52,47 +55,63 @@ class Metered:
         try:
             reply = await self._inner.complete(request)
         except ModelFailure as failure:
-            none = failure.spent == 0.0
-            self._budget.settle(kept, failure.spent, 0 if none else None)
+            if failure.usage is not None and failure.attempts == 1:
+                failure.spent = cost_usd(model, failure.usage, self._clock.now_ns())
+            self._budget.settle(kept, failure.spent, 0 if failure.spent == 0.0 and failure.usage is None else _sum(failure.usage))
+            raise
+        except PseError:                         # it could not be asked at all
+            self._budget.settle(kept, 0.0, 0)
             raise
         cost = reply.cost_usd if reply.cost_usd is not None else cost_usd(model, reply.usage, self._clock.now_ns())
-        used = reply.usage.input_tokens + reply.usage.output_tokens if counted(reply.usage) else None
-        self._budget.settle(kept, cost, used)
+        # A try that may be billed though nothing came of it counts at its most, in the budget alone: what it cost nobody knows.
+        used = _sum(reply.usage)
+        self._budget.settle(kept, None if cost is None or usd is None else cost + reply.lost * usd, None if used is None else used + reply.lost * tokens)
         return dataclasses.replace(reply, cost_usd=cost)
+
+
+def _sum(usage: Usage | None) -> int | None:
+    return usage.input_tokens + usage.output_tokens if usage is not None and counted(usage) else None
 
 
 class Answering:
     """Who answers behind the budget: a script, or the gateway to a provider; each made when it is first asked."""
 
-    def __init__(self, models: Mapping[str, ModelPolicy], environment: Mapping[str, str], redact: Callable[[str], str], clock: Clock, state: Path) -> None:
-        self._models, self._environment, self._redact, self._clock, self._state = models, environment, redact, clock, state
-        self._made: dict[str, LanguageModel] = {}
+    def __init__(self, models: Mapping[str, ModelPolicy], environment: Mapping[str, str], redact: Callable[[str], str], clock: Clock, rates: Path) -> None:
+        self._models, self._environment, self._redact, self._clock, self._rates = models, environment, redact, clock, rates
+        self._script: LanguageModel | None = None
+        self._gateway: Gateway | None = None
 
     async def complete(self, request: Request) -> Reply:
         """Asks whoever stands behind the model's name."""
-        kind = "scripted" if self._models[request.model].provider == "scripted" else "gateway"
-        if kind not in self._made:
-            self._made[kind] = self._scripted() if kind == "scripted" else self._gateway()
-        return await self._made[kind].complete(request)
+        scripted = self._models[request.model].provider == "scripted"
+        return await (self._scripts() if scripted else self._providers()).complete(request)
 
-    def _scripted(self) -> LanguageModel:
+    async def aclose(self) -> None:
+        """Ends the connections of the running loop."""
+        if self._gateway is not None:
+            await self._gateway.aclose()
+
+    def _scripts(self) -> LanguageModel:
         from pse.llm.scripted import Scripted
 
-        return Scripted(self._models)
+        self._script = self._script or Scripted(self._models)
+        return self._script
 
-    def _gateway(self) -> LanguageModel:
+    def _providers(self) -> LanguageModel:
         from pse.llm.gateway import Gateway
 
-        return Gateway(self._models, self._environment, self._redact, self._clock)
+        self._gateway = self._gateway or Gateway(self._models, self._environment, self._redact, self._clock, rates=self._rates)
+        return self._gateway
 
 
 class Door:
     """A model to ask, and what it cost so far.  Closed at the end of a run."""
 
-    def __init__(self, tape: Tape, budget: Budget | None) -> None:
-        self.tape, self._budget = tape, budget
+    def __init__(self, tape: Tape, budget: Budget | None = None, behind: Answering | None = None) -> None:
+        self.tape, self._budget, self._behind = tape, budget, behind
 
     async def complete(self, request: Request) -> Reply:
+        """The reply to a request.  Raises `ModelFailure` or `TapeMiss`; an error of another kind is one of the disk, or of what is not installed."""
         return await self.tape.complete(request)
 
     def spent(self) -> Spent:
@@ -102,6 +121,12 @@ class Door:
     def close(self) -> None:
         """Ends the run's list of answers."""
         self.tape.close()
+
+    async def aclose(self) -> None:
+        """The same, and the connections to providers: in the loop that asked."""
+        self.close()
+        if self._behind is not None:
+            await self._behind.aclose()
 
 
 def open_model(settings: Asking, mode: str, home: Folders, *, run_id: str, environment: Mapping[str, str] | None = None,
@@ -117,8 +142,9 @@ def open_model(settings: Asking, mode: str, home: Folders, *, run_id: str, envir
     clock = clock or WallClock()
     tapes = home.data / "tapes"
     if mode == "tape":
-        return Door(Tape(tapes, "tape", settings.models, redact=redact, list_path=list_path, only=only), None)
+        return Door(Tape(tapes, "tape", settings.models, redact=redact, list_path=list_path, only=only))
     budget = Budget(settings.budget, home.state / "budget", run_id, clock)
-    behind = inner or Answering(settings.models, environment or {}, redact, clock, home.state)
+    providers = Answering(settings.models, environment or {}, redact, clock, home.state / "rates")
     chosen: Mode = "record" if mode == "record" else "live"
-    return Door(Tape(tapes, chosen, settings.models, Metered(behind, settings.models, budget, clock), redact=redact, list_path=list_path), budget)
+    metered = Metered(inner or providers, settings.models, budget, clock)
+    return Door(Tape(tapes, chosen, settings.models, metered, redact=redact, list_path=list_path), budget, providers)

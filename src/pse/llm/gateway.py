@@ -99,7 +99,7 @@ class Gateway:
 
     async def _tries(self, request: Request, policy: ModelPolicy, line: _Line, ends: int) -> Reply:
         """Try, and try again after what a second try may mend; the wait grows, and is at least what the provider asks for."""
-        began, attempt = 0, 0
+        began, attempt, lost = 0, 0, 0
         spent: float | None = 0.0                           # None once nobody knows
         while True:
             await self._turn(request, policy, ends)
@@ -107,9 +107,10 @@ class Gateway:
             attempt += 1
             try:
                 reply = await self._call(request, policy, line, ends)
-                return replace(reply, latency_ns=self.stopwatch() - began, attempts=attempt)
+                return replace(reply, latency_ns=self.stopwatch() - began, attempts=attempt, lost=lost)
             except ModelFailure as failure:
                 spent = None if spent is None or failure.spent is None else spent + failure.spent
+                lost += failure.spent is None
                 pause = max(_pause(request, attempt), failure.retry_after_s or 0.0)
                 late = self.stopwatch() + int(pause * SECOND_NS) >= ends
                 if failure.code not in PASSING or attempt > policy.retries or late:
@@ -148,7 +149,11 @@ class Gateway:
                 text, usage = text_of(response), usage_of(response)
             except raised_by_packages() as error:
                 raise failure_of(error, request.model, policy, heard, self.redact) from None
-        self._whole(request, policy, response)
+        try:
+            self._whole(request, policy, response)
+        except ModelFailure as failure:
+            failure.usage = usage
+            raise
         return Reply(self.redact(text), usage, served_by=self.redact(response.model_name or ""), finish=str(response.finish_reason or ""),
                      raw=self.redact(heard.body))
 

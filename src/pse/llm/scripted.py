@@ -119,7 +119,7 @@ def look(request: Request, luck: Luck) -> Seen:
 def _options(text: str) -> Iterator[Option]:
     """Every id once; its direction and prices are the first that follow it before the next id."""
     marks, known = list(_ID.finditer(text)), set[str]()
-    for mark, after in zip(marks, [*(one.start() for one in marks[1:]), len(text)], strict=True):
+    for mark, after in zip(marks, [*(one.start() for one in marks[1:]), len(text)], strict=False):
         if mark.group() in known:
             continue
         known.add(mark.group())

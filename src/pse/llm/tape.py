@@ -18,13 +18,14 @@ from pathlib import Path
 from typing import Any, Literal
 from weakref import WeakValueDictionary
 
-from pse.clock import stopwatch_ns
+from pse.clock import SECOND_NS
 from pse.disk import disk_full_said, write_atomic
 from pse.domain.models import LanguageModel, Message, ModelFailure, Reply, Request, TapeMiss, Usage
 from pse.domain.records import canonical, digest
 from pse.llm.policy import ModelPolicy
 
 Mode = Literal["tape", "record", "live"]
+GRACE_S = 10.0                                   # after which a model that kept no deadline of its own is given up
 FORM = 1                                         # of a kept file; another form is another number
 SENT = ("provider", "model", "answer", "temperature", "seed", "max_output_tokens", "thinking")     # of a model: what decides its answer
 
@@ -63,7 +64,8 @@ class Kept:
         key = self.body["key"]
         if self.failed:
             failure = dict(self.body["failure"])
-            raise ModelFailure(failure.pop("code"), failure.pop("text"), key=key, **failure)
+            usage = failure.pop("usage")
+            raise ModelFailure(failure.pop("code"), failure.pop("text"), key=key, usage=usage and Usage(**usage), **failure)
         reply = self.body["reply"]
         return Reply(**{**reply, "usage": Usage(**reply["usage"]), "key": key, "sha256": self.sha256})
 
@@ -176,6 +178,12 @@ def listed(path: Path) -> dict[str, deque[str]]:
     return found
 
 
+def _told(failure: ModelFailure) -> dict[str, Any]:
+    """A failure as it is kept."""
+    return {"code": failure.code, "text": str(failure), "retry_after_s": failure.retry_after_s, "latency_ns": failure.latency_ns, "spent": failure.spent,
+            "attempts": failure.attempts, "usage": None if failure.usage is None else asdict(failure.usage)}
+
+
 class Tape:
     """A model that answers from what was kept.
 
@@ -243,16 +251,15 @@ class Tape:
 
     async def _ask(self, key: str, request: Request, material: dict[str, Any]) -> Kept:
         assert self._inner is not None
-        started = stopwatch_ns()
+        patience_ns = round(request.deadline_s * SECOND_NS)
+        late = ModelFailure("TIMEOUT", f"model {request.model} gave neither a reply nor a failure", latency_ns=patience_ns, spent=None)
         try:
-            reply = await self._inner.complete(request)
-        except ModelFailure as failure:
-            return self._keep(key, material, "failure", {
-                "code": failure.code, "text": str(failure), "retry_after_s": failure.retry_after_s, "latency_ns": failure.latency_ns,
-                "spent": failure.spent, "attempts": failure.attempts})
+            async with asyncio.timeout(request.deadline_s + GRACE_S):
+                reply = await self._inner.complete(request)
+        except (ModelFailure, TimeoutError) as error:
+            return self._keep(key, material, "failure", _told(error if isinstance(error, ModelFailure) else late))
         except asyncio.CancelledError:           # whoever waited gave up: in a replay it gives up again
-            self._keep(key, material, "failure", {"code": "TIMEOUT", "text": "nobody waited for the answer any longer", "retry_after_s": None,
-                                                  "latency_ns": stopwatch_ns() - started, "spent": None, "attempts": 1})
+            self._keep(key, material, "failure", _told(late))
             raise
         answer = asdict(reply)
         del answer["key"], answer["sha256"]
