@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pse.commands.wiring import Answer, Context
+from pse.domain.models import Usage
 from pse.llm.policy import ModelPolicy
+from pse.llm.prices import cost_usd
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -15,29 +17,32 @@ if TYPE_CHECKING:
     from pse.settings import Settings
 
 VERTEX_KEYS = ("GOOGLE_APPLICATION_CREDENTIALS", "GOOGLE_OAUTH_ACCESS_TOKEN")
+A_FEW = 1_000                                    # tokens, for which no provider has another price
 
 
 def run_list(context: Context) -> Answer:
     """Every model of models.yaml: its provider, its key, its price, where it is written, and the chains that ask it."""
     settings = context.settings
-    rows = [_row(settings, name, policy, os.environ) for name, policy in settings.models.items()]
+    rows = [_row(settings, name, policy, os.environ, context.clock.now_ns()) for name, policy in settings.models.items()]
     return Answer({"models": rows}, lambda console: _show(console, rows))
 
 
-def _row(settings: Settings, name: str, policy: ModelPolicy, environment: Mapping[str, str]) -> dict[str, Any]:
+def _row(settings: Settings, name: str, policy: ModelPolicy, environment: Mapping[str, str], at_ns: int) -> dict[str, Any]:
     keys = VERTEX_KEYS if policy.provider == "vertex" and policy.key_env is None else tuple(one for one in (policy.key_name,) if one)
     chains = [chain for chain, one in settings.chains.items() if name in {asked.model or one.model for asked in one.passes}]
-    price = _price(policy)
+    price = _price(policy, at_ns)
     return {"name": name, "provider": policy.provider, "model": policy.model, "base_url": policy.base_url, "answer": policy.answer, "keys": list(keys),
             "key_present": any(environment.get(one, "").strip() for one in keys) if keys else None, "price_known": price is not None,
             "usd_per_million": None if price is None else {"in": price[0], "out": price[1]}, "where": settings.where("models", name), "chains": chains}
 
 
-def _price(policy: ModelPolicy) -> tuple[float, float] | None:
-    """Dollars of a million tokens in and out; None where nobody knows them."""
-    if policy.usd_per_million_in is not None and policy.usd_per_million_out is not None:
-        return policy.usd_per_million_in, policy.usd_per_million_out
-    return (0.0, 0.0) if policy.provider == "scripted" else None
+def _price(policy: ModelPolicy, at_ns: int) -> tuple[float, float] | None:
+    """Dollars of a million tokens in and out, of a short question; None where nobody knows them."""
+    in_and_out, twice_out = (cost_usd(policy, Usage(A_FEW, out), at_ns) for out in (A_FEW, 2 * A_FEW))
+    if in_and_out is None or twice_out is None:
+        return None
+    each_out = twice_out - in_and_out
+    return tuple(round(1e6 / A_FEW * one, 6) + 0.0 for one in (in_and_out - each_out, each_out))  # type: ignore[return-value]
 
 
 def _show(console: Console, rows: list[dict[str, Any]]) -> None:

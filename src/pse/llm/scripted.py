@@ -1,8 +1,9 @@
 """Models that are scripts: they answer at once, always the same to the same request, without a network or a key.
 
-Five of them, by the model's name: `honest` approves the best candidate unless what it reads speaks against it, `contrary` objects to everything, `obedient`
-does whatever any text in front of it tells, `random` draws an answer that keeps the contract, `garbage` breaks it in every way it knows.  They read the
-request alone, as a model would: its messages and the schema of its answer.
+By the model's name: `honest` approves the best candidate unless what it reads speaks against it, `contrary` objects to everything, `obedient`
+does whatever any text in front of it tells, `random` draws an answer that keeps the contract, `garbage` breaks it in every way it knows,
+`flipping:0.2` is honest but for a fifth of its draws, in which it says the opposite.  They read the request alone, as a model would: its messages and the
+schema of its answer.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from pse.llm.policy import ModelPolicy
 LATENCY_NS, TOKEN_NS = 1_000_000, 1_000          # of an answer, and of each of its tokens
 BYTES_A_TOKEN = 4
 Schema = Mapping[str, Any]
+Script = Callable[["Request", "Luck"], str]
 Wishes = Mapping[str, Any]
 
 
@@ -33,11 +35,12 @@ class Scripted:
     async def complete(self, request: Request) -> Reply:
         """The script's answer.  Raises `ModelFailure` where the model's name is no script's."""
         policy = self._models.get(request.model)
-        if policy is None or policy.provider != "scripted" or policy.model not in SCRIPTS:
+        script = None if policy is None or policy.provider != "scripted" else _script(policy.model)
+        if policy is None or script is None:
             found = f"{policy.provider}:{policy.model}" if policy else "none of that name"
-            raise ModelFailure("BAD_REQUEST", f"model {request.model}: found {found}; scripts are {', '.join(sorted(SCRIPTS))}, with provider scripted "
-                                              f"(configs/models.yaml)")
-        text = SCRIPTS[policy.model](request, Luck(request))
+            raise ModelFailure("BAD_REQUEST", f"model {request.model}: found {found}; scripts are {', '.join(sorted(SCRIPTS))} and flipping:SHARE (0 to 1), "
+                                              f"with provider scripted (configs/models.yaml)")
+        text = script(request, Luck(request))
         usage = Usage(input_tokens=_tokens(request.system) + sum(_tokens(one.text) for one in request.messages), output_tokens=_tokens(text))
         return Reply(text, usage, _cost(policy, usage), LATENCY_NS + TOKEN_NS * usage.output_tokens, f"scripted:{policy.model}", "stop", text)
 
@@ -343,4 +346,23 @@ def garbage(request: Request, luck: Luck) -> str:
     return str(luck.one_of(_BROKEN)(random(request, luck), luck))
 
 
-SCRIPTS: Mapping[str, Callable[[Request, Luck], str]] = {"honest": honest, "contrary": contrary, "obedient": obedient, "random": random, "garbage": garbage}
+def flipping(share: float) -> Script:
+    """An honest model that gives the opposite verdict in so many of its draws."""
+    def answer(request: Request, luck: Luck) -> str:
+        flipped, fair = luck.fraction() < share, json.loads(honest(request, luck))
+        words = request.schema.get("properties", {}).get("verdict", {}).get("enum", ())
+        against = YES if fair.get("verdict") in NO else NO
+        return _text(fair | ({"verdict": next(word for word in against if word in words)} if flipped and words else {}))
+
+    return answer
+
+
+def _script(name: str) -> Script | None:
+    """The script of a model's name; `flipping:0.2` flips one answer in five."""
+    kind, _, share = name.partition(":")
+    if kind == "flipping" and re.fullmatch(r"0?\.\d{1,6}|0|1", share):
+        return flipping(float(share))
+    return SCRIPTS.get(name)
+
+
+SCRIPTS: Mapping[str, Script] = {"honest": honest, "contrary": contrary, "obedient": obedient, "random": random, "garbage": garbage}
