@@ -160,7 +160,8 @@ class Meddling(SimBroker):
         return found
 
 
-def hostile_run(seed: int, wild: float, decisions: int = DECISIONS, held_to: dict[str, Any] | None = None, **told: Any) -> tuple[Hostile, Any]:
+def hostile_run(seed: int, wild: float, decisions: int = DECISIONS, held_to: dict[str, Any] | None = None, judged: type[Hostile] = Hostile,
+                **told: Any) -> tuple[Hostile, Any]:
     """A run of so many questions under a hostile judge, and the audit of its journal.  `told`: limits of the engine; `held_to`: those of the audit alone."""
     shape = SHAPES[seed % 2]
     end = int(made(seed, shape).until_ns)
@@ -168,7 +169,7 @@ def hostile_run(seed: int, wild: float, decisions: int = DECISIONS, held_to: dic
     prepared.world.instruments["tradable"] = np.random.default_rng([seed, 9]).random(len(prepared.plan.symbols)) < 0.9
     if prepared.world.policy["shares"][0]:
         prepared.world.instruments["point_value"] = 1.0
-    judge = Hostile(seed, wild)
+    judge = judged(seed, wild)
     judge.prepared, judge.state = prepared, state_of(prepared, CAPITAL)
     found = []
     broker = Meddling(prepared, judge.state, np.random.default_rng([seed, 3]))
