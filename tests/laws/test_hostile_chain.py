@@ -1,5 +1,5 @@
-"""No language model behind the chain gets an order outside the policy: one that answers by lot, one that obeys whatever a headline says, one that talks garbage,
-one that is against everything.
+"""No language model behind the chain gets an order outside the policy: not one that answers by lot, that obeys whatever a headline says, that talks garbage
+or that is against everything.
 
 The orders are held against the words of the policy by the same audit as those of a judge who skips the chain and speaks to the engine itself.
 """
@@ -43,7 +43,8 @@ class Scripts(Hostile):
     def __post_init__(self) -> None:
         super().__post_init__()
         passes = CHAINS[self.seed % len(CHAINS)]
-        policy = ChainPolicy.model_validate({"passes": [{"prompt": one} for one in passes], "model": self.script, "on_failure": ("hold", "rules")[self.seed % 2]})
+        policy = ChainPolicy.model_validate({"passes": [{"prompt": one} for one in passes], "model": self.script,
+                                             "on_failure": ("hold", "rules")[self.seed % 2]})
         self.chain = Chain(policy, {}, PROMPTS, Scripted(MODELS), "hostile", render=told_to, numbers=numbers_shown)
         self.said: list[Deliberation] = []
 
