@@ -18,7 +18,7 @@ from pse.agents.rules import decide as rules
 from pse.clock import iso
 from pse.commands.wiring import Context
 from pse.domain.decisions import Briefing, Decide, Deliberation
-from pse.domain.errors import ChangedSource, RequestError
+from pse.domain.errors import BadConfig, ChangedSource, RequestError
 from pse.domain.manifest import Manifest
 from pse.domain.models import LanguageModel, TapeMiss
 from pse.llm.policy import ModelPolicy
@@ -75,7 +75,7 @@ def can_be_asked(name: str, policy: ModelPolicy, environment: Mapping[str, str])
         raise RequestError(f"the model {name} ({policy.provider}) needs packages that are not installed; install them with `{EXTRA}`, or take one of the "
                            f"scripted models, which need none")
     key = policy.key_name
-    if key is not None and policy.provider != "openai-compatible" and not environment.get(key, "").strip():
+    if key is not None and not environment.get(key, "").strip():
         raise RequestError(f"the model {name} ({policy.provider} {policy.model}) needs a key, and the environment has no {key}: set it there (it stands in no "
                            f"file), let the chain ask another model (`--set chains.NAME.model=...`), or answer from the tape with `--agents tape`")
 
@@ -93,7 +93,10 @@ def judging_of(context: Context, settings: Settings, manifest: Manifest) -> Judg
     """The chain of an earlier run, answered from the tape; None where rules decided it."""
     if manifest.decide == RULES:
         return None
-    found = judging(context, settings, TAPE)
+    try:
+        found = judging(context, settings, TAPE)
+    except BadConfig as error:
+        raise ChangedSource(f"what run {manifest.run_id} asked its models with is not to be had any more: {error}") from error
     assert found is not None
     same_prompts(found, manifest)
     return found
