@@ -11,8 +11,9 @@ import sys
 import pytest
 
 from pse.commands.prove import EVERY_BYTE
-from tests.commands.judged import by, judged_home
-from tests.commands.stored import runs
+from tests.commands.judged import DAYS, by, judged_home
+from tests.commands.stored import FIRST, runs
+from tests.conftest import REPOSITORY
 
 KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GROQ_API_KEY", "DEEPSEEK_API_KEY", "OPENROUTER_API_KEY", "GEMINI_API_KEY")
 
@@ -93,3 +94,162 @@ def test_the_decisions_of_a_judged_run_are_logged_a_line_a_pass(home):
     fill = next(line["body"] for line in journal if line["kind"] == "FILL" and line["body"]["plan_id"] == decision["plan_id"])
     assert first["fill"]["price"] == fill["price"]
     assert first["market"]["CLOSE"] > 0.0
+
+
+# --- what is refused -----------------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("words", "said"), [
+    (("--agents", "oracle"), "rules, tape, record, live"),
+    (("--agents", "record", "--set", "desks.futures-smc.decide=rules"), "desks.futures-smc.decide=three-pass"),
+    (("--agents", "record", "--set", "chains.three-pass.model=claude"), "ANTHROPIC_API_KEY"),
+    (("--agents", "live", "--set", "chains.three-pass.model=local", "--set", "models.local.key_env=MY_OWN_KEY"), "MY_OWN_KEY"),
+    (("--agents", "record", "--set", "chains.three-pass.model=claud"), "Did you mean claude"),
+    (("--agents", "tape", "--fills", "envelope"), "--fills NAME --agents tape"),
+    (("--agents", "tape", "--set", "chains.three-pass.passes=[{prompt: signal.v9}]"), "signal.v9"),
+])
+def test_what_could_never_be_answered_is_refused_before_anything_runs(home, pse, words, said):
+    ran = pse("--home", home, "backtest", *DAYS, *words)
+    assert (ran.code, said in ran.err) == (2, True), ran.err
+    assert len(runs(home)) == 1
+
+
+def test_without_the_packages_of_models_the_way_to_install_them_is_told(home, pse, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-nobody-has-this-one")
+    ran = pse("--home", home, *by("claude"))
+    assert ran.code == 2 and 'pip install "pse-toolkit[llm]"' in ran.err
+
+
+def test_a_changed_prompt_is_told_by_prove(home, pse):
+    """A prompt of home's own with the name of a built-in one is another prompt."""
+    text = (REPOSITORY / "prompts" / "risk.v1.md").read_text()
+    (home / "prompts").mkdir(exist_ok=True)
+    (home / "prompts" / "risk.v1.md").write_text(text + "\nBe bold.\n")
+    ran = pse("--home", home, "--json", "prove", "latest")
+    assert (ran.code, ran.json["result"]) == (1, "DIFFERENT") and "the prompt risk.v1 changed since" in ran.json["why"][0]
+
+
+def test_a_changed_decision_log_is_damage(home, pse):
+    path = next((home / "data" / "decisions").iterdir())
+    path.write_text(path.read_text().replace("APPROVE", "approve", 1))
+    ran = pse("--home", home, "--json", "audit", "log", "latest")
+    assert ran.code == 1 and [one["file"] for one in ran.json["findings"]] == [str(path)]
+
+
+# --- what a run comes to -------------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_judge_that_answers_garbage_holds_every_decision_and_the_run_says_so(home, pse):
+    told = pse("--home", home, "--json", *by("scripted-garbage")).json
+    judged = told["metrics"]["judged"]
+    assert told["trades"] == 0 and set(judged["verdicts"]) == {"HOLD"}
+    assert judged["outcomes"] == {"HELD": judged["decisions"]} and sum(judged["held_for"].values()) == judged["decisions"]
+    assert "Models failed to answer" in [doubt["title"] for doubt in told["doubts"]]
+
+
+def test_what_the_models_cost_is_charged_to_the_account_and_told(home, pse):
+    """1,000 dollars a million tokens, in and out: the charges of the journal are a thousandth of the tokens that were counted."""
+    model, settings = "models.scripted-honest.usd_per_million", {"_in": 1000, "_out": 1000}
+    priced = [word for name, value in settings.items() for word in ("--set", f"{model}{name}={value}")]
+    priced += ["--set", "budget={usd_per_run: 1000, usd_per_day: 1000}"]
+    told = pse("--home", home, "--json", *by("scripted-honest", "live"), *priced, "--report", home / "page.html").json
+    judged, run = told["metrics"]["judged"], runs(home)[-1]
+    charged = sum(line["body"]["cost_usd"] for line in map(json.loads, (run / "journal.jsonl").read_text().splitlines()) if line["kind"] == "CHARGE")
+    assert charged == pytest.approx((judged["input_tokens"] + judged["output_tokens"]) / 1000, abs=1e-4)
+    assert judged["cost_usd"] == pytest.approx(charged, abs=1e-5)
+    page = (home / "page.html").read_text()
+    assert "Net after models" in page and "Judged by three-pass (scripted:honest)" in page
+    assert pse("--home", home, "--json", "prove", run.name).json["result"] == "EQUAL"
+
+
+def test_a_budget_that_is_gone_holds_what_is_left_and_the_run_says_so(home, pse):
+    few = ("--set", "budget.calls_per_run=4")
+    told = pse("--home", home, "--json", *by("scripted-honest", "live"), *few).json
+    judged = told["metrics"]["judged"]
+    assert judged["calls"] == 4 and judged["held_for"] == {"BUDGET": judged["decisions"] - 1}
+    assert "The budget ran out" in [doubt["title"] for doubt in told["doubts"]]
+    assert pse("--home", home, "--json", "prove", told["run_id"]).json["result"] == "EQUAL"
+
+
+def test_a_stopped_run_goes_on_from_its_tape(home, pse, monkeypatch):
+    """Ctrl-C at the third decision: what was answered until then is not asked again."""
+    from pse.commands.judging import Judge
+
+    asked = Judge.__call__
+
+    def stopped(self, briefing):
+        if self.decisions == 3:
+            raise KeyboardInterrupt
+        return asked(self, briefing)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Judge, "__call__", stopped)
+        ran = pse("--home", home, *by("scripted-contrary"))
+    assert ran.code == 130 and "--agents record" in ran.err
+    index = home / "data" / "tapes" / "index"
+    before = len(list(index.rglob("*.json")))
+    whole = pse("--home", home, "--json", *by("scripted-contrary")).json
+    spent = json.loads((home / "backtests" / "outputs" / whole["run_id"] / "metrics.json").read_text())["judged"]["calls"]
+    assert len(list(index.rglob("*.json"))) - before < spent
+    assert pse("--home", home, "--json", "prove", whole["run_id"]).json["result"] == "EQUAL"
+
+
+def test_paper_asks_the_same_judges_and_writes_the_same_journal(home, pse):
+    days = ("--symbol", "ES", "--start", FIRST, "--end", "2023-03-07", "--seed", "42", "--set", "chains.three-pass.model=scripted-honest")
+    whole = pse("--home", home, "--json", "backtest", *days, "--agents", "record").json
+    paper = pse("--home", home, "--json", "paper", *days, "--agents", "tape")
+    assert paper.code == 0, paper.err
+    folders = [home / "backtests" / "outputs" / one["run_id"] for one in (whole, paper.json)]
+    assert kept(folders[0]) == kept(folders[1])
+
+
+def test_each_of_several_accounts_is_judged_by_itself(home, pse):
+    (home / "configs").mkdir(exist_ok=True)
+    (home / "configs" / "settings.yaml").write_text("accounts:\n  small: {capital: 20000}\n")
+    ran = pse("--home", home, "--json", *by("scripted-honest"), "--account", "all")
+    assert ran.code == 0, ran.err
+    assert [row["metrics"]["judged"]["chain"] for row in ran.json["accounts"]] == ["three-pass", "three-pass"]
+
+
+# --- looking at decisions ------------------------------------------------------------------------------------------------------------------------
+
+
+def test_the_list_of_decisions_has_those_of_the_journal(home, pse):
+    told = pse("--home", home, "--json", "decisions", "list").json
+    journal = [json.loads(line) for line in (runs(home)[0] / "journal.jsonl").read_text().splitlines()]
+    decided = [line["body"] for line in journal if line["kind"] == "DECISION"]
+    assert [(one["id"], one["decision"], one["reason"]) for one in told["decisions"]] == [(one["setup_id"], one["decision"], one["reason"]) for one in decided]
+    assert {one["r"] for one in told["decisions"] if one["r"] is not None} <= {line["body"]["r"] for line in journal if line["kind"] == "EXIT"}
+    approved = pse("--home", home, "--json", "decisions", "list", "--verdict", "approve", "--symbol", "ES").json["decisions"]
+    assert len(approved) == sum(one["decision"] == "APPROVE" for one in decided)
+    for words, said in ((("--verdict", "maybe"), "approve, modify, reject, hold"), (("--symbol", "NQ"), "ES")):
+        ran = pse("--home", home, "decisions", "list", *words)
+        assert ran.code == 2 and said in ran.err
+
+
+def test_why_tells_the_whole_dialogue_of_a_decision(home, pse):
+    one = pse("--home", home, "--json", "decisions", "list", "--verdict", "approve").json["decisions"][0]
+    ran = pse("--home", home, "decisions", "why", one["id"][:8])
+    assert ran.code == 0
+    for word in ("What was shown", "BRIEFING ES", "Signal (scripted-honest, signal.v1) says", "Risk (", "Executive (", "GATES", "DECISION", "ORDER"):
+        assert word in ran.out
+    told = pse("--home", home, "--json", "decisions", "why", one["id"]).json
+    assert [entry["agent"] for entry in told["passes"]] == ["signal", "risk", "executive"]
+    none = pse("--home", home, "decisions", "why", "zzz")
+    assert none.code == 2 and "pse decisions list" in none.err
+
+
+def test_decisions_are_exported_whole_as_a_table_and_as_pairs_to_train_on(home, pse):
+    log = next((home / "data" / "decisions").iterdir()).read_bytes()
+    out = {form: home / f"x.{form}" for form in ("jsonl", "csv", "sft")}
+    for form, path in out.items():
+        assert pse("--home", home, "decisions", "export", "--format", form, "--out", path).code == 0
+    lines = [json.loads(line) for line in log.splitlines()]
+    assert out["jsonl"].read_bytes() == log
+    assert len(out["csv"].read_text().splitlines()) == 1 + len(lines)
+    pairs = [json.loads(line) for line in out["sft"].read_text().splitlines()]
+    assert len(pairs) == len(lines)
+    assert [one["role"] for one in pairs[0]["messages"]] == ["system", "user", "assistant"]
+    assert pairs[0]["messages"][1]["content"] == lines[0]["request"]["messages"][0]["text"]
+    assert json.loads(pairs[0]["messages"][2]["content"]) == json.loads(lines[0]["reply"]["text"])

@@ -113,7 +113,7 @@ def _show_list(console: Console, run: Run, found: list[Decided], of: int) -> Non
     for one in found[-MOST_SHOWN:]:
         said = ", ".join(f"{each['role']} {str(each['verdict']).lower()}" for each in one.passes if each.get("role") != "rules")
         became = "" if one.filled is None else f"  {one.r:+.2f} R" if one.r is not None else "  open"
-        why = "" if one.reason == "OK" else f" {one.reason}"
+        why = "" if one.reason in ("OK", one.decision) else f" {one.reason}"
         console.print(Text(f"{one.id[:8]}  {one.ts[:16].replace('T', ' ')}  {one.symbol}  {one.direction:<5}  {one.tactic}  ").append(
             f"{one.decision}{why}", style=TONES.get(one.decision, "default")).append(became).append(f"  ({said})" if said else "", style="dim"), soft_wrap=True)
     left = f"the last {MOST_SHOWN:,} of {len(found):,}" if len(found) > MOST_SHOWN else f"{len(found):,} of {of:,}"

@@ -135,8 +135,8 @@ class Judge:
 def make_chain(settings: Settings, found: Judging, model: LanguageModel) -> Any:
     """The chain of a run in front of its model."""
     from pse.agents.chain import Chain
-    from pse.engine.briefing import as_text
-    return Chain(settings.chain, settings.personas, found.prompts, model, found.chain, render=as_text, numbers=lambda text: ())
+    from pse.agents.rendering import numbers_shown, render
+    return Chain(settings.chain, settings.personas, found.prompts, model, found.chain, render=render, numbers=numbers_shown)
 
 
 @contextlib.contextmanager

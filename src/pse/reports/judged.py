@@ -13,7 +13,7 @@ WHY_HELD = {
     "BUDGET": "the budget would not have sufficed", "DEADLINE": "the time was over", "TIMEOUT": "no answer came in time", "TRANSPORT": "the connection failed",
     "RATE_LIMIT": "the provider's rate limit", "SERVER": "the provider's server failed", "AUTH": "the key was refused or missing",
     "REFUSED": "the model refused", "TRUNCATED": "the answer was cut off", "BREAKER": "the breaker was open", "BAD_REQUEST": "the provider refused the request",
-    "NOT_AN_ANSWER": "the reply kept no contract", "ROUNDS": "it went back and forth too often",
+    "NOT_AN_ANSWER": "the reply did not keep its contract", "ROUNDS": "it went back and forth too often",
 }
 
 
