@@ -21,18 +21,23 @@ if TYPE_CHECKING:
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
-def write_atomic(path: Path, content: bytes) -> None:
-    """Put `content` at `path` in one step: temporary file, fsync, rename, fsync of the folder.  Raises `DiskFull`."""
+def write_atomic(path: Path, content: bytes, sync: bool = True) -> None:
+    """Put `content` at `path` in one step: temporary file, fsync, rename, fsync of the folder.  Raises `DiskFull`.
+
+    `sync` False leaves both fsyncs out, for what can be had again: after a power failure the file may be gone or empty, never after a crash.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.tmp")
     try:
         with disk_full_said(path), open(temporary, "wb") as file:
             _write_all(file.fileno(), content)
-            os.fsync(file.fileno())
+            if sync:
+                os.fsync(file.fileno())
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
-    _sync_folder(path.parent)
+    if sync:
+        _sync_folder(path.parent)
 
 
 def _write_all(descriptor: int, content: bytes) -> None:

@@ -247,11 +247,17 @@ def test_a_changed_byte_of_a_kept_reply_is_told_with_the_file(tmp_path, mode):
     assert model.asked == []
 
 
-def test_a_kept_reply_that_is_gone_is_told_with_the_file(tmp_path):
+@pytest.mark.parametrize("emptied", [False, True])
+def test_a_kept_reply_that_a_power_failure_took_is_told_with_the_file_and_recorded_again(tmp_path, emptied):
     got = run(taped(tmp_path, "record", Answering()).complete(question()))
-    next(path for path in files(tmp_path / "tapes") if path.stem == got.sha256).unlink()
-    with pytest.raises(DamagedTape, match=f"{got.sha256}.json is gone"):
+    blob = next(path for path in files(tmp_path / "tapes") if path.stem == got.sha256)
+    blob.unlink()
+    if emptied:
+        blob.touch()
+    with pytest.raises(DamagedTape, match=f"{got.sha256}.json (is gone|does not hold)"):
         run(taped(tmp_path).complete(question()))
+    other = Answering(lambda request: reply("{}"))
+    assert run(taped(tmp_path, "record", other).complete(question())).text == "{}" == run(taped(tmp_path).complete(question())).text
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"key":"x","blob":"y"}', b'{"blob":1}'])

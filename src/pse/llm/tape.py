@@ -112,11 +112,19 @@ class Shelf:
         kept = Kept(hashlib.sha256(content).hexdigest(), json.loads(content))
         path = self._blob(kept.sha256)
         if not path.exists() or path.stat().st_size != len(content):
-            write_atomic(path, content)
+            write_atomic(path, content, sync=False)
         before = self.find(key)
-        if before is None or (before != kept.sha256 and self.read(before, key).failed):
-            write_atomic(self._index(key), canonical({"blob": kept.sha256, "key": key}).encode())
+        if before is None or (before != kept.sha256 and self._may_be_replaced(before, key)):
+            write_atomic(self._index(key), canonical({"blob": kept.sha256, "key": key}).encode(), sync=False)
         return kept
+
+    def lost(self, sha256: str) -> bool:
+        """Whether a power failure took a file before it was on the disk."""
+        path = self._blob(sha256)
+        return not path.exists() or path.stat().st_size == 0
+
+    def _may_be_replaced(self, sha256: str, key: str) -> bool:
+        return self.lost(sha256) or self.read(sha256, key).failed
 
     def _blob(self, sha256: str) -> Path:
         return self.folder / "blobs" / sha256[:2] / f"{sha256}.json"
@@ -243,7 +251,7 @@ class Tape:
         lock = self._asking.setdefault(key, asyncio.Lock())
         async with lock:                         # the same question twice at once is asked once
             before = self.shelf.find(key) if self.mode == "record" else None
-            if before is not None:
+            if before is not None and not self.shelf.lost(before):
                 kept = self.shelf.read(before, key)
                 if not kept.failed:
                     return kept
