@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pse.commands.wiring import Answer, Context
-from pse.domain.models import Usage
 from pse.llm.policy import ModelPolicy
-from pse.llm.prices import cost_usd
+from pse.llm.prices import per_million
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from pse.settings import Settings
 
 VERTEX_KEYS = ("GOOGLE_APPLICATION_CREDENTIALS", "GOOGLE_OAUTH_ACCESS_TOKEN")
-A_FEW = 1_000                                    # tokens, for which no provider has another price
 
 
 def run_list(context: Context) -> Answer:
@@ -30,19 +28,10 @@ def run_list(context: Context) -> Answer:
 def _row(settings: Settings, name: str, policy: ModelPolicy, environment: Mapping[str, str], at_ns: int) -> dict[str, Any]:
     keys = VERTEX_KEYS if policy.provider == "vertex" and policy.key_env is None else tuple(one for one in (policy.key_name,) if one)
     chains = [chain for chain, one in settings.chains.items() if name in {asked.model or one.model for asked in one.passes}]
-    price = _price(policy, at_ns)
+    price = per_million(policy, at_ns)
     return {"name": name, "provider": policy.provider, "model": policy.model, "base_url": policy.base_url, "answer": policy.answer, "keys": list(keys),
             "key_present": any(environment.get(one, "").strip() for one in keys) if keys else None, "price_known": price is not None,
             "usd_per_million": None if price is None else {"in": price[0], "out": price[1]}, "where": settings.where("models", name), "chains": chains}
-
-
-def _price(policy: ModelPolicy, at_ns: int) -> tuple[float, float] | None:
-    """Dollars of a million tokens in and out, of a short question; None where nobody knows them."""
-    in_and_out, twice_out = (cost_usd(policy, Usage(A_FEW, out), at_ns) for out in (A_FEW, 2 * A_FEW))
-    if in_and_out is None or twice_out is None:
-        return None
-    each_out = twice_out - in_and_out
-    return tuple(round(1e6 / A_FEW * one, 6) + 0.0 for one in (in_and_out - each_out, each_out))  # type: ignore[return-value]
 
 
 def _show(console: Console, rows: list[dict[str, Any]]) -> None:

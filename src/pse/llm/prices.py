@@ -32,7 +32,7 @@ def cost_usd(model: ModelPolicy, usage: Usage, at_ns: int) -> float | None:
 def per_million(model: ModelPolicy, at_ns: int) -> tuple[float, float] | None:
     """Dollars of a million tokens in and of a million out, as a short question pays them; None when nobody knows."""
     found, moment = _price(model), _moment(at_ns)
-    return None if found is None else (float(found(Usage(1000, 0), moment)) * 1000, float(found(Usage(0, 1000), moment)) * 1000)
+    return None if found is None else (float(found(Usage(1000, 0), moment) * 1000), float(found(Usage(0, 1000), moment) * 1000))
 
 
 def counted(usage: Usage) -> bool:
