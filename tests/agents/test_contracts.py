@@ -68,6 +68,13 @@ def test_a_candidate_may_be_named_by_its_place():
     assert parse("risk", text(setup_id="#2"), TWO).setup_id == "b2-short"
 
 
+def test_a_place_is_that_in_the_briefing_also_where_only_some_are_still_to_be_decided():
+    assert parse("risk", text(setup_id="#2"), [SHORT], TWO).setup_id == "b2-short"
+    for named in ("#1", "a1-long"):
+        with pytest.raises(NotAnAnswer, match=r'"a1-long" is not to be decided; give one of b2-short'):
+            parse("risk", text(setup_id=named), [SHORT], TWO)
+
+
 def test_nothing_is_chosen_by_null():
     assert opinions(parse("signal", signal(setup_id=None, verdict="none"), TWO), TWO) == {}
     assert opinions(parse("executive", executive(setup_id=None, verdict="reject"), TWO), TWO) == {}
@@ -100,7 +107,7 @@ def test_an_executive_brief_has_at_most_three_short_lines():
 
 
 def test_a_reason_is_one_plain_line_cut_between_words():
-    assert parse("risk", text(reason=" a <b>bold</b>\nmove \u202e\u200bup "), TWO).reason == "a bold move up"
+    assert parse("risk", text(reason=" a <b>bold</b>\nmove \u202e\u200bup https://x.y/z "), TWO).reason == "a bold move up [link]"
     assert one_line("word " * 80, REASON_LETTERS) == " ".join(["word"] * 47) + "…"
     assert one_line("x" * 300, REASON_LETTERS) == "x" * 239 + "…"
     assert one_line("x" * 240, REASON_LETTERS) == "x" * 240

@@ -15,11 +15,11 @@ from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origi
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from pse.agents.cleaning import clean
 from pse.agents.policy import Tool
 from pse.agents.reading import SHOWN_LETTERS, NotAnAnswer, quoted, read_json
 from pse.domain.base import Frozen
 from pse.domain.decisions import Candidate
-from pse.domain.headlines import plain
 
 REASON_LETTERS, LINE_LETTERS = 240, 160
 EITHER = "EITHER"
@@ -41,7 +41,7 @@ RiskFlag = Literal[
 
 def one_line(text: str, letters: int) -> str:
     """A model's words as one plain line of at most so many letters, cut between words where it is longer."""
-    line = plain(text)
+    line = clean(text, 4 * letters)
     if len(line) <= letters:
         return line
     whole, blank, _ = line[:letters - 1].rpartition(" ")
@@ -286,9 +286,12 @@ ANSWERS: dict[str, type[Answer]] = {one.kind: one for one in (
     SignalAnswer, RiskAnswer, ExecutiveAnswer, SetAnswer, HolisticAnswer, RiskDecision, StrategyChoice, QuantReview, SpotDecision, AuditNote)}
 
 
-def parse(kind: str, text: str, candidates: Sequence[Candidate] = ()) -> Answer:
-    """A reply as the answer of its kind about these candidates.  Raises `NotAnAnswer`, whose text says what to mend."""
-    found = _named(read_json(text), [one.setup_id for one in candidates])
+def parse(kind: str, text: str, candidates: Sequence[Candidate] = (), shown: Sequence[Candidate] | None = None) -> Answer:
+    """A reply as the answer of its kind about these candidates.  `shown`: all that the briefing shows, where only some are still to be decided.
+
+    Raises `NotAnAnswer`, whose text says what to mend.
+    """
+    found = _named(read_json(text), [one.setup_id for one in (candidates if shown is None else shown)])
     try:
         answer = ANSWERS[kind].model_validate(found)
     except ValidationError as error:
@@ -322,7 +325,7 @@ def _refuse_strangers(answer: Answer, candidates: Sequence[Candidate]) -> None:
                 raise NotAnAnswer("NO_ID", f"setup_id is null and the verdict lets something pass; name the candidate, one of {_list(shown)}")
             continue
         if one.setup_id not in shown:
-            raise NotAnAnswer("UNKNOWN_ID", f"setup_id {quoted(one.setup_id)} was not shown; give one of {_list(shown)}")
+            raise NotAnAnswer("UNKNOWN_ID", f"setup_id {quoted(one.setup_id)} is not to be decided; give one of {_list(shown)}")
         if one.setup_id in seen:
             raise NotAnAnswer("DUPLICATE_ID", f"setup_id {one.setup_id} stands twice; give each candidate one verdict")
         seen.add(one.setup_id)

@@ -100,7 +100,8 @@ class Sitting:
         prompt, policy, tally = self.prompts[at], self.policy.passes[at], Tally()
         request, questions = self._request(at, policy, again), list[dict[str, Any]]()
         while True:
-            asked = await ask(self.model, request, lambda text: parse(prompt.answer, text, alive), self.policy.repairs, self.minutes.purse, tally)
+            asked = await ask(self.model, request, lambda text: parse(prompt.answer, text, alive, self.briefing.candidates), self.policy.repairs,
+                              self.minutes.purse, tally)
             wants = getattr(asked.answer, "wants", ())
             if not wants:
                 break
