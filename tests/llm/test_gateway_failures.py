@@ -44,7 +44,7 @@ def test_a_second_try_waits_as_long_as_the_provider_asks_for(wire, name):
     steps = Steps()
     wire.script([Fault(status=429, headers={"retry-after": "7"}), Fault(status=500)])
     reply = ask_one(models_at(wire.url, retries=2), request(name), steps=steps)
-    assert json.loads(reply.text) == APPROVED and reply.attempts == 3 == len(wire.asked)
+    assert json.loads(reply.text) == APPROVED and (reply.attempts, reply.lost, len(wire.asked)) == (3, 0, 3)
     assert steps.slept[0] == 7.0 and 0.5 <= steps.slept[1] <= 1.5
     assert reply.latency_ns == sum(int(pause * 1e9) for pause in steps.slept)
 
@@ -105,7 +105,8 @@ def test_the_deadline_cuts_a_call_whose_timeout_is_longer(wire):
 @every_provider
 def test_a_broken_answer_is_a_failure_that_may_be_tried_again_and_may_have_cost_something(wire, name, kind):
     wire.script([Fault(kind=kind, seconds=0.02)])
-    assert ask_one(models_at(wire.url, retries=1), request(name)).attempts == 2
+    reply = ask_one(models_at(wire.url, retries=1), request(name))
+    assert (reply.attempts, reply.lost) == (2, 1)
     found = failure(wire, name, Fault(kind=kind, seconds=0.02))
     assert (found.code, found.spent) == ("TRANSPORT", None)
 
@@ -180,8 +181,9 @@ def test_a_packed_answer_is_kept_unpacked(wire):
 
 @every_provider
 def test_an_answer_cut_at_its_length_is_truncated(wire, name):
-    found = failure(wire, name, Said(text='{"verdict": "APP', finish="length"), retries=2)
+    found = failure(wire, name, Said(text='{"verdict": "APP', finish="length", input_tokens=2000, output_tokens=300), retries=2)
     assert (found.code, len(wire.asked)) == ("TRUNCATED", 1) and "max_output_tokens" in str(found)
+    assert (found.usage.input_tokens, found.usage.output_tokens) == (2000, 300)             # billed all the same
 
 
 @every_provider

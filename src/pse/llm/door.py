@@ -57,7 +57,10 @@ class Metered:
         except ModelFailure as failure:
             if failure.usage is not None and failure.attempts == 1:
                 failure.spent = cost_usd(model, failure.usage, self._clock.now_ns())
-            self._budget.settle(kept, failure.spent, 0 if failure.spent == 0.0 and failure.usage is None else _sum(failure.usage))
+            made = min(failure.attempts, tries)   # where nobody knows what they cost, they count at their most; tries never made cost nothing
+            gone = usd * made if failure.spent is None and usd is not None else failure.spent
+            answered = _sum(failure.usage) or tokens
+            self._budget.settle(kept, gone, 0 if failure.spent == 0.0 and failure.usage is None else answered + tokens * (made - 1))
             raise
         except PseError:                         # it could not be asked at all
             self._budget.settle(kept, 0.0, 0)
