@@ -10,18 +10,28 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 Answered = TypeVar("Answered")
+SECONDS_TO_END = 2.0                              # that cancelled work is given
 _lock = threading.Lock()
 _loop: asyncio.AbstractEventLoop | None = None
 
 
 def finished(work: Coroutine[Any, Any, Answered]) -> Answered:
     """What the work comes to, done in the thread; Ctrl-C while it is waited for ends the work too."""
-    waiting = asyncio.run_coroutine_threadsafe(work, _running())
+    ended = threading.Event()
+    waiting = asyncio.run_coroutine_threadsafe(_to_its_end(work, ended), _running())
     try:
         return waiting.result()
     except BaseException:
-        waiting.cancel()
+        if waiting.cancel():
+            ended.wait(SECONDS_TO_END)            # so that nothing is closed under what still runs
         raise
+
+
+async def _to_its_end(work: Coroutine[Any, Any, Answered], ended: threading.Event) -> Answered:
+    try:
+        return await work
+    finally:
+        ended.set()
 
 
 def _running() -> asyncio.AbstractEventLoop:

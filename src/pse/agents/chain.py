@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from pse.agents import rules
 from pse.agents.background import finished
+from pse.agents.contracts import schema_of
 from pse.agents.minutes import Minutes
 from pse.agents.policy import ChainPolicy, Persona
 from pse.agents.prompts import Prompt
@@ -35,6 +36,7 @@ class Chain:
         self.policy, self.name = policy, name
         self._personas = tuple(personas.values()) if policy.persona else ()
         self._prompts = tuple(prompts[one.prompt] for one in policy.passes)
+        self._schemas = {one.answer: schema_of(one.answer) for one in self._prompts}
         self._model, self._render, self._numbers, self._note = model, render, numbers, note
         self._tools = tools or ToolLayer(policy.tools)
         self._ready: dict[tuple[int, str], tuple[str, Deliberation | TapeMiss]] = {}
@@ -85,7 +87,7 @@ class Chain:
         return Deliberation(found.verdicts, {**found.body, "dropped_usd": spent}, found.latency_ns, found.cost_usd + spent, found.failed)
 
     async def _deliberate(self, briefing: Briefing, text: str) -> Deliberation:
-        sitting = Sitting(self.policy, self._prompts, self._personas, self._model, self._tools, self._numbers, briefing, text)
+        sitting = Sitting(self.policy, self._prompts, self._schemas, self._personas, self._model, self._tools, self._numbers, briefing, text)
         told = await sitting.held()
         return self._deliberation(briefing, sitting.minutes, told)
 

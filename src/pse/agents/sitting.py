@@ -13,7 +13,7 @@ from typing import Any
 from pse.agents.asking import SECOND_NS, Asked, Purse, Tally, ask
 from pse.agents.authority import merge, merge_all, sent_back
 from pse.agents.cleaning import REASON_LETTERS, clean, data_block
-from pse.agents.contracts import Answer, Opinion, opinions, parse, schema_of
+from pse.agents.contracts import Answer, Opinion, opinions, parse
 from pse.agents.grounding import Grounded, check
 from pse.agents.minutes import Minutes
 from pse.agents.policy import ChainPolicy, PassPolicy, Persona
@@ -44,6 +44,7 @@ class Sitting:
 
     policy: ChainPolicy
     prompts: Sequence[Prompt]
+    schemas: Mapping[str, Mapping[str, Any]]
     personas: Sequence[Persona]
     model: LanguageModel
     tools: ToolLayer
@@ -127,8 +128,8 @@ class Sitting:
         if again and not at:
             parts.append(AGAIN)
         text = "\n".join(one.rstrip("\n") for one in parts)
-        return Request(prompt.role, policy.model or self.policy.model, prompt.ref, prompt.text, (Message("user", text),), schema_of(prompt.answer),
-                       prompt.answer)
+        return Request(prompt.role, policy.model or self.policy.model, prompt.ref, prompt.text, (Message("user", text),),
+                       self.schemas[prompt.answer], prompt.answer)
 
     def _write(self, prompt: Prompt, model: str, tally: Tally, asked: Asked, alive: Sequence[Candidate], questions: Sequence[dict[str, Any]]) -> None:
         """Writes the pass down, and what of it later passes are shown."""
