@@ -17,7 +17,8 @@ SCHEMA = {"type": "object", "properties": {"verdict": {"type": "string", "enum":
 
 
 def request(model: str = "openai", *, system: str = "be terse", text: str = "judge this", **also: Any) -> Request:
-    return Request("risk", model, PromptRef("risk.v1", "ab" * 32), system, also.pop("messages", (Message("user", text),)), SCHEMA, "risk_answer", **also)
+    return Request("risk", model, PromptRef("risk.v1", "ab" * 32), system, also.pop("messages", (Message("user", text),)), SCHEMA,
+                   also.pop("schema_name", "risk_answer"), **also)
 
 
 class Steps:

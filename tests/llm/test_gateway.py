@@ -7,13 +7,14 @@ import json
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 
 import pytest
 
 from pse.domain.models import Message, Usage
 from tests.llm.asked import SCHEMA, ask, ask_one, gateway, request
 from tests.wire.bodies import Said
-from tests.wire.server import APPROVED, KEYS, PLANTED, PROJECT, models_at
+from tests.wire.server import APPROVED, KEYS, PLANTED, PROJECT, Fault, models_at
 
 PROVIDERS = ["openai", "openai-responses", "anthropic", "vertex", "tuned", "gemini", "groq", "openrouter", "deepseek", "openai-compatible"]
 NO_SCHEMAS = {"groq", "deepseek"}                           # models whose API has no schema mode
@@ -32,8 +33,7 @@ def test_every_provider_answers_in_every_way_of_asking_for_json(wire, name, way)
         assert one.schema is None and json.dumps(SCHEMA, sort_keys=True, separators=(",", ":")) in one.system
     else:
         assert set(one.schema["properties"]) == {"verdict", "reason"} and one.system == "be terse"
-    thinking = 0 if name == "anthropic" else 30             # Anthropic counts thinking as output and does not tell it apart
-    assert reply.usage == Usage(120, 50, 40, thinking)
+    assert reply.usage == Usage(120, 50, 40, 30)
     assert json.loads(reply.raw)                            # the body as it came, not what a package made of it
 
 
@@ -122,6 +122,14 @@ def test_duplicate_keys_of_a_tool_call_reach_the_reader_as_they_were_written(wir
     twice = '{"verdict": "APPROVE", "verdict": "REJECT"}'
     wire.answer = lambda _: twice
     assert ask_one(models_at(wire.url, answer="tool"), request("openai")).text == twice
+
+
+@pytest.mark.parametrize("name", ["openai", "anthropic", "gemini"])
+def test_a_call_of_a_tool_that_nobody_offered_is_no_answer(wire, name):
+    from tests.wire.bodies import told
+
+    wire.answer = lambda one: Fault(status=200, body=json.dumps(told(replace(one, schema_name="place_order"), Said({"quantity": 9}))).encode())
+    assert ask_one(models_at(wire.url, answer="tool"), request(name)).text == ""
 
 
 def test_symbols_of_one_instant_are_asked_at_once_and_no_more_than_the_policy_allows(wire):

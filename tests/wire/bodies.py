@@ -182,7 +182,7 @@ def _messages(one: Asked, said: Said) -> dict[str, Any]:
     elif one.tool and said.finish == "stop" and (held := _object(said.words)) is not None:
         content, reason = [{"type": "tool_use", "id": f"toolu_{one.number}", "name": one.schema_name, "input": held}], "tool_use"
     usage = {"input_tokens": said.input_tokens - said.cached, "cache_read_input_tokens": said.cached, "cache_creation_input_tokens": 0,
-             "output_tokens": said.output_tokens}
+             "output_tokens": said.output_tokens, "output_tokens_details": {"thinking_tokens": said.thinking}}
     return {"id": f"msg_{one.number}", "type": "message", "role": "assistant", "model": said.served_by or one.model, "content": content,
             "stop_reason": reason, "stop_sequence": None, "usage": usage}
 

@@ -146,7 +146,7 @@ class Gateway:
             try:
                 async with asyncio.timeout(left):
                     response = await model_request(line.model, turns, model_settings=settings, model_request_parameters=wanted, instrument=False)
-                text, usage = text_of(response), usage_of(response)
+                text, usage = text_of(response, request.schema_name), usage_of(response)
             except raised_by_packages() as error:
                 raise failure_of(error, request.model, policy, heard, self.redact) from None
         try:

@@ -65,11 +65,14 @@ def _settings(policy: ModelPolicy, timeout_s: float) -> Any:
     return settings
 
 
-def text_of(response: Any) -> str:
-    """What the model wrote: the arguments of its tool call, else its text.  Several answers stand under each other, for whoever reads to refuse."""
+def text_of(response: Any, name: str) -> str:
+    """What the model wrote: the arguments of its call of the answer's tool, else its text.
+
+    Several answers stand under each other, for whoever reads to refuse; calls of tools that nobody offered are no answer.
+    """
     from pydantic_ai.messages import TextPart, ToolCallPart
 
-    calls = [one for one in response.parts if isinstance(one, ToolCallPart)]
+    calls = [one for one in response.parts if isinstance(one, ToolCallPart) and one.tool_name == name]
     if calls:
         return "\n".join(one.args if isinstance(one.args, str) else json.dumps(one.args, ensure_ascii=False) for one in calls)
     return "".join(one.content for one in response.parts if isinstance(one, TextPart))
