@@ -15,7 +15,7 @@ from pse.domain.setups import DIRECTIONS
 
 SIDES = {word: side for side, word in DIRECTIONS.items()}
 BEYOND = 1e300                                   # of a verdict that went beyond what it may: the edit that is refused again for the same reason
-FAILED = ("HELD", "RULES")                       # outcomes of a chain that could not answer
+NO_FAILURE = ("BUDGET", "ROUNDS")                # why a chain holds without having failed
 Line = tuple[str, int, Mapping[str, Any]]
 Question = tuple[int, str]                       # moment and symbol
 
@@ -35,7 +35,9 @@ class Said:
         return sum(int(one.get("latency_ns") or 0) for one in passes if isinstance(one, Mapping))
 
     def failed(self, question: Question) -> bool:
-        return self.deliberations.get(question, {}).get("outcome") in FAILED
+        """Whether the judge could not answer, where it says so."""
+        body = self.deliberations.get(question, {})
+        return body.get("outcome") == "HELD" and not set(NO_FAILURE) & set(body.get("codes") or ())
 
 
 def said_of(lines: Iterable[Line]) -> Said:

@@ -30,17 +30,17 @@ def horizon_name(bars: int) -> str:
     return "session_end" if bars == SESSION_END else f"{bars}_bars"
 
 
-def moves(closes: np.ndarray, session: np.ndarray, at: np.ndarray, wanted: Sequence[int]) -> np.ndarray:
+def moves(closes: np.ndarray, session: np.ndarray, at: np.ndarray, wanted: Sequence[int], over: bool = False) -> np.ndarray:
     """Points from the close of each decision to that of each horizon, float64[decisions, horizons]; NaN where that bar is not there yet.
 
     closes float64[bars]; session: number of each bar's session, rising; at: the decision's bar.  The end of a session is known once a bar of a later one
-    is there.
+    is there; `over`: that of the last one too.
     """
     found = np.full((at.size, len(wanted)), np.nan)
     for h, bars in enumerate(wanted):
         if bars == SESSION_END:
             then = np.searchsorted(session, session[at], side="right") - 1
-            known = then < closes.size - 1
+            known = (then < closes.size - 1) | over
         else:
             then = at + bars
             known = then < closes.size
