@@ -45,3 +45,52 @@ def decisions_export(
 ) -> Answer:
     """The passes of a judged run as a file."""
     return module("decisions_log").run_export(context, form, run, out, symbol, verdict)
+
+
+OneRun = Annotated[str | None, Argument(help="Run id, or a part of it; without it the latest run.", metavar="[RUN_ID]", show_default=False)]
+
+
+@mount(decisions, "whatif")
+def decisions_whatif(
+    context: Context,
+    decision: Asked,
+    verdict: Annotated[str, Option(help="The word that it gets instead.", metavar="approve|reject")],
+    run: Run = None,
+    size_factor: Annotated[float | None, Option(help="Part of the size, above 0 and at most 1.", metavar="PART")] = None,
+    stop: Annotated[float | None, Option(help="A nearer stop.", metavar="PRICE")] = None,
+    target: Annotated[float | None, Option(help="A nearer target.", metavar="PRICE")] = None,
+    direction: Annotated[str | None, Option(help="The side of a setup that may go either way.", metavar="long|short")] = None,
+) -> Answer:
+    """The run with one verdict changed, and the difference trade by trade."""
+    return module("decisions_value").run_whatif(context, decision, verdict, run, size_factor, stop, target, direction)
+
+
+@mount(decisions, "overrides")
+def decisions_overrides(
+    context: Context,
+    run: OneRun = None,
+    most: Annotated[int, Option(help="Vetoes and edits without which the whole run is lived again, for their effect on the account.", min=0)] = 200,
+) -> Answer:
+    """What every veto and edit was worth, by a shadow trade each, and whether it is more than vetoes at random are."""
+    return module("decisions_value").run_overrides(context, run, most)
+
+
+@mount(decisions, "evaluate")
+def decisions_evaluate(
+    context: Context,
+    run: OneRun = None,
+    review: Annotated[str | None, Option(help="Model of models.yaml that is asked about the report.", metavar="MODEL")] = None,
+    agents: Annotated[str, Option(help="How that model is asked.", metavar="tape|record|live")] = "record",
+) -> Answer:
+    """What the market did after each decision: good, bad, neutral, missed upside, avoided downside, or not matured."""
+    return module("decisions_after").run_evaluate(context, run, review, agents)
+
+
+@mount(decisions, "ablate")
+def decisions_ablate(
+    context: Context,
+    run: OneRun = None,
+    draws: Annotated[int, Option(help="Lives drawn at random of each kind.", metavar="N")] = 200,
+) -> Answer:
+    """Rules alone, the judge, its verdicts shuffled, and vetoes at random on the same setups, net of what the judge cost."""
+    return module("decisions_value").run_ablate(context, run, draws)

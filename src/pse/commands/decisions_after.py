@@ -19,7 +19,7 @@ from pse.engine.rejudged import Rejudged, question_of
 from pse.reports.worth import WORTH
 from pse.research.evaluate import Looked, horizons, looked, moves, table
 from pse.store.files import read_json
-from pse.store.runs import Run, load_run
+from pse.store.runs import LATEST, Run, load_run
 
 if TYPE_CHECKING:
     from pse.features.build import Features
@@ -28,13 +28,13 @@ AUDITOR = "auditor.v1"
 MODES = ("tape", "record", "live")
 
 
-def run_evaluate(context: Context, run_id: str, review: str | None = None, agents: str = "record") -> Answer:
+def run_evaluate(context: Context, run_id: str | None = None, review: str | None = None, agents: str = "record") -> Answer:
     """Every decision with the moves after it at several horizons, and their classes.  `review`: the model that is asked about the report; `agents`: how."""
     from pse.commands import decisions_views
 
     if review is not None:
         check_reviewer(context, review, agents)
-    run = load_run(context.home, run_id)
+    run = load_run(context.home, run_id or LATEST)
     with context.progress() as progress:
         progress.add_task("preparing the run", total=None)
         again, _ = lived_again(context, run, judged=False)

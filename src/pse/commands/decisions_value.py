@@ -26,7 +26,7 @@ from pse.research import ablation
 from pse.research.overrides import worth
 from pse.store.files import write_json
 from pse.store.run_tables import read_table
-from pse.store.runs import TRADES, Run, check_journal, load_run
+from pse.store.runs import LATEST, TRADES, Run, check_journal, load_run
 
 if TYPE_CHECKING:
     from pse.engine.prepare import Prepared
@@ -47,19 +47,19 @@ def lived_again(context: Context, run: Run, judged: bool = True) -> tuple[Rejudg
     found = Rejudged.of(prepared, said_of((kind, int(line["ts"]), body) for kind, line, body in records(run.journal_path, KINDS)))
     lived = found.as_it_was()
     if not same_as(lived, read_table(run.folder / TRADES)["net_usd"].to_list()):
-        context.warn(f"lived again from its journal, run {run.run_id} closes {lived.trades.size} trades that are not those it closed then; the figures below are "
-                     f"those of the engine now. `pse prove {run.run_id}` names the first difference")
+        context.warn(f"lived again from its journal, run {run.run_id} closes {lived.trades.size} trades that are not those it closed then; the figures below "
+                     f"are those of the engine now. `pse prove {run.run_id}` names the first difference")
     return found, lived
 
 
 # --- overrides -----------------------------------------------------------------------------------------------------------------------------------
 
 
-def run_overrides(context: Context, run_id: str, most: int = MOST_LIVED) -> Answer:
+def run_overrides(context: Context, run_id: str | None = None, most: int = MOST_LIVED) -> Answer:
     """Every veto and edit of a judged run, priced by its shadow, and what the judge was worth.  `most`: of how many the run is lived without them."""
     from pse.commands import decisions_views
 
-    run = load_run(context.home, run_id)
+    run = load_run(context.home, run_id or LATEST)
     with context.progress() as progress:
         progress.add_task("preparing the run", total=None)
         again, actual = lived_again(context, run)
@@ -99,12 +99,12 @@ def _setup(case: Case) -> dict[str, Any]:
 # --- what if -------------------------------------------------------------------------------------------------------------------------------------
 
 
-def run_whatif(context: Context, run_id: str, setup: str, verdict: str, size_factor: float | None = None, stop: float | None = None,
+def run_whatif(context: Context, setup: str, verdict: str, run_id: str | None = None, size_factor: float | None = None, stop: float | None = None,
                target: float | None = None, direction: str | None = None) -> Answer:
     """The run with one verdict changed, and the difference trade by trade."""
     from pse.commands import decisions_views
 
-    run = load_run(context.home, run_id)
+    run = load_run(context.home, run_id or LATEST)
     wanted = _asked_for(verdict, size_factor, stop, target, direction)
     with context.progress() as progress:
         progress.add_task("living the run twice", total=None)
@@ -209,13 +209,13 @@ def _trade(one: Any) -> dict[str, Any] | None:
 # --- ablation ------------------------------------------------------------------------------------------------------------------------------------
 
 
-def run_ablate(context: Context, run_id: str, draws: int = ablation.DRAWS) -> Answer:
+def run_ablate(context: Context, run_id: str | None = None, draws: int = ablation.DRAWS) -> Answer:
     """Rules alone, the judge, its verdicts dealt out at random, and vetoes at random at its rate, over the same prepared window."""
     from pse.commands import decisions_views
 
     if not 10 <= draws <= 10_000:
-        raise RequestError(f"--draws {draws}: expected 10 to 10000")
-    run = load_run(context.home, run_id)
+        raise RequestError(f"--draws {draws}: expected 10 to 10,000; {ablation.DRAWS} tell a share of 5 % well enough")
+    run = load_run(context.home, run_id or LATEST)
     with context.progress() as progress:
         progress.add_task("preparing the run", total=None)
         again, _ = lived_again(context, run)
@@ -245,7 +245,7 @@ def ablated(again: Rejudged, draws: int, seed: int, tick: Any = lambda: None) ->
         "rules": _alone(again, rules, seed), "judge": _alone(again, judge, seed), "shuffled": ablation.of_draws(shuffled),
         "random_veto": ablation.of_draws(vetoed)}
     own = _drawn(again, judge)
-    against = {"shuffled": ablation.beats(own, shuffled), "random_veto": ablation.beats(own, vetoed)}
+    against = {"shuffled": ablation.beats(own, shuffled)} | ({"random_veto": ablation.beats(own, vetoed)} if questions.refused else {})
     return {"questions": int(questions.first.size), "refused": questions.refused, "asked": int(again.asked.sum()), "arms": arms, "against": against,
             "said": ablation.said(arms, against)}
 

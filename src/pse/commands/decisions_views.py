@@ -78,10 +78,16 @@ def show_ablated(console: Console, data: Mapping[str, Any]) -> None:
         _say(console, line)
 
 
+def _after(horizon: str) -> str:
+    """The name of a horizon in words."""
+    count, _, rest = horizon.partition("_")
+    return counted(int(count), "bar") if count.isdigit() else f"{count} {rest}"
+
+
 def show_evaluated(console: Console, data: Mapping[str, Any]) -> None:
     """What the market did after the decisions, a row a horizon, and what a model says of it where one was asked."""
     names = ("good", "bad", "neutral", "missed_upside", "avoided_downside", "not_matured")
-    rows = [(row["horizon"].replace("_", " "), *(f"{row[name]:,}" for name in names), in_r(row["taken_mean_r"]), in_r(row["refused_mean_r"]),
+    rows = [(_after(row["horizon"]), *(f"{row[name]:,}" for name in names), in_r(row["taken_mean_r"]), in_r(row["refused_mean_r"]),
              share(row["right_share"], 0)) for row in data["table"]]
     show_tables(console, ("After", "Good", "Bad", "Neutral", "Missed", "Avoided", "Not matured", "Taken, mean", "Refused, mean", "Right"), rows,
                 [False] + [True] * 9)

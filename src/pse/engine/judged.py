@@ -16,7 +16,7 @@ from pse.kernels.book import State
 from pse.kernels.contract import C_MCS
 from pse.research.overrides import NO, Judgement, Outcome
 
-CHAIN = "chain"                                  # who said no where no pass did
+CHAIN = "chain"                                  # who said no where no pass did: it could not answer, or came to nothing
 NO_WORD = ("SUPERSEDED", "NO_OPINION")           # reasons of a candidate beside the one that was taken
 
 
@@ -39,6 +39,8 @@ def cases(run: Rejudged, actual: Lived, most: int) -> Iterator[Case]:
         if row not in priced:
             continue
         outcome = outcome_of(run, row, taken)
+        if outcome == "REFUSED" and (edited := priced[row].modified) is not None and edited.status == "REFUSED":
+            outcome = "MODIFIED"                               # a gate refuses what the edit left, even alone: the edit ended it
         without = None
         if row in states and outcome in ("VETOED", "MODIFIED") and priced[row].original.status != "NO_SIDE" and lived < most:
             lived += 1

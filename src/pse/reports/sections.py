@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from pse.kernels.codes import MARKET_STATES
-from pse.reports import envelope, judged, open_risk
+from pse.reports import envelope, judged, open_risk, worth
 from pse.reports.definitions import conventions, definitions
 from pse.reports.reasons import WHO, sentence
 from pse.reports.refused import by_gate, counted_words, said
@@ -79,6 +79,7 @@ def page_parts(view: RunView) -> dict[str, Any]:
         "costs": costs(m, view.currency),
         "envelope": envelope.page_part(view),
         "open_risk": open_risk.page_part(view),
+        "worth": worth.page_part(view),
         "figures": figures(m),
         "definitions": definitions(m),
         "conventions": conventions(m),
@@ -147,6 +148,7 @@ def _parts(view: RunView) -> list[tuple[str, str]]:
         ("groups", "By kind"),
         ("refusals", "Turned down"),
         ("trades-part", "Trades"),
+        ("worth", "Judges"),
         ("open-risk", "Open risk"),
         ("costs", "Costs"),
         ("envelope-part", "Fill rules"),
@@ -154,11 +156,12 @@ def _parts(view: RunView) -> list[tuple[str, str]]:
     ]
     absent = {"envelope-part"} if envelope.section_of(view) is None else set()
     absent |= set() if view.portfolio else {"open-risk"}
+    absent |= set() if judged.section_of(view) is not None else {"worth"}
     known = [part for part in whole_page if part[0] not in absent]
     return (
         known
         if view.trades.height
-        else [part for part in known if part[0] in ("headline", "doubts", "refusals", "envelope-part", "figures")]
+        else [part for part in known if part[0] in ("headline", "doubts", "refusals", "worth", "envelope-part", "figures")]
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pse.reports.judged import section_of
 from pse.reports.view import RunView
 from pse.reports.words import MISSING, counted, in_r, interval, money, share
 from pse.store.run_tables import read_object
@@ -16,18 +17,18 @@ PARTS = (("by_role", "Who said no"), ("by_vetoer", "Who said no first"), ("by_fl
 MATRIX = ("Signal", "Risk", "Executive", "Setups", "Taken", "Alone, mean", "Alone, total", "Worth")
 NOTE = ("A veto is worth what its setup would have lost: each was traded alone through the same engine, with the same fills, costs and exits, on an account "
         "that held nothing else. Skill is what vetoes were worth above as many vetoes at random among the same setups; where its interval holds 0, chance "
-        "explains it.")
+        "explains it. Where no pass said no and nothing was taken all the same, the chain did.")
 
 
 def page_part(view: RunView) -> dict[str, Any]:
     """The section of the page: tables as texts; a hint for a judged run whose vetoes nobody has priced; nothing for a run by rules."""
     path = view.folder / WORTH
-    if str(view.manifest.get("decide") or "rules") == "rules":
+    if section_of(view) is None:
         return {}
     if not path.is_file():
         return {"hint": f"pse decisions overrides {view.run_id}"}
     found = read_object(path)
-    return {"note": NOTE, "lines": lines(found), "columns": COLUMNS, "rows": [("All", *_texts(found["worth"]["all"]))],
+    return {"hint": "", "note": NOTE, "lines": lines(found), "columns": COLUMNS, "rows": [("All", *_texts(found["worth"]["all"]))],
             "parts": [(title, table(found["worth"][key])) for key, title in PARTS if found["worth"].get(key)], "matrix_columns": MATRIX,
             "matrix": matrix(found["worth"]["matrix"])}
 
@@ -39,7 +40,7 @@ def lines(found: Mapping[str, Any]) -> list[str]:
             f"{money(account['judge_cost_usd'])}. Rules alone over the same window: {money(account['rules_usd'])} from "
             f"{counted(account['rules_trades'], 'trade')}."]
     if whole["vetoes"]:
-        told.append(f"{counted(whole['vetoes'], 'setup was', 'setups were')} turned down, worth {in_r(whole['mean_r'])} each, {in_r(whole['total_r'])} together; "
+        told.append(f"{counted(whole['vetoes'], 'setup was', 'setups were')} turned down, worth {in_r(whole['mean_r'])} each, {in_r(whole['total_r'])} in all; "
                     f"at random it would have been {in_r(whole['random_r'])} each.")
     if edits["edits"]:
         told.append(f"{counted(edits['edits'], 'setup was', 'setups were')} made smaller or tighter, worth {in_r(edits['mean_r'])} each.")

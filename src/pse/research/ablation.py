@@ -15,7 +15,7 @@ from pse.kernels import codes as c
 from pse.research.bootstrap import block_length, percentile_interval, resample
 
 DRAWS, RESAMPLES = 200, 2_000
-EPS = 1e-9
+EPS, SURE = 1e-9, 0.05
 ARMS = ("rules", "judge", "shuffled", "random_veto")
 
 
@@ -114,10 +114,16 @@ def beats(judge: Drawn, drawn: Sequence[Drawn]) -> dict[str, float]:
 def said(arms: Mapping[str, Mapping[str, Any]], against: Mapping[str, Mapping[str, float]]) -> list[str]:
     """What follows, in sentences."""
     judge, rules = arms["judge"], arms["rules"]
-    more = judge["net"] - rules["net"]
-    lines = [f"The judge came to {abs(more):,.2f} {'more' if more >= 0.0 else 'less'} than rules alone, its own cost of {judge['cost']:,.2f} paid."]
+    more, cost = judge["net"] - rules["net"], judge["cost"]
+    lines = [f"The judge came to {_money(abs(more))} {'more' if more >= 0.0 else 'less'} than rules alone" +
+             (f", its own cost of {_money(cost)} paid." if cost else ".")]
     for name, what in (("random_veto", "vetoes at random at the same rate"), ("shuffled", "its own verdicts dealt out at random")):
         if name in against:
             p = against[name]["p_net"]
-            lines.append(f"It did {'better than' if p <= 0.05 else 'no better than chance: like'} {what} (chance does at least as well in {100 * p:.0f} %).")
+            better = "It did better than" if p <= SURE else "It did no better than"
+            lines.append(f"{better} {what}: chance does at least as well in {100 * p:.1f} % of the draws.")
     return lines
+
+
+def _money(value: float) -> str:
+    return f"{value:,.2f}" if value < 100.0 else f"{value:,.0f}"
