@@ -147,6 +147,7 @@ def opened(context: Context, settings: Settings, found: Judging | None, run_id: 
     if found is None:
         yield rules
         return
+    from pse.agents.background import finished
     from pse.commands.decision_lines import Heard
     from pse.llm.door import open_model
 
@@ -156,7 +157,7 @@ def opened(context: Context, settings: Settings, found: Judging | None, run_id: 
     try:
         yield Judge(make_chain(settings, found, heard.listening(door)), heard, told)
     finally:
-        door.close()
+        finished(door.aclose())
 
 
 def spent(judge: Judge) -> str:
