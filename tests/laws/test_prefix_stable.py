@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from pse.agents.rules import decide as rules
-from pse.commands.wiring import json_text
-from pse.engine.desk import Mode
+from pse.clock import moment_ns
+from pse.domain.headlines import Headlines
+from pse.engine.briefing import as_text, asking_often
+from pse.engine.desk import Mode, desk_plan
 from pse.engine.feeds import instants, live_feed
 from pse.engine.loop import run
 from pse.engine.prepare import prepare
@@ -20,9 +22,11 @@ from pse.features.build import build
 from pse.features.feature import Known
 from pse.features.resampled import resample
 from pse.registry import FEATURES, TACTICS, resolve
+from pse.settings import load_settings
 from pse.tactics.swing import Swing
 from tests.engine.made import desk
 from tests.features.made import future, minutes
+from tests.laws.test_shipped_desks import DESKS, HOME, bars_of
 from tests.tactics.dailies import features_of, stock, walk_bars
 
 HOUR = 3_600_000_000_000
@@ -109,13 +113,13 @@ def test_no_registered_tactic_changes_a_setup_or_a_refusal_that_it_told(name, ba
 
 
 def briefings(prepared_steps, plan):
-    """Every briefing of a run, as the text that a judge would be shown."""
+    """Every briefing of a run, as the text that a judge is shown."""
     from pse.brokers.sim import SimBroker
 
     shown = []
 
     def judge(briefing):
-        shown.append(json_text(asdict(briefing)))
+        shown.append(as_text(briefing))
         return rules(briefing)
 
     for _ in run(prepared_steps, judge, SimBroker(plan.shape.slots), fresh_state(plan.shape, plan.capital)):
@@ -158,3 +162,31 @@ def test_briefings_up_to_any_moment_are_the_first_briefings_of_the_whole(seed):
         assert early == whole[:len(early)]
         counts.append(len(early))
     assert counts == sorted(counts) and counts[-1] == len(whole) > 0
+
+
+def news_of(bars, seed, until=2**62):
+    """Two hundred headlines over the window, as far as they are known; some of them flagged."""
+    rng = np.random.default_rng([seed, 3])
+    known = np.sort(rng.integers(int(bars.ts_open[0]), int(bars.ts_close[-1]), 200))
+    flagged, n = rng.random(200) < 0.2, int(np.searchsorted(known, until, side="right"))
+    return Headlines(known[:n], flagged[:n], tuple(f"headline {number} of the window" for number in range(n)))
+
+
+@pytest.mark.parametrize("desk_name", DESKS)
+def test_the_text_that_a_shipped_desk_shows_its_judge_never_changes_with_what_comes_later(desk_name):
+    plan = asking_often(desk_plan(load_settings(HOME, overrides=(f"desk={desk_name}",))))
+    gates = plan.risk.gates.model_copy(update={"ev_min_r": -1e6, "max_slippage_r": 1e6})         # fees of a coin are many ranges of made bars
+    plan = replace(plan, risk=plan.risk.model_copy(update={"gates": gates}))
+    bars = bars_of(plan, 1)
+
+    def reading(until=2**62):
+        return replace(plan, headlines={symbol: news_of(one, at, until) for at, (symbol, one) in enumerate(zip(plan.symbols, bars, strict=True))})
+
+    first, last = min(int(one.ts_open[0]) for one in bars), max(int(one.ts_close[-1]) for one in bars)
+    start, end = first + (last - first) * 4 // 10, last
+    mode = Mode(end_ns=end, ask=True)
+    whole = briefings([prepare(reading(), bars, mode, start, end)], plan)
+    cut = moment_ns(whole[len(whole) // 2].split()[2])
+    early = briefings([prepare(reading(cut), [one[:int(np.searchsorted(one.ts_close, cut, side="right"))] for one in bars], mode, start, cut)], plan)
+    assert 0 < len(early) < len(whole) and early == whole[:len(early)]
+    assert all("[timeframes]" in one and "headline" in one for one in whole)
