@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
-from pse.cli.frame import LOOK, app, group, module, mount
+from pse.cli.frame import LOOK, RUN, app, group, module, moment, mount
 from pse.commands import options as opt
 
 if TYPE_CHECKING:
@@ -71,3 +71,20 @@ def models_stability(
 ) -> Answer:
     """Ask the same again and again: flips, agreement and kappa, with intervals."""
     return module("certify").run_stability(context.asking(config=config, overrides=tuple(sets or ())), name, n, questions, agents)
+
+
+@mount(app, "decide", RUN)
+def decide(
+    context: Context,
+    symbol: opt.OptionalSymbol = None,
+    at: Annotated[str | None, Option(help="Moment to decide at; without it the last one that has a candidate.", metavar="TIME")] = None,
+    start: Annotated[str | None, Option(help="First moment that the account lives through; the first stored bar without it.", metavar="TIME")] = None,
+    desk: opt.Desk = None,
+    agents: opt.Agents = "rules",
+    config: opt.Config = None,
+    sets: opt.Sets = None,
+) -> Answer:
+    """One decision at a moment: the briefing, what each pass says, the gates, and the order that would go out."""
+    at_ns, start_ns = moment(at, "--at"), moment(start, "--start")
+    asked = context.asking(config=config, overrides=tuple(sets or ()), desk=desk)
+    return module("decide").run(asked, module("asked").one_symbol(asked, symbol), at_ns, start_ns, agents)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -19,6 +19,7 @@ from pse.domain.redaction import redact_tree
 from pse.llm.policy import ModelPolicy
 from pse.reports.refused import records
 
+OUTCOMES = ("DECISION", "FILL", "EXIT")
 LONG = 200                                       # letters from which a text is worth remembering as masked
 
 
@@ -117,7 +118,11 @@ class Heard:
 
     def entries(self, journal: Path, snapshot: str) -> Iterator[dict[str, Any]]:
         """The whole lines, in the order in which it was said.  `journal`: of the ended run."""
-        became = outcomes(journal)
+        yield from self.entries_of(records(journal, OUTCOMES), snapshot)
+
+    def entries_of(self, lines: Iterable[tuple[str, Mapping[str, Any], Mapping[str, Any]]], snapshot: str) -> Iterator[dict[str, Any]]:
+        """The same from the lines of a journal (kind, the record with its ts, body)."""
+        became = outcomes(lines)
         for known_at, symbol, kept in self._said:
             entry = json.loads(zlib.decompress(kept))
             setup = str((entry["position"] or {}).get("setup_id"))
@@ -134,11 +139,11 @@ def position(candidate: Candidate | None, passed: Mapping[str, Any]) -> dict[str
             "stop": candidate.stop, "target": candidate.target, "quality": candidate.quality, "edits": dict(passed.get("edits") or {})}
 
 
-def outcomes(journal: Path) -> dict[tuple[int, str, str], dict[str, Any]]:
+def outcomes(lines: Iterable[tuple[str, Mapping[str, Any], Mapping[str, Any]]]) -> dict[tuple[int, str, str], dict[str, Any]]:
     """By moment, symbol and setup of each DECISION: the verdict that counted, the fill of its entry and the end of its trade."""
     found: dict[tuple[int, str, str], dict[str, Any]] = {}
     plans: dict[str, dict[str, Any]] = {}
-    for kind, record, body in records(journal, ("DECISION", "FILL", "EXIT")):
+    for kind, record, body in lines:
         if kind == "DECISION":
             verdict = {name: body[name] for name in ("decision", "verdict", "reason", "quantity", "stop", "target", "size_factor", "direction", "plan_id")}
             one: dict[str, Any] = {"verdict": verdict, "fill": None, "exit": None}

@@ -12,6 +12,7 @@ from pse.clock import iso
 from pse.commands.wiring import Answer, Context, json_text
 from pse.domain.errors import RequestError
 from pse.kernels.codes import VERDICTS
+from pse.reports.dialogue import line_of, words_of
 from pse.reports.refused import records
 from pse.store.decision_log import as_line, log_path, read_log
 from pse.store.files import write_atomic
@@ -168,53 +169,13 @@ def _show_why(console: Console, run: Run, one: Decided, passes: list[dict[str, A
         line(passes[0]["request"]["messages"][0]["text"])
     for entry in passes:
         line(f"\n{str(entry['agent']).capitalize()} ({entry['model']['name']}, {entry['prompt']}) says {entry['decision']}", "bold")
-        for text in _said(entry, one.id):
+        for text in words_of(entry, one.id):
             line(f"  {text}")
     if not passes:
         line(f"\n{'rules say ' + one.verdict if run.manifest.decide == 'rules' else 'the decision log has nothing of it'}", "bold")
     line("\nWhat came of it", "bold")
     for each in story:
-        line(f"  {each['ts'][:19].replace('T', ' ')}  {each['record']:<11} {_told(each)}")
-
-
-def _said(entry: Mapping[str, Any], setup_id: str) -> Iterator[str]:
-    """What a pass said, in lines."""
-    own = next((each for each in entry.get("each") or () if each.get("setup_id") == setup_id), entry)
-    if reason := own.get("reason") or entry.get("rationale"):
-        yield str(reason)
-    if edits := own.get("edits") or (entry.get("position") or {}).get("edits"):
-        yield "edits: " + ", ".join(f"{name} {value}" for name, value in edits.items())
-    for name in ("flags", "codes", "ungrounded"):
-        if entry.get(name):
-            shown = "numbers that the briefing does not show" if name == "ungrounded" else name
-            yield f"{shown}: {', '.join(map(str, entry[name]))}"
-    if (entry.get("reply") or {}).get("failed"):
-        yield f"failed: {entry['reply']['text']}"
-    tokens = entry["tokens"]
-    cost = "price unknown" if entry["cost_usd"] is None else f"{entry['cost_usd']:.4f} USD"
-    yield f"{entry['calls']} call{'' if entry['calls'] == 1 else 's'}, {tokens['input']:,} tokens in, {tokens['output']:,} out, {cost}"
-
-
-def _told(each: Mapping[str, Any]) -> str:
-    """One line of a journal in a few words."""
-    kind = each["record"]
-    if kind == "GATES":
-        no = [f"{gate[0]} no: {gate[4]}" for gate in each["gates"] if gate[1] is False]
-        return f"{each['stage']} ({each['contract']}): " + (", ".join(no) or f"all {len(each['gates'])} passed")
-    if kind == "DECISION":
-        size = f", {each['quantity']:g} at stop {each['stop']}, target {each['target']}" if each["quantity"] else ""
-        return f"{each['decision']} (asked {each['verdict']}): {each['reason']}{size}"
-    if kind == "ORDER":
-        at = "" if each["price"] is None else f" at {each['price']}"
-        return f"{each['action']} {each['leg']} {each['side']} {each['quantity']:g} {each['contract']} {each['type']}{at}"
-    if kind == "FILL":
-        return f"{each['leg']} {each['side']} {each['quantity']:g} {each['contract']} at {each['price']}"
-    if kind == "EXIT":
-        return f"{each['reason']}: {each['r']:+.2f} R, {each['net_usd']:,.2f}"
-    if kind == "SETUP":
-        prices = f", entry {each['entry']}, stop {each['stop']}, target {each['target']}" if "entry" in each else ""
-        return f"{each['direction']} grade {each['grade']}{prices}"
-    return str(each.get("reason", ""))
+        line(f"  {each['ts'][:19].replace('T', ' ')}  {each['record']:<11} {line_of(each)}")
 
 
 # --- export --------------------------------------------------------------------------------------------------------------------------------------

@@ -44,14 +44,17 @@ def _same_data(run: Run, manifest: Manifest, inputs: Inputs) -> None:
                             f"that run: `pse prove {run.run_id}` tells the difference; run the backtest again to ask about what is stored now")
 
 
-def prepared_until(context: Context, inputs: Inputs, until_ns: int) -> Prepared:
-    """The run's window as the engine reads it, of the bars closed at or before `until_ns`; what comes later changes nothing of what was known then."""
+def prepared_until(context: Context, inputs: Inputs, until_ns: int, ask: bool = False) -> Prepared:
+    """The run's window as the engine reads it, of the bars closed at or before `until_ns`; what comes later changes nothing of what was known then.
+
+    `ask`: the engine pauses where somebody is to be asked, instead of deciding by rules inside.
+    """
     said_compiling(context)
     until = min(until_ns, inputs.end_ns)
     cut = replace(inputs, bars=tuple(_closed(one, until) for one in inputs.bars),
                   context={symbol: part for symbol, one in inputs.context.items() if len(part := _closed(one, until))},
                   finer={symbol: _closed(one, until) for symbol, one in inputs.finer.items()})
-    return replace(whole_window(cut, Mode(end_ns=inputs.end_ns)), until_ns=until)
+    return replace(whole_window(cut, Mode(end_ns=inputs.end_ns, ask=ask)), until_ns=until)
 
 
 def _closed(bars: Bars, until_ns: int) -> Bars:
