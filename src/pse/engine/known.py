@@ -56,7 +56,7 @@ class KnownAt:
         words, values = WORDS.get(name), features.columns[name][window]
         if last and name in PRICES | POINTS:
             bars = features.decision
-            moved = bars.offset[last - 1] if name in PRICES else 0.0
+            moved = bars.offset[last - 1] - bars.offset[window] if name in PRICES else 0.0
             values = (values + moved) / (1.0 if bars.factor is None else bars.factor[last - 1])
         return [{"close_at": iso(ts), name: words[int(value)] if words else _shown(float(value))}
                 for ts, value in zip(features.decision.ts_close[window].tolist(), values.tolist(), strict=True)]

@@ -33,7 +33,7 @@ from pse.risk.policy import NO_LIMIT, RiskPolicy
 MOST_HEADLINES, MOST_OTHERS, MOST_POSITIONS = 5, 12, 20
 FAR_NS = DAY_NS                                  # events further away are not told
 MANY_BARS = 20
-WARM_UP, NONE_YET, NOT_STORED = "warm-up", "none known yet", "not stored"
+UNKNOWN, NONE_YET, NOT_STORED = "too few bars yet, or a bar without a price", "none known yet", "not stored"
 TRENDS = {1: "UP", -1: "DOWN", 0: "NONE"}
 
 
@@ -115,41 +115,53 @@ def _own_bar(features: Features, now: int) -> dict[str, Any]:
     at = _last(bars, now)
     if at < 0:
         return {"timeframe": bars.timeframe, "null": NONE_YET}
-    found = {**_prices(bars, columns["atr"], at), **_swings(columns, bars, at), "trend": TRENDS[int(columns["trend"][at])],
-             "break_here": TRENDS[int(columns["break_dir"][at])], "shift_here": TRENDS[int(columns["mss_dir"][at])], "rsi": float(columns["rsi"][at]),
-             "rsi_state": c.RSI_STATES[int(columns["rsi_state"][at])], "macd_state": c.MACD_STATES[int(columns["macd_state"][at])],
+    found = {**_states(columns, columns, columns, at), "break_here": TRENDS[int(columns["break_dir"][at])], "shift_here": TRENDS[int(columns["mss_dir"][at])],
              "adx": float(columns["adx"][at]), "efficiency": float(columns["er"][at]), "relative_volume": float(columns["rvol"][at])}
+    scale = Scale.of(bars, at)
+    prices = _prices(bars, columns["atr"], columns, at, scale)
     if "vwap" in columns:
-        found["vwap"] = (float(columns["vwap"][at]) + float(bars.offset[at])) / _factor(bars, at)
-    return _with_reason({"timeframe": bars.timeframe, "closed": _ago(bars, at, now), **found}, WARM_UP)
+        prices["vwap"] = scale.price(float(columns["vwap"][at]), bars, at)
+    return _with_reason({"timeframe": bars.timeframe, "closed": _ago(bars, at, now), **prices, **found}, UNKNOWN)
 
 
 def _coarse_bar(known: Known, features: Features, now: int) -> dict[str, Any]:
     bars, spec = known.bars, features.spec
-    at = _last(bars, now)
-    if at < 0:
+    at, own = _last(bars, now), _last(features.decision, now)
+    if at < 0 or own < 0:
         return {"timeframe": bars.timeframe, "null": NONE_YET}
-    swings, strength = known.of(spec.structure), known.of(spec.rsi)
-    found = {**_prices(bars, known.atr, at), **_swings(swings, bars, at), "trend": TRENDS[int(swings["trend"][at])],
-             "rsi": float(strength["rsi"][at]), "rsi_state": c.RSI_STATES[int(strength["rsi_state"][at])],
-             "macd_state": c.MACD_STATES[int(known.of(spec.macd)["macd_state"][at])]}
-    return _with_reason({"timeframe": bars.timeframe, "closed": _ago(bars, at, now), **found}, WARM_UP)
+    swings = known.of(spec.structure)
+    prices = _prices(bars, known.atr, swings, at, Scale.of(features.decision, own))
+    return _with_reason({"timeframe": bars.timeframe, "closed": _ago(bars, at, now), **prices,
+                         **_states(swings, known.of(spec.rsi), known.of(spec.macd), at)}, UNKNOWN)
 
 
-def _prices(bars: Bars, atr: np.ndarray, at: int) -> dict[str, Any]:
-    """The close as traded, what it did, and the range."""
+@dataclass(frozen=True)
+class Scale:
+    """The prices of one bar's contract, and of its shares: those on which orders of that moment are placed."""
+
+    offset: float
+    factor: float
+
+    @classmethod
+    def of(cls, bars: Bars, at: int) -> Scale:
+        return cls(float(bars.offset[at]), 1.0 if bars.factor is None else float(bars.factor[at]))
+
+    def price(self, value: float, bars: Bars, at: int) -> float:
+        """A price that stands on a bar's own scale, on this one."""
+        return (value + self.offset - float(bars.offset[at])) / self.factor
+
+
+def _states(structure: Mapping[str, np.ndarray], rsi: Mapping[str, np.ndarray], macd: Mapping[str, np.ndarray], at: int) -> dict[str, Any]:
+    return {"trend": TRENDS[int(structure["trend"][at])], "rsi": float(rsi["rsi"][at]), "rsi_state": c.RSI_STATES[int(rsi["rsi_state"][at])],
+            "macd_state": c.MACD_STATES[int(macd["macd_state"][at])]}
+
+
+def _prices(bars: Bars, atr: np.ndarray, swings: Mapping[str, np.ndarray], at: int, scale: Scale) -> dict[str, Any]:
+    """The close, what it did, the range and the last confirmed swings."""
     close, reach = float(bars.close[at]), float(atr[at])
-    return {"close": close / _factor(bars, at), "change_pct": _change(bars, at, 1), "change_20_pct": _change(bars, at, MANY_BARS),
-            "atr": reach / _factor(bars, at), "atr_pct": 100.0 * reach / close if close else None}
-
-
-def _swings(columns: Mapping[str, np.ndarray], bars: Bars, at: int) -> dict[str, Any]:
-    """The last confirmed swings, as traded."""
-    return {name: (float(columns[name][at]) + float(bars.offset[at])) / _factor(bars, at) for name in ("swing_high", "swing_low")}
-
-
-def _factor(bars: Bars, at: int) -> float:
-    return 1.0 if bars.factor is None else float(bars.factor[at])
+    return {"close": scale.price(close, bars, at), "change_pct": _change(bars, at, 1), "change_20_pct": _change(bars, at, MANY_BARS),
+            "atr": reach / scale.factor, "atr_pct": 100.0 * reach / close if close else None,
+            **{name: scale.price(float(swings[name][at]), bars, at) for name in ("swing_high", "swing_low")}}
 
 
 def _change(bars: Bars, at: int, back: int) -> float | None:
@@ -242,7 +254,7 @@ def _bar_of(known: Known, name: str, now: int) -> dict[str, Any]:
         return {"symbol": name, "null": NONE_YET}
     days = known.at("1d").bars
     day = _last(days, int(bars.ts_close[at]))
-    return {"symbol": name, "timeframe": bars.timeframe, "closed": _ago(bars, at, now), "close": float(bars.close[at]) / _factor(bars, at),
+    return {"symbol": name, "timeframe": bars.timeframe, "closed": _ago(bars, at, now), "close": Scale.of(bars, at).price(float(bars.close[at]), bars, at),
             "change_pct": _change(bars, at, 1), "change_20_pct": _change(bars, at, MANY_BARS), "day_change_pct": _since_day(bars, at, days, day)}
 
 
