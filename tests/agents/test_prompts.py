@@ -56,6 +56,7 @@ def test_a_prompt_is_its_bytes():
     (GOOD.replace("summary: doubts\n", ""), "skeptic.v2", "no summary"),
     (GOOD.replace("summary: doubts", "mood: dark"), "skeptic.v2", "line 5"),
     (GOOD.replace("summary: doubts", "role: risk"), "skeptic.v2", "line 5"),
+    (GOOD.replace("answer: risk", "answer: risky"), "skeptic.v2", "line 3: no kind of answer named 'risky'"),
     (GOOD.replace("Doubt it.\n", "\n"), "skeptic.v2", "no text"),
     (GOOD, "skeptic.v3", "version 2"),
     (GOOD, "Skeptic.v2", "ROLE.vN.md"),

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pse.domain.errors import BadConfig
+from pse.agents.contracts import ANSWERS
+from pse.domain.errors import BadConfig, UnknownName
 from pse.domain.models import PromptRef
 
 NAME = re.compile(r"([a-z][a-z0-9_]{0,40})\.v([1-9][0-9]{0,3})")
@@ -70,6 +71,8 @@ def _front(lines: list[str], shown: str) -> dict[str, str]:
         if not colon or key not in KEYS or key in found or not value.strip():
             raise BadConfig(f"{shown}, line {number}: found {line[:60]!r}; expected one line each of {', '.join(f'`{name}: ...`' for name in KEYS)}")
         found[key] = value.strip()
+        if key == "answer" and found[key] not in ANSWERS:
+            raise BadConfig(f"{shown}, line {number}: {UnknownName('kind of answer', found[key], ANSWERS)}")
     if missing := [name for name in KEYS if name not in found]:
         raise BadConfig(f"{shown}: the front matter has no {', '.join(missing)}; add {'it' if len(missing) == 1 else 'them'} between the lines of {FENCE!r}")
     return found
