@@ -92,6 +92,19 @@ def test_a_run_over_midnight_keeps_its_own_bound(tmp_path):
     assert budget(tmp_path, clock=clock, usd_per_run=1.0).spent() == found.spent()
 
 
+def test_the_day_that_is_written_is_the_day_that_is_bounded_also_while_midnight_passes(tmp_path):
+    class Passing:
+        looks = 0
+
+        def now_ns(self) -> int:
+            self.looks += 1
+            return NOON + DAY_NS // 2 - 1 + (self.looks > 1)
+
+    late = FixedClock(NOON + DAY_NS // 2 - 1)
+    budget(tmp_path, clock=late, usd_per_day=1.0).reserve("k", 0.9, 1)
+    refused(budget(tmp_path, clock=Passing(), usd_per_day=1.0), 0.5)
+
+
 def test_an_unknown_price_is_refused_unless_it_is_allowed_and_then_counts_as_a_call(tmp_path):
     assert "usd_per_million_in" in refused(budget(tmp_path, usd_per_run=1.0), None)
     found = budget(tmp_path, usd_per_run=1.0, calls_per_run=1, unknown_price="allow")

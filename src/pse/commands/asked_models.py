@@ -15,8 +15,8 @@ from pse.agents.samples import PASSED, Sample, checked_reply
 from pse.clock import iso
 from pse.commands.wiring import Context
 from pse.domain.errors import BadConfig, RequestError, UnknownName
-from pse.domain.models import LanguageModel, ModelFailure, Reply, Request
-from pse.llm.door import open_model
+from pse.domain.models import ModelFailure, Reply, Request
+from pse.llm.door import Door, open_model
 from pse.store.prompts import read_prompts
 
 MODES = ("tape", "record", "live")
@@ -63,13 +63,10 @@ def asked(context: Context, requests: Sequence[Request], mode: str, purpose: str
     door = open_model(context.settings, mode, context.home, run_id=run_id, environment=os.environ, redact=context.redact, clock=context.clock)
     with context.progress() as progress:
         task = progress.add_task(purpose, total=len(requests))
-        try:
-            return asyncio.run(_all(door, requests, lambda: progress.advance(task)))
-        finally:
-            door.close()
+        return asyncio.run(_all(door, requests, lambda: progress.advance(task)))
 
 
-async def _all(model: LanguageModel, requests: Sequence[Request], done: Any) -> list[Came]:
+async def _all(model: Door, requests: Sequence[Request], done: Any) -> list[Came]:
     async def one(request: Request) -> Came:
         try:
             return await model.complete(request)
@@ -78,7 +75,10 @@ async def _all(model: LanguageModel, requests: Sequence[Request], done: Any) -> 
         finally:
             done()
 
-    return await asyncio.gather(*map(one, requests))
+    try:
+        return await asyncio.gather(*map(one, requests))
+    finally:
+        await model.aclose()
 
 
 def bill(came: Iterable[Came]) -> Bill:

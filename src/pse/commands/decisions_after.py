@@ -119,7 +119,7 @@ def reviewed(context: Context, run: Run, model: str, agents: str, data: Mapping[
         context.warn(f"no review: {model} gave none that can be read ({context.redact(str(failure))[:200]})")
         return None
     finally:
-        door.close()
+        finished(door.aclose())
     return {"model": model, "enough_decisions": said["enough_decisions"], "findings": said["findings"], "look_next": said["look_next"],
             "lines": [*([] if said["enough_decisions"] else ["not enough decisions to tell"]), *said["findings"], *said["look_next"]],
             "cost_usd": reply.cost_usd, "input_tokens": reply.usage.input_tokens, "output_tokens": reply.usage.output_tokens, "request": reply.key}

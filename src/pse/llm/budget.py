@@ -66,9 +66,8 @@ class Book:
     tokens: int = 0
     unsettled: dict[int, tuple[int, int]] = field(default_factory=dict)
 
-    def read(self) -> None:
-        """Takes in what was written since.  A torn last line was never acted upon, and is left out.  Raises `DamagedBook`."""
-        size = self.path.stat().st_size if self.path.exists() else 0
+    def read(self, size: int) -> None:
+        """Takes in what was written since; `size` of the file now.  A torn last line was never acted upon, and is left out.  Raises `DamagedBook`."""
         if size == self.offset:
             return
         if size < self.offset:
@@ -117,6 +116,30 @@ class Book:
         self.offset += len(text)
 
 
+@dataclass(frozen=True)
+class Books:
+    """Those that matter at a moment: the one that is written, those of the run on all its days, and those of all runs today."""
+
+    written: Book
+    own: list[Book]
+    today: list[Book]
+
+    def spent(self) -> Spent:
+        """What is gone."""
+        own = self.own
+        return Spent(sum(one.nano for one in own) / NANO, sum(one.nano for one in self.today) / NANO, sum(one.tokens for one in own),
+                     sum(one.calls for one in own), sum(len(one.unsettled) for one in own))
+
+    def fits(self, nano: int, tokens: int, policy: BudgetPolicy) -> None:
+        """Raises `ModelFailure` where so much more is not sure to stay inside."""
+        spent, usd = self.spent(), nano / NANO
+        run, day = sum(one.nano for one in self.own), sum(one.nano for one in self.today)
+        _within(spent.calls_run, 1, policy.calls_per_run, "calls_per_run", "{:d} calls")
+        _within(spent.tokens_run, tokens, policy.tokens_per_run, "tokens_per_run", "{:d} tokens")
+        _within(spent.usd_run, usd, policy.usd_per_run, "usd_per_run", "{:.6f} dollars", run + nano > _bound(policy.usd_per_run))
+        _within(spent.usd_day, usd, policy.usd_per_day, "usd_per_day", "{:.6f} dollars", day + nano > _bound(policy.usd_per_day))
+
+
 class Budget:
     """The bounds of one run and of a day of all runs of a home; `folder` holds the books."""
 
@@ -124,7 +147,8 @@ class Budget:
         if not _RUN_ID.fullmatch(run_id):
             raise BadName(f"run id {run_id!r} cannot be a file name; expected up to 64 letters, digits, '.', '_' or '-', the first a letter or digit")
         self._policy, self._folder, self._run_id, self._clock = policy, folder, run_id, clock
-        self._books: dict[Path, Book] = {path: Book(path) for path in folder.glob(f"*/{run_id}.jsonl")}
+        self._own = {path: Book(path) for path in folder.glob(f"*/{run_id}.jsonl")}
+        self._others: dict[Path, Book] = {}
         self._thread = threading.Lock()
 
     def reserve(self, key: str, most_usd: float | None, most_tokens: int) -> Reservation:
@@ -133,8 +157,9 @@ class Budget:
         if nano is None and self._policy.unknown_price == "refuse":
             raise ModelFailure("BUDGET", "nobody knows what this model costs, and such a model is not asked (budget.unknown_price is refuse); give its "
                                          "usd_per_million_in and usd_per_million_out in models.yaml, or set budget.unknown_price to allow", attempts=0)
-        with self._alone() as book:
-            self._fits(nano or 0, most_tokens)
+        with self._alone() as books:
+            books.fits(nano or 0, most_tokens, self._policy)
+            book = books.written
             number = book.calls
             book.append({"do": "reserve", "n": number, "key": key[:16], "nano": nano, "tokens": most_tokens}, sync=bool(nano))
         return Reservation(book.path, number, nano, most_tokens)
@@ -143,51 +168,32 @@ class Budget:
         """What a question did cost; None: unknown, and what was set aside stays spent."""
         nano = reservation.nano if usd is None else _nano(usd)
         with self._alone():
-            book = self._book(reservation.book)
+            book = self._own[reservation.book]
             book.append({"do": "settle", "n": reservation.number, "nano": nano, "tokens": reservation.tokens if tokens is None else max(tokens, 0)}, sync=False)
 
     def spent(self) -> Spent:
         """Where the budget stands now."""
-        with self._alone():
-            own = self._own()
-            return Spent(sum(book.nano for book in own) / NANO, sum(book.nano for book in self._today()) / NANO, sum(book.tokens for book in own),
-                         sum(book.calls for book in own), sum(len(book.unsettled) for book in own))
-
-    def _fits(self, nano: int, tokens: int) -> None:
-        own, policy = self._own(), self._policy
-        run, day = sum(book.nano for book in own), sum(book.nano for book in self._today())
-        _within(sum(book.calls for book in own), 1, policy.calls_per_run, "calls_per_run", "{:d} calls")
-        _within(sum(book.tokens for book in own), tokens, policy.tokens_per_run, "tokens_per_run", "{:d} tokens")
-        _within(run / NANO, nano / NANO, policy.usd_per_run, "usd_per_run", "{:.6f} dollars", run + nano > _bound(policy.usd_per_run))
-        _within(day / NANO, nano / NANO, policy.usd_per_day, "usd_per_day", "{:.6f} dollars", day + nano > _bound(policy.usd_per_day))
+        with self._alone() as books:
+            return books.spent()
 
     @contextmanager
-    def _alone(self) -> Iterator[Book]:
-        """Holds the lock, with every book that matters read to its end; gives the one that is written today."""
+    def _alone(self) -> Iterator[Books]:
+        """Holds the lock, with every book that matters read to its end."""
         try:
             with self._thread, locked(self._folder / ".lock", "the budget", WAIT_SECONDS, POLL_SECONDS):
-                today = self._folder / self._day()
-                book = self._book(today / f"{self._run_id}.jsonl")
-                for path in today.glob("*.jsonl"):
-                    self._book(path)
-                for one in self._books.values():
-                    one.read()
-                yield book
+                yield self._read(self._folder / iso(self._clock.now_ns())[:10])
         except (DamagedBook, Busy) as error:
             raise ModelFailure("BUDGET", f"what was spent cannot be told: {error}; nothing is asked until it can: restore the file from a copy, or delete it "
                                          f"if the calls in it may be forgotten", attempts=0) from error
 
-    def _book(self, path: Path) -> Book:
-        return self._books.setdefault(path, Book(path))
-
-    def _own(self) -> list[Book]:
-        return [book for path, book in self._books.items() if path.stem == self._run_id]
-
-    def _today(self) -> list[Book]:
-        return [book for path, book in self._books.items() if path.parent.name == self._day()]
-
-    def _day(self) -> str:
-        return iso(self._clock.now_ns())[:10]
+    def _read(self, today: Path) -> Books:
+        """The books as they stand, those of other runs of today among them."""
+        written = self._own.setdefault(today / f"{self._run_id}.jsonl", Book(today / f"{self._run_id}.jsonl"))
+        sizes = {Path(entry.path): entry.stat().st_size for entry in os.scandir(today) if entry.name.endswith(".jsonl")} if today.is_dir() else {}
+        self._others = {path: self._others.get(path) or Book(path) for path in sizes if path not in self._own}
+        for path, book in (*self._own.items(), *self._others.items()):
+            book.read(sizes[path] if path in sizes else path.stat().st_size if path.exists() else 0)
+        return Books(written, list(self._own.values()), [written, *self._others.values()])
 
 
 def _nano(usd: float) -> int:
