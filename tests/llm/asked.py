@@ -63,3 +63,16 @@ def ask_one(models: Mapping[str, ModelPolicy], one: Request, **also: Any) -> Rep
     if isinstance(found, BaseException):
         raise found
     return found
+
+
+def in_turn(wire: Any, models: Mapping[str, ModelPolicy], name: str, answers: Any) -> list[tuple[Reply | Exception, int]]:
+    """For each answer of the server: what a request ends in, and how many calls it took; one after the other, by one gateway."""
+    async def run() -> list[Any]:
+        door, found = gateway(models), []
+        for draw, answer in enumerate(answers):
+            wire.answer, before = (lambda _, answer=answer: answer), len(wire.asked)
+            found += [(one, len(wire.asked) - before) for one in await asyncio.gather(door.complete(request(name, draw=draw)), return_exceptions=True)]
+        await door.aclose()
+        return found
+
+    return asyncio.run(run())

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from pse.domain.models import ModelFailure
 from pse.llm.transport import MOST_BYTES
-from tests.llm.asked import Steps, ask, ask_one, request
+from tests.llm.asked import Steps, ask, ask_one, in_turn, request
 from tests.wire.bodies import Said, error_body
 from tests.wire.server import APPROVED, KEYS, PLANTED, Fault, Wire, models_at
 
@@ -66,20 +66,22 @@ def test_a_wait_beyond_the_deadline_is_not_begun(wire):
     assert (found.code, found.attempts, steps.slept, len(wire.asked)) == ("RATE_LIMIT", 1, [], 1)
 
 
-@pytest.mark.parametrize(("status", "code"), [(401, "AUTH"), (402, "AUTH"), (403, "AUTH"), (400, "BAD_REQUEST"), (404, "BAD_REQUEST"), (413, "BAD_REQUEST"),
-                                              (422, "BAD_REQUEST"), (301, "BAD_REQUEST")])
 @every_provider
-def test_what_no_second_try_mends_is_not_tried_again(wire, name, status, code):
-    found = failure(wire, name, Fault(status=status, message="the-words-of-the-provider", headers={"location": f"{wire.url}/elsewhere"}), retries=2)
-    assert (found.code, found.attempts, found.spent, len(wire.asked)) == (code, 1, 0.0, 1)
-    assert "the-words-of-the-provider" in str(found) and name in str(found)
+def test_what_no_second_try_mends_is_not_tried_again(wire, name):
+    codes = {401: "AUTH", 402: "AUTH", 403: "AUTH", 400: "BAD_REQUEST", 404: "BAD_REQUEST", 413: "BAD_REQUEST", 422: "BAD_REQUEST", 301: "BAD_REQUEST"}
+    away = {"location": f"{wire.url}/elsewhere"}
+    answers = [Fault(status=status, message="the-words-of-the-provider", headers=away) for status in codes]
+    for (found, calls), code in zip(in_turn(wire, models_at(wire.url, retries=2), name, answers), codes.values(), strict=True):
+        assert isinstance(found, ModelFailure) and (found.code, found.attempts, found.spent, calls) == (code, 1, 0.0, 1)
+        assert "the-words-of-the-provider" in str(found) and name in str(found)
 
 
-@pytest.mark.parametrize(("status", "code"), [(408, "TIMEOUT"), (409, "SERVER"), (500, "SERVER"), (502, "SERVER"), (503, "SERVER"), (529, "SERVER")])
 @every_provider
-def test_what_a_second_try_may_mend_is_tried_again(wire, name, status, code):
-    found = failure(wire, name, Fault(status=status), retries=1)
-    assert (found.code, found.attempts, len(wire.asked)) == (code, 2, 2)
+def test_what_a_second_try_may_mend_is_tried_again(wire, name):
+    codes = {408: "TIMEOUT", 409: "SERVER", 500: "SERVER", 502: "SERVER", 503: "SERVER", 529: "SERVER"}
+    answers = [Fault(status=status) for status in codes]
+    for (found, calls), code in zip(in_turn(wire, models_at(wire.url, retries=1), name, answers), codes.values(), strict=True):
+        assert isinstance(found, ModelFailure) and (found.code, found.attempts, calls) == (code, 2, 2)
 
 
 def test_a_used_up_quota_is_not_waited_for(wire):
@@ -101,14 +103,15 @@ def test_the_deadline_cuts_a_call_whose_timeout_is_longer(wire):
     assert failure(wire, "openai", Fault(kind="hang"), deadline_s=0.1).code == "TIMEOUT" and time.monotonic() - began < 3
 
 
-@pytest.mark.parametrize("kind", ["drop", "truncate", "half_close", "garbage"])
 @every_provider
-def test_a_broken_answer_is_a_failure_that_may_be_tried_again_and_may_have_cost_something(wire, name, kind):
-    wire.script([Fault(kind=kind, seconds=0.02)])
-    reply = ask_one(models_at(wire.url, retries=1), request(name))
-    assert (reply.attempts, reply.lost) == (2, 1)
-    found = failure(wire, name, Fault(kind=kind, seconds=0.02))
-    assert (found.code, found.spent) == ("TRANSPORT", None)
+def test_a_broken_answer_is_a_failure_that_may_be_tried_again_and_may_have_cost_something(wire, name):
+    broken = [Fault(kind=kind, seconds=0.02) for kind in ("drop", "truncate", "half_close", "garbage")]
+    for found, calls in in_turn(wire, models_at(wire.url), name, broken):
+        assert isinstance(found, ModelFailure) and (found.code, found.spent, calls) == ("TRANSPORT", None, 1)
+    wire.answer = lambda _: APPROVED
+    wire.script(broken)
+    reply = ask_one(models_at(wire.url, retries=4), request(name, deadline_s=600))
+    assert (reply.attempts, reply.lost) == (5, 4)
 
 
 def test_a_port_where_nobody_listens_is_a_failed_connection():
@@ -180,16 +183,13 @@ def test_a_packed_answer_is_kept_unpacked(wire):
 # --- the model refuses, or is cut off
 
 @every_provider
-def test_an_answer_cut_at_its_length_is_truncated(wire, name):
-    found = failure(wire, name, Said(text='{"verdict": "APP', finish="length", input_tokens=2000, output_tokens=300), retries=2)
-    assert (found.code, len(wire.asked)) == ("TRUNCATED", 1) and "max_output_tokens" in str(found)
-    assert (found.usage.input_tokens, found.usage.output_tokens) == (2000, 300)             # billed all the same
-
-
-@every_provider
-def test_a_filtered_answer_is_a_refusal(wire, name):
-    found = failure(wire, name, Said(APPROVED, finish="filter"), retries=2)
-    assert (found.code, len(wire.asked)) == ("REFUSED", 1)
+def test_a_model_that_refuses_or_is_cut_off_is_not_asked_again(wire, name):
+    cut = Said(text='{"verdict": "APP', finish="length", input_tokens=2000, output_tokens=300)
+    answers = {"TRUNCATED": cut, "REFUSED": Said(APPROVED, finish="filter")}
+    for (found, calls), code in zip(in_turn(wire, models_at(wire.url, retries=2), name, answers.values()), answers, strict=True):
+        assert isinstance(found, ModelFailure) and (found.code, calls) == (code, 1)
+        assert ("max_output_tokens" in str(found)) == (code == "TRUNCATED")
+        assert code == "REFUSED" or (found.usage.input_tokens, found.usage.output_tokens) == (2000, 300)           # billed all the same
 
 
 @pytest.mark.parametrize("name", [name for name in PROVIDERS if name != "groq"])         # its format has no word for it
@@ -236,13 +236,13 @@ def leaks(error: BaseException) -> bool:
     return PLANTED in "".join(traceback.format_exception(error)) + repr(error) + repr(vars(error))
 
 
-@pytest.mark.parametrize("status", [400, 401, 429, 500])
 @every_provider
-def test_a_provider_that_repeats_the_key_in_an_error_tells_nobody(wire, name, status):
-    for body in (None, b"plain words: " + KEYS["OPENAI_API_KEY"].encode()):
-        key = KEYS[models_at(wire.url)[name].key_name or "GOOGLE_OAUTH_ACCESS_TOKEN"]
-        found = failure(wire, name, Fault(status=status, message=f"the key {key} of you is wrong", body=body))
-        assert not leaks(found) and "[redacted]" in str(found)
+def test_a_provider_that_repeats_the_key_in_an_error_tells_nobody(wire, name):
+    key = KEYS[models_at(wire.url)[name].key_name or "GOOGLE_OAUTH_ACCESS_TOKEN"]
+    bodies = (None, f"plain words: {key}".encode())
+    answers = [Fault(status=status, message=f"the key {key} of you is wrong", body=body) for status in (400, 401, 429, 500) for body in bodies]
+    for found, _ in in_turn(wire, models_at(wire.url), name, answers):
+        assert isinstance(found, ModelFailure) and not leaks(found) and "[redacted]" in str(found)
 
 
 @every_provider
