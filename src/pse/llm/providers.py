@@ -6,7 +6,9 @@ The packages are imported when the first model of a provider is made, never when
 from __future__ import annotations
 
 import importlib.util
+import json
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from pse.domain.errors import OutsideError
@@ -158,9 +160,9 @@ def _google_options(url: str, client: Any) -> Any:
 
 def _credentials(name: str, policy: ModelPolicy, environment: Mapping[str, str], token: str) -> Any:
     """Google's credentials: an access token of the environment, or the file that it names.  No other place is searched, no machine asked."""
-    import google.auth
     from google.auth.exceptions import GoogleAuthError
     from google.oauth2.credentials import Credentials
+    from google.oauth2.service_account import Credentials as Account
 
     token = token or (environment.get(TOKEN) or "").strip()
     if token:
@@ -170,7 +172,10 @@ def _credentials(name: str, policy: ModelPolicy, environment: Mapping[str, str],
         raise ModelFailure("AUTH", f"model {name} (vertex) needs credentials: neither {CREDENTIALS} (a file, as `gcloud auth application-default login` "
                                    f"writes one) nor {policy.key_name or TOKEN} (an access token) is set; set one", attempts=0)
     try:
-        return google.auth.load_credentials_from_file(path, scopes=list(SCOPES))[0]  # type: ignore[no-untyped-call]
-    except (GoogleAuthError, OSError, ValueError) as error:
-        raise ModelFailure("AUTH", f"{CREDENTIALS} of model {name} names a file that holds no credentials of Google Cloud ({type(error).__name__}); "
-                                   "write it anew with `gcloud auth application-default login`", attempts=0) from error
+        held = json.loads(Path(path).read_text("utf-8"))
+        # Only kinds that hold a secret themselves: others name commands to run and addresses to ask.
+        kinds: dict[str, Any] = {"service_account": Account.from_service_account_info, "authorized_user": Credentials.from_authorized_user_info}
+        return kinds[held["type"]](held, scopes=list(SCOPES))
+    except (GoogleAuthError, OSError, ValueError, LookupError, TypeError) as error:
+        raise ModelFailure("AUTH", f"{CREDENTIALS} of model {name} names a file without credentials of Google Cloud ({type(error).__name__}); expected the key "
+                                   "of a service account, or what `gcloud auth application-default login` writes", attempts=0) from None
