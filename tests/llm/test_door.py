@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import json
 import os
 import random
+import signal
 import string
 import subprocess
 import sys
@@ -137,6 +139,35 @@ def test_what_is_not_sure_to_fit_is_not_asked_and_fails_again_in_the_replay(tmp_
     run(found.complete(question()))
     assert code_of(found, question(draw=1)) == ("BUDGET", 0.0) and len(model.asked) == 1
     assert code_of(door(tmp_path, "tape"), question(draw=1)) == ("BUDGET", 0.0)
+
+
+def test_many_questions_at_once_never_pass_the_bound_though_each_costs_the_most_it_can(tmp_path):
+    """Every answer uses each token that was set aside for it; ten of forty questions fit."""
+    tokens = most_tokens(PRICED, question())
+    model = Answering(lambda request: asyncio.sleep(0.001, Reply("{}", Usage(tokens - PRICED.max_output_tokens, PRICED.max_output_tokens))))
+    most = most_usd(PRICED, question(), 0)
+    found = door(tmp_path, "live", Settings({"m": PRICED}, BudgetPolicy(usd_per_run=most * 10.5, usd_per_day=None)), inner=model)
+
+    async def all_at_once() -> list[Reply | BaseException]:
+        return list(await asyncio.gather(*(found.complete(question(draw=draw)) for draw in range(40)), return_exceptions=True))
+
+    answers = run(all_at_once())
+    costs = [one.cost_usd for one in answers if isinstance(one, Reply)]
+    assert len(costs) == len(model.asked) == 10 and sum(costs) == pytest.approx(most * 10, abs=1e-8)
+    assert {one.code for one in answers if isinstance(one, ModelFailure)} == {"BUDGET"}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="a process is made by fork, to be killed")
+def test_a_process_that_is_killed_while_a_model_answers_leaves_the_most_spent_and_the_question_open(tmp_path):
+    pid = os.fork()
+    if pid == 0:
+        run(door(tmp_path, inner=Answering(lambda request: os.kill(os.getpid(), signal.SIGKILL))).complete(question()))
+    assert os.waitpid(pid, 0)[1] == signal.SIGKILL
+    found = door(tmp_path, inner=Answering())
+    assert found.spent().usd_run == pytest.approx(most_usd(PRICED, question(), 0), abs=2e-9) and found.spent().unsettled_run == 1
+    with pytest.raises(TapeMiss):
+        run(door(tmp_path, "tape").complete(question()))
+    assert run(found.complete(question())).cost_usd == 0.0004
 
 
 def test_every_try_that_a_model_may_have_is_set_aside(tmp_path):

@@ -229,7 +229,7 @@ def test_a_replay_from_the_tape_writes_the_same_list(tmp_path):
 
 
 def test_a_list_that_was_torn_is_refused_with_its_line(tmp_path):
-    (tmp_path / "tape.jsonl").write_text('{"blob":"ab","key":"cd","outcome":"reply"}\n{"blob":"ab","ke')
+    (tmp_path / "tape.jsonl").write_text(json.dumps({"blob": "ab" * 32, "key": "cd" * 32, "outcome": "reply"}) + '\n{"blob":"abab","ke')
     with pytest.raises(DamagedTape, match=r"tape\.jsonl:2 .*restore"):
         taped(tmp_path, only=tmp_path / "tape.jsonl")
 
@@ -260,9 +260,24 @@ def test_a_kept_reply_that_a_power_failure_took_is_told_with_the_file_and_record
     assert run(taped(tmp_path, "record", other).complete(question())).text == "{}" == run(taped(tmp_path).complete(question())).text
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"key":"x","blob":"y"}', b'{"blob":1}'])
+@pytest.mark.parametrize("content", [
+    b"no json", b"[]", b"{}", b'{"form":2}', b'{"form":1,"key":"k"}', b'{"form":1,"key":"k","reply":{}}', b'{"form":1,"key":"k","failure":"x"}',
+    b'{"form":1,"key":"k","reply":{"text":1,"usage":{}}}', b'{"form":1,"key":"k","reply":{"text":"x","usage":{},"more":1}}',
+])
+def test_a_file_that_is_truly_named_by_its_bytes_and_holds_no_outcome_is_damage_too(tmp_path, content):
+    sha256 = hashlib.sha256(content).hexdigest()
+    path = tmp_path / "tapes" / "blobs" / sha256[:2] / f"{sha256}.json"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content)
+    with pytest.raises(DamagedTape, match="holds no outcome"):
+        Shelf(tmp_path / "tapes").read(sha256)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"key":"x","blob":"y"}', b'{"blob":1}', b"outside"])
 def test_an_index_that_names_nothing_is_told_with_the_file(tmp_path, content):
     got = run(taped(tmp_path, "record", Answering()).complete(question()))
+    if content == b"outside":
+        content = json.dumps({"key": got.key, "blob": "../../../../elsewhere"}).encode()
     next(path for path in files(tmp_path / "tapes") if path.stem == got.key).write_bytes(content)
     with pytest.raises(DamagedTape, match=f"{got.key}.json should name the kept reply"):
         run(taped(tmp_path).complete(question()))
@@ -276,7 +291,7 @@ def test_a_reply_to_another_question_is_not_taken_for_this_one(tmp_path):
     index.write_text(json.dumps({"blob": other.sha256, "key": one.key}))
     with pytest.raises(DamagedTape, match="answers request"):
         run(taped(tmp_path).complete(question()))
-    assert shelf.read(other.sha256, other.key).outcome() == other
+    assert shelf.read(other.sha256, other.key).told() == other
 
 
 def test_a_miss_and_damage_are_errors_of_the_outside():

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import re
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -27,6 +28,7 @@ from pse.llm.policy import ModelPolicy
 Mode = Literal["tape", "record", "live"]
 GRACE_S = 10.0                                   # after which a model that kept no deadline of its own is given up
 FORM = 1                                         # of a kept file; another form is another number
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 SENT = ("provider", "model", "answer", "temperature", "seed", "max_output_tokens", "thinking")     # of a model: what decides its answer
 
 
@@ -50,24 +52,40 @@ def request_key(request: Request, model: ModelPolicy) -> str:
 
 @dataclass(frozen=True)
 class Kept:
-    """One outcome, read back: a reply or a failure, and the file that holds it."""
+    """One outcome, read back: the file that holds it, all that the file says, and what it makes of it."""
 
     sha256: str
     body: Mapping[str, Any]
+    outcome: Reply | ModelFailure
 
     @property
     def failed(self) -> bool:
-        return "failure" in self.body
+        return isinstance(self.outcome, ModelFailure)
 
-    def outcome(self) -> Reply:
+    def told(self) -> Reply:
         """The reply, or the failure raised."""
-        key = self.body["key"]
-        if self.failed:
-            failure = dict(self.body["failure"])
-            usage = failure.pop("usage")
-            raise ModelFailure(failure.pop("code"), failure.pop("text"), key=key, usage=usage and Usage(**usage), **failure)
-        reply = self.body["reply"]
-        return Reply(**{**reply, "usage": Usage(**reply["usage"]), "key": key, "sha256": self.sha256})
+        if isinstance(self.outcome, ModelFailure):
+            raise self.outcome
+        return self.outcome
+
+
+def _kept(sha256: str, content: bytes) -> Kept:
+    """What a file holds.  Raises ValueError, KeyError or TypeError where that is no outcome."""
+    body = json.loads(content)
+    if body["form"] != FORM:
+        raise ValueError(f"its form is {body['form']}, expected {FORM}")
+    if "failure" in body:
+        told = dict(body["failure"])
+        usage = told.pop("usage")
+        return Kept(sha256, body, ModelFailure(told.pop("code"), told.pop("text"), key=body["key"], usage=usage and Usage(**usage), **told))
+    told = body["reply"]
+    return Kept(sha256, body, Reply(**{**told, "text": _text(told["text"]), "usage": Usage(**told["usage"]), "key": body["key"], "sha256": sha256}))
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"a {type(value).__name__} where text is expected")
+    return value
 
 
 class Shelf:
@@ -81,8 +99,8 @@ class Shelf:
         path = self._index(key)
         try:
             found = json.loads(path.read_bytes())
-            if found["key"] == key and isinstance(found["blob"], str):
-                return str(found["blob"])
+            if found["key"] == key:
+                return _name(found["blob"])
         except FileNotFoundError:
             return None
         except (ValueError, KeyError, TypeError):
@@ -100,16 +118,19 @@ class Shelf:
         if hashlib.sha256(content).hexdigest() != sha256:
             raise DamagedTape(f"{path} does not hold what was written there: its bytes have another sha256 than its name; restore it from a copy"
                               f"{_mend(path, self._index(key)) if key else ''}")
-        body = json.loads(content)
-        if body.get("form") != FORM or (key is not None and body["key"] != key):
-            raise DamagedTape(f"{path} answers request {str(body.get('key'))[:12]}.. in form {body.get('form')}; expected a reply{_to(key)} in form {FORM}"
-                              f"{_mend(self._index(key)) if key else ''}")
-        return Kept(sha256, body)
+        try:
+            kept = _kept(sha256, content)
+        except (ValueError, KeyError, TypeError) as error:
+            raise DamagedTape(f"{path} holds no outcome of a request ({error}); restore it from a copy{_mend(path, self._index(key)) if key else ''}") from None
+        if key is not None and kept.body["key"] != key:
+            raise DamagedTape(f"{path} answers request {str(kept.body['key'])[:12]}.., expected a reply{_to(key)}; delete {self._index(key)}, and "
+                              f"`--agents record` asks again")
+        return kept
 
     def keep(self, key: str, body: Mapping[str, Any]) -> Kept:
         """Puts an outcome on the shelf.  A reply stays the answer to its request for ever; a failure only until something newer comes."""
         content = canonical({"form": FORM, "key": key, **body}).encode()
-        kept = Kept(hashlib.sha256(content).hexdigest(), json.loads(content))
+        kept = _kept(hashlib.sha256(content).hexdigest(), content)
         path = self._blob(kept.sha256)
         if not path.exists() or path.stat().st_size != len(content):
             write_atomic(path, content, sync=False)
@@ -131,6 +152,13 @@ class Shelf:
 
     def _index(self, key: str) -> Path:
         return self.folder / "index" / key[:2] / f"{key}.json"
+
+
+def _name(text: object) -> str:
+    """The name of a kept file, without its ending; ValueError where it is none."""
+    if not isinstance(text, str) or not _SHA256.fullmatch(text):
+        raise ValueError(f"{text!r} is no sha256")
+    return text
 
 
 def _to(key: str | None) -> str:
@@ -179,7 +207,7 @@ def listed(path: Path) -> dict[str, deque[str]]:
     for number, line in enumerate(path.read_bytes().splitlines() if path.exists() else [], 1):
         try:
             entry = json.loads(line)
-            found[entry["key"]].append(str(entry["blob"]))
+            found[entry["key"]].append(_name(entry["blob"]))
         except (ValueError, KeyError, TypeError):
             raise DamagedTape(f"{path}:{number} is no line of a run's tape; expected {{\"blob\": .., \"key\": .., \"outcome\": ..}}; "
                               f"restore the file from a copy of the run") from None
@@ -223,7 +251,7 @@ class Tape:
         finally:
             if self._list:
                 self._list.put(place, key, kept)
-        return kept.outcome()
+        return kept.told()
 
     def close(self) -> None:
         """Ends the run's list."""
