@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import random
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -76,6 +78,12 @@ def test_what_is_no_number_is_null():
     odd = replace(PLAIN, timeframes=({"timeframe": "5m", "rsi": NAN, "adx": INF, "vwap": -INF, "trend": None, "null": {"rsi": "warm-up"}},))
     assert rows(render(odd), "timeframes") == [
         {"timeframe": "5m", "trend": None, "null": {"rsi": "warm-up"}, "adx": None, "rsi": None, "vwap": None}]
+
+
+def test_what_a_tactic_measured_with_numpy_reads_like_any_number():
+    odd = {"a": np.float64(0.5), "b": np.int64(3), "c": np.array([1.25, NAN]), "d": np.bool_(True), "e": {1: date(2025, 3, 4)}}
+    text = render(replace(PLAIN, candidates=(replace(CANDIDATE, evidence=odd),)))
+    assert rows(text, "candidates")[0]["evidence"] == {"a": 0.5, "b": 3, "c": [1.25, None], "d": True, "e": {"1": "2025-03-04"}}
 
 
 @pytest.mark.parametrize(("value", "shown"), [

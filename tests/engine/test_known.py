@@ -67,6 +67,15 @@ def test_bars_before_a_roll_are_moved_by_its_gap_so_that_they_meet():
     assert older[0]["close"] == one.close[roll - 1]
 
 
+def test_a_swing_before_a_roll_is_moved_by_its_gap_once():
+    features, one = ready().features[0], ready().features[0].decision
+    roll = int(np.flatnonzero(one.roll)[0])
+    told = [row["swing_high"] for row in KnownAt(ready(), int(one.ts_close[roll + 1])).feature("ES", "swing_high", 6)]
+    gap = one.offset[roll] - one.offset[roll - 1]
+    as_traded = features.columns["swing_high"][roll - 4:roll + 2]
+    assert gap != 0.0 and told == pytest.approx([*(as_traded[:4] + gap), *as_traded[4:]])
+
+
 def test_prices_of_a_share_are_those_of_the_day_that_asks():
     found = prepared(split_bars(2.0), actions((SPLIT_AT, "SPLIT", 2.0)))
     raw = split_bars(2.0)

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from math import isfinite
 from typing import Any
 
-from pse.agents.cleaning import clean, data_block, quoted
+from pse.agents.cleaning import clean, data_block, one_line, quoted
 from pse.clock import iso
 from pse.domain.decisions import Briefing, Candidate
-from pse.domain.headlines import plain
 from pse.domain.sessions import MINUTE_NS
 
 PRICE_DIGITS, MONEY_DIGITS, FEW_DIGITS = 10, 2, 4
@@ -81,24 +81,35 @@ def _evidence(found: Mapping[str, Any], now: int) -> dict[str, Any]:
 
 
 def _headline(number: int, one: Mapping[str, Any]) -> dict[str, Any]:
-    return _ordered({**one, "headline": number, "title": clean(str(one.get("title", "")))}, FEW_DIGITS)
+    shown = _ordered({**one, "headline": number, "title": ""}, FEW_DIGITS)
+    shown["title"] = clean(str(one.get("title", "")))
+    return shown
 
 
 def _ordered(row: Mapping[str, Any], digits: int) -> dict[str, Any]:
     """The row with its keys in order and its values as they are shown."""
-    return {_text(name): _shown(row[name], name, digits) for name in sorted(row, key=lambda name: (_RANK.get(name, len(ORDER)), name))}
+    return {shown: _shown(row[name], name, digits) for name, shown in _in_order(tuple(row))}
+
+
+@lru_cache(maxsize=4_096)                        # the same few rows come again and again
+def _in_order(names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """Keys in the order in which they are shown, each with its text."""
+    return tuple((name, _text(name)) for name in sorted(names, key=lambda name: (_RANK.get(name, len(ORDER)), name)))
 
 
 def _shown(value: Any, name: str, digits: int) -> Any:
-    if isinstance(value, bool) or value is None or isinstance(value, int):
-        return value
-    if isinstance(value, str):
+    kind = type(value)
+    if kind is float:
+        return _number(value, PRICE_DIGITS if name in PRICES else MONEY_DIGITS if name in MONEY else digits)
+    if kind is str:
         return _text(value)
+    if value is None or kind is int or kind is bool:
+        return value
     if isinstance(value, Mapping):
         return _ordered({str(key): one for key, one in value.items()}, digits)
     if isinstance(value, (list, tuple)):
         return [_shown(one, name, digits) for one in value]
-    return _number(float(value), PRICE_DIGITS if name in PRICES else MONEY_DIGITS if name in MONEY else digits)
+    return _shown(value.tolist() if hasattr(value, "tolist") else str(value), name, digits)          # what a tactic from outside measured may be numpy's
 
 
 def _number(value: float, digits: int) -> float | int | None:
@@ -118,4 +129,4 @@ def _places(tick: Any) -> int:
 
 
 def _text(text: str) -> str:
-    return text if text.isascii() and text.isprintable() else plain(text)
+    return text if text.isascii() and text.isprintable() else one_line(text)

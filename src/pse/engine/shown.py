@@ -12,9 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from pse.agents.cleaning import clean
+from pse.agents.cleaning import clean, flags
 from pse.domain.bars import Bars, timeframe_ns
-from pse.domain.headlines import red_flags
 from pse.domain.instruments import Instrument
 from pse.domain.sessions import DAY_NS, MINUTE_NS
 from pse.domain.setups import DIRECTIONS
@@ -57,7 +56,7 @@ def start_of(state: State, step: Prepared) -> Start:
         "drawdown_pct": -_percent(money["equity"], money["high_water"]), "losses_in_a_row_today": int(account["losses_today"]),
         "closed_trades": int(account["trades"]), "breakers_open": breakers, "open_risk_pct": 0.0, "gross_notional_x": 0.0, "positions": 0}
     positions: tuple[Mapping[str, Any], ...] = ()
-    if slots := live_slots(state):
+    if slots := live_slots(state) if account["live"] else []:
         figures, whole = _figures(state, step, slots)
         equity = money["balance"] + float(np.nansum(figures[:, P_UNREALISED]))
         exposure |= {"positions": len(slots), "open_risk_pct": 100.0 * whole["open_risk"] / equity, "gross_notional_x": whole["gross"] / equity}
@@ -330,7 +329,7 @@ def headlines(plan: DeskPlan, symbol: str, now: int) -> Iterator[dict[str, Any]]
     found = plan.headlines[symbol]
     for at in found.last(now, MOST_HEADLINES):
         title = clean(found.titles[at])
-        yield {"age_h": (now - int(found.known_at[at])) / HOUR_NS, "flagged": bool(found.flagged[at]), "flags": list(red_flags(title)), "title": title}
+        yield {"age_h": (now - int(found.known_at[at])) / HOUR_NS, "flagged": bool(found.flagged[at]), "flags": list(flags(title)), "title": title}
 
 
 def _percent(value: float, base: float) -> float:
