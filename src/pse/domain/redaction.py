@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -99,10 +99,28 @@ def redact(text: str, secrets: tuple[str, ...] = ()) -> str:
 
 def redact_tree(value: Any, redact_text: Callable[[str], str]) -> Any:
     """The same mappings and lists, every text in them (keys too) through `redact_text`."""
+    together = "\n".join(_texts(value))          # hundreds of short texts are looked through at once: what is in none of them is not in all
+    return value if redact_text(together) == together else _redacted(value, redact_text)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text in a tree."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _texts(key)
+            yield from _texts(item)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _texts(item)
+
+
+def _redacted(value: Any, redact_text: Callable[[str], str]) -> Any:
     if isinstance(value, str):
         return redact_text(value)
     if isinstance(value, Mapping):
-        return {redact_text(key): redact_tree(item, redact_text) for key, item in value.items()}
+        return {redact_text(key): _redacted(item, redact_text) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [redact_tree(item, redact_text) for item in value]
+        return [_redacted(item, redact_text) for item in value]
     return value

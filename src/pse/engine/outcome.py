@@ -22,6 +22,7 @@ PRICES = {"entry_price": "entry", "exit_price": "exit", "stop_initial": "stop", 
 MONEY = {"risk_usd": "risk_usd", "gross_usd": "gross", "fees_usd": "fees", "slippage_usd": "slippage", "net_usd": "net", "dividends_usd": "dividends"}
 AS_THEY_ARE = {"quantity": "quantity", "ts_setup": "decided_at", "ts_entry": "entry_ts", "ts_exit": "exit_ts", "session_date": "day", "r_net": "r",
                "mae_r": "mae_r", "mfe_r": "mfe_r", "bars_held": "bars_held", "exits": "exits", "quality": "quality", "rate": "rate"}
+WAITING_EVENTS = 65_536
 MADE_ENTRY = ("", "MARKET", "OPEN", "LIMIT", "", "", "OPEN")          # by fill kind; an open beyond the stop is an open
 
 
@@ -33,14 +34,27 @@ class Outcome:
         self._named = named
         self._trades: list[pl.DataFrame] = []
         self._equity: list[pl.DataFrame] = []
-        self.passed_over: Counter[str] = Counter()
+        self._passed_over: Counter[str] = Counter()
         self.prepared: Prepared | None = None            # the last step that was told of
         self._turned_down: Counter[tuple[str, str, str, str]] = Counter()       # by tactic, who said no, gate, reason
+        self._waiting: list[Batch] = []                  # batches of the last step: a judge makes many small ones, and tables are made of many at once
+        self._events = 0
 
     def take(self, batch: Batch) -> None:
         """Adds what a batch tells."""
-        events, prepared, trades = batch.events, batch.prepared, batch.trades
-        self.prepared = prepared
+        if batch.prepared is not self.prepared or self._events >= WAITING_EVENTS:
+            self._read()
+        self.prepared = batch.prepared
+        self._waiting.append(batch)
+        self._events += batch.events.size
+
+    def _read(self) -> None:
+        """Reads the batches that wait, as one."""
+        prepared, waiting = self.prepared, self._waiting
+        self._waiting, self._events = [], 0
+        if prepared is None or not waiting:
+            return
+        events, trades = (np.concatenate([getattr(one, name) for one in waiting]) for name in ("events", "trades"))
         if trades.size:
             self._trades.append(_trade_table(prepared, trades, self._named))
             none = np.zeros(trades.size, np.int64)
@@ -52,8 +66,8 @@ class Outcome:
         by_tactic = over["code"] == c.R_TACTIC
         found, others = over[by_tactic], over[~by_tactic]
         why = prepared.world.setups["refusal"][found["setup"]]
-        self.passed_over.update(CODES[code] for code in why.tolist())
-        self.passed_over.update(c.REASONS[code] for code in others["code"].tolist())
+        self._passed_over.update(CODES[code] for code in why.tolist())
+        self._passed_over.update(c.REASONS[code] for code in others["code"].tolist())
         self._count(prepared, found, "tactic", CODES, why)
         refused = _refused(events[events["kind"] == c.E_GATES])
         self._count(prepared, refused, "gate", c.REASONS, refused["code"])
@@ -74,8 +88,15 @@ class Outcome:
             self._turned_down[names[tactic], by, c.GATES[gate] if gate >= 0 else "", words[code]] += count
 
     @property
+    def passed_over(self) -> Counter[str]:
+        """How many setups came to no question, by the reason."""
+        self._read()
+        return self._passed_over
+
+    @property
     def refusals(self) -> Counter[str]:
         """How many setups each gate refused."""
+        self._read()
         found: Counter[str] = Counter()
         for (_, _, gate, _), count in self._turned_down.items():
             if gate:
@@ -84,16 +105,19 @@ class Outcome:
 
     def turned_down(self) -> list[dict[str, Any]]:
         """What turned setups down, a row each: tactic, who said no (tactic, selection, gate, judge, order), gate, reason, count; most first."""
+        self._read()
         names = ("tactic", "by", "gate", "reason")
         rows = sorted(self._turned_down.items(), key=lambda item: (item[0][:2], -item[1], item[0][2:]))
         return [dict(zip(names, key, strict=True)) | {"count": count} for key, count in rows]
 
     def trades(self) -> pl.DataFrame:
         """One row a closed round trip, in order of exit."""
+        self._read()
         return pl.concat([pl.DataFrame(schema=TRADE_SCHEMA), *self._trades]).sort("ts_exit", "ts_entry", "trade_id", maintain_order=True)
 
     def equity(self) -> pl.DataFrame:
         """One row a session end and a closed trade, in order of time."""
+        self._read()
         return pl.concat([pl.DataFrame(schema=EQUITY_SCHEMA), *self._equity]).sort("ts", maintain_order=True)
 
 
