@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,7 @@ from pse.engine.prepare import Prepared
 from pse.engine.records import Renderer
 from pse.engine.state import fresh_state
 from pse.reports.dialogue import dialogue, nearest
-from pse.store.decision_log import log_path, write_log
+from pse.store.decision_log import as_line, log_path, write_log
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -66,14 +67,14 @@ def run(context: Context, symbol: str | None = None, at_ns: int | None = None, s
         at = moments[-1] if moments else at_ns
         prepared = prepared_until(context, inputs, inputs.end_ns if at is None else at, ask=True)
         at = _decision_close(prepared, inputs.end_ns if at is None else at)
-        with opened(context, context.settings, chain, _name(inputs, at)[:64], None) as judge:
+        with opened(context, inputs, _name(inputs, at)[:64], None) as judge:
             moment, lines = _lived(prepared, at, symbol, judge)
         if moment.briefing is None and at_ns is not None:
             moments = _asked(context, inputs)
     entries = _entries(context, inputs, moment, lines, judge)
     path = log_path(context.home, _name(inputs, at))
     if entries:
-        write_log(path, entries)
+        write_log(path, map(as_line, entries))
     data = {"agents": agents, "desk": inputs.plan.name, "chain": chain.chain if chain else None, "at": iso(at), "start": iso(inputs.start_ns),
             "log": str(path) if entries else None, "dialogue": entries, **_told(moment, lines),
             "nearest": [iso(one) for one in nearest(moments, at)] if moment.briefing is None else []}
@@ -123,9 +124,9 @@ def _entries(context: Context, inputs: Inputs, moment: Moment, lines: Sequence[S
         return []
     heard = getattr(judge, "heard", None)
     if heard is None:
-        heard = Heard(context.redact, config=f"{inputs.plan.name}/{RULES}", models={})
+        heard = Heard(context.redact, config=f"{inputs.plan.name}/{RULES}", models={}, snapshot=inputs.snapshot.id)
         heard.take(moment.briefing, moment.said)
-    return list(heard.entries_of([one for one in lines if one[0] in OUTCOMES], inputs.snapshot.id))
+    return [json.loads(line) for line in heard.lines_of([one for one in lines if one[0] in OUTCOMES])]
 
 
 def _told(moment: Moment, lines: Sequence[Said]) -> dict[str, Any]:

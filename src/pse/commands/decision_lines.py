@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -14,10 +13,9 @@ from typing import Any
 from pse.clock import iso
 from pse.domain.decisions import Briefing, Candidate, Deliberation
 from pse.domain.models import LanguageModel, ModelFailure, Reply, Request
-from pse.domain.records import canonical
-from pse.domain.redaction import redact_tree
 from pse.llm.policy import ModelPolicy
 from pse.reports.refused import records
+from pse.store.decision_log import begun, ended
 
 OUTCOMES = ("DECISION", "FILL", "EXIT")
 LONG = 200                                       # letters from which a text is worth remembering as masked
@@ -51,13 +49,13 @@ class Listening:
 class Heard:
     """Collects what a chain was shown and said, a compressed line a pass, until the run has ended."""
 
-    def __init__(self, redact: Callable[[str], str], config: str, models: Mapping[str, ModelPolicy]) -> None:
-        self._config, self._models = config, models
+    def __init__(self, redact: Callable[[str], str], config: str, models: Mapping[str, ModelPolicy], snapshot: str) -> None:
+        self._config, self._models, self._snapshot = config, models, snapshot
         self._masked = lru_cache(4096)(redact)
         self._redact = redact
         self._listening: Listening | None = None
         self._moment = 0
-        self._said: list[tuple[int, str, bytes]] = []
+        self._said: list[tuple[tuple[int, str, str], bytes]] = []      # moment, symbol and setup of a pass, and its line so far
 
     def listening(self, model: LanguageModel) -> Listening:
         """The model with its calls kept."""
@@ -73,7 +71,8 @@ class Heard:
     def take(self, briefing: Briefing, said: Deliberation) -> None:
         """Keeps the passes of a decision."""
         for one in said.body.get("passes", ()):
-            self._said.append((briefing.known_at, briefing.symbol, zlib.compress(canonical(self.entry(briefing, one)).encode(), 1)))
+            about = briefing.known_at, briefing.symbol, str(one.get("setup_id"))
+            self._said.append((about, zlib.compress(begun(self.entry(briefing, one)), 1)))
 
     def entry(self, briefing: Briefing, passed: Mapping[str, Any]) -> dict[str, Any]:
         """What is known of a pass before the gates speak."""
@@ -84,10 +83,11 @@ class Heard:
         policy = self._models.get(name)
         return {
             "ts": iso(briefing.known_at), "symbol": briefing.symbol, "agent": passed.get("role"), "decision": passed.get("verdict"),
-            "position": position(candidate, passed), "rationale": passed.get("reason", ""), "flags": passed.get("flags", []), "prompt": passed.get("prompt"),
+            "position": position(candidate, passed), "rationale": self._text(passed.get("reason", "")),
+            "flags": passed.get("flags", []), "prompt": passed.get("prompt"),
             "prompt_hash": f"sha256:{passed['prompt_sha256']}" if passed.get("prompt_sha256") else None, "config_ref": self._config,
             "input_refs": {"briefing": f"sha256:{hashlib.sha256(shown.encode()).hexdigest()}" if shown is not None else None,
-                           "setups": [one.setup_id for one in briefing.candidates]},
+                           "setups": [one.setup_id for one in briefing.candidates], "snapshot": self._snapshot},
             "model": {"name": name, "provider": policy.provider if policy else None, "id": policy.model if policy else None,
                       "served_by": call.outcome.served_by if call is not None and isinstance(call.outcome, Reply) else None},
             "tokens": {"input": passed.get("input_tokens", 0), "output": passed.get("output_tokens", 0)}, "cost_usd": passed.get("cost_usd"),
@@ -116,19 +116,15 @@ class Heard:
     def _text(self, text: str) -> str:
         return self._masked(text) if len(text) >= LONG else self._redact(text)
 
-    def entries(self, journal: Path, snapshot: str) -> Iterator[dict[str, Any]]:
+    def lines(self, journal: Path) -> Iterator[bytes]:
         """The whole lines, in the order in which it was said.  `journal`: of the ended run."""
-        yield from self.entries_of(records(journal, OUTCOMES), snapshot)
+        yield from self.lines_of(records(journal, OUTCOMES))
 
-    def entries_of(self, lines: Iterable[tuple[str, Mapping[str, Any], Mapping[str, Any]]], snapshot: str) -> Iterator[dict[str, Any]]:
-        """The same from the lines of a journal (kind, the record with its ts, body)."""
-        became = outcomes(lines)
-        for known_at, symbol, kept in self._said:
-            entry = json.loads(zlib.decompress(kept))
-            setup = str((entry["position"] or {}).get("setup_id"))
-            entry["input_refs"]["snapshot"] = snapshot
-            entry["rationale"] = redact_tree(entry["rationale"], self._redact)
-            yield entry | became.get((known_at, symbol, setup), {"verdict": None, "fill": None, "exit": None})
+    def lines_of(self, said: Iterable[tuple[str, Mapping[str, Any], Mapping[str, Any]]]) -> Iterator[bytes]:
+        """The same from the lines of a journal: kind, the record with its ts, body."""
+        became = outcomes(said)
+        for about, line in self._said:
+            yield ended(zlib.decompress(line), became.get(about, {"verdict": None, "fill": None, "exit": None}))
 
 
 def position(candidate: Candidate | None, passed: Mapping[str, Any]) -> dict[str, Any] | None:

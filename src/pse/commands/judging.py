@@ -27,6 +27,7 @@ from pse.store.prompts import read_prompts
 
 if TYPE_CHECKING:
     from pse.commands.decision_lines import Heard
+    from pse.commands.inputs import Inputs
 
 RULES, TAPE, RECORD, LIVE = "rules", "tape", "record", "live"
 MODES = (RULES, TAPE, RECORD, LIVE)
@@ -140,10 +141,11 @@ def make_chain(settings: Settings, found: Judging, model: LanguageModel) -> Any:
 
 
 @contextlib.contextmanager
-def opened(context: Context, settings: Settings, found: Judging | None, run_id: str, tape_list: Path | None, only: Path | None = None,
+def opened(context: Context, inputs: Inputs, run_id: str, tape_list: Path | None, only: Path | None = None,
            told: Callable[[Judge], None] | None = None) -> Iterator[Decide]:
     """Whoever decides a run, for as long as it goes.  `tape_list`: where its answers are listed.  `only`: the list of an earlier run, which alone may
     answer."""
+    settings, found = inputs.settings, inputs.judging
     if found is None:
         yield rules
         return
@@ -151,7 +153,7 @@ def opened(context: Context, settings: Settings, found: Judging | None, run_id: 
     from pse.commands.decision_lines import Heard
     from pse.llm.door import open_model
 
-    heard = Heard(context.redact, config=f"{settings.desk}/{found.chain}", models=found.models)
+    heard = Heard(context.redact, config=f"{settings.desk}/{found.chain}", models=found.models, snapshot=inputs.snapshot.id)
     door = open_model(settings, found.mode, context.home, run_id=run_id, environment=os.environ, redact=context.redact, clock=context.clock,
                       list_path=tape_list, only=only)
     try:

@@ -195,7 +195,7 @@ def whole_run(context: Context, inputs: Inputs, command: str, feed_name: str, ma
     asked = inputs.judging
     with (left_no_missed_run(run), left_no_empty_run(run), run.journal(redact_text=context.redact if asked else None) as journal,
           told_how_to_go_on(run, journal, asked is not None),
-          opened(context, inputs.settings, asked, run.run_id, run.folder / TAPE, told=told) as decide):
+          opened(context, inputs, run.run_id, run.folder / TAPE, told=told) as decide):
         with without_collector(feed_name):
             outcome = drive(make_feed(Mode(end_ns=inputs.end_ns, ask=asked is not None)), inputs.plan, journal, decide, sync=feed_name == REPLAY)
         engine_done = stopwatch_ns()
@@ -220,7 +220,7 @@ def _logged(run: Run, decide: Decide, journal: Journal, path: Path) -> dict[str,
     """Writes the decision log of a judged run to `path`; what the manifest notes of it."""
     if not isinstance(decide, Judge):
         return {}
-    return {"extra": {**run.manifest.extra, DECISIONS_SHA256: write_log(path, decide.heard.entries(journal.path, run.manifest.snapshot))}}
+    return {"extra": {**run.manifest.extra, DECISIONS_SHA256: write_log(path, decide.heard.lines(journal.path))}}
 
 
 def _write_portfolio(folder: Path, outcome: Outcome) -> None:
@@ -363,10 +363,10 @@ def again(context: Context, manifest: Manifest, folder: Path, make_feed: Callabl
     beside = None if pinned is None else Envelope(context, inputs, pinned)
     tape = context.home.run(manifest.run_id) / TAPE if manifest.run_id else None
     with (Journal(path, inputs.fingerprint, lock=folder / "journal.lock", redact_text=context.redact if asked else None) as journal,
-          without_collector(manifest.feed), opened(context, settings, asked, manifest.run_id, None, only=tape) as decide):
+          without_collector(manifest.feed), opened(context, inputs, manifest.run_id, None, only=tape) as decide):
         outcome = drive(make_feed(inputs, Mode(end_ns=inputs.end_ns, ask=asked is not None), beside), inputs.plan, journal, decide)
         journal.flush()
         if isinstance(decide, Judge):
-            write_log(folder / DECISIONS, decide.heard.entries(path, manifest.snapshot))
+            write_log(folder / DECISIONS, decide.heard.lines(path))
     write_results(folder, inputs, outcome, beside)
     return path

@@ -30,14 +30,28 @@ def log_path(home: Home, name: str) -> Path:
 
 def as_line(entry: Mapping[str, Any]) -> bytes:
     """One line: the fields in their order, those that are not given left out, everything inside them with sorted keys."""
+    return ended(begun(entry), {})
+
+
+def begun(entry: Mapping[str, Any]) -> bytes:
+    """A line that is not ended yet; `ended` adds what became known later."""
     if unknown := sorted(set(entry) - set(FIELDS)):
         raise ValueError(f"a decision log has no {', '.join(unknown)}")
-    return ("{" + ",".join(f'"{name}":{canonical(entry[name])}' for name in FIELDS if name in entry) + "}\n").encode()
+    return ("{" + _fields(entry)).encode()
 
 
-def write_log(path: Path, entries: Iterable[Mapping[str, Any]]) -> str:
+def ended(line: bytes, entry: Mapping[str, Any]) -> bytes:
+    """A begun line with the rest of its fields."""
+    return b"".join((line, f",{_fields(entry)}".encode() if entry else b"", b"}\n"))
+
+
+def _fields(entry: Mapping[str, Any]) -> str:
+    return ",".join(f'"{name}":{canonical(entry[name])}' for name in FIELDS if name in entry)
+
+
+def write_log(path: Path, lines: Iterable[bytes]) -> str:
     """Writes a whole log in one step; its sha256."""
-    content = b"".join(as_line(entry) for entry in entries)
+    content = b"".join(lines)
     write_atomic(path, content)
     return hashlib.sha256(content).hexdigest()
 
