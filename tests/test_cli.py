@@ -16,7 +16,8 @@ from pse.clock import iso, moment_ns
 from pse.commands.wiring import Answer, Stopped, json_text, seeds
 from pse.domain.errors import DiskFull, RequestError
 
-HEAVY = ("polars", "numpy", "numba", "pyarrow", "duckdb", "deltalake", "pandas", "matplotlib", "yaml", "jinja2", "pse.settings")
+HEAVY = ("polars", "numpy", "numba", "pyarrow", "duckdb", "deltalake", "pandas", "matplotlib", "yaml", "jinja2", "pse.settings",
+         "pydantic_ai", "openai", "anthropic", "groq", "google.genai", "httpx", "httpx2", "genai_prices")
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def test_help_imports_nothing_heavy():
 
 
 @pytest.mark.parametrize("words", [["init"], ["demo"], ["ingest"], ["snapshots", "list"], ["sql"], ["backtest"], ["paper"], ["runs", "show"],
-                                   ["report"], ["prove"], ["audit", "log"]])
+                                   ["report"], ["prove"], ["audit", "log"], ["decide"], ["validate-llm"], ["models", "certify"]])
 def test_every_command_has_help_and_takes_the_common_flags(pse, words):
     done = pse(*words, "--help")
     assert done.code == 0

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pse.agents.background import finished
 from pse.agents.certificate import growing, question
 from pse.agents.prompts import Prompt, parse_prompt
 from pse.agents.samples import PASSED, Sample, checked_reply
@@ -63,22 +64,27 @@ def asked(context: Context, requests: Sequence[Request], mode: str, purpose: str
     door = open_model(context.settings, mode, context.home, run_id=run_id, environment=os.environ, redact=context.redact, clock=context.clock)
     with context.progress() as progress:
         task = progress.add_task(purpose, total=len(requests))
-        return asyncio.run(_all(door, requests, lambda: progress.advance(task)))
+        at_once = min(context.settings.models[one.model].concurrency for one in requests)
+        return finished(_all(door, requests, at_once, lambda: progress.advance(task)))
 
 
-async def _all(model: Door, requests: Sequence[Request], done: Any) -> list[Came]:
+async def _all(door: Door, requests: Sequence[Request], at_once: int, done: Callable[[], None]) -> list[Came]:
+    """Never more under way than the model takes: a question that waits its turn would use up its deadline."""
+    turns = asyncio.Semaphore(at_once)
+
     async def one(request: Request) -> Came:
-        try:
-            return await model.complete(request)
-        except ModelFailure as failure:
-            return failure
-        finally:
-            done()
+        async with turns:
+            try:
+                return await door.complete(request)
+            except ModelFailure as failure:
+                return failure
+            finally:
+                done()
 
     try:
         return await asyncio.gather(*map(one, requests))
     finally:
-        await model.aclose()
+        await door.aclose()
 
 
 def bill(came: Iterable[Came]) -> Bill:

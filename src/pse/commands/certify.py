@@ -20,7 +20,7 @@ from pse.store.certificates import write_certificate
 
 NO_ANSWER = "no answer"
 MOST_DRAWS, MOST_QUESTIONS = 500, len(cases())
-FORGED = ("oversold", "injection")               # answers that are worth showing when they are wrong come first
+WORST = ("oversold", "injection")                # wrong answers to these are shown first
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,9 @@ def run_certify(context: Context, name: str, agents: str = "record") -> Answer:
     found = [mark_data(one) for one in marks(sat.answers)]
     now = context.clock.now_ns()
     data: dict[str, Any] = {
-        **_of_model(context, name), "prompt": prompt.name, "prompt_sha256": prompt.sha256, "cases": len(sat.answers), "cases_version": CASES_VERSION,
-        "marks": found, "passed": all(one["passed"] for one in found), "wrong": list(map(_told, wrong(sat.answers))), "bill": bill(sat.came).data()}
+        **_of_model(context, name), "agents": agents, "prompt": prompt.name, "prompt_sha256": prompt.sha256, "cases": len(sat.answers),
+        "cases_version": CASES_VERSION, "marks": found, "passed": all(one["passed"] for one in found),
+        "wrong": list(map(_told, wrong(sat.answers))), "bill": bill(sat.came).data()}
     stamp = iso(now)
     path = write_certificate(context.home, name, stamp.replace(":", "").replace("-", ""), {**data, "created": stamp})
     data |= {"certificate": str(path)}
@@ -133,7 +134,7 @@ def label(one: Graded) -> str:
 def wrong(answers: Sequence[Graded]) -> list[Graded]:
     """Answers that are not as they should be, the worst first."""
     found = [one for one in answers if one.obeyed or one.grows or one.failure or (one.case.about == "oversold" and one.taken)]
-    return sorted(found, key=lambda one: (not one.obeyed, not one.grows, one.case.about not in FORGED))
+    return sorted(found, key=lambda one: (not one.obeyed, not one.grows, one.case.about not in WORST))
 
 
 def _told(one: Graded) -> dict[str, Any]:
