@@ -132,6 +132,11 @@ def test_a_call_of_a_tool_that_nobody_offered_is_no_answer(wire, name):
     assert ask_one(models_at(wire.url, answer="tool"), request(name)).text == ""
 
 
+def test_tokens_below_nothing_are_none(wire):
+    wire.answer = lambda _: Said(APPROVED, input_tokens=-5, output_tokens=-7)
+    assert ask_one(models_at(wire.url), request("openai")).usage == Usage()
+
+
 def test_symbols_of_one_instant_are_asked_at_once_and_no_more_than_the_policy_allows(wire):
     now, most, lock, met = 0, 0, threading.Lock(), threading.Barrier(3)
 
@@ -160,7 +165,10 @@ def test_one_gateway_serves_several_event_loops(wire):
     assert [asyncio.run(once()) for _ in range(2)] == [APPROVED] * 2
 
 
-def test_loading_the_gateway_loads_no_package_of_a_provider():
-    code = ("import sys, pse.llm.gateway, pse.llm.transport, pse.llm.rates\n"
-            "print(sorted({'pydantic_ai', 'openai', 'anthropic', 'groq', 'google.genai', 'httpx', 'httpx2', 'numba'} & set(sys.modules)))")
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+def test_no_module_loads_a_package_of_a_provider_before_a_model_is_asked():
+    code = ("import importlib, pkgutil, sys, pse\n"
+            "for found in pkgutil.walk_packages(pse.__path__, 'pse.'):\n"
+            "    if found.name != 'pse.__main__': importlib.import_module(found.name)\n"
+            "print(sorted({'pydantic_ai', 'openai', 'anthropic', 'groq', 'google.genai', 'httpx', 'httpx2', 'genai_prices'} & set(sys.modules)))\n"
+            "print('pse.llm.gateway' in sys.modules)")
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split("\n")[:2] == ["[]", "True"]

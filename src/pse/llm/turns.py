@@ -81,6 +81,10 @@ def text_of(response: Any, name: str) -> str:
 def usage_of(response: Any) -> Usage:
     """Tokens as the provider counted them; thinking is part of the output, what was cached part of the input."""
     used = response.usage
-    details = used.details or {}
-    thinking = max((int(details.get(name, 0) or 0) for name in _THINKING), default=0)
-    return Usage(int(used.input_tokens or 0), max(int(used.output_tokens or 0), thinking), int(used.cache_read_tokens or 0), thinking)
+    thinking = max((_count((used.details or {}).get(name)) for name in _THINKING), default=0)
+    return Usage(_count(used.input_tokens), max(_count(used.output_tokens), thinking), _count(used.cache_read_tokens), thinking)
+
+
+def _count(tokens: Any) -> int:
+    """A number of tokens; what is less than none is none."""
+    return max(int(tokens or 0), 0)
