@@ -16,8 +16,8 @@ from pse.clock import iso, moment_ns
 from pse.commands.wiring import Answer, Stopped, json_text, seeds
 from pse.domain.errors import DiskFull, RequestError
 
-HEAVY = ("polars", "numpy", "numba", "pyarrow", "duckdb", "deltalake", "pandas", "matplotlib", "yaml", "jinja2", "pse.settings",
-         "pydantic_ai", "openai", "anthropic", "groq", "google.genai", "httpx", "httpx2", "genai_prices")
+SDKS = ("pydantic_ai", "openai", "anthropic", "groq", "google.genai", "httpx", "httpx2", "genai_prices")
+HEAVY = (*SDKS, "polars", "numpy", "numba", "pyarrow", "duckdb", "deltalake", "pandas", "matplotlib", "yaml", "jinja2", "pse.settings")
 
 
 @pytest.fixture
@@ -34,6 +34,15 @@ def test_help_imports_nothing_heavy():
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
     assert done.stderr.strip() == "[]"
     assert "backtest" in done.stdout
+
+
+def test_no_package_of_a_model_is_imported_before_a_model_is_asked():
+    """Not by the package, not by the commands that may ask one, and not by the door and the gateway themselves."""
+    script = ("import sys, pse, pse.llm.door, pse.llm.gateway, pse.llm.scripted, pse.agents.chain\n"
+              "import pse.commands.backtest, pse.commands.paper, pse.commands.prove, pse.commands.judging\n"
+              f"print([name for name in {SDKS!r} if name in sys.modules])")
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=120)
+    assert done.stdout.strip() == "[]"
 
 
 @pytest.mark.parametrize("words", [["init"], ["demo"], ["ingest"], ["snapshots", "list"], ["sql"], ["backtest"], ["paper"], ["runs", "show"],

@@ -191,6 +191,14 @@ def test_who_waits_no_longer_is_kept_as_a_timeout(tmp_path):
     assert outcome(taped(tmp_path), question())[0] == "TIMEOUT"
 
 
+def test_a_model_that_keeps_no_deadline_is_given_up_and_the_replay_fails_alike(tmp_path, monkeypatch):
+    monkeypatch.setattr("pse.llm.tape.GRACE_S", 0.0)
+    hangs = Answering(lambda request: asyncio.sleep(5))
+    first = outcome(taped(tmp_path, "record", hangs), question(deadline_s=0.01))
+    assert first[0] == "TIMEOUT" and first[3:5] == (10_000_000, None)        # all the time that there was, at a cost that nobody knows
+    assert outcome(taped(tmp_path), question(deadline_s=0.01)) == first
+
+
 # --- a run's own list ----------------------------------------------------------------------------------------------------------------------------
 
 def test_the_list_stands_in_the_order_of_asking_also_where_later_questions_are_answered_sooner(tmp_path):
