@@ -91,14 +91,15 @@ def test_later_passes_see_what_was_said_before_as_data_and_the_first_sees_nothin
     assert model.heard[0].system == PROMPTS["signal.v1"].text and model.heard[0].schema_name == "signal"
 
 
-def test_the_persona_of_the_regime_is_told_to_the_first_pass_alone():
-    model, personas = Said({}), {"storm": Persona(when=("HiVol-Q4",), text="Wide."), "range": Persona(when=("RANGE",), text="Borders."),
-                                 "also": Persona(when=("RANGE",), text="Never told.")}
-    chain(model, personas=personas)(briefing(MCS=6.0, VOL_BUCKET=2.0))
-    assert ["Borders." in one.messages[0].text for one in model.heard] == [True, False, False]
-    assert not any("Never told." in one.messages[0].text for one in model.heard)
-    model.heard.clear()
-    chain(model, personas=personas, persona=False)(briefing(MCS=6.0))
+def test_the_personas_of_the_regime_are_told_to_the_first_pass_alone_in_the_order_of_their_names():
+    storm, borders, never = (Persona(when=(when,), text=text) for when, text in (("HiVol-Q4", "Wide."), ("RANGE", "Borders."), ("TREND_UP", "Never told.")))
+    for personas in ({"storm": storm, "range": borders, "trend": never}, {"trend": never, "range": borders, "storm": storm}):       # a manifest sorts names
+        model = Said({})
+        chain(model, personas=personas)(briefing(MCS=6.0, VOL_BUCKET=4.0))
+        assert ["[view] Borders. Wide." in one.messages[0].text for one in model.heard] == [True, False, False]
+        assert not any("Never told." in one.messages[0].text for one in model.heard)
+    model = Said({})
+    chain(model, personas={"range": borders}, persona=False)(briefing(MCS=6.0))
     assert "Borders." not in model.heard[0].messages[0].text
 
 

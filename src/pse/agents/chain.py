@@ -34,7 +34,7 @@ class Chain:
     def __init__(self, policy: ChainPolicy, personas: Mapping[str, Persona], prompts: Mapping[str, Prompt], model: LanguageModel, name: str, *,
                  render: Render, numbers: Numbers, tools: ToolLayer | None = None, note: Callable[[Deliberation], None] | None = None) -> None:
         self.policy, self.name = policy, name
-        self._personas = tuple(personas.values()) if policy.persona else ()
+        self._personas = tuple(one for _, one in sorted(personas.items())) if policy.persona else ()
         self._prompts = tuple(prompts[one.prompt] for one in policy.passes)
         self._schemas = {one.answer: schema_of(one.answer) for one in self._prompts}
         self._model, self._render, self._numbers, self._note = model, render, numbers, note

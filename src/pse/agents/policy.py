@@ -53,5 +53,5 @@ class ChainPolicy(Frozen):
 class Persona(Frozen):
     """How the first pass is to look at a market of these states."""
 
-    when: tuple[str, ...] = Field(min_length=1, description="market states (TREND_UP ...) or volatility buckets (HiVol-Q4 ...); the first that fits is told")
+    when: tuple[str, ...] = Field(min_length=1, description="market states (TREND_UP ...) or volatility buckets (HiVol-Q4 ...) that it is told in")
     text: str = Field(min_length=1, max_length=600)

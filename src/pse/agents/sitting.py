@@ -167,6 +167,6 @@ def _shown(role: str, one: Opinion, grounded: Grounded) -> dict[str, Any]:
 
 
 def persona_of(personas: Iterable[Persona], context: Mapping[str, float | None]) -> str:
-    """The text of the first persona that fits the market state or the volatility bucket of a decision; empty where none does."""
+    """The texts of those that fit the market state or the volatility bucket of a decision; empty where none does."""
     market = {words[int(code)] for name, words in (("MCS", MARKET_STATES), ("VOL_BUCKET", VOL_BUCKETS)) if (code := context.get(name)) is not None}
-    return next((one.text for one in personas if market & set(one.when)), "")
+    return " ".join(one.text for one in personas if market & set(one.when))

@@ -121,7 +121,7 @@ class Settings(Frozen):
     risk_policies: dict[Name, RiskPolicy]
     fills: dict[Name, FillPolicy]
     chains: dict[Name, ChainPolicy] = Field(default_factory=dict, description="passes that judge, by the chain's name")
-    personas: dict[Name, Persona] = Field(default_factory=dict, description="what the first pass is told about a market; the first that fits")
+    personas: dict[Name, Persona] = Field(default_factory=dict, description="what the first pass is told about a market, all that fit by name")
     models: dict[Name, ModelPolicy] = Field(default_factory=dict, description="language models by the name under which chains ask them")
     budget: BudgetPolicy = BudgetPolicy()
     _marks: Marks = PrivateAttr(default_factory=dict)
