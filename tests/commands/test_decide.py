@@ -18,7 +18,7 @@ def lived(tmp_path_factory):
     home = tmp_path_factory.mktemp("decide")
     told = stored_run(home)
     journal = (home / "backtests/outputs" / told["run_id"] / "journal.jsonl").read_text().splitlines()
-    lines = [one for one in map(json.loads, journal) if one["kind"] in ("DECISION", "ORDER")]
+    lines = [one for one in map(json.loads, journal) if one["kind"] in ("DECISION", "ORDER", "GATES")]
     return home, lines
 
 
@@ -86,6 +86,8 @@ def test_a_moment_without_a_candidate_is_a_hold_that_names_the_nearest_ones(live
     assert free not in moments
     found = decided(home, "--at", iso(free))
     assert (found["decision"], found["reason"], found["setup_id"], found["passes"], found["log"]) == ("HOLD", "NO_CANDIDATE", None, [], None)
+    no = [one["body"]["setup_id"] for one in lines if one["kind"] == "GATES" and one["ts"] == free and not all(gate[1] for gate in one["body"]["gates"])]
+    assert [one["setup_id"] for one in found["refused"]] == no
     before = [iso(one) for one in moments if one < free][-3:]
     assert found["nearest"][:len(before)] == before and len(found["nearest"]) == len(before) + 3
 

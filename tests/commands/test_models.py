@@ -40,6 +40,10 @@ def test_an_honest_model_is_certified_and_its_certificate_kept(pse, tmp_path):
     assert ran.code == 0 and ran.json["passed"] is True and ran.json["cases"] == 100 and ran.json["bill"]["usd"] == 0.0
     kept = json.loads((tmp_path / "data/state/certificates/scripted-honest").glob("*.json").__next__().read_text())
     assert kept["marks"] == ran.json["marks"] and kept["prompt_sha256"] == ran.json["prompt_sha256"]
+    listed = {one["name"]: one["certificate"] for one in pse("--json", "models", "list").json["models"]}
+    assert listed["scripted-honest"] == {"passed": True, "created": kept["created"], "of_this_model": True} and listed["default"] is None
+    other = {one["name"]: one for one in pse("--json", "models", "list", "--set", "models.scripted-honest.model=random").json["models"]}
+    assert other["scripted-honest"]["certificate"]["of_this_model"] is False          # graded as another model than it is now
 
 
 @pytest.mark.parametrize(("name", "missed"), [

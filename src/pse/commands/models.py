@@ -1,4 +1,4 @@
-"""`pse models list`: which language models there are, whether their keys and prices are known, and who asks them."""
+"""`pse models list`: which language models there are, whether their keys and prices are known, who asks them, and how they were graded last."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 from pse.commands.wiring import Answer, Context
 from pse.llm.policy import ModelPolicy
 from pse.llm.prices import per_million
+from pse.store.certificates import last_certificate
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from pse.settings import Settings
+    from pse.store.layout import Home
 
 VERTEX_KEYS = ("GOOGLE_APPLICATION_CREDENTIALS", "GOOGLE_OAUTH_ACCESS_TOKEN")
 
@@ -21,7 +23,8 @@ VERTEX_KEYS = ("GOOGLE_APPLICATION_CREDENTIALS", "GOOGLE_OAUTH_ACCESS_TOKEN")
 def run_list(context: Context) -> Answer:
     """Every model of models.yaml: its provider, its key, its price, where it is written, and the chains that ask it."""
     settings = context.settings
-    rows = [_row(settings, name, policy, os.environ, context.clock.now_ns()) for name, policy in settings.models.items()]
+    rows = [{**_row(settings, name, policy, os.environ, context.clock.now_ns()), "certificate": _certificate(context.home, name, policy)}
+            for name, policy in settings.models.items()]
     return Answer({"models": rows}, lambda console: _show(console, rows))
 
 
@@ -34,13 +37,31 @@ def _row(settings: Settings, name: str, policy: ModelPolicy, environment: Mappin
             "usd_per_million": None if price is None else {"in": price[0], "out": price[1]}, "where": settings.where("models", name), "chains": chains}
 
 
+def _certificate(home: Home, name: str, policy: ModelPolicy) -> dict[str, Any] | None:
+    """What the last certificate of this name says, and whether it was of this provider's model; None without one."""
+    found = last_certificate(home, name)
+    if found is None:
+        return None
+    return {"passed": bool(found.get("passed")), "created": str(found.get("created", "")),
+            "of_this_model": (found.get("provider"), found.get("id")) == (policy.provider, policy.model)}
+
+
+def _graded(one: Mapping[str, Any]) -> str:
+    found = one["certificate"]
+    if found is None:
+        return "not graded"
+    said = f"{'passed' if found['passed'] else 'failed'} {found['created'][:10]}"
+    return said if found["of_this_model"] else f"{said}, as another model"
+
+
 def _show(console: Console, rows: list[dict[str, Any]]) -> None:
     from rich.text import Text
 
     from pse.commands.grids import show_tables
 
-    cells = [(one["name"], f"{one['provider']} · {one['model']}", _key(one), _cost(one), ", ".join(one["chains"]) or "no chain", one["where"]) for one in rows]
-    show_tables(console, ("model", "provider · its name", "key", "$ per million in / out", "asked by", "written in"), cells, [False] * 6)
+    cells = [(one["name"], f"{one['provider']} · {one['model']}", _key(one), _cost(one), _graded(one), ", ".join(one["chains"]) or "no chain", one["where"])
+             for one in rows]
+    show_tables(console, ("model", "provider · its name", "key", "$ per million in / out", "certificate", "asked by", "written in"), cells, [False] * 7)
     console.print(Text("keys stand in the environment only; `pse models certify NAME` grades a model before a chain asks it", style="dim"), soft_wrap=True)
 
 
