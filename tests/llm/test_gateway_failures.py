@@ -90,6 +90,19 @@ def test_a_used_up_quota_is_not_waited_for(wire):
     assert (found.code, len(wire.asked)) == ("AUTH", 1) and "credit" in str(found)
 
 
+def test_a_second_try_for_which_no_turn_is_left_keeps_what_the_first_may_have_cost(wire):
+    found = failure(wire, "openai", Fault(kind="truncate"), retries=2, requests_per_minute=1, deadline_s=30)
+    assert (found.code, found.attempts, found.spent, len(wire.asked)) == ("RATE_LIMIT", 1, None, 1) and found.latency_ns >= 0
+
+
+@pytest.mark.parametrize(("name", "wrong"), [("openrouter", {"model": "gpt-4o-mini"}), ("openai", {"base_url": "http://[::1"}),
+                                             ("groq", {"base_url": "no address"})])
+def test_an_entry_with_which_nobody_can_be_asked_is_told(wire, name, wrong):
+    with pytest.raises(ModelFailure) as found:
+        ask_one({name: models_at(wire.url)[name].model_copy(update=wrong)}, request(name))
+    assert found.value.code in {"BAD_REQUEST", "TRANSPORT"} and name in str(found.value) and wire.asked == []
+
+
 # --- the wire breaks
 
 @every_provider

@@ -37,9 +37,7 @@ def failure_of(error: Exception, name: str, policy: ModelPolicy, heard: Heard, r
     text = f"model {name} ({policy.provider} {policy.model}): {words.format(variable=policy.key_name or 'the credentials', seconds=policy.timeout_s)}"
     # What was refused cost nothing; what broke off may have been answered, and billed.
     spent = None if code in {"TIMEOUT", "TRANSPORT"} and heard.calls or heard.status == 200 else 0.0
-    failure = ModelFailure(code, f"{text}{': ' + own if own else ''}", retry_after_s=_retry_after(error), spent=spent)
-    failure.__cause__ = None                     # it may quote a header
-    return failure
+    return ModelFailure(code, f"{text}{': ' + own if own else ''}", retry_after_s=_retry_after(error), spent=spent)
 
 
 def _read(error: Exception, heard: Heard) -> tuple[Failed, str]:

@@ -17,7 +17,7 @@ from weakref import WeakKeyDictionary
 
 from pse.clock import SECOND_NS, Clock, WallClock, stopwatch_ns
 from pse.domain.models import PASSING, ModelFailure, Reply, Request
-from pse.llm.failures import failure_of, raised_by_packages
+from pse.llm.failures import SHOWN, failure_of, raised_by_packages
 from pse.llm.policy import ModelPolicy
 from pse.llm.providers import made, require_packages
 from pse.llm.rates import Rates
@@ -93,28 +93,37 @@ class Gateway:
         lines = self.loops.setdefault(asyncio.get_running_loop(), _Lines())
         async with lines.making:
             if name not in lines.by_name:
-                model, client = await asyncio.to_thread(made, name, policy, self.environment)
+                model, client = await asyncio.to_thread(self._made, name, policy)
                 lines.by_name[name] = _Line(model, client, asyncio.Semaphore(policy.concurrency))
         return lines.by_name[name]
+
+    def _made(self, name: str, policy: ModelPolicy) -> tuple[Any, Any]:
+        try:
+            return made(name, policy, self.environment)
+        except ModelFailure:
+            raise
+        except raised_by_packages() as error:
+            raise ModelFailure("BAD_REQUEST", f"model {name} ({policy.provider} {policy.model}) cannot be asked as models.yaml has it: "
+                                              f"{self.redact(' '.join(str(error).split()))[:SHOWN]}; mend its entry there", attempts=0) from None
 
     async def _tries(self, request: Request, policy: ModelPolicy, line: _Line, ends: int) -> Reply:
         """Try, and try again after what a second try may mend; the wait grows, and is at least what the provider asks for."""
         began, attempt, lost = 0, 0, 0
         spent: float | None = 0.0                           # None once nobody knows
         while True:
-            await self._turn(request, policy, ends)
-            began = began or self.stopwatch()
-            attempt += 1
             try:
+                await self._turn(request, policy, ends)
+                began = began or self.stopwatch()
                 reply = await self._call(request, policy, line, ends)
-                return replace(reply, latency_ns=self.stopwatch() - began, attempts=attempt, lost=lost)
+                return replace(reply, latency_ns=self.stopwatch() - began, attempts=attempt + 1, lost=lost)
             except ModelFailure as failure:
+                attempt += failure.attempts                 # none where no turn or no time was left to try
                 spent = None if spent is None or failure.spent is None else spent + failure.spent
                 lost += failure.spent is None
                 pause = max(_pause(request, attempt), failure.retry_after_s or 0.0)
                 late = self.stopwatch() + int(pause * SECOND_NS) >= ends
-                if failure.code not in PASSING or attempt > policy.retries or late:
-                    failure.latency_ns, failure.attempts, failure.spent = self.stopwatch() - began, attempt, spent
+                if failure.code not in PASSING or not failure.attempts or attempt > policy.retries or late:
+                    failure.latency_ns, failure.attempts, failure.spent = self.stopwatch() - began if began else 0, attempt, spent
                     raise
             await self.sleep(pause)
 
@@ -140,7 +149,7 @@ class Gateway:
 
         left = min(policy.timeout_s, (ends - self.stopwatch()) / SECOND_NS)
         if left <= 0:
-            raise ModelFailure("TIMEOUT", f"model {request.model}: the deadline of {request.deadline_s:g} s is over; raise deadline_s of the chain")
+            raise ModelFailure("TIMEOUT", f"model {request.model}: the deadline of {request.deadline_s:g} s is over; raise deadline_s of the chain", attempts=0)
         turns, wanted, settings = question(request, policy, left)
         with listening() as heard:
             try:
@@ -173,4 +182,4 @@ def _pause(request: Request, attempt: int) -> float:
     """Seconds before the next try: doubled each time, and spread by a draw that the same request repeats."""
     seed = hashlib.sha256(json.dumps([request.model, request.prompt.sha256, [one.text for one in request.messages], request.draw, attempt]).encode()).digest()
     spread = 0.5 + int.from_bytes(seed[:8], "big") / 2**64
-    return min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** (attempt - 1)) * spread
+    return min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** max(attempt - 1, 0)) * spread
