@@ -98,10 +98,12 @@ def _became(lines: Iterable[tuple[str, Any, Mapping[str, Any]]]) -> tuple[dict[s
 
 
 def _of_setup(passed: Mapping[str, Any], setup_id: str) -> dict[str, Any]:
-    """What a pass said of one setup, where it spoke of several."""
+    """What a pass said of one setup, where it spoke of several; of one that it did not speak of it has no verdict."""
     own = next((one for one in passed.get("each") or () if one.get("setup_id") == setup_id), None)
     found = {name: passed[name] for name in OF_A_PASS if name in passed}
-    return found if own is None else found | {name: own[name] for name in ("verdict", "reason", "edits", "setup_id") if name in own}
+    if own is None:
+        return found if passed.get("setup_id") in (setup_id, None) else found | {"verdict": None, "reason": "", "edits": {}}
+    return found | {name: own[name] for name in ("verdict", "reason", "edits", "setup_id") if name in own}
 
 
 def _show_list(console: Console, run: Run, found: list[Decided], of: int) -> None:
@@ -112,7 +114,8 @@ def _show_list(console: Console, run: Run, found: list[Decided], of: int) -> Non
         console.print(Text(f"run {run.run_id}, decided by {run.manifest.decide}: {none}."))
         return
     for one in found[-MOST_SHOWN:]:
-        said = ", ".join(f"{each['role']} {str(each['verdict']).lower()}" for each in one.passes if each.get("role") != "rules")
+        said = ", ".join(f"{each['role']} {each['verdict'].lower() if each['verdict'] else 'spoke of another'}" for each in one.passes
+                         if each.get("role") != "rules")
         became = "" if one.filled is None else f"  {one.r:+.2f} R" if one.r is not None else "  open"
         why = "" if one.reason in ("OK", one.decision) else f" {one.reason}"
         console.print(Text(f"{one.id[:8]}  {one.ts[:16].replace('T', ' ')}  {one.symbol}  {one.direction:<5}  {one.tactic}  ").append(
