@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from pse.agents.authority import merge, merge_all, sent_back
 from pse.agents.contracts import Opinion, parse
+from pse.agents.minutes import word_of
 from tests.agents.shown import FREE, LONG, OPEN, PLAIN, SHORT, TWO, WHOLE, executive, signal, spot, text
 
 YES = Opinion("a1-long", "approve")
@@ -109,6 +110,13 @@ def test_the_short_side_of_an_open_question_is_the_mirror_at_its_entry():
     assert (kept.word, kept.stop, kept.target, codes) == ("MODIFY", 102.0, 95.0, ())
     left, codes = of(sell, Opinion("d4-open", "approve", stop=103.5, target=93.0), candidate=OPEN)
     assert (left.word, left.stop, left.target, codes) == ("APPROVE", None, None, ("STOP_LOOSER", "TARGET_FARTHER"))
+
+
+@pytest.mark.parametrize("call", [None, "BUY", "SELL", "HOLD"])
+@pytest.mark.parametrize("word", ["reject", "none"])
+def test_what_is_written_down_of_a_no_is_what_counts_of_it(word, call):
+    alone = Opinion("d4-open", word, confidence=0.5, call=call)
+    assert word_of(alone) == of(alone, candidate=OPEN)[0].word
 
 
 def words(candidates, *answers):

@@ -47,8 +47,8 @@ NOTES = {"audit": {"enough_decisions", "findings", "look_next"}, "holistic": {"r
 
 
 def word_of(opinion: Opinion | None) -> str:
-    """An opinion in the words of a verdict; none at all is HOLD, and so is a call that is."""
-    if opinion is None or opinion.call == "HOLD":
+    """An opinion in the words of a verdict; none at all is HOLD, and so is a call that is, but for a veto."""
+    if opinion is None or (opinion.call == "HOLD" and opinion.verdict != "reject"):
         return "HOLD"
     edited = any(name != "direction" and value is not None for name, value in opinion.edits().items())
     return "MODIFY" if opinion.verdict == "approve" and edited and opinion.call is None else DONE[opinion.verdict]
