@@ -18,11 +18,14 @@ from pse.engine.desk import Mode, desk_plan
 from pse.engine.loop import run
 from pse.engine.portfolio import portfolio_of
 from pse.engine.prepare import prepare
+from pse.engine.shown import timeframes
 from pse.engine.state import fresh_state
 from pse.kernels import codes as c
+from pse.kernels.contract import C_ATR, C_CLOSE, C_SWING_HIGH
 from pse.risk.policy import CalendarEvent
 from pse.settings import load_settings
 from tests.engine.made import Shape, desk, made, state_of
+from tests.engine.test_shares import SPLIT_AT, actions, prepared, split_bars
 from tests.features.made import minutes
 
 HOUR, MINUTE = 3_600_000_000_000, 60_000_000_000
@@ -83,6 +86,16 @@ def test_each_timeframe_shows_its_last_complete_bar():
         assert shown["5m"]["swing_high"] == briefing.context["SWING_HIGH"] and shown["1d"]["close"] == briefing.context["DAILY_CLOSE"]
 
 
+def test_prices_of_a_share_are_those_of_its_day_before_and_after_a_split():
+    found = prepared(split_bars(2.0), actions((SPLIT_AT, "SPLIT", 2.0)))
+    for day in (SPLIT_AT - 1, SPLIT_AT, SPLIT_AT + 5):
+        now = int(split_bars(2.0).ts_close[day])
+        row = found.world.context[found.world.row_ts == now][0]
+        shown = next(iter(timeframes(found.features[0], now)))
+        assert [shown[name] for name in ("close", "atr", "swing_high")] == pytest.approx([row[C_CLOSE], row[C_ATR], row[C_SWING_HIGH]], nan_ok=True)
+        assert abs(shown["change_pct"]) < 20.0                     # the split is no fall to a half
+
+
 def test_words_are_those_of_the_codes_that_the_engine_saw():
     for briefing, _ in of_one():
         assert {name: briefing.regime[name] for name, _ in WORDS.values()} == {
@@ -113,6 +126,17 @@ def test_positions_and_exposure_are_those_of_the_account():
                 assert mine["risk_pct"] == pytest.approx(100 * theirs.risk_of_equity)
             assert briefing.exposure["open_risk_pct"] == pytest.approx(100 * peer.open_risk_usd / peer.equity_usd)
     assert held > 0
+
+
+def test_the_day_and_the_drawdown_are_told_in_percent_and_the_daily_loss_as_a_share_of_its_limit():
+    lost = 0
+    for briefing, _ in of_one():
+        money, shown = briefing.account, briefing.exposure
+        assert shown["day_pnl_pct"] == pytest.approx(100.0 * (money["equity"] - money["day_start_equity"]) / money["day_start_equity"])
+        assert shown["drawdown_pct"] == pytest.approx(100.0 * (money["high_water"] - money["equity"]) / money["high_water"])
+        assert shown["daily_loss_used"] == pytest.approx(max(0.0, money["day_start_equity"] - money["equity"]) / money["day_start_equity"] / 0.03)
+        lost += shown["daily_loss_used"] > 0.0
+    assert lost > 0
 
 
 def test_every_symbol_of_an_instant_is_shown_the_account_before_the_first_was_decided():

@@ -51,8 +51,9 @@ def start_of(state: State, step: Prepared) -> Start:
     account, plan = state.account[0], step.plan
     money = {name: float(account[name]) for name in ("balance", "equity", "day_start_equity", "high_water")}
     breakers = [name for name in c.BREAKERS if int(account[f"{name}_state"]) != c.B_CLOSED]
+    made = _percent(money["equity"], money["day_start_equity"])
     exposure: dict[str, Any] = {
-        "currency": plan.currency, "day_pnl_pct": _percent(money["equity"], money["day_start_equity"]),
+        "currency": plan.currency, "day_pnl_pct": made, "daily_loss_used": max(0.0, -made / 100.0) / plan.risk.limits.max_daily_loss,
         "drawdown_pct": -_percent(money["equity"], money["high_water"]), "losses_in_a_row_today": int(account["losses_today"]),
         "closed_trades": int(account["trades"]), "breakers_open": breakers, "open_risk_pct": 0.0, "gross_notional_x": 0.0, "positions": 0}
     positions: tuple[Mapping[str, Any], ...] = ()
