@@ -307,6 +307,10 @@ class _Drawn(dict[str, Any]):
         if name == "verdict":
             words = _words(self._schemas[name])
             return luck.one_of([*words, *(word for word in words if word in ("approve", "revise", "pass", "shrink"))])
+        if name == "wants":                       # a question now and then, that is allowed or refused
+            asked = {"tool": luck.one_of(["bars", "feature", "news"]), "symbol": None, "name": luck.one_of(["atr", "mcs", "future"]),
+                     "timeframe": luck.one_of(["1h", "5m", "7m"]), "rows": 1 + luck.below(9)}
+            return [asked] if luck.below(6) == 0 else []
         plain = {"priority": 1 + luck.below(5), "reason": "Drawn by lot.", "brief": ["Drawn by lot."], "enough_decisions": luck.below(2) == 1}
         return plain.get(name, default)
 
