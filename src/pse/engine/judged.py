@@ -91,7 +91,8 @@ def _judgement(run: Rejudged, name: str, row: int, priced: Priced, outcome: Outc
         name, question[0], session_of(prepared, question[0]), question[1], list(prepared.plan.tactics)[int(prepared.world.setups["tactic"][row])], outcome,
         original.r if original.known else None, original.status == "FILLED", priced.modified_r if outcome == "MODIFIED" else None,
         {role: one["verdict"] for role, one in said.items()}, no, str(run.said.decided[name][1]["reason"]),
-        tuple(sorted({flag for one in said.values() for flag in one["flags"]})), regime_at(prepared, row), str(speaker.get("model") or ""), portfolio)
+        tuple(sorted({flag for one in said.values() for flag in one["flags"]})), regime_at(prepared, row), str(speaker.get("model") or ""),
+        run.said.decided[name][1]["decision"] in ("APPROVE", "MODIFY"), portfolio)
 
 
 def words_of(body: Mapping[str, Any], setup_id: str) -> dict[str, dict[str, Any]]:

@@ -102,12 +102,13 @@ class Rejudged:
 
     def with_table(self, verdicts: np.ndarray, costly: bool = True) -> Give:
         """Gives each row its verdict of a table, at the run's costs if it is `costly`."""
-        asked = self.asked
+        asked, free = self.asked, verdicts.copy()
+        free["cost_usd"] = 0.0
+        table, charged = _as_bytes(free), costly and bool(self._costs)
 
         def give(state: State, rows: np.ndarray) -> None:
-            state.verdicts[:rows.size] = verdicts[rows]
-            state.verdicts["cost_usd"][:rows.size] = 0.0
-            if costly:
+            _as_bytes(state.verdicts)[:rows.size] = table[rows]
+            if charged:
                 state.verdicts["cost_usd"][0] = self.cost_of(state, bool(asked[rows].any()))
         return give
 
@@ -124,12 +125,12 @@ class Rejudged:
     def live(self, give: Give, state: State | None = None, seen: Callable[[State, np.ndarray], None] | None = None) -> Lived:
         """Lives the run to its end, from `state` on (which is changed) or from its start.  `seen`: told of every open question before it is answered."""
         state = self.fresh() if state is None else state
-        account, trades, unseen = state.account[0], [np.zeros(0, TRADE_DTYPE)], 0
+        account, trades, unseen = state.account[0], list[bytes](), 0
         charged = float(account["charges"])
         while True:
             told = self.broker.advance(state, self.prepared)
             if told.trades.size:
-                trades.append(told.trades)
+                trades.append(told.trades.tobytes())
             if told.pause == c.DONE:
                 break
             if told.pause == c.PAUSE_ASK:
@@ -139,7 +140,7 @@ class Rejudged:
                     seen(state, rows)
                 give(state, rows)
                 account["answered"] = 1
-        return Lived(np.concatenate(trades), float(account["equity"]), float(account["charges"]) - charged, unseen)
+        return Lived(np.frombuffer(b"".join(trades), TRADE_DTYPE), float(account["equity"]), float(account["charges"]) - charged, unseen)
 
     def as_it_was(self, seen: Callable[[State, np.ndarray], None] | None = None) -> Lived:
         """The run itself."""
@@ -152,6 +153,11 @@ class Rejudged:
         changed[row] = verdict
         changed["latency_ns"][row] = latency
         return self.live(self.with_table(changed), copied(state))
+
+
+def _as_bytes(records: np.ndarray) -> np.ndarray:
+    """Records as rows of bytes, uint8[n, size]: numpy copies structured ones field by field, which costs more than a pause."""
+    return records.view(np.uint8).reshape(records.size, -1)
 
 
 def rows_of(prepared: Prepared, said: Said) -> dict[str, int]:

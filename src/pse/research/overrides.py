@@ -30,7 +30,8 @@ class Judgement:
 
     `words`: what each role said of it; `by`: the first role that said no, `chain` where the judge could not answer.  `shadow_r`: what it came to alone as
     proposed, None where that is not known; `filled`: whether it was entered at all.  `modified_r`: as the judge edited it, in R of the original.
-    `outcome` SUPERSEDED: another of its question was taken; REFUSED: approved, and then refused by a gate.
+    `outcome` SUPERSEDED: another of its question was taken; REFUSED: approved, and then refused by a gate.  `taken`: of an approved or edited one, whether
+    the gates let it through.
     """
 
     setup_id: str
@@ -48,6 +49,7 @@ class Judgement:
     flags: tuple[str, ...] = ()
     regime: str = ""
     model: str = ""
+    taken: bool = True
     portfolio_usd: float | None = None
 
     @property
@@ -176,4 +178,4 @@ def _cell(own: Sequence[Judgement]) -> dict[str, Any]:
     r = [one.shadow_r for one in own if one.shadow_r is not None]
     value = [known for one in own if (known := one.value) is not None]
     return {"setups": len(own), "shadow_mean_r": sum(r) / len(r) if r else None, "shadow_total_r": float(sum(r)), "value_r": float(sum(value)),
-            "taken": sum(one.outcome in ("APPROVED", "MODIFIED") for one in own)}
+            "taken": sum(one.outcome in ("APPROVED", "MODIFIED") and one.taken for one in own)}
