@@ -18,6 +18,7 @@ from pse.kernels import codes as c
 from tests.engine.made import Shape, all_trades, batches, journal_lines, made
 from tests.engine.test_said_again import RICH, drawn
 
+DENSE = Shape(900, 200, ("ES", "NQ"), missing=0.0, rolls=False)
 PLAIN = Shape(900, 60, ("ES", "NQ"), missing=0.0, rolls=False)
 
 
@@ -96,6 +97,18 @@ def test_a_shadow_ends_as_in_a_run_where_nothing_else_was_let_through():
             elif one.original.status == "UNFILLED":
                 assert row not in trades
     assert checked > 10
+
+
+def test_other_positions_of_the_run_are_no_part_of_a_shadow():
+    """What the run refused because something else of its group was open has a size of its own alone, but for the few that another gate would refuse too."""
+    own, refused = 0, 0
+    for seed in range(4):
+        run, _ = run_of(asking(seed, DENSE, max_group=1), rules)
+        priced, _ = price_all(run)
+        beside = [priced[row].original for name, row in run.rows.items() if row in priced and run.said.decided[name][1]["reason"] == "GROUP"]
+        assert all(one.known for one in beside)
+        own, refused = own + sum(not one.one_lot for one in beside), refused + len(beside)
+    assert refused > 30 and own > 0.8 * refused, (own, refused)
 
 
 def test_pricing_leaves_the_run_as_it_was():

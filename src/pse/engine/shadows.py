@@ -157,8 +157,8 @@ def _lived(run: Rejudged, state: State, world: World, row: int, verdict: np.ndar
         told = run.broker.advance(state, replace(step, until_ns=until))
         mine = told.events[(told.events["kind"] == c.E_DECISION) & (told.events["setup"] == row)]
         code = int(mine["code"][-1]) if mine.size else code
-        if told.trades.size:
-            return _traded(told.trades[0], one_lot)
+        if (ended := told.trades[told.trades["setup"] == row]).size:
+            return _traded(ended[0], one_lot)
         if told.pause == c.PAUSE_ASK:                          # another symbol of this instant
             state.verdicts[:int(account["asked"])] = VETOED
             account["answered"] = 1
