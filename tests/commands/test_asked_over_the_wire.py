@@ -52,10 +52,11 @@ def test_an_obeying_model_behind_a_provider_misses_the_mark_of_injections(pse, t
 
 
 def test_a_server_that_refuses_the_key_grades_nobody_and_tells_no_secret(pse, tmp_path, keys):
-    with Wire(lambda asked: Fault(401, message=f"your key {KEYS['OPENAI_API_KEY']} is wrong")) as wire:
+    with Wire(lambda asked: Fault(401, message=f"your key {KEYS['OPENAI_API_KEY']} is \x1b[31mwrong")) as wire:
         (tmp_path / "wire.yaml").write_text(models_yaml(wire.url))
         ran = pse("models", "stability", "openai", "--n", 2, "--questions", 2, "--config", "wire.yaml")
     assert ran.code == 3 and PLANTED not in ran.out + ran.err
+    assert "\x1b" not in ran.err and "wrong" in ran.err                  # a server's words move no cursor and colour nothing
     assert planted(tmp_path) == []
 
 

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from pse.domain.headlines import plain
 from pse.domain.models import Failed, ModelFailure
 from pse.llm.policy import ModelPolicy
 from pse.llm.transport import Heard
@@ -98,7 +99,7 @@ def _own_words(error: Exception, heard: Heard) -> str:
     held = body.get("error", body) if isinstance(body, dict) else None
     said = held.get("message") if isinstance(held, dict) else held
     said = said if isinstance(said, str) else heard.body[:SHOWN] if heard.status >= 300 else heard.broke or str(error)
-    return " ".join(said.split())
+    return plain(said)
 
 
 def _is_json(text: str) -> bool:
