@@ -56,8 +56,9 @@ def test_ordinary_words_stay():
 
 
 PIECES = ["-----BEGIN RSA PRIVATE KEY-----", "-----END RSA PRIVATE KEY-----", "sk-", "risk-", "gsk_", "AIza", "ya29.", "AKIA", "ASIA", "ghp_", "ghx_", "xoxb-",
-          "db-", "eyJ", "Bearer ", "bearer ", "Authorization: Basic ", "api_key", "API-KEY", "Password", "pa\u017f\u017fword", "to\u212aen", "secret", "token",
-          "=", '": "', "://", "user:pw@", "abcdefgh12345678", "ABCDEFGH12345678", "a" * 30, ".", "\n", " ", "\u00e9", "x", "_", "-", "0", "/"]
+          "db-", "eyJ", "Bearer ", "bearer ", "Authorization: Basic ", "bas\u0130c ", "Author\u0131zation: Bas\u0131c ", "api_key", "API-KEY", "Password",
+          "pa\u017f\u017fword", "to\u212aen", "secret", "token", "=", '": "', "://", "user:pw@", "abcdefgh12345678", "ABCDEFGH12345678", "a" * 30, ".", "\n",
+          " ", "\u00e9", "x", "_", "-", "0", "/"]
 
 
 def test_a_look_for_signs_first_misses_nothing_that_every_shape_at_every_place_would_find():

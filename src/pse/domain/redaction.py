@@ -14,7 +14,9 @@ from urllib.parse import quote
 
 MASK = "[redacted]"
 _NAME = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD)$", re.IGNORECASE)
+_ALSO = (("\u0130", "i"), ("\u0131", "i"), ("\u017f", "s"))      # letters that a pattern takes for others, besides small and capital ones
 SHORTEST_SECRET = 8                              # shorter values would black out ordinary words
+
 
 class Shape(NamedTuple):
     """What a kind of secret looks like.  `signs`: one of them stands in every text that holds such a secret; looking for a word is far quicker than matching.
@@ -76,13 +78,14 @@ def _written(secret: str) -> set[str]:
 
 def _likely(text: str) -> tuple[int, ...]:
     """Numbers of the shapes that may stand in a text; of those left out none does."""
-    small = text.lower()
+    small = text
+    for odd, letter in _ALSO if not text.isascii() else ():
+        small = small.replace(odd, letter)
+    small = small.lower()
     return tuple(number for number, shape in enumerate(_SHAPES) if _may_hold(small if shape.any_case else text, shape))
 
 
 def _may_hold(text: str, shape: Shape) -> bool:
-    if shape.any_case and not text.isascii():    # a letter may be the same as another in more ways than small and capital
-        return True
     return any(sign in text for sign in shape.signs) and (not shape.closer or re.search(shape.closer, text) is not None)
 
 
