@@ -126,6 +126,14 @@ def test_a_cost_that_is_none_stops_the_run(tmp_path, cost):
     refused(found, 0.01)
 
 
+def test_what_is_set_aside_is_on_the_disk_before_the_call_may_leave(tmp_path, monkeypatch):
+    synced, fsync = [], os.fsync
+    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(os.fstat(descriptor).st_size) or fsync(descriptor))
+    budget(tmp_path).reserve("k", 0.5, 1)
+    [book] = tmp_path.glob("*/*.jsonl")
+    assert synced == [book.stat().st_size]
+
+
 def test_a_run_id_that_is_no_file_name_is_refused(tmp_path):
     for run_id in ("", "../x", "a/b", ".hidden", "a" * 65):
         with pytest.raises(BadName):

@@ -23,6 +23,7 @@ from pse.domain.redaction import redactor, secrets_of
 from pse.llm.door import Door, open_model
 from pse.llm.policy import BudgetPolicy, ModelPolicy
 from pse.llm.prices import most_tokens, most_usd
+from tests.llm.asked import ask, ask_one
 from tests.llm.made import PRICED, Answering, Home, Settings, files, question, run
 from tests.wire.bodies import Said
 from tests.wire.server import KEYS, Fault, Wire, models_at
@@ -242,6 +243,19 @@ def test_every_provider_is_recorded_over_http_and_replayed_with_the_server_gone(
     replay = door(tmp_path, "tape", Settings(models))
     assert {name: run(replay.complete(question(model=name))) for name in models} == first
     assert all(json.loads(one.text)["verdict"] == "APPROVE" and one.raw for one in first.values())
+
+
+@pytest.mark.parametrize(("fault", "lost"), [(Fault(status=429), 0), (Fault(status=500), 0), (Fault(kind="drop"), 1), (Fault(kind="truncate"), 1)])
+def test_a_try_that_broke_off_may_be_billed_and_one_that_was_refused_is_not(wire, fault, lost):
+    wire.script([fault])
+    got = ask_one(models_at(wire.url, retries=1), question(model="openai"))
+    assert (got.attempts, got.lost) == (2, lost)
+
+
+def test_an_answer_that_was_cut_tells_what_it_used(wire):
+    wire.script([Said(value={"verdict": "APPROVE"}, finish="length", input_tokens=300, output_tokens=100)])
+    [failure] = ask(models_at(wire.url), question(model="openai"))
+    assert isinstance(failure, ModelFailure) and (failure.code, failure.usage) == ("TRUNCATED", Usage(300, 100))
 
 
 def test_fifty_planted_secrets_stand_in_no_file_of_a_home(tmp_path, wire):
