@@ -170,3 +170,5 @@ def test_a_run_by_rules_has_no_judge_to_price_but_may_be_asked_what_if(tmp_path,
     name = pl.read_parquet(runs(home)[0] / "trades.parquet")["setup_id"][0]
     ran = pse("--home", home, "--json", "decisions", "whatif", name, "--verdict", "reject")
     assert ran.code == 0 and ran.json["then"]["trades"] >= ran.json["whatif"]["trades"] - 1 and ran.json["warnings"] == []
+    looked_at = pse("--home", home, "--json", "decisions", "evaluate").json["decisions"]
+    assert {name} <= {one["setup_id"] for one in looked_at if one["taken"]} and all(one["words"] == {} for one in looked_at)

@@ -47,6 +47,8 @@ def test_a_run_lived_again_by_its_table_of_verdicts_is_the_run(seed):
     run, trades = run_of(prepared, drawn(seed))
     lived = run.as_it_was()
     assert lived.trades.tobytes() == trades.tobytes() and lived.unseen == 0
+    assert lived.cost == pytest.approx(sum(run.said.costs.values())) and (seed != 0 or lived.cost > 0.0)
+    assert run.live(run.with_rules(np.zeros(run.asked.size, bool))).cost == 0.0                                # rules cost nothing
     assert run.as_it_was().trades.tobytes() == trades.tobytes()                    # and leaves no trace
 
 

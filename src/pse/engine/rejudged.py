@@ -125,8 +125,7 @@ class Rejudged:
     def live(self, give: Give, state: State | None = None, seen: Callable[[State, np.ndarray], None] | None = None) -> Lived:
         """Lives the run to its end, from `state` on (which is changed) or from its start.  `seen`: told of every open question before it is answered."""
         state = self.fresh() if state is None else state
-        account, trades, unseen = state.account[0], list[bytes](), 0
-        charged = float(account["charges"])
+        account, trades, unseen, cost = state.account[0], list[bytes](), 0, 0.0
         while True:
             told = self.broker.advance(state, self.prepared)
             if told.trades.size:
@@ -139,8 +138,9 @@ class Rejudged:
                 if seen is not None:
                     seen(state, rows)
                 give(state, rows)
+                cost += float(state.verdicts["cost_usd"][0])
                 account["answered"] = 1
-        return Lived(np.frombuffer(b"".join(trades), TRADE_DTYPE), float(account["equity"]), float(account["charges"]) - charged, unseen)
+        return Lived(np.frombuffer(b"".join(trades), TRADE_DTYPE), float(account["equity"]), cost, unseen)
 
     def as_it_was(self, seen: Callable[[State, np.ndarray], None] | None = None) -> Lived:
         """The run itself."""
