@@ -64,6 +64,12 @@ def test_none_proposed_is_a_decision_to_wait():
     assert [one.word for one in found.verdicts] == ["HOLD"] and found.body["outcome"] == "DECIDED" and not found.failed
 
 
+def test_a_look_at_all_candidates_that_proposes_none_ends_there():
+    model = Said({"holistic_proposer": [json.dumps({"reason": "One move under two names.", "proposals": [], "missed": []})]})
+    found = chain(model, "holistic_proposer.v1", "risk.v1")(briefing(candidate(A), candidate(B)))
+    assert model.roles == ["holistic_proposer"] and [one.word for one in found.verdicts] == ["HOLD", "HOLD"] and found.body["outcome"] == "DECIDED"
+
+
 def test_an_open_question_is_called_by_the_first_pass_and_its_confidence_counts():
     model = Said({"signal": [says("signal", setup_id=OPEN, call="SELL", confidence=0.6)], "risk": [says("risk", setup_id=OPEN, confidence=0.4)],
                   "executive": [says("executive", setup_id=OPEN)]})

@@ -13,7 +13,7 @@ from typing import Any
 from pse.agents.asking import SECOND_NS, Asked, Purse, Tally, ask
 from pse.agents.authority import merge, merge_all, sent_back
 from pse.agents.cleaning import REASON_LETTERS, clean, data_block
-from pse.agents.contracts import Answer, Opinion, opinions, parse
+from pse.agents.contracts import Answer, AuditNote, Opinion, opinions, parse
 from pse.agents.grounding import Grounded, check
 from pse.agents.minutes import Minutes
 from pse.agents.policy import ChainPolicy, PassPolicy, Persona
@@ -61,9 +61,8 @@ class Sitting:
     async def held(self) -> Told:
         """Asks pass after pass.  Raises `TapeMiss` alone."""
         answers: list[Answer] = []
-        at, again = 0, False
+        at, again, alive = 0, False, self.briefing.candidates
         while at < len(self.prompts):
-            alive = self._alive(answers)
             asked = await self._pass(at, alive, again)
             if asked.failure is not None:
                 return self._held(asked.failure, may_fall_back=asked.failure not in ("BUDGET", "ROUNDS"))
@@ -72,9 +71,10 @@ class Sitting:
             if at and any(sent_back(one, said[one.setup_id]) for one in alive if one.setup_id in said):
                 if not self._another_round():
                     return self._held("ROUNDS", may_fall_back=False)
-                answers, at, again = [], 0, True
+                answers, at, again, alive = [], 0, True, self.briefing.candidates
                 continue
-            if not self._alive(answers):
+            alive = self._alive(answers)
+            if not alive:
                 break
             at += 1
         merged = merge_all(self.briefing.candidates, answers)
@@ -89,10 +89,8 @@ class Sitting:
         return self._rounds <= self.policy.revisions
 
     def _alive(self, answers: Sequence[Answer]) -> tuple[Candidate, ...]:
-        """Candidates that every pass so far let through; before the first all."""
-        if not answers:
-            return self.briefing.candidates
-        said = [opinions(one, self.briefing.candidates) for one in answers if one.said(self.briefing.candidates)]
+        """Candidates that every pass so far let through; a note lets through what was."""
+        said = [opinions(one, self.briefing.candidates) for one in answers if not isinstance(one, AuditNote)]
         return tuple(one for one in self.briefing.candidates
                      if not said or merge(one, *(each.get(one.setup_id) for each in said)).verdict.word in ("APPROVE", "MODIFY"))
 
