@@ -28,16 +28,15 @@ class Chain:
     """A chain of passes behind the door of whoever decides.
 
     `prompts` by name; those of the chain's passes have to be there.  `render`: a briefing as a model reads it.  `numbers`: the numbers that such a text shows.
-    `note`: told of every deliberation as it is made (progress).
     """
 
     def __init__(self, policy: ChainPolicy, personas: Mapping[str, Persona], prompts: Mapping[str, Prompt], model: LanguageModel, name: str, *,
-                 render: Render, numbers: Numbers, tools: ToolLayer | None = None, note: Callable[[Deliberation], None] | None = None) -> None:
+                 render: Render, numbers: Numbers, tools: ToolLayer | None = None) -> None:
         self.policy, self.name = policy, name
         self._personas = tuple(one for _, one in sorted(personas.items())) if policy.persona else ()
         self._prompts = tuple(prompts[one.prompt] for one in policy.passes)
         self._schemas = {one.answer: schema_of(one.answer) for one in self._prompts}
-        self._model, self._render, self._numbers, self._note = model, render, numbers, note
+        self._model, self._render, self._numbers = model, render, numbers
         self._tools = tools or ToolLayer(policy.tools)
         self._ready: dict[tuple[int, str], tuple[str, Deliberation | TapeMiss]] = {}
         self._dropped_usd = 0.0
@@ -53,10 +52,7 @@ class Chain:
             found = finished(self._deliberate(briefing, text))
         if isinstance(found, TapeMiss):
             raise found
-        found = self._with_dropped(found)
-        if self._note is not None:
-            self._note(found)
-        return found
+        return self._with_dropped(found)
 
     def ahead(self, briefings: Sequence[Briefing]) -> None:
         """Asks about all briefings of an instant at once.  An answer waits until it is asked for with the same text, or else is dropped."""
