@@ -93,6 +93,8 @@ def test_the_decisions_of_a_judged_run_are_logged_a_line_a_pass(home):
     assert first["verdict"]["decision"] == decision["decision"] and first["verdict"]["quantity"] == decision["quantity"]
     fill = next(line["body"] for line in journal if line["kind"] == "FILL" and line["body"]["plan_id"] == decision["plan_id"])
     assert first["fill"]["price"] == fill["price"]
+    ends = [(line["body"]["setup_id"], line["body"]["reason"], line["body"]["r"]) for line in journal if line["kind"] == "EXIT"]
+    assert sorted({(line["position"]["setup_id"], line["exit"]["reason"], line["exit"]["r"]) for line in lines if line["exit"]}) == sorted(ends)
     assert first["market"]["CLOSE"] > 0.0
 
 
