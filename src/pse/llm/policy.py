@@ -55,5 +55,5 @@ class BudgetPolicy(Frozen):
     usd_per_run: float | None = Field(5.0, ge=0)
     usd_per_day: float | None = Field(20.0, ge=0, description="all runs of this home, UTC days")
     tokens_per_run: int | None = Field(None, ge=0, description="input and output together")
-    calls_per_run: int | None = Field(None, ge=0)
+    calls_per_run: int | None = Field(None, ge=0, description="questions asked of models; the further tries of one are part of it")
     unknown_price: Literal["refuse", "allow"] = Field("refuse", description="a model whose price nobody knows: not asked, or asked at an unknown cost")
