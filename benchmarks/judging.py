@@ -11,14 +11,14 @@ from benchmarks.made import SYMBOL, context, fetch, store
 from benchmarks.measure import Figure, cpu, median
 
 FIRST, START, END = "2015-01-02", "2015-06-01", "2015-06-09"
-DESK = "{symbols: [ES], tactics: {open_call: {}}, risk: futures_intraday, decide: one-pass}"
+DESK = "{symbols: [ES], tactics: {open_call: {}}, risk: futures_intraday, decide: three-pass}"
 ROUNDS, RENDERED = 3, 2_000
 RENDER_MS, PASS_MS, TAPE_S = 1.0, 10.0, 5.0
 
 
 def asking(home: Path):
     """A context of the desk that asks at every close, judged by a script."""
-    return context(home, f"desks.asking={DESK}", "desk=asking", "chains.one-pass.model=scripted-random")
+    return context(home, f"desks.asking={DESK}", "desk=asking", "chains.three-pass.model=scripted-random")
 
 
 def measure(folder: Path) -> list[Figure]:
