@@ -8,9 +8,12 @@ import socket
 import subprocess
 import sys
 
+import polars as pl
 import pytest
 
+from pse.clock import iso
 from pse.commands.prove import EVERY_BYTE
+from pse.reports.refused import records
 from tests.commands.judged import DAYS, by, judged_home
 from tests.commands.stored import FIRST, runs
 from tests.conftest import REPOSITORY
@@ -255,3 +258,20 @@ def test_decisions_are_exported_whole_as_a_table_and_as_pairs_to_train_on(home, 
     assert [one["role"] for one in pairs[0]["messages"]] == ["system", "user", "assistant"]
     assert pairs[0]["messages"][1]["content"] == lines[0]["request"]["messages"][0]["text"]
     assert json.loads(pairs[0]["messages"][2]["content"]) == json.loads(lines[0]["reply"]["text"])
+
+
+def test_what_was_open_in_a_judged_run_and_why_is_told_of_that_run_and_not_of_rules(tmp_path, pse):
+    told = judged_home(tmp_path / "home", "scripted-random")
+    home, run = tmp_path / "home", runs(tmp_path / "home")[0]
+    trades = pl.read_parquet(run / "trades.parquet")
+    assert told["trades"] == trades.height > 0
+    one = trades.row(0, named=True)
+    shown = pse("--home", home, "risk", "portfolio", "latest", "--at", iso((one["ts_entry"] + one["ts_exit"]) // 2), "--json").json
+    assert one["setup_id"] in [each["setup_id"] for each in shown["portfolio"]["positions"]]
+    decided = [body for _, _, body in records(run / "journal.jsonl", ("DECISION",))]
+    assert {body["decision"] for body in decided} > {"HOLD"}
+    for body in decided[:8]:
+        answer = pse("--home", home, "risk", "explain", "latest", body["setup_id"], "--json").json
+        assert (answer["warnings"], answer["decision"]) == ([], body["decision"]), body
+    worst = json.loads((run / "portfolio.json").read_text())["worst"]
+    assert {each["setup_id"] for each in worst["positions"]} <= {body["setup_id"] for body in decided if body["decision"] in ("APPROVE", "MODIFY")}

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pse.clock import iso
+from pse.commands.judging import what_was_said
 from pse.commands.rerun import inputs_of, prepared_until
 from pse.commands.wiring import Answer, Context
 from pse.domain.decisions import Verdict
@@ -20,7 +21,6 @@ from pse.engine.judged import Case, cases, questions_of, same_as, shadow_data
 from pse.engine.rejudged import Lived, Rejudged, record
 from pse.engine.said import SIDES, said_of
 from pse.kernels import codes as c
-from pse.reports.refused import records
 from pse.reports.worth import WORTH
 from pse.research import ablation
 from pse.research.overrides import worth
@@ -31,7 +31,6 @@ from pse.store.runs import LATEST, TRADES, Run, check_journal, load_run
 if TYPE_CHECKING:
     from pse.engine.prepare import Prepared
 
-KINDS = ("DELIBERATION", "CHARGE", "GATES", "DECISION")
 MOST_LIVED = 200                                 # further lives of a run for the effect of single vetoes on the account
 APPROVE, REJECT = "approve", "reject"
 
@@ -44,7 +43,7 @@ def lived_again(context: Context, run: Run, judged: bool = True) -> tuple[Rejudg
                            f"`pse backtest --agents record` makes one, and `pse runs list` shows who decided each")
     inputs = inputs_of(context, run)
     prepared = prepared_until(context, inputs, inputs.end_ns)
-    found = Rejudged.of(prepared, said_of((kind, int(line["ts"]), body) for kind, line, body in records(run.journal_path, KINDS)))
+    found = Rejudged.of(prepared, said_of(what_was_said(run.journal_path)))
     lived = found.as_it_was()
     if not same_as(lived, read_table(run.folder / TRADES)["net_usd"].to_list()):
         context.warn(f"lived again from its journal, run {run.run_id} closes {lived.trades.size} trades that are not those it closed then; the figures below "

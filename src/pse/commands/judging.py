@@ -21,7 +21,9 @@ from pse.domain.decisions import Briefing, Decide, Deliberation
 from pse.domain.errors import BadConfig, ChangedSource, RequestError
 from pse.domain.manifest import Manifest
 from pse.domain.models import LanguageModel, TapeMiss
+from pse.engine.said import TOLD, Line, said_again
 from pse.llm.policy import ModelPolicy
+from pse.reports.refused import records
 from pse.settings import Settings
 from pse.store.prompts import read_prompts
 
@@ -101,6 +103,16 @@ def judging_of(context: Context, settings: Settings, manifest: Manifest) -> Judg
     assert found is not None
     same_prompts(found, manifest)
     return found
+
+
+def what_was_said(journal: Path) -> Iterator[Line]:
+    """The lines of a journal that tell what a judge said."""
+    return ((kind, int(line["ts"]), body) for kind, line, body in records(journal, TOLD))
+
+
+def who_decided(decide: str, journal: Path) -> Decide:
+    """Whoever decided a run (`decide` of its manifest), to live it again: rules, or the verdicts of a chain as the journal has them."""
+    return rules if decide == RULES else said_again(what_was_said(journal))
 
 
 @dataclass

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pse.clock import iso
+from pse.commands.judging import RULES, who_decided
 from pse.commands.rerun import inputs_of, prepared_until
 from pse.commands.risk_stories import Became, Told, chosen, entries, gone_first, life_lines, outcomes, story, told_setups
 from pse.commands.wiring import Answer, Context
@@ -72,8 +73,8 @@ def run_explain(context: Context, run_id: str, setup: str | None = None, last: b
     until = max(told.last_ns, one.ts) + timeframe_ns(inputs.plan.base_timeframe)
     with context.progress() as progress:
         progress.add_task("playing the run to that moment", total=None)
-        prepared = prepared_until(context, inputs, until)
-        found = explained(prepared, _row(prepared, one), told.activated_ns)
+        prepared = prepared_until(context, inputs, until, ask=run.manifest.decide != RULES)
+        found = explained(prepared, _row(prepared, one), told.activated_ns, decide=who_decided(run.manifest.decide, run.journal_path))
     if not _as_journaled(found, told):
         context.warn("the engine of this version says other figures than the journal; those below are the engine's. `pse prove` names the first difference")
     data = {"run_id": run.run_id, **_explained_data(prepared, found, one, told), "gone_first": _first(run, one, told)}
@@ -159,8 +160,8 @@ def run_portfolio(context: Context, run_id: str, at_ns: int | None = None) -> An
     moment = inputs.end_ns if at_ns is None else at_ns
     with context.progress() as progress:
         progress.add_task("playing the run to that moment", total=None)
-        prepared = prepared_until(context, inputs, moment)
-        state, events = played(prepared, moment)
+        prepared = prepared_until(context, inputs, moment, ask=run.manifest.decide != RULES)
+        state, events = played(prepared, moment, who_decided(run.manifest.decide, run.journal_path))
         found = portfolio_of(prepared, state, moment)
     data = {"run_id": run.run_id, "at": iso(moment), "portfolio": found.data(), "holdings": _holdings(run, found, events)}
     return Answer(data, lambda console: risk_views.show_portfolio(console, data))

@@ -18,7 +18,7 @@ from pse.brokers.sim import SimBroker
 from pse.clock import iso, stopwatch_ns
 from pse.commands.envelope import Envelope, Measured
 from pse.commands.inputs import Inputs, gather
-from pse.commands.judging import RULES, Judge, Judging, judging_of, opened
+from pse.commands.judging import RULES, Judge, Judging, judging_of, opened, who_decided
 from pse.commands.report import check_target
 from pse.commands.wiring import Answer, Context, Stopped
 from pse.domain.actions import forward_adjusted
@@ -201,7 +201,7 @@ def whole_run(context: Context, inputs: Inputs, command: str, feed_name: str, ma
         engine_done = stopwatch_ns()
         journal.flush()
         metrics = write_results(run.folder, inputs, outcome, beside)
-        _write_portfolio(run.folder, outcome)
+        _write_portfolio(run, outcome)
         run = finish_run(run, journal, iso(context.clock.now_ns()), **_logged(run, decide, journal, log_path(context.home, run.run_id)))
     write_atomic(run.folder / "timing.jsonl", (json.dumps({"engine_ns": engine_done - started, "whole_ns": stopwatch_ns() - started}) + "\n").encode())
     counted = note_trial(context, run, inputs, outcome, metrics)
@@ -223,12 +223,13 @@ def _logged(run: Run, decide: Decide, journal: Journal, path: Path) -> dict[str,
     return {"extra": {**run.manifest.extra, DECISIONS_SHA256: write_log(path, decide.heard.lines(journal.path))}}
 
 
-def _write_portfolio(folder: Path, outcome: Outcome) -> None:
-    """portfolio.json: what was open at the moment of the largest risk, and just before the end."""
+def _write_portfolio(run: Run, outcome: Outcome) -> None:
+    """portfolio.json: what was open at the moment of the largest risk, and just before the end; of the run as its journal tells it."""
     from pse.engine.portfolio import remembered
 
     if outcome.prepared is not None:
-        write_json(folder / PORTFOLIO, {name: one.data() for name, one in remembered(outcome.prepared).items()})
+        found = remembered(outcome.prepared, who_decided(run.manifest.decide, run.journal_path))
+        write_json(run.folder / PORTFOLIO, {name: one.data() for name, one in found.items()})
 
 
 def write_results(folder: Path, inputs: Inputs, outcome: Outcome, beside: Envelope | None = None) -> dict[str, Any]:

@@ -44,6 +44,7 @@ def run(feed: Iterable[Prepared], decide: Decide, broker: Broker, state: State) 
     """Drives the engine over the feed.  Writing down comes first: an order leaves only after its batch was taken by the caller."""
     said: dict[tuple[int, int], dict[str, Any]] = {}
     start: Start | None = None
+    unread = getattr(decide, "reads", "") == "ids"
     ahead = Ahead(decide, lambda copy, step: brief(copy, step, start), answer)
     for step in feed:
         while True:
@@ -54,8 +55,8 @@ def run(feed: Iterable[Prepared], decide: Decide, broker: Broker, state: State) 
             if told.pause == codes.DONE:
                 break
             if told.pause == codes.PAUSE_ASK:
-                start = start_at(state, step, start)
-                briefing = brief(state, step, start)
+                start = None if unread else start_at(state, step, start)
+                briefing = named(state, step) if unread else brief(state, step, start)
                 ahead.tell(state, step, briefing)
                 deliberation = decide(briefing)
                 answer(state, deliberation, len(briefing.candidates))
@@ -78,6 +79,14 @@ def brief(state: State, step: Prepared, start: Start | None = None) -> Briefing:
         symbol=step.plan.symbols[symbol], known_at=int(account["instant"]), candidates=tuple(_candidate(state, step, row) for row in rows),
         context={name: _number(value) for name, value in zip(CONTEXT_COLUMNS, context, strict=True)}, account=start.account, positions=start.positions,
         exposure=start.exposure, known=KnownAt(step, int(account["instant"])), **parts(state, step, symbol))
+
+
+def named(state: State, step: Prepared) -> Briefing:
+    """The open question with the ids of its candidates and nothing else: enough for whoever has decided already."""
+    account = state.account[0]
+    symbol = step.plan.symbols[int(state.turn[account["symbol_at"]])]
+    rows = state.asked[:int(account["asked"])].tolist()
+    return Briefing(symbol, int(account["instant"]), tuple(Candidate(step.setup_ids[row], symbol, "", "", "", 0.0, 0.0, None, 0.0, {}) for row in rows), {}, {})
 
 
 def _candidate(state: State, step: Prepared, row: int) -> Candidate:

@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from pse.agents.rules import decide as rules
 from pse.brokers.sim import SimBroker
+from pse.domain.decisions import Decide
 from pse.domain.setups import DIRECTIONS
 from pse.engine.moments import advanced, copied, played
 from pse.engine.prepare import Prepared
@@ -93,20 +95,20 @@ class Portfolio:
         return asdict(self)
 
 
-def remembered(prepared: Prepared) -> dict[str, Portfolio]:
+def remembered(prepared: Prepared, decide: Decide = rules) -> dict[str, Portfolio]:
     """The account at the moment of the largest open risk, as a share of equity, and just before the end; without a position or order both are nothing.
 
     Between two moments at which something happened to a plan only prices move: there every close is looked at with the plans as they stand.  One replay.
     """
     end = int(prepared.world.policy["end"][0]) - 1
-    moments = _happened(prepared, played(prepared, end)[1], end)
+    moments = _happened(prepared, played(prepared, end, decide)[1], end)
     if not moments.size:
         return {}
     closes, rows = prepared.tape.ts_close, prepared.world.row_ts
     state, broker = fresh_state(prepared.plan.shape, prepared.plan.capital), SimBroker(prepared.plan.shape.slots)
     worst, found = 0.0, None
     for moment, after in zip(moments.tolist(), [*moments[1:].tolist(), end + 1], strict=True):
-        advanced(state, prepared, moment, broker)
+        advanced(state, prepared, moment, broker, decide)
         if (share := _risk_share(prepared, state)) > worst:
             worst, found = share, portfolio_of(prepared, state, moment)
         if not state.account["live"][0]:
@@ -115,9 +117,9 @@ def remembered(prepared: Prepared) -> dict[str, Portfolio]:
         place, share = riskiest_close(state._replace(symbols=state.symbols.copy()), prepared.world, prepared.tape, np.int64(first), np.int64(last),
                                       np.int64(row))
         if share > worst:
-            advanced(state, prepared, int(closes[place]), broker)
+            advanced(state, prepared, int(closes[place]), broker, decide)
             worst, found = _risk_share(prepared, state), portfolio_of(prepared, state, int(closes[place]))
-    advanced(state, prepared, end, broker)
+    advanced(state, prepared, end, broker, decide)
     last_seen = portfolio_of(prepared, state, end)
     return {"worst": found, "last": last_seen} if found is not None else {"last": last_seen}
 

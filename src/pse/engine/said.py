@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from pse.domain.decisions import Briefing, Decide, Deliberation, Verdict
 from pse.domain.setups import DIRECTIONS
@@ -16,6 +16,7 @@ from pse.domain.setups import DIRECTIONS
 SIDES = {word: side for side, word in DIRECTIONS.items()}
 BEYOND = 1e300                                   # of a verdict that went beyond what it may: the edit that is refused again for the same reason
 NO_FAILURE = ("BUDGET", "ROUNDS")                # why a chain holds without having failed
+TOLD = ("DELIBERATION", "CHARGE", "GATES", "DECISION")       # kinds of the lines that tell it
 Line = tuple[str, int, Mapping[str, Any]]
 Question = tuple[int, str]                       # moment and symbol
 
@@ -61,16 +62,22 @@ def said_of(lines: Iterable[Line]) -> Said:
     return found
 
 
-def said_again(lines: Iterable[Line]) -> Decide:
-    """Gives each candidate the verdict of its DECISION line; HOLD where there is none."""
-    said = said_of(lines)
+@dataclass(frozen=True)
+class SaidAgain:
+    """Gives each candidate the verdict of its DECISION line; HOLD where there is none.  Of a briefing it reads the ids alone."""
 
-    def decide(briefing: Briefing) -> Deliberation:
-        question = briefing.known_at, briefing.symbol
+    said: Said
+    reads: ClassVar[str] = "ids"
+
+    def __call__(self, briefing: Briefing) -> Deliberation:
+        said, question = self.said, (briefing.known_at, briefing.symbol)
         given = tuple(said.verdicts.get(one.setup_id, Verdict("HOLD")) for one in briefing.candidates)
         return Deliberation(given, latency_ns=said.latency_ns(question), cost_usd=said.costs.get(question, 0.0), failed=said.failed(question))
 
-    return decide
+
+def said_again(lines: Iterable[Line]) -> Decide:
+    """Who gives the verdicts of a journal once more."""
+    return SaidAgain(said_of(lines))
 
 
 def _verdict(body: Mapping[str, Any], confidence: float | None) -> Verdict:
