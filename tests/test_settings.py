@@ -289,6 +289,18 @@ def test_what_a_run_does_not_use_does_not_change_its_hash(tmp_path):
         assert settings_hash(load_settings(tmp_path, overrides=[other]).run_tree(["ES"])) != plain
 
 
+@pytest.mark.parametrize(("name", "value", "decides"), [
+    ("base_url", "http://127.0.0.1:9/v1", False), ("key_env", "MY_OWN_KEY", False), ("timeout_s", 3, False), ("retries", 0, False), ("concurrency", 1, False),
+    ("requests_per_minute", 7, False), ("temperature", 0.5, True), ("seed", 7, True), ("max_output_tokens", 99, True), ("thinking", "low", True),
+    ("answer", "prompted", True), ("model", "contrary", True),
+])
+def test_a_judged_run_has_another_hash_only_by_what_decides_the_answers_of_its_models(tmp_path, name, value, decides):
+    judge = "chains.three-pass.model=scripted-honest"
+    plain = settings_hash(load_settings(tmp_path, overrides=[judge]).run_tree(["ES"], judged=True))
+    changed = settings_hash(load_settings(tmp_path, overrides=[judge, f"models.scripted-honest.{name}={value}"]).run_tree(["ES"], judged=True))
+    assert (changed != plain) is decides
+
+
 def test_the_hash_is_that_of_the_canonical_json():
     import hashlib
 

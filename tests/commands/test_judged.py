@@ -82,6 +82,12 @@ def test_another_judge_is_another_fingerprint_and_another_mode_is_not(home, pse)
     assert contrary["fingerprint"] != honest
 
 
+def test_a_tape_replays_the_same_bytes_with_the_model_at_another_address(home, pse):
+    elsewhere = [word for one in ("base_url=http://127.0.0.1:9/v1", "timeout_s=3", "retries=0") for word in ("--set", f"models.scripted-honest.{one}")]
+    assert pse("--home", home, *by("scripted-honest", "tape"), *elsewhere).code == 0
+    assert kept(runs(home)[1]) == kept(runs(home)[0])
+
+
 def test_the_decisions_of_a_judged_run_are_logged_a_line_a_pass(home):
     run = runs(home)[0]
     lines = [json.loads(line) for line in (home / "data" / "decisions" / f"{run.name}.jsonl").read_text().splitlines()]

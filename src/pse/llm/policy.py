@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
@@ -12,6 +12,7 @@ Provider = Literal["openai", "openai-responses", "anthropic", "vertex", "gemini"
 EnvName = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]{0,63}$")]
 KEYS = {"openai": "OPENAI_API_KEY", "openai-responses": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY", "gemini": "GEMINI_API_KEY",
         "groq": "GROQ_API_KEY", "openrouter": "OPENROUTER_API_KEY", "deepseek": "DEEPSEEK_API_KEY"}
+DECIDES = ("provider", "model", "answer", "temperature", "seed", "max_output_tokens", "thinking")
 
 
 class ModelPolicy(Frozen):
@@ -47,6 +48,10 @@ class ModelPolicy(Frozen):
     def key_name(self) -> str | None:
         """The environment variable that holds the key; None where none is needed."""
         return self.key_env or KEYS.get(self.provider)
+
+    def deciding(self) -> dict[str, Any]:
+        """What decides an answer: no address, key, price, deadline, number of tries, rate."""
+        return {name: getattr(self, name) for name in DECIDES}
 
 
 class BudgetPolicy(Frozen):

@@ -29,7 +29,6 @@ Mode = Literal["tape", "record", "live"]
 GRACE_S = 10.0                                   # after which a model that kept no deadline of its own is given up
 FORM = 1                                         # of a kept file; another form is another number
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-SENT = ("provider", "model", "answer", "temperature", "seed", "max_output_tokens", "thinking")     # of a model: what decides its answer
 
 
 class DamagedTape(TapeMiss):
@@ -39,7 +38,7 @@ class DamagedTape(TapeMiss):
 def asked(request: Request, model: ModelPolicy) -> dict[str, Any]:
     """All that decides an answer, and nothing else: no address, key, price, deadline, number of tries, nor the name by which a model is called here."""
     return {
-        "model": {name: getattr(model, name) for name in SENT}, "system": request.system,
+        "model": model.deciding(), "system": request.system,
         "messages": [[one.author, one.text] for one in request.messages], "schema": request.schema, "schema_name": request.schema_name,
         "prompt": [request.prompt.name, request.prompt.sha256], "draw": request.draw,
     }

@@ -318,10 +318,10 @@ class Settings(Frozen):
         } | (self._judging() if judged else {})
 
     def _judging(self) -> dict[str, Any]:
-        """The chain of the chosen desk, the models that it asks, and the personas."""
+        """The chain of the chosen desk, of the models that it asks what decides an answer, and the personas."""
         chain = self.chain
         asked = sorted({one.model or chain.model for one in chain.passes})
-        return {"chain": chain.model_dump(mode="json"), "models": {name: self.models[name].model_dump(mode="json") for name in asked},
+        return {"chain": chain.model_dump(mode="json"), "models": {name: self.models[name].deciding() for name in asked},
                 "personas": {name: one.model_dump(mode="json") for name, one in self.personas.items()} if chain.persona else {}}
 
 
