@@ -70,6 +70,18 @@ def test_a_look_at_all_candidates_that_proposes_none_ends_there():
     assert model.roles == ["holistic_proposer"] and [one.word for one in found.verdicts] == ["HOLD", "HOLD"] and found.body["outcome"] == "DECIDED"
 
 
+def test_a_call_that_fits_no_candidate_asks_nobody_else_and_leaves_no_brief_for_no_verdict_rests_on_it():
+    call = {"reason": "It turned.", "risk_flags": [], "call": "SELL", "confidence": 0.6, "size_factor": None, "stop": None, "target": None, "brief": ["Sold."]}
+    model = Said({"decision_spot": [json.dumps(call)]})
+    found = chain(model, "decision_spot.v1", "risk_officer.v1")(briefing(candidate(A, "LONG")))
+    assert model.roles == ["decision_spot"] and [one.word for one in found.verdicts] == ["HOLD"] and found.body["brief"] == ""
+
+
+def test_the_brief_of_a_refusal_stands():
+    found = decided(Said({"executive": [says("executive", verdict="reject", brief=["Too late."])]}))
+    assert [one.word for one in found.verdicts] == ["REJECT"] and found.body["brief"] == "Too late."
+
+
 def test_an_open_question_is_called_by_the_first_pass_and_its_confidence_counts():
     model = Said({"signal": [says("signal", setup_id=OPEN, call="SELL", confidence=0.6)], "risk": [says("risk", setup_id=OPEN, confidence=0.4)],
                   "executive": [says("executive", setup_id=OPEN)]})

@@ -78,7 +78,7 @@ class Sitting:
                 break
             at += 1
         merged = merge_all(self.briefing.candidates, answers)
-        brief = next((lines for one in reversed(answers) if (lines := getattr(one, "brief", ()))), ())
+        brief = next((lines for one in reversed(answers) if (lines := getattr(one, "brief", ())) and one.said(self.briefing.candidates)), ())
         return Told(tuple(one.verdict for one in merged), "\n".join(brief), tuple(dict.fromkeys(code for one in merged for code in one.codes)))
 
     def _held(self, failure: str, may_fall_back: bool) -> Told:
