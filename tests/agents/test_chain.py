@@ -11,6 +11,7 @@ from pse.agents.policy import Persona
 from pse.domain.decisions import Deliberation
 from pse.domain.models import ModelFailure, Reply, Request, TapeMiss, Usage
 from pse.domain.records import canonical
+from pse.research.judged import judged
 from tests.agents.said import OPEN, PROMPTS, SECOND, A, B, Said, briefing, candidate, chain, says
 
 
@@ -201,6 +202,13 @@ def test_an_unknown_cost_is_told_as_unknown_and_charged_as_nothing():
 
 
 # --- sent back ---------------------------------------------------------------------------------------------------------------------------------
+
+def test_a_try_that_may_be_billed_though_nothing_came_of_it_makes_the_cost_unknown_and_what_is_known_is_charged():
+    reply = Reply(says("signal"), Usage(10, 5), 0.002, 1_000, attempts=3, lost=2)
+    found = decided(Said({"signal": [reply]}, cost_usd=0.25))
+    assert [one["cost_usd"] for one in found.body["passes"]] == [None, 0.25, 0.25] and found.cost_usd == 0.502
+    assert judged([("DELIBERATION", found.body)], "test", {"said": "made:x"})["unknown_costs"] == 1
+
 
 def test_who_wants_changes_without_naming_any_sends_the_matter_back_to_the_first_pass():
     model = Said({"signal": [says("signal"), says("signal", setup_id=B)],

@@ -44,7 +44,7 @@ class Tally:
         self.calls += 1
         self.input_tokens += reply.usage.input_tokens
         self.output_tokens += reply.usage.output_tokens
-        self._spent(reply.latency_ns, reply.cost_usd, reply.attempts)
+        self._spent(reply.latency_ns, None if reply.lost else reply.cost_usd, reply.attempts)
         self.request, self.reply = reply.key, reply.sha256 or None
 
     def failed(self, failure: ModelFailure) -> None:
