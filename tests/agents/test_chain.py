@@ -210,6 +210,17 @@ def test_a_try_that_may_be_billed_though_nothing_came_of_it_makes_the_cost_unkno
     assert judged([("DELIBERATION", found.body)], "test", {"said": "made:x"})["unknown_costs"] == 1
 
 
+def test_the_tokens_of_a_reply_that_is_of_no_use_are_counted():
+    found = decided(Said({"signal": [ModelFailure("TRUNCATED", "cut", spent=0.01, usage=Usage(500, 1_024))]}))
+    only, = found.body["passes"]
+    assert (only["calls"], only["input_tokens"], only["output_tokens"], only["cost_usd"]) == (1, 500, 1_024, 0.01)
+
+
+def test_a_model_that_was_never_tried_was_not_called():
+    only, = decided(Said({"signal": [ModelFailure("AUTH", "no key", attempts=0)]})).body["passes"]
+    assert (only["calls"], only["codes"]) == (0, ["AUTH"])
+
+
 def test_who_wants_changes_without_naming_any_sends_the_matter_back_to_the_first_pass():
     model = Said({"signal": [says("signal"), says("signal", setup_id=B)],
                   "risk": [says("risk", verdict="revise", reason="Find another."), says("risk", setup_id=B)], "executive": [says("executive", setup_id=B)]})

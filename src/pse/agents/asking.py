@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pse.agents.reading import NotAnAnswer
-from pse.domain.models import LanguageModel, Message, ModelFailure, Reply, Request
+from pse.domain.models import LanguageModel, Message, ModelFailure, Reply, Request, Usage
 
 SECOND_NS = 1_000_000_000
 GRACE_S = 30.0                                   # after which a model that kept no deadline is let go; one that keeps its own never meets it
@@ -42,17 +42,22 @@ class Tally:
     def replied(self, reply: Reply) -> None:
         """Counts a reply."""
         self.calls += 1
-        self.input_tokens += reply.usage.input_tokens
-        self.output_tokens += reply.usage.output_tokens
+        self._used(reply.usage)
         self._spent(reply.latency_ns, None if reply.lost else reply.cost_usd, reply.attempts)
         self.request, self.reply = reply.key, reply.sha256 or None
 
     def failed(self, failure: ModelFailure) -> None:
-        """Counts a call that gave no reply."""
-        self.calls += failure.code != "BUDGET"
+        """Counts a call that gave no reply of use; none was made where there was no try."""
+        self.calls += failure.code != "BUDGET" and failure.attempts > 0
+        if failure.usage is not None:
+            self._used(failure.usage)
         self._spent(failure.latency_ns, failure.spent, failure.attempts)
         self.request, self.reply = failure.key or self.request, None
         self.note(failure.code)
+
+    def _used(self, usage: Usage) -> None:
+        self.input_tokens += usage.input_tokens
+        self.output_tokens += usage.output_tokens
 
     def _spent(self, latency_ns: int, cost_usd: float | None, attempts: int) -> None:
         self.latency_ns += latency_ns
