@@ -39,7 +39,7 @@ def judged_words(view: RunView) -> str:
 
 def cost_words(m: dict[str, Any]) -> str:
     """What the models cost, with what nobody knows."""
-    unknown = f" and {counted(m['unknown_costs'], 'pass', 'passes')} of unknown price" if m["unknown_costs"] else ""
+    unknown = f" and {counted(m['unknown_costs'], 'pass', 'passes')} of unknown cost" if m["unknown_costs"] else ""
     return f"{m['cost_usd']:,.2f} USD{unknown}"
 
 
@@ -71,8 +71,9 @@ def doubts_of(view: RunView) -> Iterator[tuple[str, str, str]]:
     if failed > FAILED_SHARE * max(1, m["decisions"]):
         yield "serious", "Models failed to answer", f"{share(failed / m['decisions'])} of the decisions. {held_words(m)}"
     if m["unknown_costs"]:
-        yield ("serious", "Costs unknown", f"Nobody knows the price of {counted(m['unknown_costs'], 'pass', 'passes')}; the account was charged nothing for "
-               f"them. `usd_per_million_in` and `usd_per_million_out` of models.yaml tell it.")
+        yield ("serious", "Costs unknown", f"Nobody knows what {counted(m['unknown_costs'], 'pass', 'passes')} cost, and of these the account was charged only "
+               f"what is known. Either the model has no price (`usd_per_million_in` and `usd_per_million_out` of models.yaml tell it), or a try gave no reply "
+               f"that tells its tokens and may be billed all the same: the provider's invoice tells.")
 
 
 def cost_rows(m: dict[str, Any], currency: str) -> list[tuple[str, str, str]]:
@@ -82,6 +83,6 @@ def cost_rows(m: dict[str, Any], currency: str) -> list[tuple[str, str, str]]:
         return []
     cost, tokens = number(found.get("cost_usd")) or 0.0, found["input_tokens"] + found["output_tokens"]
     a_trade = f", {cost / m['trades']:,.2f} a trade" if m.get("trades") else ""
-    unknown = f"; {counted(found['unknown_costs'], 'pass', 'passes')} of unknown price left out" if found["unknown_costs"] else ""
+    unknown = f"; {counted(found['unknown_costs'], 'pass', 'passes')} of unknown cost, charged only what is known" if found["unknown_costs"] else ""
     return [("Models", f"{-cost:,.2f} {currency}", f"{counted(found['calls'], 'call')}, {tokens:,} tokens{a_trade}{unknown}"),
             ("Net after models", f"{money((number(m.get('net_usd')) or 0.0) - cost)} {currency}", "what the account kept")]

@@ -13,7 +13,7 @@ SUMS = ("calls", "input_tokens", "output_tokens", "latency_ns")
 def judged(lines: Iterable[tuple[str, Mapping[str, Any]]], chain: str, models: Mapping[str, str]) -> dict[str, Any]:
     """Figures over the DELIBERATION, DECISION and CHARGE bodies of a journal.
 
-    `models`: name to provider:id.  `cost_usd` is what the account was charged; `unknown_costs` counts passes whose price nobody knows.  `evidence`: whether a
+    `models`: name to provider:id.  `cost_usd` is what the account was charged; `unknown_costs` counts passes whose cost nobody knows.  `evidence`: whether a
     model may have read the years that it judged, which a script cannot have.
     """
     counts: dict[str, Counter[str]] = {name: Counter() for name in ("outcomes", "verdicts", "held_for", "codes")}
