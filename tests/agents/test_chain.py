@@ -201,8 +201,6 @@ def test_an_unknown_cost_is_told_as_unknown_and_charged_as_nothing():
     assert found.body["passes"][0]["cost_usd"] is None and found.cost_usd == 0.0
 
 
-# --- sent back ---------------------------------------------------------------------------------------------------------------------------------
-
 def test_a_try_that_may_be_billed_though_nothing_came_of_it_makes_the_cost_unknown_and_what_is_known_is_charged():
     reply = Reply(says("signal"), Usage(10, 5), 0.002, 1_000, attempts=3, lost=2)
     found = decided(Said({"signal": [reply]}, cost_usd=0.25))
@@ -220,6 +218,8 @@ def test_a_model_that_was_never_tried_was_not_called():
     only, = decided(Said({"signal": [ModelFailure("AUTH", "no key", attempts=0)]})).body["passes"]
     assert (only["calls"], only["codes"]) == (0, ["AUTH"])
 
+
+# --- sent back ---------------------------------------------------------------------------------------------------------------------------------
 
 def test_who_wants_changes_without_naming_any_sends_the_matter_back_to_the_first_pass():
     model = Said({"signal": [says("signal"), says("signal", setup_id=B)],

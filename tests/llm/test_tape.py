@@ -281,6 +281,48 @@ def test_a_file_that_is_truly_named_by_its_bytes_and_holds_no_outcome_is_damage_
         Shelf(tmp_path / "tapes").read(sha256)
 
 
+REPLIED = {"text": "x", "usage": {"input_tokens": 1, "output_tokens": 2, "cached_tokens": 0, "thinking_tokens": 0}, "cost_usd": 0.1, "latency_ns": 5,
+           "served_by": "", "finish": "", "raw": "", "attempts": 1, "lost": 0}
+FAILED = {"code": "TIMEOUT", "text": "late", "retry_after_s": None, "latency_ns": 5, "spent": None, "attempts": 1, "usage": None}
+
+
+def shelved(folder: Path, **outcome: object) -> tuple[Shelf, str]:
+    """A shelf with one file that is truly named by its bytes."""
+    content = json.dumps({"form": 1, "key": "k", **outcome}).encode()
+    sha256 = hashlib.sha256(content).hexdigest()
+    path = folder / "blobs" / sha256[:2] / f"{sha256}.json"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content)
+    return Shelf(folder), sha256
+
+
+@pytest.mark.parametrize("wrong", [
+    {"latency_ns": "1"}, {"latency_ns": -1}, {"latency_ns": 1.5}, {"latency_ns": True}, {"latency_ns": 10**20}, {"usage": []}, {"cost_usd": "0.1"},
+    {"cost_usd": -1000.0}, {"cost_usd": float("nan")}, {"cost_usd": float("inf")}, {"cost_usd": True}, {"attempts": "2"}, {"attempts": None},
+    {"lost": -1}, {"raw": 1}, {"served_by": None}, {"usage": "5"}, {"usage": {"input_tokens": "5"}}, {"usage": {"output_tokens": -1}},
+    {"usage": {"tokens": 1}}, {"usage": None}], ids=str)
+def test_a_kept_reply_with_a_number_that_is_none_is_damage(tmp_path, wrong):
+    shelf, sha256 = shelved(tmp_path, reply={**REPLIED, **wrong})
+    with pytest.raises(DamagedTape, match="holds no outcome"):
+        shelf.read(sha256)
+
+
+@pytest.mark.parametrize("wrong", [
+    {"code": "NO_SUCH"}, {"code": 1}, {"code": []}, {"text": None}, {"latency_ns": -1}, {"spent": "0"}, {"spent": -0.5}, {"retry_after_s": "3"},
+    {"attempts": -1}, {"usage": {"input_tokens": None}}, {"usage": 5}], ids=str)
+def test_a_kept_failure_with_a_number_that_is_none_is_damage(tmp_path, wrong):
+    shelf, sha256 = shelved(tmp_path, failure={**FAILED, **wrong})
+    with pytest.raises(DamagedTape, match="holds no outcome"):
+        shelf.read(sha256)
+
+
+def test_a_kept_reply_and_a_kept_failure_in_order_are_read(tmp_path):
+    shelf, sha256 = shelved(tmp_path / "one", reply={**REPLIED, "cost_usd": None})
+    assert shelf.read(sha256).told().usage == Usage(1, 2)
+    shelf, sha256 = shelved(tmp_path / "two", failure={**FAILED, "usage": {"input_tokens": 500, "output_tokens": 7}})
+    assert shelf.read(sha256).failed
+
+
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"key":"x","blob":"y"}', b'{"blob":1}', b"outside"])
 def test_an_index_that_names_nothing_is_told_with_the_file(tmp_path, content):
     got = run(taped(tmp_path, "record", Answering()).complete(question()))

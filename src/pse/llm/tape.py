@@ -10,18 +10,19 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import math
 import re
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 from weakref import WeakValueDictionary
 
 from pse.clock import SECOND_NS
 from pse.disk import disk_full_said, write_atomic
-from pse.domain.models import LanguageModel, Message, ModelFailure, Reply, Request, TapeMiss, Usage
+from pse.domain.models import Failed, LanguageModel, Message, ModelFailure, Reply, Request, TapeMiss, Usage
 from pse.domain.records import canonical, digest
 from pse.llm.policy import ModelPolicy
 
@@ -29,6 +30,9 @@ Mode = Literal["tape", "record", "live"]
 GRACE_S = 10.0                                   # after which a model that kept no deadline of its own is given up
 FORM = 1                                         # of a kept file; another form is another number
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_WORDS = ("text", "served_by", "finish", "raw", "code")
+MOST = 2**53                                     # of what is counted: 104 days in nanoseconds
+_COUNTS, _AMOUNTS = ("latency_ns", "attempts", "lost"), ("cost_usd", "spent", "retry_after_s")
 
 
 class DamagedTape(TapeMiss):
@@ -73,18 +77,35 @@ def _kept(sha256: str, content: bytes) -> Kept:
     body = json.loads(content)
     if body["form"] != FORM:
         raise ValueError(f"its form is {body['form']}, expected {FORM}")
+    key = body["key"]
+    told = dict(body["failure" if "failure" in body else "reply"])
+    for name in (name for name in _WORDS if name in told):
+        if not isinstance(told[name], str):
+            raise TypeError(f"a {type(told[name]).__name__} where text is expected, as {name}")
+    _refuse_wrong_numbers(told)
+    usage = told.pop("usage")
     if "failure" in body:
-        told = dict(body["failure"])
-        usage = told.pop("usage")
-        return Kept(sha256, body, ModelFailure(told.pop("code"), told.pop("text"), key=body["key"], usage=usage and Usage(**usage), **told))
-    told = body["reply"]
-    return Kept(sha256, body, Reply(**{**told, "text": _text(told["text"]), "usage": Usage(**told["usage"]), "key": body["key"], "sha256": sha256}))
+        if told["code"] not in get_args(Failed):
+            raise ValueError(f"{told['code']!r} is no code of a failure")
+        return Kept(sha256, body, ModelFailure(told.pop("code"), told.pop("text"), key=key, usage=None if usage is None else _usage(usage), **told))
+    return Kept(sha256, body, Reply(**{**told, "usage": _usage(usage), "key": key, "sha256": sha256}))
 
 
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"a {type(value).__name__} where text is expected")
-    return value
+def _usage(told: Mapping[str, Any]) -> Usage:
+    if not isinstance(told, dict):
+        raise TypeError(f"a {type(told).__name__} where token counts are expected, as usage")
+    _refuse_wrong_numbers(told, *told)
+    return Usage(**told)
+
+
+def _refuse_wrong_numbers(told: Mapping[str, Any], *counts: str) -> None:
+    """What counts is a whole number from 0, what costs or waits a number from 0 or unknown."""
+    for name in counts or _COUNTS:
+        if (value := told.get(name, 0)).__class__ is not int or not 0 <= value < MOST:
+            raise ValueError(f"{name} is {value!r}, expected a whole number from 0")
+    for name in _AMOUNTS:
+        if (value := told.get(name)) is not None and (value.__class__ not in (int, float) or not 0 <= value < math.inf):
+            raise ValueError(f"{name} is {value!r}, expected a number from 0, or null")
 
 
 class Shelf:
