@@ -230,6 +230,23 @@ def test_who_wants_changes_without_naming_any_sends_the_matter_back_to_the_first
     assert [one.word for one in found.verdicts] == ["REJECT", "APPROVE"]
 
 
+def test_a_looser_stop_of_an_open_sell_is_no_change_that_counts_and_goes_back_to_who_proposed():
+    """Priced for its long side the stop is 98, so that of the sell is 102: 103 is farther away, though it lies above 98."""
+    model = Said({"signal": [says("signal", setup_id=OPEN, call="SELL", confidence=0.6)],
+                  "risk": [says("risk", setup_id=OPEN, verdict="revise", stop=103.0), says("risk", setup_id=OPEN)],
+                  "executive": [says("executive", setup_id=OPEN)]})
+    found = decided(model, candidate(OPEN, "EITHER"))
+    assert model.roles == ["signal", "risk", "signal", "risk", "executive"]
+    assert [(one.word, one.direction) for one in found.verdicts] == [("APPROVE", -1)]
+
+
+def test_a_tighter_stop_of_an_open_sell_is_a_change_that_counts():
+    model = Said({"signal": [says("signal", setup_id=OPEN, call="SELL", confidence=0.6)], "risk": [says("risk", setup_id=OPEN, verdict="revise", stop=101.0)],
+                  "executive": [says("executive", setup_id=OPEN)]})
+    found = decided(model, candidate(OPEN, "EITHER"))
+    assert model.roles == ["signal", "risk", "executive"] and found.verdicts[0].stop == 101.0
+
+
 @pytest.mark.parametrize("revisions", [0, 1, 2])
 def test_a_matter_is_sent_back_only_so_many_times_and_then_nothing_is_traded(revisions):
     model = Said({"risk": [says("risk", verdict="revise")]})

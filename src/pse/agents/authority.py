@@ -76,9 +76,9 @@ def merge(candidate: Candidate, *said: Opinion | None) -> Merged:
     return _combined(candidate, heard)
 
 
-def sent_back(candidate: Candidate, opinion: Opinion) -> bool:
-    """Whether a pass wants changes and names none that count, so that whoever proposed is asked again."""
-    return opinion.verdict == "revise" and not _kept(candidate, opinion, _side(candidate, [opinion]) or 1).shrinks
+def sent_back(candidate: Candidate, opinion: Opinion, *before: Opinion) -> bool:
+    """Whether a pass wants changes and names none that count, so that whoever proposed is asked again.  `before`: what was said before it, in order."""
+    return opinion.verdict == "revise" and not _kept(candidate, opinion, _side(candidate, [*before, opinion]) or 1).shrinks
 
 
 def _combined(candidate: Candidate, heard: Sequence[Opinion]) -> Merged:

@@ -67,8 +67,10 @@ class Sitting:
             if asked.failure is not None:
                 return self._held(asked.failure, may_fall_back=asked.failure not in ("BUDGET", "ROUNDS"))
             said = opinions(asked.answer, alive)
+            before = [opinions(one, alive) for one in answers]
             answers.append(asked.answer)
-            if at and any(sent_back(one, said[one.setup_id]) for one in alive if one.setup_id in said):
+            if at and any(sent_back(one, said[one.setup_id], *(each[one.setup_id] for each in before if one.setup_id in each))
+                          for one in alive if one.setup_id in said):
                 if not self._another_round():
                     return self._held("ROUNDS", may_fall_back=False)
                 answers, at, again, alive = [], 0, True, self.briefing.candidates
