@@ -41,7 +41,9 @@ def test_overrides_price_every_setup_that_was_asked_about(judged, pse):
     assert told["worth"]["matrix"] and set(told["worth"]["by_role"]) <= {"signal", "risk", "executive"}
     net = pl.read_parquet(runs(judged)[0] / "trades.parquet")["net_usd"].sum()
     assert told["account"]["judged_usd"] == pytest.approx(net, abs=0.01)
-    assert told["portfolio"]["lived"] == told["portfolio"]["of"] and all(one["portfolio_usd"] is not None for one in vetoed)
+    assert told["portfolio"]["lived"] == told["portfolio"]["of"] and told["portfolio"]["not_told"] == sum(
+        one["not_asked_then"] is not None and one["not_asked_then"] > 0 for one in told["setups"])
+    assert all((one["portfolio_usd"] is None) == (one["not_asked_then"] > 0) for one in vetoed)
 
 
 def test_overrides_are_a_table_for_people_and_a_section_of_the_page(judged, pse):

@@ -15,6 +15,7 @@ from pse.engine.rejudged import Rejudged
 from pse.engine.said import said_of
 from pse.engine.shadows import price_all
 from pse.kernels import codes as c
+from pse.research.overrides import group
 from tests.engine.made import Shape, all_trades, batches, journal_lines, made
 from tests.engine.test_said_again import RICH, drawn
 
@@ -200,7 +201,20 @@ def test_each_case_says_who_said_no_and_what_it_was_worth():
     assert len(vetoed) > 3 and {one.judgement.by for one in vetoed} == {"risk"} and {one.judgement.flags for one in vetoed} == {("NEWS",)}
     assert {one.judgement.model for one in vetoed} == {"m2"} and all(one.judgement.value == -one.priced.original.r for one in vetoed)
     assert sum(one.without is not None for one in found) == 3
-    assert all(one.judgement.portfolio_usd == pytest.approx(run.as_it_was().equity - one.without.equity) for one in found if one.without is not None)
+    told = [one for one in found if one.without is not None and not one.without.unseen]
+    assert told and all(one.judgement.portfolio_usd == pytest.approx(run.as_it_was().equity - one.without.equity) for one in told)
+
+
+def test_a_veto_whose_absence_leads_to_questions_nobody_was_asked_has_no_effect_on_the_account_that_is_known():
+    """The answers to these questions would be guesses, and the account that of the guesses too; vetoes without such questions keep their figure."""
+    prepared = asking(0, DENSE)
+    number = iter(range(10**6))
+    run, _ = run_of(prepared, refuses(lambda briefing: next(number) % 2 == 0))
+    lived = [one for one in cases(run, run.as_it_was(), 200) if one.without is not None]
+    assert {one.without.unseen > 0 for one in lived} == {True, False}
+    assert all((one.judgement.portfolio_usd is None) == (one.without.unseen > 0) for one in lived)
+    vetoed = group([one.judgement for one in lived], lambda one: one.outcome == "VETOED")
+    assert vetoed["portfolio_of"] == sum(one.without.unseen == 0 for one in lived if one.judgement.outcome == "VETOED") < vetoed["vetoes"]
 
 
 def test_the_last_round_of_a_role_counts_and_who_named_another_setup_said_nothing():

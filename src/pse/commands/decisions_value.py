@@ -81,7 +81,8 @@ def overrides_data(run: Run, again: Rejudged, actual: Lived, rules: Lived, found
         "run_id": run.run_id, "currency": plan.currency, "worth": worth([case.judgement for case in found], seed=run.manifest.seed),
         "account": {"judged_usd": actual.equity - plan.capital, "judge_cost_usd": actual.cost, "rules_usd": rules.equity - plan.capital,
                     "judged_r": actual.total_r, "rules_r": rules.total_r, "judged_trades": int(actual.trades.size), "rules_trades": int(rules.trades.size)},
-        "portfolio": {"lived": sum(case.without is not None for case in found), "of": len(asked), "most": most},
+        "portfolio": {"lived": sum(case.without is not None for case in found), "of": len(asked), "most": most,
+                      "not_told": sum(case.without is not None and case.without.unseen > 0 for case in found)},
         "setups": [_setup(case) for case in found],
     }
 

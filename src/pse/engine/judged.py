@@ -22,7 +22,8 @@ NO_WORD = ("SUPERSEDED", "NO_OPINION")           # reasons of a candidate beside
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """A setup that was asked about.  `without`: the run with the judge's word on it taken away, None where that was not lived."""
+    """A setup that was asked about.  `without`: the run with the judge's word on it taken away, None where that was not lived.  Where that run came to
+    questions that nobody was asked, the account says as much of holding them as of the word: its effect is not known."""
 
     judgement: Judgement
     priced: Priced
@@ -45,7 +46,8 @@ def cases(run: Rejudged, actual: Lived, most: int) -> Iterator[Case]:
         if row in states and outcome in ("VETOED", "MODIFIED") and priced[row].original.status != "NO_SIDE" and lived < most:
             lived += 1
             without = run.without_veto(row, states[row])
-        yield Case(_judgement(run, name, row, priced[row], outcome, None if without is None else actual.equity - without.equity), priced[row],
+        worth = actual.equity - without.equity if without is not None and not without.unseen else None
+        yield Case(_judgement(run, name, row, priced[row], outcome, worth), priced[row],
                    DIRECTIONS[int(run.prepared.world.setups["direction"][row])], without)
 
 

@@ -46,7 +46,9 @@ def lines(found: Mapping[str, Any]) -> list[str]:
         told.append(f"{counted(edits['edits'], 'setup was', 'setups were')} made smaller or tighter, worth {in_r(edits['mean_r'])} each.")
     if portfolio["lived"]:
         rest = "" if portfolio["lived"] == portfolio["of"] else f" (the first {portfolio['lived']:,} of {portfolio['of']:,})"
-        told.append(f"Of every veto and edit{rest} the run was also lived without it, all limits of the account in force.")
+        unasked = portfolio.get("not_told", 0)
+        told.append(f"Of every veto and edit{rest} the run was also lived without it, all limits of the account in force." +
+                    (f" {unasked:,} of these lives came to questions that nobody was asked; what that word did to the account is not told." if unasked else ""))
     if found["worth"]["unpriced"]:
         told.append(f"{counted(found['worth']['unpriced'], 'setup')} could not be priced: no side was proposed, or a gate refuses it even alone.")
     return told

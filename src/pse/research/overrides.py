@@ -112,14 +112,15 @@ def group(judged: Sequence[Judgement], vetoed: Callable[[Judgement], bool], seed
     """Vetoes among some setups, all of them priced.
 
     `precision`: of the vetoed setups that would have been entered, the share that would have lost.  `mean_r`: mean value of a veto; `random_r`: that of a
-    veto at random; `skill_r` their difference, with the interval that as many vetoes at random leave around it.
+    veto at random; `skill_r` their difference, with the interval that as many vetoes at random leave around it.  `portfolio_usd`: what the account owes to
+    those `portfolio_of` vetoes of which that is known.
     """
     r = np.array([one.shadow_r for one in judged], float)
     no = np.array([vetoed(one) for one in judged], bool)
     found: dict[str, Any] = {"setups": int(r.size), "vetoes": int(no.sum()), "veto_rate": float(no.mean()) if r.size else None, "precision": None,
                              "mean_r": None, "total_r": float(-r[no].sum()) + 0.0, "interval": None, "random_r": None, "skill_r": None, "skill_interval": None}
     known = [one.portfolio_usd for one, out in zip(judged, no.tolist(), strict=True) if out and one.portfolio_usd is not None]
-    found["portfolio_usd"] = float(sum(known)) if known else None
+    found |= {"portfolio_usd": float(sum(known)) if known else None, "portfolio_of": len(known)}
     if not no.any():
         return found
     entered = no & np.array([one.filled for one in judged], bool)
