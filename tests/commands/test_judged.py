@@ -177,6 +177,8 @@ def test_what_the_models_cost_is_charged_to_the_account_and_told(home, pse):
 def test_a_budget_that_is_gone_holds_what_is_left_and_the_run_says_so(home, pse):
     few = ("--set", "budget.calls_per_run=4")
     told = pse("--home", home, "--json", *by("scripted-honest", "live"), *few).json
+    assert (told["trial"], told["new_trial"]) == (2, True)           # one fingerprint, another result
+    assert pse("--home", home, "--json", *by("scripted-honest", "tape")).json["new_trial"] is False
     judged = told["metrics"]["judged"]
     assert judged["calls"] == 4 and judged["held_for"] == {"BUDGET": judged["decisions"] - 1}
     assert "The budget ran out" in [doubt["title"] for doubt in told["doubts"]]

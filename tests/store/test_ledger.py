@@ -33,6 +33,11 @@ def test_an_identical_fingerprint_is_one_trial(tmp_path):
     assert [found.fingerprint for found in trials(home)] == [f"{1:064x}", f"{2:064x}"]
 
 
+def test_a_judged_run_that_was_answered_otherwise_is_another_trial(tmp_path):
+    looks = [trial(1).model_copy(update={"answers": answers}) for answers in ("a" * 64, "b" * 64, "a" * 64)]
+    assert [entry.new for entry in append_trials(Home(tmp_path), [(look, DATES, RETURNS) for look in looks], 1)] == [True, True, False]
+
+
 def test_trials_are_counted_for_a_symbol_and_a_window(tmp_path):
     home = Home(tmp_path)
     looks = [trial(1), trial(2, ("NQ", "ES")), trial(3, ("6E",)), trial(4, window=(10 * DAY, 20 * DAY)), trial(5, window=(None, None), snapshot="ff" * 8)]

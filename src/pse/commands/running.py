@@ -52,6 +52,7 @@ from pse.store.runs import (
     TAPE,
     TRADES,
     Run,
+    answers_hash,
     discard,
     discard_empty,
     finish_run,
@@ -315,8 +316,9 @@ def note_trial(context: Context, run: Run, inputs: Inputs, outcome: Outcome, met
     sessions = outcome.equity().filter(pl.col("kind") == "session")
     money = np.concatenate([[inputs.plan.capital], sessions["equity_usd"].to_numpy()])
     returns = np.diff(money) / money[:-1]
-    trial = Trial(fingerprint=run.manifest.fingerprint, snapshot=run.manifest.snapshot, symbols=inputs.plan.symbols, window=(inputs.start_ns, inputs.end_ns),
-                  settings_hash=run.manifest.settings_hash, desk=inputs.plan.name, trades=int(metrics.get("trades") or 0), sharpe=metrics.get("sharpe"))
+    trial = Trial(fingerprint=run.manifest.fingerprint, answers=answers_hash(run), snapshot=run.manifest.snapshot, symbols=inputs.plan.symbols,
+                  window=(inputs.start_ns, inputs.end_ns), settings_hash=run.manifest.settings_hash, desk=inputs.plan.name,
+                  trades=int(metrics.get("trades") or 0), sharpe=metrics.get("sharpe"))
     return append_trial(context.home, trial, sessions["session_date"].to_numpy().astype(np.int32), returns, context.clock.now_ns())
 
 

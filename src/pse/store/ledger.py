@@ -1,6 +1,7 @@
 """The trial ledger: every backtest that looked at data is counted, by itself, in a hash-chained file.
 
-An identical fingerprint is one trial, however often it runs.  The ledger cannot show trials that were made elsewhere or lines that its owner removed
+An identical fingerprint is one trial, however often it runs; of a judged run with the same answers, for a model that is asked again may answer otherwise,
+and the best of many such tries is a choice among as many.  The ledger cannot show trials that were made elsewhere or lines that its owner removed
 together with every copy of its root.
 """
 
@@ -34,6 +35,7 @@ class Trial(Frozen):
     """One look at data with one configuration.  `window` is [first, end) in ns UTC; `sharpe` per year of daily returns, None when it has none."""
 
     fingerprint: str
+    answers: str = Field("", description="of a judged run the sha256 of the list of what it was answered")
     kind: str = "backtest"
     snapshot: str
     symbols: tuple[str, ...]
@@ -43,6 +45,11 @@ class Trial(Frozen):
     returns_hash: str = Field("", description="name of the stored daily returns")
     trades: int = 0
     sharpe: float | None = None
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What makes it another trial."""
+        return self.fingerprint, self.answers
 
 
 @dataclass(frozen=True)
@@ -70,15 +77,15 @@ def append_trials(home: Home, looks: Iterable[tuple[Trial, np.ndarray, np.ndarra
     """The same for many, under one lock and with one sync."""
     entries = []
     with locked(lock_path(home, "ledger"), "the trial ledger", WAIT_SECONDS):
-        known = {trial.fingerprint: number for number, trial in enumerate(trials(home), start=1)}
+        known = {trial.key: number for number, trial in enumerate(trials(home), start=1)}
         with Journal(trials_path(home), ZERO_HASH, lock=lock_path(home, "ledger-file"), kinds=(KIND,), what="the trial ledger") as ledger:
             for trial, dates, returns in looks:
-                new = trial.fingerprint not in known
+                new = trial.key not in known
                 if new:
                     name = keep_returns(home, dates, returns)
                     ledger.append(KIND, ts, trial.model_copy(update={"returns_hash": name}).model_dump(mode="json"))
-                    known[trial.fingerprint] = len(known) + 1
-                entries.append(LedgerEntry(known[trial.fingerprint], new, len(known)))
+                    known[trial.key] = len(known) + 1
+                entries.append(LedgerEntry(known[trial.key], new, len(known)))
     return entries
 
 

@@ -112,6 +112,12 @@ def result_hashes(folder: Path) -> dict[str, str]:
     return {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in HASHED if (folder / name).is_file()}
 
 
+def answers_hash(run: Run) -> str:
+    """sha256 of the list of what a run was answered; "" where no model was asked."""
+    path = run.folder / TAPE
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+
+
 def finish_run(run: Run, journal: Journal, finished: str, **changes: object) -> Run:
     """Close the journal, project it, note its checkpoint, and mark the run finished with the journal's length, head and root.
 
