@@ -253,6 +253,20 @@ def test_why_tells_the_whole_dialogue_of_a_decision(home, pse):
     assert none.code == 2 and "pse decisions list" in none.err
 
 
+def test_nothing_is_told_from_a_decision_log_that_the_run_did_not_write(home, pse):
+    one = pse("--home", home, "--json", "decisions", "list").json["decisions"][0]
+    path = next((home / "data" / "decisions").iterdir())
+    whole = path.read_text()
+    lines = [json.loads(line) for line in whole.splitlines()]
+    for field, other in (("rationale", "Somebody else wrote this."), ("tokens", 5)):
+        path.write_text("".join(json.dumps({**line, field: other}, separators=(",", ":")) + "\n" for line in lines))
+        for words in (("why", one["id"]), ("export",), ("export", "--format", "csv")):
+            ran = pse("--home", home, "decisions", *words)
+            assert ran.code == 3 and "sha256" in ran.err and str(path) in ran.err and "Somebody" not in ran.out
+    path.write_text(whole)
+    assert pse("--home", home, "decisions", "why", one["id"]).code == 0
+
+
 def test_decisions_are_exported_whole_as_a_table_and_as_pairs_to_train_on(home, pse):
     log = next((home / "data" / "decisions").iterdir()).read_bytes()
     out = {form: home / f"x.{form}" for form in ("jsonl", "csv", "sft")}

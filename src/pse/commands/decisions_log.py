@@ -16,7 +16,7 @@ from pse.reports.dialogue import line_of, words_of
 from pse.reports.refused import records
 from pse.store.decision_log import as_line, log_path, read_log
 from pse.store.files import write_atomic
-from pse.store.runs import LATEST, Run, check_journal, load_run
+from pse.store.runs import DECISIONS_SHA256, LATEST, Run, check_journal, load_run
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -132,10 +132,15 @@ def run_why(context: Context, asked: str, run_id: str | None = None) -> Answer:
     check_journal(run)
     one = chosen(run, asked)
     story = [{"record": kind, "ts": iso(int(record["ts"])), **body} for kind, record, body in _story(run, one)]
-    passes = [entry for entry in read_log(log_path(context.home, run.run_id))
+    passes = [entry for entry in _logged(run, log_path(context.home, run.run_id))
               if (entry["ts"], entry["symbol"]) == (one.ts, one.symbol)] if run.manifest.decide != "rules" else []
     data = {"run_id": run.run_id, "decide": run.manifest.decide, "decision": asdict(one), "passes": passes, "story": story}
     return Answer(data, lambda console: _show_why(console, run, one, passes, story))
+
+
+def _logged(run: Run, path: Path) -> Iterator[dict[str, Any]]:
+    """The lines of the decision log of a judged run, if it is what the run wrote; nothing where there is none."""
+    return read_log(path, str(run.manifest.extra.get(DECISIONS_SHA256)))
 
 
 def chosen(run: Run, asked: str) -> Decided:
@@ -197,7 +202,7 @@ def run_export(context: Context, form: str = "jsonl", run_id: str | None = None,
     path = log_path(context.home, run.run_id)
     if not path.is_file():
         raise RequestError(f"{path} is gone; `pse backtest --agents tape` with the settings of run {run.run_id} writes the same one again")
-    entries = [one for one in read_log(path) if (symbol is None or one["symbol"] == symbol) and
+    entries = [one for one in _logged(run, path) if (symbol is None or one["symbol"] == symbol) and
                (wanted is None or (one["verdict"] or {}).get("decision") == wanted)]
     target = out or context.home.reports / f"decisions-{run.run_id}.{'csv' if form == 'csv' else 'jsonl'}"
     if target.is_dir():

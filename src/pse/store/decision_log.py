@@ -56,8 +56,11 @@ def write_log(path: Path, lines: Iterable[bytes]) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def read_log(path: Path) -> Iterator[dict[str, Any]]:
-    """The lines of a log of a judged run; nothing where there is none."""
+def read_log(path: Path, sha256: str) -> Iterator[dict[str, Any]]:
+    """The lines of a log of a judged run; nothing where there is none.  `sha256`: of the log as it was written; `DamagedTable` where it has another."""
+    if path.is_file() and (found := hashlib.sha256(path.read_bytes()).hexdigest()) != sha256:
+        raise DamagedTable(f"{path} is not what its run wrote: its sha256 is {found[:12]}.., expected {sha256[:12]}.. of the manifest, so nothing is told from "
+                           f"it; restore it from a copy, or run the backtest again with `--agents tape`")
     for number, line in enumerate(raw_lines(path) if path.is_file() else (), start=1):
         try:
             found = json.loads(line)
