@@ -1,14 +1,17 @@
 """What a role may answer, field by field, and what it is told when it answers otherwise."""
 
 import json
+import re
 from copy import deepcopy
 
 import pytest
 
 from pse.agents.contracts import ANSWERS, REASON_LETTERS, Opinion, SignalAnswer, one_line, opinions, parse, schema_of
 from pse.agents.reading import NotAnAnswer
+from pse.domain.headlines import RED_FLAGS
 from tests.agents.garbage import whole
 from tests.agents.shown import FREE, LONG, OPEN, PLAIN, SHORT, TWO, WHOLE, executive, signal, spot, text
+from tests.conftest import REPOSITORY
 
 KINDS = sorted(ANSWERS)
 
@@ -250,3 +253,24 @@ def test_the_providers_own_checks_leave_a_schema_as_it_is(kind):
 
 def test_the_candidates_of_these_tests_are_what_they_are_called():
     assert [one.direction for one in (LONG, SHORT, FREE, OPEN)] == ["LONG", "SHORT", "LONG", "EITHER"]
+
+
+GUIDE = (REPOSITORY / "docs" / "agents.md").read_text("utf-8")
+TABLE = dict(re.findall(r"^\| `(\w+)` \| (.*) \| \w+ \|$", GUIDE.partition("| `answer:` | fields |")[2].partition("```json")[0], flags=re.M))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_guide_names_each_field_of_an_answer_and_which_must_be_given(kind):
+    told = TABLE[kind].removeprefix("as `risk`, ") + (f", {TABLE['risk']}" if TABLE[kind].startswith("as `risk`") else "")
+    fields = ANSWERS[kind].model_fields
+    assert set(re.findall(r"`(\w+)`(?!\))", told)) - {"risk"} == set(fields)
+    assert set(re.findall(r"`(\w+)`\\\*", told)) == {name for name, one in fields.items() if one.is_required()}
+
+
+def test_the_reply_that_the_guide_shows_is_read():
+    shown = GUIDE.partition("A whole reply of the kind `risk`")[2].partition("```json\n")[2].partition("```")[0]
+    assert opinions(parse("risk", shown, TWO), TWO)[TWO[0].setup_id].edits() == {"size_factor": 0.5}
+
+
+def test_the_guide_names_the_red_flag_words():
+    assert f"({', '.join(RED_FLAGS)})" in GUIDE

@@ -56,6 +56,7 @@ def test_all_that_a_desk_runs_with_is_shown_resolved(pse, tmp_path, name):
     limits = {parameter["name"]: parameter["value"] for parameter in shown["limits"]}
     assert limits["limits.max_risk_per_trade"] == settings.risk.limits.max_risk_per_trade
     said = pse("desks", "show", name).out
+    assert ("headlines are read" if settings.chosen.news else f"no headlines are read (--set desks.{name}.news=true)") in said
     assert [word for word in (*settings.chosen.tactics, *settings.chosen.symbols, settings.chosen.risk, "allowed", "sessions") if word not in said] == []
 
 

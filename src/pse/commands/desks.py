@@ -88,7 +88,8 @@ def run_show(context: Context, name: str) -> Answer:
     chosen, stored = load_settings(context.home.root, context.config, (*context.overrides, f"desk={name}")), Stored(context)
     data = {
         **_summary(chosen, stored, name == settings.desk), "context": list(chosen.chosen.context),
-        "warmup_sessions": chosen.chosen.warmup_sessions, "decide": chosen.chosen.decide, "account": chosen.account.model_dump(mode="json"),
+        "warmup_sessions": chosen.chosen.warmup_sessions, "news": chosen.chosen.news, "decide": chosen.chosen.decide,
+        "account": chosen.account.model_dump(mode="json"),
         "instruments": [_instrument(chosen, stored, symbol) for symbol in chosen.chosen.symbols],
         "tactics": [_tactic(name, tactic, chosen) for name, tactic in chosen.tactics().items()],
         "limits": _parameters(chosen.risk), "fill_rules": _parameters(chosen.fill_policy), "features": _parameters(chosen.feature_spec()),
@@ -171,6 +172,7 @@ def _show_desk(console: Console, data: Mapping[str, Any]) -> None:
     _grid(console, [
         ("bars", f"decides on {data['decision_timeframe']}, fills on {data['base_timeframe']}; {data['warmup_sessions']} sessions before the start are seen"),
         *([("reads", ", ".join(data["context"]) + " (not traded)")] if data["context"] else []), ("decides", data["decide"]),
+        ("news", "headlines are read" if data["news"] else f"no headlines are read (--set desks.{data['name']}.news=true)"),
         ("account", f"{account['name']}, {account['capital']:,.0f} {account['currency']}")])
     _heading(console, "trades")
     columns = ("symbol", "kind", "tick", "lot", "point value", "fees a side", "slip ticks", "stop cap", "calendar", "stored")
