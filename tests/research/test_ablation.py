@@ -108,5 +108,5 @@ def test_what_follows_is_said_in_words():
     arm = {"net": 100.0, "cost": 2.0}
     told = said({"judge": arm, "rules": {"net": 350.0}}, {"random_veto": {"p_net": 0.03}, "shuffled": {"p_net": 0.5}})
     assert told == ["The judge came to 250 less than rules alone, its own cost of 2.00 paid.",
-                    "It did better than vetoes at random at the same rate: chance does at least as well in 3.0 % of the draws.",
-                    "It did no better than its own verdicts dealt out at random: chance does at least as well in 50.0 % of the draws."]
+                    "It did better than vetoes at random at the same rate: one-sided p = 0.030, that chance does at least as well.",
+                    "It did no better than its own verdicts dealt out at random: one-sided p = 0.500, that chance does at least as well."]

@@ -121,7 +121,7 @@ def said(arms: Mapping[str, Mapping[str, Any]], against: Mapping[str, Mapping[st
         if name in against:
             p = against[name]["p_net"]
             better = "It did better than" if p <= SURE else "It did no better than"
-            lines.append(f"{better} {what}: chance does at least as well in {100 * p:.1f} % of the draws.")
+            lines.append(f"{better} {what}: one-sided p = {p:.3f}, that chance does at least as well.")
     return lines
 
 
