@@ -59,6 +59,13 @@ def test_a_judged_run_is_proven_from_its_own_tape_even_where_the_index_is_gone(h
     assert pse("--home", home, "audit", "log", "latest").code == 0
 
 
+def test_a_run_whose_list_of_answers_is_gone_is_told_so(home, pse):
+    (runs(home)[0] / "tape.jsonl").unlink()
+    ran = pse("--home", home, "--json", "prove", runs(home)[0].name)
+    assert (ran.code, ran.json["result"]) == (1, "DIFFERENT")
+    assert "tape.jsonl is gone" in ran.json["why"][0] and "something else" not in ran.json["why"][0]
+
+
 def test_a_run_that_asks_what_is_not_on_its_tape_is_an_error_and_leaves_nothing(home, pse):
     ran = pse("--home", home, *by("scripted-contrary", "tape"))
     assert ran.code == 3
@@ -265,6 +272,11 @@ def test_nothing_is_told_from_a_decision_log_that_the_run_did_not_write(home, ps
             assert ran.code == 3 and "sha256" in ran.err and str(path) in ran.err and "Somebody" not in ran.out
     path.write_text(whole)
     assert pse("--home", home, "decisions", "why", one["id"]).code == 0
+
+
+def test_each_form_of_an_export_has_a_file_of_its_own(home, pse):
+    files = {form: pse("--home", home, "--json", "decisions", "export", "--format", form).json["file"] for form in ("jsonl", "csv", "sft")}
+    assert {form: name.partition(runs(home)[0].name)[2] for form, name in files.items()} == {"jsonl": ".jsonl", "csv": ".csv", "sft": ".sft.jsonl"}
 
 
 def test_decisions_are_exported_whole_as_a_table_and_as_pairs_to_train_on(home, pse):

@@ -204,7 +204,7 @@ def run_export(context: Context, form: str = "jsonl", run_id: str | None = None,
         raise RequestError(f"{path} is gone; `pse backtest --agents tape` with the settings of run {run.run_id} writes the same one again")
     entries = [one for one in _logged(run, path) if (symbol is None or one["symbol"] == symbol) and
                (wanted is None or (one["verdict"] or {}).get("decision") == wanted)]
-    target = out or context.home.reports / f"decisions-{run.run_id}.{'csv' if form == 'csv' else 'jsonl'}"
+    target = out or context.home.reports / f"decisions-{run.run_id}.{'sft.jsonl' if form == 'sft' else form}"
     if target.is_dir():
         raise RequestError(f"{target} is a folder; name a file, for example {target / 'decisions.jsonl'}")
     content, count = _exported(form, entries)

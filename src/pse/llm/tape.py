@@ -291,6 +291,8 @@ class Tape:
     def _miss(self, key: str, request: Request) -> TapeMiss:
         where = self._only_path or self.shelf.folder
         again = f" (answer number {request.draw + 1} to the same question)" if request.draw else ""
+        if self._only_path and not self._only_path.exists():
+            return TapeMiss(f"{where} is gone, the list of what this run was answered; restore the file from a copy of the run")
         mend = ("the run asks something else than when it was made: compare its prompts, models and settings with its manifest" if self._only_path else
                 "run it once with `--agents record`, which asks the model for what is missing; a changed prompt, model or setting asks anew")
         return TapeMiss(f"nothing on the tape {where} answers this question{again} of {request.prompt.name} to {request.model} (request {key[:12]}..); {mend}")
