@@ -46,6 +46,14 @@ def test_a_reply_is_held_against_the_candidates_of_its_briefing(pse, tmp_path):
     assert codes == ["OK", "UNKNOWN_ID"]
 
 
+def test_what_a_terminal_would_obey_in_a_sample_is_shown_as_its_code(pse, tmp_path):
+    path = written(tmp_path, {"kind": "risk", "reply": FAIR, "name": "a\x1b[31mred\x1b[2J", "expect": "OK\x1b]0;title\x07"},
+                   {"kind": "risk", "reply": FAIR, "name": "b\u202eback"})
+    ran = pse("validate-llm", "--sample", path)
+    assert "a\\x1b[31mred\\x1b[2J" in ran.out and "OK\\x1b]0;title\\x07" in ran.out and "b\\u202eback" in ran.out
+    assert not {"\x1b", "\x07", "\u202e"} & set(ran.out)
+
+
 def test_one_list_is_as_good_as_lines(pse, tmp_path):
     path = tmp_path / "samples.json"
     path.write_text(json.dumps([{"kind": "risk", "reply": FAIR}], indent=2))

@@ -18,7 +18,7 @@ from pse.commands.decision_lines import OUTCOMES, Heard
 from pse.commands.inputs import Inputs, gather
 from pse.commands.judging import RULES, judging, opened
 from pse.commands.rerun import prepared_until
-from pse.commands.wiring import Answer, Context
+from pse.commands.wiring import Answer, Context, say
 from pse.domain.decisions import Briefing, Decide, Deliberation
 from pse.domain.errors import RequestError
 from pse.engine.loop import run as engine_run
@@ -156,9 +156,7 @@ def _refused(lines: Sequence[Said]) -> list[dict[str, Any]]:
 
 
 def _show(context: Context, console: Console, data: Mapping[str, Any]) -> None:
-    from rich.text import Text
-
     for text, style in dialogue(data, context.verbose):
-        console.print(Text(text, style=style), soft_wrap=True)
+        say(console, text, style)
     if data["log"]:
-        console.print(Text(f"logged: {data['log']}", style="dim"), soft_wrap=True)
+        say(console, f"logged: {data['log']}", "dim")

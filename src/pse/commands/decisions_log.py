@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pse.clock import iso
-from pse.commands.wiring import Answer, Context, json_text
+from pse.commands.wiring import Answer, Context, json_text, say
 from pse.domain.errors import RequestError
 from pse.kernels.codes import VERDICTS
 from pse.reports.dialogue import line_of, words_of
@@ -165,10 +165,8 @@ def _story(run: Run, one: Decided) -> Iterator[tuple[str, dict[str, Any], dict[s
 
 
 def _show_why(console: Console, run: Run, one: Decided, passes: list[dict[str, Any]], story: list[dict[str, Any]]) -> None:
-    from rich.text import Text
-
-    def line(text: str, style: str = "default") -> None:
-        console.print(Text(text, style=style), soft_wrap=True)
+    def line(text: str, style: str = "") -> None:
+        say(console, text, style)
 
     line(f"{one.symbol} · {one.ts} · {one.direction} {one.tactic} · {one.id}", "bold")
     line(f"run {run.run_id}, decided by {run.manifest.decide}", "dim")

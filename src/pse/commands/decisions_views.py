@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pse.commands.grids import show_tables
+from pse.commands.wiring import say as _say
 from pse.reports.words import MISSING, counted, in_r, interval, money, plain, share
 from pse.reports.worth import COLUMNS, MATRIX, NOTE, PARTS, lines, matrix, table
 
@@ -14,12 +15,6 @@ if TYPE_CHECKING:
 
 MOST_SHOWN = 20
 ARMS = {"rules": "rules alone", "judge": "judge", "shuffled": "its verdicts shuffled", "random_veto": "vetoes at random"}
-
-
-def _say(console: Console, text: str, style: str = "") -> None:
-    from rich.text import Text
-
-    console.print(Text(text, style=style), soft_wrap=True)
 
 
 def show_overrides(console: Console, data: Mapping[str, Any]) -> None:

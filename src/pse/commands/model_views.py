@@ -6,18 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pse.commands.grids import show_table
+from pse.commands.wiring import say as _say
 from pse.reports.words import MISSING, counted, interval, plain, share
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 MOST_SHOWN = 12
-
-
-def _say(console: Console, text: str, style: str = "") -> None:
-    from rich.text import Text
-
-    console.print(Text(text, style=style), soft_wrap=True)
 
 
 def _between(one: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pse.agents.samples import PASSED, Checked, Sample, checked, sample_of
-from pse.commands.wiring import Answer, Context
+from pse.commands.wiring import Answer, Context, say
 from pse.store.samples import builtin_samples, read_samples
 
 if TYPE_CHECKING:
@@ -42,25 +42,21 @@ def _row(sample: Sample, found: Checked) -> dict[str, Any]:
 
 
 def _show(console: Console, data: Mapping[str, Any]) -> None:
-    from rich.text import Text
-
     from pse.reports.words import counted
 
     for title, rows in (("replies against their contracts", data["replies"]), (f"{data['model']}, asked about the briefings", data.get("asked", ()))):
         if rows:
-            console.print(Text(title, style="bold"))
+            say(console, title, "bold")
             _show_rows(console, rows)
     wrong = data["not_as_expected"]
-    console.print(Text(f"{counted(data['checked'], 'reply', 'replies')} checked, " + (f"{wrong} not as expected" if wrong else "all as expected"),
-                       style="red" if wrong else "green"))
+    say(console, f"{counted(data['checked'], 'reply', 'replies')} checked, " + (f"{wrong} not as expected" if wrong else "all as expected"),
+        "red" if wrong else "green")
 
 
 def _show_rows(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
-    from rich.text import Text
-
     for one in rows:
         mark = "as expected" if one["as_expected"] else f"expected {one['expected']}"
         said = f" · {one['said']}" if one.get("said") else ""
-        console.print(Text(f"  {one['code']:<14}{one['kind']:<14}{one['name']}  ({mark}){said}", style="" if one["as_expected"] else "red"), soft_wrap=True)
+        say(console, f"  {one['code']:<14}{one['kind']:<14}{one['name']}  ({mark}){said}", "" if one["as_expected"] else "red")
         if one["error"]:
-            console.print(Text(f"      {one['error']}", style="dim"), soft_wrap=True)
+            say(console, f"      {one['error']}", "dim")

@@ -138,6 +138,14 @@ def seeds(seed: int, *names: str | int) -> SeedSequence:
     return SeedSequence(seed, spawn_key=tuple(zlib.crc32(name.encode()) if isinstance(name, str) else name for name in names))
 
 
+def say(console: Console, text: str, style: str = "") -> None:
+    """A text for people; what a terminal would obey instead of showing it stands there as its code."""
+    from rich.text import Text
+
+    shown = text if text.isprintable() else "".join(sign if sign.isprintable() or sign == "\n" else ascii(sign)[1:-1] for sign in text)
+    console.print(Text(shown, style=style), soft_wrap=True)
+
+
 def json_text(value: Any) -> str:
     """One JSON document: sorted keys, no spaces, NaN and infinities as null; numpy values, paths and tuples become plain ones."""
     return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
