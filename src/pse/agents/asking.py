@@ -18,6 +18,7 @@ SECOND_NS = 1_000_000_000
 GRACE_S = 30.0                                   # after which a model that kept no deadline is let go; one that keeps its own never meets it
 LONGEST_SHOWN = 2_000                            # letters of a refused reply that go back with its error
 LONGEST_ERROR = 600
+REFUSED = "That was refused: "                   # how the validator's error begins
 Read = Callable[[str], Any]
 
 
@@ -142,4 +143,4 @@ def _sent_back(text: str, error: str) -> tuple[Message, Message]:
     """A refused reply, cut, and what was wrong with it."""
     shown = text[:LONGEST_SHOWN].encode("utf-8", "replace").decode()
     return (Message("model", shown if shown.strip() else "(nothing)"),
-            Message("user", f"That was refused: {error[:LONGEST_ERROR]}\nAnswer again with one JSON object that keeps the contract, and nothing else."))
+            Message("user", f"{REFUSED}{error[:LONGEST_ERROR]}\nAnswer again with one JSON object that keeps the contract, and nothing else."))

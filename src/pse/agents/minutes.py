@@ -30,6 +30,7 @@ class Minutes:
             "role": prompt.role, "prompt": prompt.name, "prompt_sha256": prompt.sha256, "model": model, "setup_id": first.setup_id if first else None,
             "verdict": word_of(first), "reason": first.reason if first else "", "flags": list(first.risk_flags) if first else [],
             "edits": first.edits() if first else {}, "codes": tally.codes, "request": tally.request, "reply": tally.reply, "calls": tally.calls,
+            "answered": answer is not None,
             "input_tokens": tally.input_tokens, "output_tokens": tally.output_tokens, "cost_usd": tally.cost_usd, "latency_ns": tally.latency_ns,
             "grounded": len(grounded.grounded), "ungrounded": list(grounded.ungrounded[:SHOWN_NUMBERS])}
         if answer is not None and answer.kind in NOTES:

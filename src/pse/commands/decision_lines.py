@@ -91,8 +91,9 @@ class Heard:
             "model": {"name": name, "provider": policy.provider if policy else None, "id": policy.model if policy else None,
                       "served_by": call.outcome.served_by if call is not None and isinstance(call.outcome, Reply) else None},
             "tokens": {"input": passed.get("input_tokens", 0), "output": passed.get("output_tokens", 0)}, "cost_usd": passed.get("cost_usd"),
-            "latency_ns": passed.get("latency_ns", 0), "calls": passed.get("calls", 0), "codes": passed.get("codes", []),
-            "ungrounded": passed.get("ungrounded", []), **{name: passed[name] for name in ("each", "questions") if name in passed},
+            "latency_ns": passed.get("latency_ns", 0), "calls": passed.get("calls", 0), "answered": passed.get("answered", False),
+            "codes": passed.get("codes", []), "ungrounded": passed.get("ungrounded", []),
+            **{name: passed[name] for name in ("each", "questions") if name in passed},
             "request": self._request(call, passed), "reply": self._reply(call, passed),
             "market": dict(briefing.context), "account": dict(briefing.account),
         }

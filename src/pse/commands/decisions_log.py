@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pse.agents.asking import REFUSED
 from pse.clock import iso
 from pse.commands.wiring import Answer, Context, json_text, say
 from pse.domain.errors import RequestError
@@ -221,15 +222,21 @@ def _exported(form: str, entries: list[dict[str, Any]]) -> tuple[bytes, int]:
 
 
 def training_pair(entry: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The question of a pass as it was first put and the answer that held, as a chat; None where there was no answer that kept its contract."""
+    """The talk of a pass, with the data that it asked for and without what had to be repaired, as a chat; None where no answer kept its contract."""
     request, reply = entry.get("request"), entry.get("reply")
-    if not request or not reply or "failed" in reply or {"NOT_AN_ANSWER", "DEADLINE"} & set(entry["codes"]) and "REPAIRED" not in entry["codes"]:
+    if not request or not reply or not entry["answered"]:
         return None
-    chat = [{"role": "system", "content": request["system"]}, {"role": "user", "content": request["messages"][0]["text"]},
-            {"role": "assistant", "content": _compact(reply["text"])}]
+    talk = request["messages"][:-2] if request["messages"][-1]["text"].startswith(REFUSED) else request["messages"]
+    chat = [{"role": "system", "content": request["system"]}, *map(_turn, talk), {"role": "assistant", "content": _compact(reply["text"])}]
     meta = {"ts": entry["ts"], "symbol": entry["symbol"], "agent": entry["agent"], "prompt": entry["prompt"], "model": entry["model"]["id"],
             "decision": (entry["verdict"] or {}).get("decision"), "r": (entry["exit"] or {}).get("r")}
     return {"messages": chat, "meta": meta}
+
+
+def _turn(message: Mapping[str, Any]) -> dict[str, str]:
+    if message["author"] == "user":
+        return {"role": "user", "content": message["text"]}
+    return {"role": "assistant", "content": _compact(message["text"])}
 
 
 def _compact(text: str) -> str:

@@ -20,7 +20,8 @@ from pse.store.layout import Home, safe_name
 
 # The order in which a line says it.
 FIELDS = ("ts", "symbol", "agent", "decision", "position", "rationale", "flags", "prompt", "prompt_hash", "config_ref", "input_refs", "model", "tokens",
-          "cost_usd", "latency_ns", "calls", "codes", "ungrounded", "each", "questions", "request", "reply", "market", "account", "verdict", "fill", "exit")
+          "cost_usd", "latency_ns", "calls", "answered", "codes", "ungrounded", "each", "questions", "request", "reply", "market", "account", "verdict", "fill",
+          "exit")
 
 
 def log_path(home: Home, name: str) -> Path:
