@@ -7,7 +7,7 @@ or measured by a clock: the same question at the same moment has the same answer
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -65,17 +65,18 @@ class Told:
 
     question: Mapping[str, Any]
     answer: Mapping[str, Any]
+    redact: Callable[[str], str] = str
 
     def record(self) -> dict[str, Any]:
-        """The question and the hash of its answer, as a journal keeps them."""
-        return {**self.question, "refused": "refused" in self.answer, "sha256": hashlib.sha256(canonical(self.answer).encode()).hexdigest()}
+        """The question and the hash of its answer as it is sent, for a journal."""
+        return {**self.question, "refused": "refused" in self.answer, "sha256": hashlib.sha256(self.redact(canonical(self.answer)).encode()).hexdigest()}
 
 
 class ToolLayer:
-    """Answers what a chain lets its models ask."""
+    """Answers what a chain lets its models ask.  `redact`: masks secrets before anything is hashed."""
 
-    def __init__(self, policy: ToolPolicy) -> None:
-        self._policy = policy
+    def __init__(self, policy: ToolPolicy, redact: Callable[[str], str] = str) -> None:
+        self._policy, self._redact = policy, redact
 
     def answers(self, briefing: Briefing, wants: Sequence[Want], before: int) -> list[Told]:
         """The answer or the refusal of each question; `before`: questions that this decision has asked already."""
@@ -87,8 +88,8 @@ class ToolLayer:
         try:
             rows = self._rows(briefing.known, asked, number)
         except Unanswerable as error:
-            return Told(question, {"question": question, "refused": clean(str(error), LONGEST_REFUSAL)})
-        return Told(question, {"question": question, "rows": rows})
+            return Told(question, {"question": question, "refused": clean(str(error), LONGEST_REFUSAL)}, self._redact)
+        return Told(question, {"question": question, "rows": rows}, self._redact)
 
     def _rows(self, known: Known | None, asked: Mapping[str, Any], number: int) -> list[dict[str, Any]]:
         policy, tool, symbol = self._policy, str(asked["tool"]), str(asked["symbol"])

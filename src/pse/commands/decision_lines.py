@@ -78,7 +78,7 @@ class Heard:
         """What is known of a pass before the gates speak."""
         call = self._listening.calls.get(str(passed.get("request") or "")) if self._listening is not None else None
         candidate = next((one for one in briefing.candidates if one.setup_id == passed.get("setup_id")), None)
-        shown = call.request.messages[0].text if call is not None and call.request.messages else None
+        shown = self._text(call.request.messages[0].text) if call is not None and call.request.messages else None
         name = str(passed.get("model") or "")
         policy = self._models.get(name)
         return {

@@ -145,11 +145,13 @@ class Judge:
         self.chain.ahead(briefings)
 
 
-def make_chain(settings: Settings, found: Judging, model: LanguageModel) -> Any:
+def make_chain(settings: Settings, found: Judging, model: LanguageModel, redact: Callable[[str], str]) -> Any:
     """The chain of a run in front of its model."""
     from pse.agents.chain import Chain
     from pse.agents.rendering import numbers_shown, render
-    return Chain(settings.chain, settings.personas, found.prompts, model, found.chain, render=render, numbers=numbers_shown)
+    from pse.agents.tools import ToolLayer
+    return Chain(settings.chain, settings.personas, found.prompts, model, found.chain, render=render, numbers=numbers_shown,
+                 tools=ToolLayer(settings.chain.tools, redact))
 
 
 @contextlib.contextmanager
@@ -169,7 +171,7 @@ def opened(context: Context, inputs: Inputs, run_id: str, tape_list: Path | None
     door = open_model(settings, found.mode, context.home, run_id=run_id, environment=os.environ, redact=context.redact, clock=context.clock,
                       list_path=tape_list, only=only)
     try:
-        yield Judge(make_chain(settings, found, heard.listening(door)), heard, told)
+        yield Judge(make_chain(settings, found, heard.listening(door), context.redact), heard, told)
     finally:
         finished(door.aclose())
 
