@@ -29,6 +29,13 @@ def reply(text: str) -> Reply:
     return Reply(text=text, usage=Usage(10, 5), cost_usd=0.1 + 0.2, latency_ns=3)
 
 
+def test_a_miss_of_a_question_with_something_masked_names_the_environment(tmp_path):
+    for redact, named in ((str, False), (lambda text: text.replace("5012", "***"), True)):
+        with pytest.raises(TapeMiss) as miss:
+            run(taped(tmp_path, redact=redact).complete(question()))
+        assert ("_PASSWORD" in str(miss.value)) is named
+
+
 # --- the key -------------------------------------------------------------------------------------------------------------------------------------
 
 def test_the_key_is_the_sha256_of_the_sorted_json_of_what_decides_the_answer():

@@ -35,6 +35,10 @@ MOST = 2**53                                     # of what is counted: 104 days 
 _COUNTS, _AMOUNTS = ("latency_ns", "attempts", "lost"), ("cost_usd", "spent", "retry_after_s")
 
 
+MASKED = ("; something in the question was masked as a secret: where a variable called .._KEY, _TOKEN, _SECRET or _PASSWORD has another value than in the "
+          "recording, other words are masked, and the question is another")
+
+
 class DamagedTape(TapeMiss):
     """A kept reply that is not what its name says, or is gone."""
 
@@ -260,14 +264,14 @@ class Tape:
         """The reply, from the tape or from the model behind it.  What is asked is what is kept: secrets are masked before either."""
         if request.model not in self._models:
             raise ModelFailure("BAD_REQUEST", f"no model named {request.model!r} in models.yaml; there are: {', '.join(sorted(self._models)) or 'none'}")
-        policy = self._models[request.model]
+        policy, plain = self._models[request.model], request
         request = replace(request, system=self._redact_often(request.system), messages=tuple(Message(m.author, self._redact(m.text)) for m in request.messages))
         material = asked(request, policy)
         key = digest(material)
         place = self._list.place() if self._list else 0
         kept: Kept | None = None
         try:
-            kept = self._replayed(key, request) if self.mode == "tape" else await self._recorded(key, request, material)
+            kept = self._replayed(key, request, masked=request != plain) if self.mode == "tape" else await self._recorded(key, request, material)
         finally:
             if self._list:
                 self._list.put(place, key, kept)
@@ -278,24 +282,25 @@ class Tape:
         if self._list:
             self._list.close()
 
-    def _replayed(self, key: str, request: Request) -> Kept:
+    def _replayed(self, key: str, request: Request, masked: bool) -> Kept:
         if self._only is not None:
             left = self._only.get(key)
             sha256 = left.popleft() if left else None
         else:
             sha256 = self.shelf.find(key)
         if sha256 is None:
-            raise self._miss(key, request)
+            raise self._miss(key, request, masked)
         return self.shelf.read(sha256, key)
 
-    def _miss(self, key: str, request: Request) -> TapeMiss:
+    def _miss(self, key: str, request: Request, masked: bool) -> TapeMiss:
         where = self._only_path or self.shelf.folder
         again = f" (answer number {request.draw + 1} to the same question)" if request.draw else ""
         if self._only_path and not self._only_path.exists():
             return TapeMiss(f"{where} is gone, the list of what this run was answered; restore the file from a copy of the run")
         mend = ("the run asks something else than when it was made: compare its prompts, models and settings with its manifest" if self._only_path else
                 "run it once with `--agents record`, which asks the model for what is missing; a changed prompt, model or setting asks anew")
-        return TapeMiss(f"nothing on the tape {where} answers this question{again} of {request.prompt.name} to {request.model} (request {key[:12]}..); {mend}")
+        return TapeMiss(f"nothing on the tape {where} answers this question{again} of {request.prompt.name} to {request.model} (request {key[:12]}..); {mend}"
+                        f"{MASKED if masked else ''}")
 
     async def _recorded(self, key: str, request: Request, material: dict[str, Any]) -> Kept:
         lock = self._asking.setdefault(key, asyncio.Lock())
