@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import pytest
+
+from pse.commands.asked_models import prompt_for
 
 SECRET = "not-a-real-key-4711"
 
@@ -81,6 +84,15 @@ def test_two_models_are_held_against_each_other(pse):
     assert ran.code == 0 and ran.json["agreement"]["trials"] == 100
     assert len(ran.json["differences"]) == 100 - ran.json["agreement"]["hits"]
     assert pse("models", "compare", "scripted-honest", "scripted-honest").code == 2
+
+
+@pytest.mark.parametrize(("own", "kind", "taken"), [("alpha.v1", "executive", "executive.v1"), ("executive.v2", "executive", "executive.v2"),
+                                                    ("auditor.v2", "audit", "auditor.v2"), ("aaa.v7", "audit", "auditor.v1")])
+def test_models_are_graded_and_asked_for_reviews_with_the_newest_prompt_of_the_usual_role(tmp_path, own, kind, taken):
+    role, _, version = own.partition(".v")
+    (tmp_path / "prompts").mkdir()
+    (tmp_path / "prompts" / f"{own}.md").write_text(f"---\nrole: {role}\nanswer: {kind}\nversion: {version}\nsummary: mine\n---\nMine.\n")
+    assert prompt_for(SimpleNamespace(home=SimpleNamespace(root=tmp_path)), kind).name == taken
 
 
 @pytest.mark.parametrize(("script", "flips"), [("flipping:0", 0), ("flipping:1", 0)])

@@ -18,7 +18,7 @@ from pse.commands.wiring import Context
 from pse.domain.errors import BadConfig, RequestError, UnknownName
 from pse.domain.models import ModelFailure, Reply, Request
 from pse.llm.door import Door, open_model
-from pse.store.prompts import read_prompts
+from pse.store.prompts import builtin_names, read_prompts
 
 MODES = ("tape", "record", "live")
 DEADLINE_S = 120.0
@@ -50,11 +50,12 @@ def known_model(context: Context, name: str, mode: str = "record") -> str:
 
 
 def prompt_for(context: Context, kind: str) -> Prompt:
-    """The newest prompt that asks for answers of this kind."""
+    """The newest prompt that asks for answers of this kind, of the role that comes with pse where there is one."""
     found = [one for one in read_prompts(context.home.root, parse_prompt).values() if one.answer == kind]
     if not found:
         raise BadConfig(f"no prompt asks for answers of the kind {kind}; write one to prompts/, with `answer: {kind}` in its front matter")
-    role = min(one.role for one in found)
+    usual = builtin_names()
+    role = min([one for one in found if one.name in usual] or found, key=lambda one: one.role).role
     return max((one for one in found if one.role == role), key=lambda one: one.version)
 
 

@@ -24,7 +24,6 @@ from pse.store.runs import LATEST, Run, load_run
 if TYPE_CHECKING:
     from pse.features.build import Features
 
-AUDITOR = "auditor.v1"
 MODES = ("tape", "record", "live")
 
 
@@ -102,14 +101,13 @@ def check_reviewer(context: Context, model: str, agents: str) -> None:
 def reviewed(context: Context, run: Run, model: str, agents: str, data: Mapping[str, Any]) -> dict[str, Any] | None:
     """What a model says of the report, as text alone; None, with a warning, where it gave no answer that can be read."""
     from pse.agents.background import finished
-    from pse.agents.contracts import parse, schema_of
-    from pse.agents.prompts import parse_prompt
+    from pse.agents.contracts import AuditNote, parse, schema_of
     from pse.agents.reading import NotAnAnswer
+    from pse.commands.asked_models import prompt_for
     from pse.domain.models import Message, ModelFailure, Request
     from pse.llm.door import open_model
-    from pse.store.prompts import read_prompts
 
-    prompt = read_prompts(context.home.root, parse_prompt, (AUDITOR,))[AUDITOR]
+    prompt = prompt_for(context, AuditNote.kind)
     request = Request(prompt.role, model, prompt.ref, prompt.text, (Message("user", report_text(run, data)),), schema_of(prompt.answer), prompt.answer)
     door = open_model(context.settings, agents, context.home, run_id=f"review-{run.run_id}", environment=os.environ, redact=context.redact, clock=context.clock)
     try:

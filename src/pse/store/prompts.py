@@ -40,6 +40,11 @@ def read_prompts(home: Path, parse: Callable[[str, bytes, str], Parsed], names: 
     return found
 
 
+def builtin_names() -> set[str]:
+    """Names of the prompts that come with pse."""
+    return {path.name.removesuffix(SUFFIX) for path in builtin_folder("prompts").glob(f"*{SUFFIX}")}
+
+
 def changed_prompts(home: Path) -> list[str]:
     """Names of built-in prompts that home has under the same name with another text."""
     builtin = {path.name.removesuffix(SUFFIX): path for path in builtin_folder("prompts").glob(f"*{SUFFIX}")}
