@@ -3,14 +3,16 @@
 import hashlib
 import json
 import re
+from types import SimpleNamespace
 
 import pytest
 
 from pse.agents.prompts import hashes, parse_prompt
+from pse.commands.judging import judging
 from pse.domain.errors import BadConfig
 from pse.settings import load_settings
 from pse.store.prompts import changed_prompts, read_prompts
-from tests.agents.keep_prompt_hashes import KEPT, found
+from tests.agents.keep_prompt_hashes import KEPT, PROMPTS, found
 
 ROLES = ("signal", "risk", "executive", "strategy_selector", "quant_reviewer", "validator", "holistic_proposer", "risk_officer", "auditor", "decision_spot")
 GOOD = "---\nrole: skeptic\nanswer: risk\nversion: 2\nsummary: doubts\n---\nDoubt it.\n"
@@ -80,6 +82,18 @@ def test_home_s_prompts_go_before_those_of_the_package_and_are_told(tmp_path):
     prompts = read_prompts(tmp_path, parse_prompt)
     assert prompts["signal.v1"].summary == "mine" and prompts["skeptic.v2"].role == "skeptic" and prompts["risk.v1"].role == "risk"
     assert changed_prompts(tmp_path) == ["signal.v1"]
+
+
+def test_a_prompt_of_the_home_that_hides_another_text_of_its_name_is_told_before_it_decides(tmp_path):
+    warnings, settings = [], load_settings(tmp_path)
+    context = SimpleNamespace(home=SimpleNamespace(root=tmp_path), warn=warnings.append)
+    usual = (PROMPTS / "signal.v1.md").read_bytes()
+    (tmp_path / "prompts").mkdir()
+    for content, told in ((usual, 0), (usual + b"Hurry.\n", 1)):
+        (tmp_path / "prompts" / "signal.v1.md").write_bytes(content)
+        judging(context, settings, "tape")
+        assert len(warnings) == told
+    assert "prompts/signal.v1.md" in warnings[0] and "next version" in warnings[0]
 
 
 def test_a_prompt_that_nobody_wrote_is_named_with_those_there_are(tmp_path):

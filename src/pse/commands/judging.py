@@ -25,7 +25,7 @@ from pse.engine.said import TOLD, Line, said_again
 from pse.llm.policy import ModelPolicy
 from pse.reports.refused import records
 from pse.settings import Settings
-from pse.store.prompts import read_prompts
+from pse.store.prompts import changed_prompts, read_prompts
 
 if TYPE_CHECKING:
     from pse.commands.decision_lines import Heard
@@ -64,6 +64,9 @@ def judging(context: Context, settings: Settings, agents: str) -> Judging | None
     chain = settings.chain
     models = {name: settings.models[name] for name in sorted({one.model or chain.model for one in chain.passes})}
     prompts = read_prompts(context.home.root, parse_prompt, tuple(one.prompt for one in chain.passes))
+    for name in sorted(set(prompts) & set(changed_prompts(context.home.root))):
+        context.warn(f"prompts/{name}.md of this home is another text than the {name} that comes with pse, and decides in its place; give your own "
+                     f"text the next version, and name that in the chain")
     if agents != TAPE:
         for name, policy in models.items():
             can_be_asked(name, policy, os.environ)
