@@ -158,7 +158,8 @@ def left_no_empty_run(run: Run) -> Iterator[None]:
 
 @contextlib.contextmanager
 def left_no_missed_run(run: Run) -> Iterator[None]:
-    """A run that asked its tape what is not on it leaves no folder either: nothing of it was paid for, and the miss is told."""
+    """A run that asked its tape what is not on it, or is damaged there, leaves no folder either: what was paid for before stays on the tape, and the miss
+    is told."""
     try:
         yield
     except TapeMiss:
