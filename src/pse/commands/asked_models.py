@@ -17,10 +17,9 @@ from pse.clock import iso
 from pse.commands.wiring import Context
 from pse.domain.errors import BadConfig, RequestError, UnknownName
 from pse.domain.models import ModelFailure, Reply, Request
-from pse.llm.door import Door, open_model
+from pse.llm.door import MODES, Door, open_model
 from pse.store.prompts import builtin_names, read_prompts
 
-MODES = ("tape", "record", "live")
 DEADLINE_S = 120.0
 Came = Reply | ModelFailure
 

@@ -24,8 +24,6 @@ from pse.store.runs import LATEST, Run, load_run
 if TYPE_CHECKING:
     from pse.features.build import Features
 
-MODES = ("tape", "record", "live")
-
 
 def run_evaluate(context: Context, run_id: str | None = None, review: str | None = None, agents: str = "record") -> Answer:
     """Every decision with the moves after it at several horizons, and their classes.  `review`: the model that is asked about the report; `agents`: how."""
@@ -89,6 +87,7 @@ def moved_points(features: Features, ts: int, wanted: tuple[int, ...], end_ns: i
 def check_reviewer(context: Context, model: str, agents: str) -> None:
     """Refuses a model that is not there or could never answer, before any work is done."""
     from pse.commands.judging import can_be_asked
+    from pse.llm.door import MODES
 
     if agents not in MODES:
         raise RequestError(f"--agents {agents}: expected one of {', '.join(MODES)}")

@@ -6,7 +6,6 @@ Here a run learns of its chain, prompts and models before it starts, and the cha
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -77,9 +76,11 @@ def can_be_asked(name: str, policy: ModelPolicy, environment: Mapping[str, str])
     """Refuses a model whose package or key is missing, before anything is computed."""
     if policy.provider == "scripted":
         return
-    if importlib.util.find_spec("pydantic_ai") is None:
-        raise RequestError(f"the model {name} ({policy.provider}) needs packages that are not installed; install them with `{EXTRA}`, or take one of the "
-                           f"scripted models, which need none")
+    from pse.llm.providers import missing_packages
+
+    if missing := missing_packages():
+        raise RequestError(f"the model {name} ({policy.provider}) needs packages that are not installed ({', '.join(missing)}); install them with "
+                           f"`{EXTRA}`, or take one of the scripted models, which need none")
     key = policy.key_name
     if key is not None and not environment.get(key, "").strip():
         raise RequestError(f"the model {name} ({policy.provider} {policy.model}) needs a key, and the environment has no {key}: set it there (it stands in no "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, get_args
 
 from pse.clock import Clock, WallClock
 from pse.domain.errors import PseError, RequestError
@@ -18,7 +18,7 @@ from pse.llm.tape import Mode, Tape, request_key
 if TYPE_CHECKING:
     from pse.llm.gateway import Gateway
 
-MODES = ("tape", "record", "live")
+MODES: tuple[str, ...] = get_args(Mode)
 
 
 class Asking(Protocol):

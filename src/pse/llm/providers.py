@@ -30,10 +30,14 @@ def require_packages(models: Iterable[ModelPolicy]) -> None:
     """Raises where one of these models needs a package that is not installed."""
     if all(one.provider == "scripted" for one in models):
         return
-    missing = [name for name in NEEDED if not _installed(name)]
-    if missing:
+    if missing := missing_packages():
         raise OutsideError(f"asking a language model needs packages that are not installed: {', '.join(missing)}; install them with "
                            f"pip install \"pse-toolkit[llm]\", or use --agents rules, a tape, or a model of provider scripted")
+
+
+def missing_packages() -> list[str]:
+    """Packages that asking a model needs and that are not installed."""
+    return [name for name in NEEDED if not _installed(name)]
 
 
 def _installed(name: str) -> bool:
