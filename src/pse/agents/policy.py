@@ -26,7 +26,7 @@ class ToolPolicy(Frozen):
     allowed: tuple[Tool, ...] = Field((), description="bars of a timeframe, a feature's last values, headlines")
     max_calls: int = Field(4, ge=0, le=20, description="questions a decision, over all its rounds")
     max_rows: int = Field(60, ge=1, le=500, description="rows of an answer")
-    max_ms: int = Field(250, ge=1, le=10_000, description="time that an answer may take; beyond it the question is refused")
+    max_read: int = Field(5_000_000, ge=1, le=200_000_000, description="stored rows that an answer may have to read; beyond it the question is refused")
 
 
 class ChainPolicy(Frozen):

@@ -16,7 +16,6 @@ from pse.agents.policy import ToolPolicy
 from pse.domain.decisions import Briefing
 from pse.domain.records import canonical
 
-ROWS_A_MS = 20_000                               # stored rows that are read in a millisecond, so that a bound of time is one of rows and a replay keeps it
 LONGEST_SHOWN, LONGEST_REFUSAL = 60, 1_000
 
 
@@ -99,9 +98,9 @@ class ToolLayer:
             raise Unanswerable(f"{policy.max_calls} questions a decision are answered, and this is another. Decide on what is shown.")
         if known is None:
             raise Unanswerable("nothing more is known here than what is shown. Decide on that.")
-        work, most = known.work(tool, symbol), policy.max_ms * ROWS_A_MS
+        work, most = known.work(tool, symbol), policy.max_read
         if work > most:
-            raise Unanswerable(f"{work:,} rows would have to be read; {policy.max_ms} ms are enough for {most:,}. Decide on what is shown.")
+            raise Unanswerable(f"{work:,} rows would have to be read; at most {most:,} are. Decide on what is shown.")
         rows = min(int(asked["rows"] or policy.max_rows), policy.max_rows)
         if tool == "bars":
             return known.bars(symbol, asked["timeframe"], rows)
