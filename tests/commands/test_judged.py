@@ -274,6 +274,14 @@ def test_nothing_is_told_from_a_decision_log_that_the_run_did_not_write(home, ps
     assert pse("--home", home, "decisions", "why", one["id"]).code == 0
 
 
+def test_a_missing_key_is_answered_with_the_place_where_another_model_is_named(home, pse):
+    by_chain = pse("--home", home, *by("claude", "record"))
+    assert by_chain.code == 2 and "--set chains.three-pass.model=" in by_chain.err
+    named = '[{"prompt":"signal.v1"},{"prompt":"risk.v1","model":"claude"},{"prompt":"executive.v1"}]'
+    by_pass = pse("--home", home, *by("scripted-honest", "record"), "--set", f"chains.three-pass.passes={named}")
+    assert by_pass.code == 2 and "risk.v1 of the chain three-pass" in " ".join(by_pass.err.split()) and ".model=" not in by_pass.err
+
+
 def test_each_form_of_an_export_has_a_file_of_its_own(home, pse):
     files = {form: pse("--home", home, "--json", "decisions", "export", "--format", form).json["file"] for form in ("jsonl", "csv", "sft")}
     assert {form: name.partition(runs(home)[0].name)[2] for form, name in files.items()} == {"jsonl": ".jsonl", "csv": ".csv", "sft": ".sft.jsonl"}

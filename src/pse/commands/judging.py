@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pse.agents.policy import PassPolicy
 from pse.agents.prompts import Prompt, hashes, parse_prompt
 from pse.agents.rules import decide as rules
 from pse.clock import iso
@@ -68,12 +69,19 @@ def judging(context: Context, settings: Settings, agents: str) -> Judging | None
                      f"text the next version, and name that in the chain")
     if agents != TAPE:
         for name, policy in models.items():
-            can_be_asked(name, policy, os.environ)
+            can_be_asked(name, policy, os.environ, _instead(settings.chosen.decide, name, chain.passes))
     return Judging(agents, settings.chosen.decide, prompts, models)
 
 
-def can_be_asked(name: str, policy: ModelPolicy, environment: Mapping[str, str]) -> None:
-    """Refuses a model whose package or key is missing, before anything is computed."""
+def _instead(chain: str, name: str, passes: Sequence[PassPolicy]) -> str:
+    """How another model comes into the place of this one: by the pass that names it, else by its chain."""
+    own = [one.prompt for one in passes if one.model == name]
+    return f"name another for {', '.join(own)} of the chain {chain} in configs/agents.yaml" if own else \
+        f"let the chain ask another model (`--set chains.{chain}.model=...`)"
+
+
+def can_be_asked(name: str, policy: ModelPolicy, environment: Mapping[str, str], instead: str = "name another model") -> None:
+    """Refuses a model whose package or key is missing, before anything is computed.  `instead`: how another one takes its place."""
     if policy.provider == "scripted":
         return
     from pse.llm.providers import missing_packages
@@ -84,7 +92,7 @@ def can_be_asked(name: str, policy: ModelPolicy, environment: Mapping[str, str])
     key = policy.key_name
     if key is not None and not environment.get(key, "").strip():
         raise RequestError(f"the model {name} ({policy.provider} {policy.model}) needs a key, and the environment has no {key}: set it there (it stands in no "
-                           f"file), let the chain ask another model (`--set chains.NAME.model=...`), or answer from the tape with `--agents tape`")
+                           f"file), {instead}, or answer from the tape with `--agents tape`")
 
 
 def same_prompts(found: Judging, manifest: Manifest) -> None:
