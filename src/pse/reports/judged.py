@@ -28,13 +28,31 @@ def judged_words(view: RunView) -> str:
     m = section_of(view)
     if m is None:
         return ""
-    verdicts = ", ".join(f"{word} {count:,}" for word, count in m["verdicts"].items()) or "no verdict"
     asked = ", ".join(m["models"].values())
     tokens = m["input_tokens"] + m["output_tokens"]
-    said = (f"Judged by {m['chain']} ({asked}): {counted(m['decisions'], 'decision')}, {counted(m['calls'], 'call')}, {tokens:,} tokens, {cost_words(m)}. "
-            f"{verdicts}.")
+    said = (f"Judged by {m['chain']} ({asked}): {_decisions(m)}, {counted(m['calls'], 'call')}, {tokens:,} tokens, {cost_words(m)}. "
+            f"{said_words(m)}.")
     held = held_words(m)
     return f"{said} {held}" if held else said
+
+
+def _decisions(m: dict[str, Any]) -> str:
+    about = f" on {counted(m['setups'], 'setup')}" if m.get("setups", m["decisions"]) != m["decisions"] else ""
+    return f"{counted(m['decisions'], 'decision')}{about}"
+
+
+def said_words(m: dict[str, Any]) -> str:
+    """What the models said of the setups, and how many of those that they let through a rule then refused.  A run of before knows the end alone."""
+    if "said" not in m:
+        return f"In the end {_counts(m['verdicts'])}" if m["verdicts"] else "No verdict"
+    left = f"; {m['unsaid']:,} they left for another or said nothing of" if m["unsaid"] else ""
+    said = f"The models said {_counts(m['said'])}{left}" if m["said"] else "The models said nothing of any setup"
+    refused = sum(m["refused"].values())
+    return f"{said}. Of those let through, rules refused {refused:,}: {_counts(m['refused'])}" if refused else said
+
+
+def _counts(found: dict[str, int]) -> str:
+    return ", ".join(f"{word} {count:,}" for word, count in found.items())
 
 
 def cost_words(m: dict[str, Any]) -> str:
