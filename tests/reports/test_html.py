@@ -12,6 +12,7 @@ import pytest
 
 from pse.domain.errors import DamagedTable
 from pse.reports.html import write_report
+from pse.research.judged import judged
 from tests.reports.make_run import make_run
 
 CORPUS = ("<script>alert(1)</script>", "\"><img src=x onerror=alert(1)>", "</script><script>alert(1)</script>", "{{ 7*7 }}", "javascript:alert(1)",
@@ -156,3 +157,23 @@ def test_the_carried_library_is_the_published_one():
     digest = hashlib.sha256((assets / "lightweight-charts.standalone.production.js").read_bytes()).hexdigest()
     assert digest == "e21cc5caa0226ef30bd8549c50b9ef926615f2a4ee6b4e486353477a55f598cf"          # npm lightweight-charts 5.2.1
     assert digest in (assets / "README.md").read_text() and "Apache License" in (assets / "LICENSE").read_text()
+
+
+def judged_page(tmp_path, a_session):
+    """A page of a run whose judge was asked once and held."""
+    run, bars = make_run(tmp_path, 20, a_session)
+    lines = [("DELIBERATION", {"by": "agents", "outcome": "DECIDED", "codes": [], "passes": []}),
+             ("DECISION", {"verdict": "HOLD", "decision": "HOLD", "reason": "HOLD"})]
+    metrics = json.loads((run / "metrics.json").read_text()) | {"judged": judged(lines, "three-pass", {"own": "local:llama"})}
+    (run / "metrics.json").write_text(json.dumps(metrics))
+    return write_report(run, loader(bars), tmp_path / "page.html").read_text()
+
+
+def test_a_judged_run_without_a_trade_has_its_judges_on_the_page(tmp_path):
+    text = judged_page(tmp_path, 0)
+    assert 'href="#worth"' in text and '<section id="worth">' in text and "The models said HOLD 1." in text
+
+
+def test_a_judged_run_is_not_sent_to_a_command_that_refuses_it(tmp_path):
+    text = judged_page(tmp_path, 1.5)
+    assert "One fill rule" in text and "--fills envelope" not in text and '<section id="worth">' in text

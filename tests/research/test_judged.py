@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-from pse.reports.judged import judged_words
+from pse.reports.dialogue import line_of
+from pse.reports.judged import cost_rows, judged_words
 from pse.research.judged import judged
 
 
@@ -37,3 +38,14 @@ def test_the_line_of_a_run_says_what_is_counted():
 def test_models_that_never_answered_said_nothing():
     told = judged_words(SimpleNamespace(metrics={"judged": judged(LINES[-2:], "three-pass", {"own": "local:llama"})}))
     assert "1 decision, 0 calls" in told and "The models said nothing of any setup. 1 decision was not made by the models" in told
+
+
+def test_the_line_of_a_decision_says_a_word_once():
+    line = {"record": "DECISION", "quantity": 0.0}
+    assert line_of({**line, "verdict": "HOLD", "decision": "HOLD", "reason": "HOLD"}) == "HOLD"
+    assert line_of({**line, "verdict": "MODIFY", "decision": "REJECT", "reason": "EV"}) == "REJECT (the judge said MODIFY): EV"
+
+
+def test_models_that_cost_nothing_have_no_minus():
+    free, paid = ({"judged": {"cost_usd": cost, "input_tokens": 1, "output_tokens": 1, "calls": 1, "unknown_costs": 0}} for cost in (0.0, 1234.5))
+    assert [cost_rows(one, "USD")[0][1] for one in (free, paid)] == ["0.00 USD", "−1,234.50 USD"]

@@ -115,7 +115,9 @@ def line_of(each: Mapping[str, Any]) -> str:
         return f"{each['stage']} ({each['contract']}): " + (", ".join(no) or f"all {len(each['gates'])} passed")
     if kind == "DECISION":
         size = f", {each['quantity']:g} at stop {each['stop']}, target {each['target']}" if each["quantity"] else ""
-        return f"{each['decision']} (asked {each['verdict']}): {each['reason']}{size}"
+        said = "" if each["verdict"] == each["decision"] else f" (the judge said {each['verdict']})"
+        why = "" if each["reason"] == each["decision"] else f": {each['reason']}"
+        return f"{each['decision']}{said}{why}{size}"
     if kind == "ORDER":
         at = "" if each["price"] is None else f" at {each['price']}"
         return f"{each['action']} {each['leg']} {each['side']} {each['quantity']:g} {each['contract']} {each['type']}{at}"

@@ -205,16 +205,17 @@ def _fills(view: RunView) -> Iterator[Doubt]:
             yield Doubt(
                 "note",
                 "One fill rule",
-                "Fills follow one rule; how much the result hangs on it was not measured: `pse backtest --fills envelope` does.",
+                "Fills follow one rule; how much the result hangs on it was not measured"
+                + (": `pse backtest --fills envelope` does." if judged.section_of(view) is None else ", which is done for runs by rules alone."),
             )
         return
     rules = section["rules"]
     if section["fragile"]:
         told = ", ".join(f"{row['name']} {row['net']}" for row in envelope.rows(view, section))
         yield Doubt("serious", "FRAGILE", f"On the fill rule hangs {envelope.hangs(section)}; net {view.currency}: {told}.")
-    own, judged = rules["conservative"]["net_usd"], section["verdict"]["net_usd"]
-    if own > 0.0 >= judged:
-        yield Doubt("serious", f"The {judge} rule loses", f"It judges this run ({section['verdict']['why']}) and makes {money(judged)} {view.currency}.")
+    own, by_judge = rules["conservative"]["net_usd"], section["verdict"]["net_usd"]
+    if own > 0.0 >= by_judge:
+        yield Doubt("serious", f"The {judge} rule loses", f"It judges this run ({section['verdict']['why']}) and makes {money(by_judge)} {view.currency}.")
     apart, of = section["trades"]["only_some"], section["trades"]["any"]
     if of and apart > MANY_APART * of:
         yield Doubt("note", "Many trades hang on the fill rule", f"{apart:,} of {of:,} setups that became a trade did so under some fill rules only.")

@@ -94,6 +94,12 @@ def doubts_of(view: RunView) -> Iterator[tuple[str, str, str]]:
                f"that tells its tokens and may be billed all the same: the provider's invoice tells.")
 
 
+def _paid(cost: float) -> str:
+    """Money that went, with a minus, which nothing has none of."""
+    shown = f"{cost:,.2f}"
+    return shown if shown == "0.00" else f"\u2212{shown}"
+
+
 def cost_rows(m: dict[str, Any], currency: str) -> list[tuple[str, str, str]]:
     """What the models cost and what that leaves, for the table of costs; none where rules decided."""
     found = m.get("judged")
@@ -102,5 +108,5 @@ def cost_rows(m: dict[str, Any], currency: str) -> list[tuple[str, str, str]]:
     cost, tokens = number(found.get("cost_usd")) or 0.0, found["input_tokens"] + found["output_tokens"]
     a_trade = f", {cost / m['trades']:,.2f} a trade" if m.get("trades") else ""
     unknown = f"; {counted(found['unknown_costs'], 'pass', 'passes')} of unknown cost, charged only what is known" if found["unknown_costs"] else ""
-    return [("Models", f"{-cost:,.2f} {currency}", f"{counted(found['calls'], 'call')}, {tokens:,} tokens{a_trade}{unknown}"),
+    return [("Models", f"{_paid(cost)} {currency}", f"{counted(found['calls'], 'call')}, {tokens:,} tokens{a_trade}{unknown}"),
             ("Net after models", f"{money((number(m.get('net_usd')) or 0.0) - cost)} {currency}", "what the account kept")]
