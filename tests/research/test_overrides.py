@@ -81,7 +81,7 @@ def test_flags_reasons_regimes_and_models_part_the_same_vetoes():
     """NEWS: -1.10 2.00 -0.90 -1.00, all vetoed; SPREAD: 2.00 and -1.30 vetoed, -1.00 let through.  TREND_UP: 2.00 -1.00 -1.00 vetoed of six."""
     found = worth(judged())
     flags, regimes, models = found["by_flag"], found["by_regime"], found["by_model"]
-    assert (flags["NEWS"]["vetoes"], flags["NEWS"]["total_r"], flags["NEWS"]["skill_r"]) == (4, near(1.00), near(0.0))
+    assert (flags["NEWS"]["vetoes"], flags["NEWS"]["total_r"], flags["NEWS"]["skill_r"]) == (4, near(1.00), None)
     assert (flags["SPREAD"]["setups"], flags["SPREAD"]["vetoes"], flags["SPREAD"]["mean_r"]) == (3, 2, near(-0.35))
     assert flags["SPREAD"]["random_r"] == near(0.30 / 3)
     assert (regimes["TREND_UP"]["setups"], regimes["TREND_UP"]["vetoes"], regimes["TREND_UP"]["total_r"]) == (7, 3, near(0.0))
@@ -99,9 +99,11 @@ def test_the_matrix_counts_every_combination_of_words_with_its_value():
     assert sum(row["setups"] for row in found.values()) == 19 and found["HOLD", "-", "-"]["setups"] == 1
 
 
-def test_all_setups_vetoed_leave_no_room_for_skill():
+def test_where_all_setups_are_vetoed_nothing_tells_of_skill():
     one = group([Judgement(f"{i}", i, i, "ES", "made", "VETOED", r) for i, r in enumerate((-1.0, -1.0, 2.5))], lambda _: True)
-    assert one["mean_r"] == near(-0.5 / 3) and one["skill_r"] == 0.0 and one["skill_interval"] == [0.0, 0.0]
+    assert one["mean_r"] == near(-0.5 / 3) and one["skill_r"] is None and one["skill_interval"] is None
+    none = group([Judgement(f"{i}", i, i, "ES", "made", "APPROVED", -1.0) for i in range(3)], lambda _: False)
+    assert none["skill_r"] is None and none["skill_interval"] is None
 
 
 def test_a_setup_whose_shadow_is_unknown_is_counted_apart():

@@ -17,7 +17,7 @@ PARTS = (("by_role", "Who said no"), ("by_vetoer", "Who said no first"), ("by_fl
 MATRIX = ("Signal", "Risk", "Executive", "Setups", "Taken", "Alone, mean", "Alone, total", "Worth")
 NOTE = ("A veto is worth what its setup would have lost: each was traded alone through the same engine, with the same fills, costs and exits, on an account "
         "that held nothing else. Skill is what vetoes were worth above as many vetoes at random among the same setups; where its interval holds 0, chance "
-        "explains it. Where no pass said no and nothing was taken all the same, the chain did.")
+        "explains it, and where every setup was turned down nothing can tell. Where no pass said no and nothing was taken all the same, the chain did.")
 
 
 def page_part(view: RunView) -> dict[str, Any]:

@@ -112,8 +112,8 @@ def group(judged: Sequence[Judgement], vetoed: Callable[[Judgement], bool], seed
     """Vetoes among some setups, all of them priced.
 
     `precision`: of the vetoed setups that would have been entered, the share that would have lost.  `mean_r`: mean value of a veto; `random_r`: that of a
-    veto at random; `skill_r` their difference, with the interval that as many vetoes at random leave around it.  `portfolio_usd`: what the account owes to
-    those `portfolio_of` vetoes of which that is known.
+    veto at random; `skill_r` their difference, with the interval that as many vetoes at random leave around it; none where every setup fell,
+    since nobody could have picked others.  `portfolio_usd`: what the account owes to those `portfolio_of` vetoes of which that is known.
     """
     r = np.array([one.shadow_r for one in judged], float)
     no = np.array([vetoed(one) for one in judged], bool)
@@ -128,17 +128,16 @@ def group(judged: Sequence[Judgement], vetoed: Callable[[Judgement], bool], seed
         found["precision"] = float((r[entered] < 0.0).mean())
     days = np.array([one.session_date for one in judged])
     mean, random = float((-r[no]).mean()), float((-r).mean())
-    found |= {"mean_r": mean, "interval": mean_interval(-r[no], days[no], seed), "random_r": random, "skill_r": mean - random}
-    low, high = np.quantile(random_means(-r, int(no.sum()), draws, seed), (0.025, 0.975))
-    found["skill_interval"] = [mean - float(high), mean - float(low)]
+    found |= {"mean_r": mean, "interval": mean_interval(-r[no], days[no], seed), "random_r": random}
+    if not no.all():
+        low, high = np.quantile(random_means(-r, int(no.sum()), draws, seed), (0.025, 0.975))
+        found |= {"skill_r": mean - random, "skill_interval": [mean - float(high), mean - float(low)]}
     return found
 
 
 def random_means(values: np.ndarray, picked: int, draws: int, seed: int) -> np.ndarray:
-    """Mean value of `picked` setups drawn without return, float64[draws]."""
+    """Mean value of `picked` setups, fewer than there are, drawn without return, float64[draws]."""
     rng = np.random.default_rng([seed, picked, values.size])
-    if picked == values.size:
-        return np.full(draws, values.mean())
     found = []
     for done in range(0, draws, CHUNK):
         keys = rng.random((min(CHUNK, draws - done), values.size))
