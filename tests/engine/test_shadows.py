@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from pse.agents.rules import decide as rules
+from pse.commands.decisions_value import ablated
 from pse.domain.decisions import Deliberation, Verdict
 from pse.engine.desk import Mode
 from pse.engine.judged import cases, questions_of, words_of
@@ -179,6 +180,22 @@ def test_a_question_left_by_the_judge_counts_as_refused_and_one_answered_does_no
     questions, _ = questions_of(run)
     asked = len(run.said.deliberations)
     assert questions.first.size == asked > 6 and questions.refused == asked - -(-asked // 3)
+
+
+def test_a_judge_that_halves_every_size_has_no_aim_and_chance_with_its_sizes_is_that_judge():
+    """It turns nothing down: every draw of vetoes at random with its sizes is its own life, so chance does as well in all of them."""
+    prepared = asking(2, partial=0.0, r_unit=0.02, max_risk=0.05, max_concurrent=0.5, max_quantity=1000.0, allow_micro=0)
+
+    def half(briefing):
+        plain = rules(briefing).verdicts
+        return Deliberation(tuple(Verdict("MODIFY", 0.5) if one.word == "APPROVE" else one for one in plain), {"by": "test"})
+
+    run, trades = run_of(prepared, half)
+    questions, _ = questions_of(run)
+    assert questions.refused == 0 and questions.sizes.tolist() == [0.5] * questions.first.size and trades.size > 3
+    told = ablated(run, 3, seed=1)
+    assert told["arms"]["judge"]["net"] != told["arms"]["rules"]["net"] and told["arms"]["random_veto"]["net"] == pytest.approx(told["arms"]["judge"]["net"])
+    assert told["against"]["random_veto"] == {"more_r": pytest.approx(0.0), "more_net": pytest.approx(0.0), "p_r": 1.0, "p_net": 1.0}
 
 
 def test_each_case_says_who_said_no_and_what_it_was_worth():

@@ -8,7 +8,7 @@ import pytest
 from pse.kernels import codes as c
 from pse.kernels.contract import SETUP_DTYPE
 from pse.kernels.state import VERDICT_DTYPE
-from pse.research.ablation import Drawn, alone, beats, dealt, moved, of_draws, said, vetoes
+from pse.research.ablation import Drawn, alone, beats, dealt, moved, of_draws, said, sizes, vetoes
 
 NAN = float("nan")
 
@@ -83,6 +83,16 @@ def test_vetoes_fall_on_as_many_setups_as_the_judge_left_and_on_new_ones_at_its_
     assert not vetoes(asked, own, 0, np.random.default_rng(1)).any()
 
 
+def test_what_no_veto_at_random_falls_on_shares_the_sizes_that_the_judge_gave():
+    own, fallen = np.array([0, 2, 4, 6, 8]), np.zeros(1_000, bool)
+    fallen[[2, 6]] = True
+    given = np.array([0.25, 0.5, 1.0])
+    found = [sizes(fallen, own, given, np.random.default_rng(seed)) for seed in range(20)]
+    assert all(sorted(one[[0, 4, 8]].tolist()) == [0.25, 0.5, 1.0] for one in found)
+    assert len({tuple(one[[0, 4, 8]]) for one in found}) > 3 and found[0][9:].mean() == pytest.approx(1.75 / 3, abs=0.05)
+    assert (sizes(fallen, own, np.zeros(0), np.random.default_rng(1)) == 1.0).all()
+
+
 def test_draws_are_told_by_their_mean_and_what_most_lie_between():
     found = of_draws([Drawn(2, float(r), 10.0 * r, 1.0) for r in range(101)])
     assert (found["total_r"], found["net"], found["cost"], found["trades"]) == (50.0, 500.0, 1.0, 2.0)
@@ -108,5 +118,5 @@ def test_what_follows_is_said_in_words():
     arm = {"net": 100.0, "cost": 2.0}
     told = said({"judge": arm, "rules": {"net": 350.0}}, {"random_veto": {"p_net": 0.03}, "shuffled": {"p_net": 0.5}})
     assert told == ["The judge came to 250 less than rules alone, its own cost of 2.00 paid.",
-                    "It did better than vetoes at random at the same rate: one-sided p = 0.030, that chance does at least as well.",
+                    "It did better than vetoes at random at the same rate and with its sizes: one-sided p = 0.030, that chance does at least as well.",
                     "It did no better than its own verdicts dealt out at random: one-sided p = 0.500, that chance does at least as well."]

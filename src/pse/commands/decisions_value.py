@@ -239,13 +239,16 @@ def ablated(again: Rejudged, draws: int, seed: int, tick: Any = lambda: None) ->
         shuffled.append(_drawn(again, again.live(again.with_table(ablation.moved(again.verdicts, setups, whose, ticks)))))
         tick()
         rng = np.random.default_rng([seed, draw, 2])
-        vetoed.append(_drawn(again, again.live(again.with_rules(ablation.vetoes(again.asked, questions.first, questions.refused, rng)))))
+        fallen = ablation.vetoes(again.asked, questions.first, questions.refused, rng)
+        vetoed.append(_drawn(again, again.live(again.with_rules(fallen, ablation.sizes(fallen, questions.first, questions.sizes, rng)))))
         tick()
     arms: dict[str, Mapping[str, Any]] = {
         "rules": _alone(again, rules, seed), "judge": _alone(again, judge, seed), "shuffled": ablation.of_draws(shuffled),
         "random_veto": ablation.of_draws(vetoed)}
     own = _drawn(again, judge)
-    against = {"shuffled": ablation.beats(own, shuffled)} | ({"random_veto": ablation.beats(own, vetoed)} if questions.refused else {})
+    against = {"shuffled": ablation.beats(own, shuffled)}
+    if questions.refused or (questions.sizes != 1.0).any():
+        against["random_veto"] = ablation.beats(own, vetoed)
     return {"questions": int(questions.first.size), "refused": questions.refused, "asked": int(again.asked.sum()), "arms": arms, "against": against,
             "said": ablation.said(arms, against)}
 

@@ -141,28 +141,29 @@ def regime_at(prepared: Any, row: int) -> str:
 @dataclass(frozen=True, eq=False)
 class Questions:
     """Of the run's questions those in which rules would have taken a setup: `first` int64 rows of these, `refused` how many of them the judge left without
-    taking any."""
+    taking any; `sizes` float64[questions - refused] the part of its size that it left to the setup that it took in each of the others."""
 
     first: np.ndarray
     refused: int
+    sizes: np.ndarray
 
 
 def questions_of(run: Rejudged) -> tuple[Questions, Lived]:
     """The run's questions, and the run as it was."""
-    first: list[int] = []
-    refused = 0
+    first, sizes = list[int](), list[float]()
     direction = run.prepared.world.setups["direction"]
 
     def look(state: State, rows: np.ndarray) -> None:
-        nonlocal refused
         best = next((row for row in rows.tolist() if direction[row] != 0), -1)
         if best < 0:
             return
         first.append(best)
-        refused += not np.isin(run.verdicts["code"][rows], (c.APPROVE, c.MODIFY)).any()
+        taken = rows[np.isin(run.verdicts["code"][rows], (c.APPROVE, c.MODIFY))]
+        if taken.size:
+            sizes.append(float(run.verdicts["size_factor"][taken[0]]))
 
     lived = run.as_it_was(look)
-    return Questions(np.array(first, np.int64), refused), lived
+    return Questions(np.array(first, np.int64), len(first) - len(sizes), np.array(sizes)), lived
 
 
 def shadow_data(one: Shadow) -> dict[str, Any]:

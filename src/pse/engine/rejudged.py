@@ -112,14 +112,17 @@ class Rejudged:
                 state.verdicts["cost_usd"][0] = self.cost_of(state, bool(asked[rows].any()))
         return give
 
-    def with_rules(self, vetoed: np.ndarray) -> Give:
-        """Plain rules, whose approval falls where `vetoed` bool[setups] says so; at no cost."""
+    def with_rules(self, vetoed: np.ndarray, sizes: np.ndarray | None = None) -> Give:
+        """Plain rules, whose approval falls where `vetoed` bool[setups] says so, and leaves that part of the size that `sizes` float64[setups] says; at no
+        cost."""
         direction = self.prepared.world.setups["direction"]
 
         def give(state: State, rows: np.ndarray) -> None:
             best = next((k for k, row in enumerate(rows.tolist()) if direction[row] != 0), -1)
             for k, row in enumerate(rows.tolist()):
                 state.verdicts[k] = (NO_OPINION if direction[row] == 0 else SUPERSEDED if k != best else VETOED if vetoed[row] else APPROVED)
+                if k == best and sizes is not None and not vetoed[row] and sizes[row] != 1.0:
+                    state.verdicts["code"][k], state.verdicts["size_factor"][k] = c.MODIFY, sizes[row]
         return give
 
     def live(self, give: Give, state: State | None = None, seen: Callable[[State, np.ndarray], None] | None = None) -> Lived:

@@ -1,6 +1,7 @@
 """Rules alone, the judge, its verdicts dealt out at random, and vetoes at random: what each came to on the same setups, net of what it cost.
 
-A judge that only trades less looks good beside losing rules; it has to beat vetoes at random at its own rate, and its own verdicts without their aim.
+A judge that only trades less looks good beside losing rules; it has to beat vetoes at random at its own rate and with its own sizes, and its own verdicts
+without their aim.
 """
 
 from __future__ import annotations
@@ -69,6 +70,17 @@ def vetoes(asked: np.ndarray, own: np.ndarray, count: int, rng: np.random.Genera
     return found
 
 
+def sizes(vetoed: np.ndarray, own: np.ndarray, given: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The part of its size that every setup keeps, float64[rows]: what a judge let through has the sizes that it gave, `given`, dealt out anew among the
+    setups of `own` that do not fall to a veto; others draw one of them."""
+    if not given.size:
+        return np.ones(vetoed.size)
+    found, kept = rng.choice(given, vetoed.size), own[~vetoed[own]]
+    shared = min(kept.size, given.size)
+    found[kept[:shared]] = rng.permutation(given)[:shared]
+    return found
+
+
 @dataclass(frozen=True)
 class Drawn:
     """What one draw of an arm came to: `net` money after the judge's cost, which `cost` is."""
@@ -117,7 +129,7 @@ def said(arms: Mapping[str, Mapping[str, Any]], against: Mapping[str, Mapping[st
     more, cost = judge["net"] - rules["net"], judge["cost"]
     lines = [f"The judge came to {_money(abs(more))} {'more' if more >= 0.0 else 'less'} than rules alone" +
              (f", its own cost of {_money(cost)} paid." if cost else ".")]
-    for name, what in (("random_veto", "vetoes at random at the same rate"), ("shuffled", "its own verdicts dealt out at random")):
+    for name, what in (("random_veto", "vetoes at random at the same rate and with its sizes"), ("shuffled", "its own verdicts dealt out at random")):
         if name in against:
             p = against[name]["p_net"]
             better = "It did better than" if p <= SURE else "It did no better than"
