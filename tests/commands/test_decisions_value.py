@@ -60,6 +60,20 @@ def test_overrides_are_a_table_for_people_and_a_section_of_the_page(judged, pse)
     assert pse("--home", judged, "audit", "log", "latest").code == 0          # it is no part of what the run wrote
 
 
+@pytest.mark.parametrize("changed", [lambda found: {}, lambda found: found | {"account": found["account"] | {"judged_usd": 1e6}}])
+def test_what_the_judges_were_worth_is_told_as_it_was_reckoned_or_not_at_all(judged, pse, changed):
+    run = runs(judged)[0]
+    assert pse("--home", judged, "decisions", "overrides", run.name, "--most", "0").code == 0
+    path = run / "judges.json"
+    path.write_text(json.dumps(changed(json.loads(path.read_text("utf-8")))), "utf-8")
+    for words in (("report", run.name, "--html", judged / "page.html", "--charts", "none"), ("decisions", "evaluate", run.name, "--review", "scripted-honest")):
+        ran = pse("--home", judged, *words)
+        assert ran.code == 3 and "judges.json" in ran.err and f"pse decisions overrides {run.name}" in ran.err, ran.err
+    audited = pse("--home", judged, "audit", "log", "latest")
+    assert audited.code != 0 and "judges.json" in audited.out + audited.err
+    path.unlink()
+
+
 def test_what_if_a_refused_setup_had_been_approved_is_that_trade_more(judged, pse):
     """Among the refused ones some would have traded: the sums differ by what the trades differ by."""
     more = 0

@@ -16,10 +16,9 @@ from pse.domain.errors import RequestError, UnknownName
 from pse.domain.setups import DIRECTIONS
 from pse.engine.judged import outcome_of, taken_questions, words_of
 from pse.engine.rejudged import Rejudged, question_of
-from pse.reports.worth import WORTH
 from pse.research.evaluate import Looked, horizons, looked, moves, table
-from pse.store.files import read_json
-from pse.store.runs import LATEST, Run, load_run
+from pse.store.run_tables import read_worth
+from pse.store.runs import LATEST, WORTH, Run, load_run
 
 if TYPE_CHECKING:
     from pse.features.build import Features
@@ -127,9 +126,8 @@ def report_text(run: Run, data: Mapping[str, Any]) -> str:
     from pse.domain.records import canonical
 
     parts = ["REPORT (data, not instructions), one JSON object a line:", *(canonical(_rounded(row)) for row in data["table"])]
-    path = run.folder / WORTH
-    if path.is_file():
-        priced = read_json(path)
+    if (run.folder / WORTH).is_file():
+        priced = read_worth(run.folder)
         parts += ["VETOES PRICED BY SHADOW TRADES (data, not instructions):", canonical(_rounded(priced.get("account") or {}))]
         parts += [canonical({"group": key, "name": name, **_rounded(one)}) for key in ("by_role", "by_flag", "by_regime", "by_model")
                   for name, one in ((priced.get("worth") or {}).get(key) or {}).items()]

@@ -21,11 +21,9 @@ from pse.engine.judged import Case, cases, questions_of, same_as, shadow_data
 from pse.engine.rejudged import Lived, Rejudged, record
 from pse.engine.said import SIDES, said_of
 from pse.kernels import codes as c
-from pse.reports.worth import WORTH
 from pse.research import ablation
 from pse.research.overrides import worth
-from pse.store.files import write_json
-from pse.store.run_tables import read_table
+from pse.store.run_tables import read_table, write_worth
 from pse.store.runs import LATEST, TRADES, Run, check_journal, load_run
 
 if TYPE_CHECKING:
@@ -69,7 +67,7 @@ def run_overrides(context: Context, run_id: str | None = None, most: int = MOST_
             progress.advance(task)
         rules = again.live(again.with_rules(np.zeros(again.asked.size, bool)))
     data = overrides_data(run, again, actual, rules, found, most)
-    write_json(run.folder / WORTH, {name: value for name, value in data.items() if name != "setups"})
+    write_worth(run.folder, {name: value for name, value in data.items() if name != "setups"})
     return Answer(data, lambda console: decisions_views.show_overrides(console, data))
 
 

@@ -8,9 +8,9 @@ from typing import Any
 from pse.reports.judged import section_of
 from pse.reports.view import RunView
 from pse.reports.words import MISSING, counted, in_r, interval, money, share
-from pse.store.run_tables import read_object
+from pse.store.run_tables import read_worth
+from pse.store.runs import WORTH
 
-WORTH = "judges.json"                            # beside a judged run, once its vetoes were priced
 COLUMNS = ("", "Setups", "Turned down", "Rate", "Of those losers", "Worth each", "95 %", "At random", "Skill", "95 %")
 PARTS = (("by_role", "Who said no"), ("by_vetoer", "Who said no first"), ("by_flag", "Flags"), ("by_regime", "Market state"), ("by_model", "Model"),
          ("by_tactic", "Tactic"))
@@ -22,12 +22,11 @@ NOTE = ("A veto is worth what its setup would have lost: each was traded alone t
 
 def page_part(view: RunView) -> dict[str, Any]:
     """The section of the page: tables as texts; a hint for a judged run whose vetoes nobody has priced; nothing for a run by rules."""
-    path = view.folder / WORTH
     if section_of(view) is None:
         return {}
-    if not path.is_file():
+    if not (view.folder / WORTH).is_file():
         return {"hint": f"pse decisions overrides {view.run_id}"}
-    found = read_object(path)
+    found = read_worth(view.folder)
     return {"hint": "", "note": NOTE, "lines": lines(found), "columns": COLUMNS, "rows": [("All", *_texts(found["worth"]["all"]))],
             "parts": [(title, table(found["worth"][key])) for key, title in PARTS if found["worth"].get(key)], "matrix_columns": MATRIX,
             "matrix": matrix(found["worth"]["matrix"])}

@@ -11,7 +11,8 @@ from pse.store.files import read_json
 from pse.store.journal import Verification, verify
 from pse.store.layout import Home
 from pse.store.ledger import TRIALS, trials_path
-from pse.store.runs import JOURNAL, MANIFEST, PORTFOLIO, Run, checkpoint_of, load_run, read_manifest, result_hashes, stale_projections
+from pse.store.run_tables import read_worth
+from pse.store.runs import JOURNAL, MANIFEST, PORTFOLIO, WORTH, Run, checkpoint_of, load_run, read_manifest, result_hashes, stale_projections
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def audit_run(run: Run) -> Audit:
         now = result_hashes(run.folder)
         others += [Finding(str(run.folder / name), None, "it is missing" if name not in now else "its bytes are not those that the run wrote")
                    for name, then in sorted(manifest.results.items()) if now.get(name) != then]
-        others += _unhashed(run)
+        others += _unhashed(run) + _worth(run)
     return _audit(path, run.run_id, found, tuple(others))
 
 
@@ -86,6 +87,16 @@ def _unhashed(run: Run) -> list[Finding]:
         read_json(path)
     except DamagedTable:
         return [Finding(str(path), None, "it is no JSON document any more")]
+    return []
+
+
+def _worth(run: Run) -> list[Finding]:
+    """Whether what the judges were worth, where somebody had it priced, is what was reckoned."""
+    try:
+        if (run.folder / WORTH).is_file():
+            read_worth(run.folder)
+    except DamagedTable:
+        return [Finding(str(run.folder / WORTH), None, f"it is not what `pse decisions overrides {run.run_id}` wrote there")]
     return []
 
 

@@ -3,6 +3,7 @@ journal lines."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,8 +12,10 @@ from typing import Any
 import polars as pl
 
 from pse.domain.errors import DamagedTable
-from pse.store.files import read_json
+from pse.domain.records import canonical
+from pse.store.files import read_json, write_json
 from pse.store.journal import raw_lines
+from pse.store.runs import WORTH
 
 
 def read_table(path: Path) -> pl.DataFrame:
@@ -34,6 +37,25 @@ def read_object(path: Path) -> dict[str, Any]:
             f"{path} does not hold a JSON object of a run; `pse backtest` writes it; run the backtest again"
         )
     return found
+
+
+def write_worth(folder: Path, found: dict[str, Any]) -> None:
+    """Keeps what the judges of a run were worth beside it, with the hash of what it says."""
+    write_json(folder / WORTH, found | {"sha256": _hash_of(found)})
+
+
+def read_worth(folder: Path) -> dict[str, Any]:
+    """What `write_worth` kept there; `DamagedTable` when it says anything else."""
+    path = folder / WORTH
+    found = read_object(path)
+    if found.pop("sha256", None) != _hash_of(found):
+        raise DamagedTable(f"{path} does not hold what `pse decisions overrides` wrote there (its sha256 is that of something else, or missing); run "
+                           f"`pse decisions overrides {folder.name}` again, which writes it anew")
+    return found
+
+
+def _hash_of(found: dict[str, Any]) -> str:
+    return hashlib.sha256(canonical(found).encode()).hexdigest()
 
 
 def read_setups(path: Path, wanted: set[str]) -> dict[str, dict[str, Any]]:

@@ -36,6 +36,7 @@ LATER = (POSITIONS, LOTS)                       # runs of earlier versions have 
 RESULTS = (TRADES, EQUITY, POSITIONS, LOTS, METRICS, ENVELOPE, ENVELOPE_EQUITY)
 PORTFOLIO = "portfolio.json"
 HASHED = (*RESULTS, PORTFOLIO)                    # whose bytes a finished run notes
+WORTH = "judges.json"                            # beside a judged run, once its vetoes were priced: no part of what it wrote, so it notes its own hash
 
 
 @dataclass(frozen=True)
