@@ -8,7 +8,7 @@ import pytest
 from pse.domain.decisions import Deliberation, Verdict
 from pse.engine.desk import Mode
 from pse.engine.explain import explained
-from pse.engine.said import said_again
+from pse.engine.said import Said, said_again
 from pse.engine.sizing_steps import sizing_steps
 from pse.kernels import codes as c
 from tests.engine.made import Shape, all_events, batches, journal_lines, made
@@ -65,3 +65,10 @@ def test_the_size_of_a_judged_setup_follows_from_what_the_verdict_left():
             assert ("what the verdict left of it" in steps) == (one["e"] != 1.0)
             sized += 1
     assert sized > 3
+
+
+def test_a_judge_that_held_for_want_of_money_or_of_an_end_did_not_fail():
+    """Both keep their word: nothing more may be spent, nobody agreed in the rounds there are.  Only a judge that could not answer counts for the breaker."""
+    bodies = {1: ("HELD", ["BUDGET"]), 2: ("HELD", ["RETRY", "ROUNDS"]), 3: ("HELD", ["TIMEOUT"]), 4: ("DECIDED", ["TIMEOUT"]), 5: ("HELD", [])}
+    said = Said(deliberations={(ts, "ES"): {"outcome": outcome, "codes": codes} for ts, (outcome, codes) in bodies.items()})
+    assert [said.failed((ts, "ES")) for ts in (1, 2, 3, 4, 5, 6)] == [False, False, True, False, True, False]

@@ -12,9 +12,9 @@ from pse.commands.decisions_value import ablated
 from pse.domain.decisions import Deliberation, Verdict
 from pse.engine.desk import Mode
 from pse.engine.judged import cases, questions_of, words_of
-from pse.engine.rejudged import Rejudged
+from pse.engine.rejudged import APPROVED, Rejudged
 from pse.engine.said import said_of
-from pse.engine.shadows import price_all
+from pse.engine.shadows import alone, price_all
 from pse.kernels import codes as c
 from pse.research.overrides import group
 from tests.engine.made import Shape, all_trades, batches, journal_lines, made
@@ -264,3 +264,47 @@ def test_a_failed_judge_fails_again_and_its_time_is_given_again():
     assert set(run.verdicts["latency_ns"][run.asked].tolist()) == {700_000_000}
     last = opened[-1]["to"]
     assert c.BREAKER_STATES[int(state.account[0]["llm_state"])] == last or last == "HALF_OPEN"
+
+
+def test_a_question_that_nobody_was_asked_costs_what_one_costs_on_the_average():
+    """Two and six cents in turn: four cents each where all is let through and other questions come up."""
+    prepared = asking(0, DENSE)
+    number = iter(range(10**6))
+
+    def judge(briefing):
+        at = next(number)
+        word = "APPROVE" if at % 4 == 0 else "REJECT"
+        return Deliberation(tuple(Verdict(word) for _ in briefing.candidates), {"by": "test"}, cost_usd=(0.02, 0.06)[at % 2])
+
+    run, _ = run_of(prepared, judge)
+    own, mean = run.said.costs, sum(run.said.costs.values()) / len(run.said.costs)
+    assert {*own.values()} == {0.02, 0.06} and 0.03 < mean < 0.05
+    open_to_all, asked = run.verdicts.copy(), []
+    open_to_all[:] = APPROVED
+    lived = run.live(run.with_table(open_to_all), seen=lambda state, rows: asked.append(
+        (int(state.account[0]["instant"]), run.prepared.plan.symbols[int(state.turn[state.account[0]["symbol_at"]])])))
+    fresh = [question for question in asked if question not in own]
+    assert fresh and lived.cost == pytest.approx(sum(own.get(question, mean) for question in asked))
+
+
+def test_nobody_is_asked_again_while_a_shadow_lives():
+    """Whatever comes after the instant of the decision is no part of it: there are other setups, and no question about them."""
+    prepared = asking(0, DENSE)
+    run, _ = run_of(prepared, refuses())
+    found = [(row, state) for row, state in price_all(run)[1].items()][:6]
+    later, plain = [], run.broker
+
+    class Watched:
+        def advance(self, state, prepared):
+            told = plain.advance(state, prepared)
+            later.append((told.pause, int(state.account[0]["instant"])))
+            return told
+
+    run.broker = Watched()
+    for row, state in found:
+        later.clear()
+        at = int(state.account[0]["instant"])
+        ended = alone(run, state, row, APPROVED)
+        assert [pause for pause, instant in later if pause == c.PAUSE_ASK and instant > at] == [], row
+        assert ended.status != "FILLED" or ended.exit_ts > at
+    assert len(found) == 6

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
+from pse.commands.decisions_after import moved_points
 from pse.domain.sessions import DAY_NS
 from pse.research.evaluate import DAILY, INTRADAY, classed, horizons, looked, moves, table
 
@@ -44,3 +47,22 @@ def test_the_table_counts_each_horizon_by_itself():
     assert (one["taken_mean_r"], one["refused_mean_r"], one["right_share"]) == (0.25, 0.5, 0.5)
     assert end["horizon"] == "session_end" and end["neutral"] == 5 and end["right_share"] is None
     assert rows[4].moves_r == {"1_bars": None, "session_end": 0.1}
+
+
+def bars_of(close, offset, factor=None):
+    sessions = SimpleNamespace(close_ns=np.array([10_000]))
+    return SimpleNamespace(decision=SimpleNamespace(
+        ts_close=10 * np.arange(1, len(close) + 1), close=np.array(close, float), offset=np.array(offset, float), session=np.zeros(len(close), int),
+        sessions=sessions, factor=None if factor is None else np.array(factor, float)))
+
+
+def test_a_roll_after_a_decision_is_no_move_of_the_market():
+    """The new contract stands 10 points higher: from 101 to 112 the market made one point."""
+    found = moved_points(bars_of([100.0, 101.0, 111.0, 112.0], [0.0, 0.0, 10.0, 10.0]), 25, (1, 2), 0)
+    assert found.tolist() == [0.0, 1.0]
+
+
+def test_moves_are_points_of_the_price_at_the_decision_when_a_share_was_split_before():
+    """Two for one before the decision: stored prices are twice those traded, so 4 stored points are 2 of the setup's."""
+    found = moved_points(bars_of([100.0, 100.0, 102.0, 104.0], [0.0] * 4, [1.0, 2.0, 2.0, 2.0]), 20, (1, 2), 0)
+    assert found.tolist() == [1.0, 2.0]
