@@ -188,3 +188,15 @@ def test_a_run_by_rules_has_no_judge_to_price_but_may_be_asked_what_if(tmp_path,
     assert ran.code == 0 and ran.json["then"]["trades"] >= ran.json["whatif"]["trades"] - 1 and ran.json["warnings"] == []
     looked_at = pse("--home", home, "--json", "decisions", "evaluate").json["decisions"]
     assert {name} <= {one["setup_id"] for one in looked_at if one["taken"]} and all(one["words"] == {} for one in looked_at)
+
+
+@pytest.mark.parametrize("words", [("list",), ("why", "SETUP"), ("export",), ("whatif", "SETUP", "--verdict", "reject"), ("overrides", "--most", "0"),
+                                   ("evaluate",), ("ablate", "--draws", "10")])
+def test_a_run_is_named_in_one_way_by_every_command_about_decisions(tmp_path, pse, words):
+    """As an argument or as an option; a run that is not there is refused by its name either way, and so are two."""
+    asked = [word.replace("SETUP", "abc") for word in words]
+    for named in (["nothere"], ["--run", "nothere"], ["nothere", "--run", "nothere"]):
+        ran = pse("--home", tmp_path / "home", "decisions", *asked, *named)
+        assert ran.code == 2 and "nothere" in ran.err and "No such option" not in ran.err and "unexpected" not in ran.err, ran.err
+    ran = pse("--home", tmp_path / "home", "decisions", *asked, "nothere", "--run", "other")
+    assert ran.code == 2 and "two runs are named, nothere and --run other" in ran.err
