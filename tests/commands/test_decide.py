@@ -65,6 +65,14 @@ def test_a_chain_is_asked_once_shown_and_logged_and_answers_again_from_the_tape(
     assert again["passes"] == found["passes"] and again["log"] == found["log"] and Path(again["log"]).read_text() == logged
 
 
+def test_the_same_question_asked_again_has_a_run_budget_of_its_own(lived):
+    home, lines = lived
+    at = iso(next(one["ts"] for one in lines if one["kind"] == "DECISION"))
+    for _ in range(2):
+        found = decided(home, "--at", at, "--agents", "live", *MODEL, "--set", "budget.calls_per_run=3")
+        assert (found["outcome"], found["codes"]) == ("DECIDED", [])
+
+
 def test_a_tape_that_knows_nothing_of_it_is_an_error_with_the_mend(lived, pse):
     home, lines = lived
     at = iso(next(one["ts"] for one in lines if one["kind"] == "DECISION"))

@@ -13,7 +13,7 @@ from pse.agents.background import finished
 from pse.agents.certificate import growing, question
 from pse.agents.prompts import Prompt, parse_prompt
 from pse.agents.samples import PASSED, Sample, checked_reply
-from pse.clock import iso
+from pse.commands.judging import budget_id
 from pse.commands.wiring import Context
 from pse.domain.errors import BadConfig, RequestError, UnknownName
 from pse.domain.models import ModelFailure, Reply, Request
@@ -60,7 +60,7 @@ def prompt_for(context: Context, kind: str) -> Prompt:
 
 def asked(context: Context, requests: Sequence[Request], mode: str, purpose: str) -> list[Came]:
     """What came of each question, in their order; a call that failed is its failure.  Raises `TapeMiss` where only the tape may answer and cannot."""
-    run_id = f"{purpose}-{iso(context.clock.now_ns()).replace(':', '').replace('.', '-')}"[:64]
+    run_id = budget_id(context, purpose)
     door = open_model(context.settings, mode, context.home, run_id=run_id, environment=os.environ, redact=context.redact, clock=context.clock)
     with context.progress() as progress:
         task = progress.add_task(purpose, total=len(requests))

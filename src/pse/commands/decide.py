@@ -16,7 +16,7 @@ from pse.brokers.sim import SimBroker
 from pse.clock import iso
 from pse.commands.decision_lines import OUTCOMES, Heard
 from pse.commands.inputs import Inputs, gather
-from pse.commands.judging import RULES, judging, opened
+from pse.commands.judging import RULES, budget_id, judging, opened
 from pse.commands.rerun import prepared_until
 from pse.commands.wiring import Answer, Context, say
 from pse.domain.decisions import Briefing, Decide, Deliberation
@@ -67,7 +67,7 @@ def run(context: Context, symbol: str | None = None, at_ns: int | None = None, s
         at = moments[-1] if moments else at_ns
         prepared = prepared_until(context, inputs, inputs.end_ns if at is None else at, ask=True)
         at = _decision_close(prepared, inputs.end_ns if at is None else at)
-        with opened(context, inputs, _name(inputs, at)[:64], None) as judge:
+        with opened(context, inputs, budget_id(context, _name(inputs, at)), None) as judge:
             moment, lines = _lived(prepared, at, symbol, judge)
         if moment.briefing is None and at_ns is not None:
             moments = _asked(context, inputs)

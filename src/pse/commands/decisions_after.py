@@ -102,12 +102,14 @@ def reviewed(context: Context, run: Run, model: str, agents: str, data: Mapping[
     from pse.agents.contracts import AuditNote, parse, schema_of
     from pse.agents.reading import NotAnAnswer
     from pse.commands.asked_models import prompt_for
+    from pse.commands.judging import budget_id
     from pse.domain.models import Message, ModelFailure, Request
     from pse.llm.door import open_model
 
     prompt = prompt_for(context, AuditNote.kind)
     request = Request(prompt.role, model, prompt.ref, prompt.text, (Message("user", report_text(run, data)),), schema_of(prompt.answer), prompt.answer)
-    door = open_model(context.settings, agents, context.home, run_id=f"review-{run.run_id}", environment=os.environ, redact=context.redact, clock=context.clock)
+    door = open_model(context.settings, agents, context.home, run_id=budget_id(context, f"review-{run.run_id}"), environment=os.environ, redact=context.redact,
+                      clock=context.clock)
     try:
         reply = finished(door.complete(request))
         said = parse(prompt.answer, reply.text).model_dump(mode="json")

@@ -73,6 +73,11 @@ def judging(context: Context, settings: Settings, agents: str) -> Judging | None
     return Judging(agents, settings.chosen.decide, prompts, models)
 
 
+def budget_id(context: Context, purpose: str) -> str:
+    """Under which name the budget books what is asked for this purpose now; another time is another run of the budget."""
+    return f"{iso(context.clock.now_ns()).replace(':', '').replace('.', '-')}-{purpose}"[:64]          # the moment first, so that it is never cut
+
+
 def _instead(chain: str, name: str, passes: Sequence[PassPolicy]) -> str:
     """How another model comes into the place of this one: by the pass that names it, else by its chain."""
     own = [one.prompt for one in passes if one.model == name]
