@@ -317,3 +317,15 @@ def test_what_was_open_in_a_judged_run_and_why_is_told_of_that_run_and_not_of_ru
         assert (answer["warnings"], answer["decision"]) == ([], body["decision"]), body
     worst = json.loads((run / "portfolio.json").read_text())["worst"]
     assert {each["setup_id"] for each in worst["positions"]} <= {body["setup_id"] for body in decided if body["decision"] in ("APPROVE", "MODIFY")}
+
+
+def test_a_chain_whose_first_pass_asks_for_data_is_answered_and_replays(tmp_path, pse):
+    judged_home(tmp_path / "home", "scripted-random")
+    home, words = tmp_path / "home", ("--set", "desks.futures-smc.decide=asking", "--set", "chains.asking.model=scripted-random")
+    for agents in ("record", "tape"):
+        assert pse("--home", home, "backtest", *DAYS, *words, "--agents", agents).code == 0
+    _, first, second = runs(home)
+    assert kept(first) == kept(second)
+    asked = [question for _, _, body in records(first / "journal.jsonl", ("DELIBERATION",)) for one in body["passes"] for question in one.get("questions", ())]
+    assert {one["tool"] for one in asked} >= {"bars", "feature"}
+    assert any(not one["refused"] for one in asked)
