@@ -10,7 +10,6 @@ from pse.domain.base import Frozen
 
 PromptName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,40}\.v[1-9][0-9]{0,3}$")]
 Tool = Literal["bars", "feature", "news"]
-TRIO = ("signal", "risk", "executive")
 
 
 class PassPolicy(Frozen):
