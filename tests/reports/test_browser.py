@@ -1,8 +1,6 @@
 """The page in a real browser: it draws, it opens trades, it obeys its own policy, nobody's text runs."""
 
 import re
-import shutil
-import subprocess
 from datetime import date
 
 import polars as pl
@@ -10,19 +8,10 @@ import pytest
 
 from pse.reports.html import write_report
 from pse.research.trade_stats import EQUITY_SCHEMA
+from tests.reports.browser import dumped
 from tests.reports.make_run import make_run
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 pytestmark = pytest.mark.browser
-
-
-def dumped(path, folder, fragment=""):
-    """The page's markup after its scripts ran, and what the browser said."""
-    browser = next(found for found in map(shutil.which, BROWSERS) if found)
-    quiet = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
-    command = [browser, *quiet, f"--user-data-dir={folder}", "--virtual-time-budget=8000", "--enable-logging=stderr", "--dump-dom", f"file://{path}{fragment}"]
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=90, check=True)
-    return ran.stdout, [line for line in ran.stderr.splitlines() if "CONSOLE" in line]
 
 
 def test_the_page_draws_its_charts_and_its_table_without_a_complaint(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 
 from pse.reports.chart_page import render_chart
 from tests.features.made import minutes
-from tests.reports.test_browser import dumped
+from tests.reports.browser import dumped
 from tests.reports.test_chart_page import view_of
 
 pytestmark = pytest.mark.browser

@@ -26,17 +26,18 @@ function drawEquity(data) {
     chart.timeScale().applyOptions({ timeVisible: kind === "trade" });
     chart.timeScale().fitContent();
     for (const button of document.querySelectorAll("[data-equity]")) button.setAttribute("aria-pressed", String(button.dataset.equity === kind));
-    requestAnimationFrame(() => requestAnimationFrame(() => {                                 // how many of the points the picture holds, for whoever tests the page
+    return new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(() => {   // how many of the points the picture holds, for whoever tests the page
       const seen = chart.timeScale().getVisibleLogicalRange();
       box.dataset.seen = seen ? `${Math.max(0, Math.ceil(seen.from - 0.5))} to ${Math.min(t.length - 1, Math.floor(seen.to + 0.5))} of ${t.length}` : "";
-    }));
+      drawn();
+    })));
   };
   chart.panes()[0].setStretchFactor(0.72);
   chart.panes()[1].setStretchFactor(0.28);
   for (const button of document.querySelectorAll("[data-equity]")) button.addEventListener("click", () => show(button.dataset.equity));
-  paint();
-  show(data.equity.session.t.length >= 20 || !data.equity.trade.t.length ? "session" : "trade");
   onTheme(paint);
+  paint();
+  return show(data.equity.session.t.length >= 20 || !data.equity.trade.t.length ? "session" : "trade");
 }
 
 // --- candles ------------------------------------------------------------------------------------------------------
@@ -252,10 +253,11 @@ function tradeBook(data, candlesOf) {
 async function start() {
   if (!$("data")) return;
   const data = JSON.parse(new TextDecoder().decode(await inflate("data")));
-  drawEquity(data);
+  const drawn = drawEquity(data);
   const book = tradeBook(data, unpacker(await inflate("candle-data"), data.candles));
   const asked = /^#trade-(\d+)$/.exec(location.hash);
   if (asked && Number(asked[1]) >= 1 && Number(asked[1]) <= data.trades.entry_s.length) book.open(Number(asked[1]) - 1);
+  await drawn;
   document.documentElement.dataset.ready = "yes";
 }
 start().catch((error) => { const box = $("broken"); if (box) { box.hidden = false; box.textContent = `The charts and the table of trades could not be drawn (${error.message}). A browser of 2023 or later is needed.`; } });
