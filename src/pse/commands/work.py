@@ -1,0 +1,156 @@
+"""One piece of a search in whatever process it falls to: the data is read here, pinned, and never shipped.
+
+A process keeps what its last search loaded and prepared, so that a task that differs in parameters alone pays for these alone.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pse.commands.inputs import Inputs, gather
+from pse.commands.wiring import Context
+from pse.domain.errors import OutsideError, PseError, RequestError, UnknownName
+from pse.domain.trials import Measured, Params, Place, Span, Task
+from pse.engine.desk import DeskPlan
+from pse.settings import Settings
+from pse.store.appended import NONE_STORED
+from pse.store.layout import Home
+from pse.store.snapshots import load as load_snapshot
+
+
+def place_of(inputs: Inputs, context: Context) -> Place:
+    """Where another process finds what was gathered here, pinned to what was read."""
+    return Place(str(context.home.root), inputs.settings.tree(), inputs.plan.symbols, inputs.start_ns, inputs.end_ns, inputs.snapshot.id,
+                 inputs.news_version, inputs.actions_version)
+
+
+@dataclass(frozen=True, eq=False)
+class _Held:
+    """What this process has loaded: of which place (and its key), its settings, its plan and the bench over its bars."""
+
+    place: Place
+    key: str
+    settings: Settings
+    plan: DeskPlan
+    bench: Any
+
+
+_held: _Held | None = None                       # one a process: a search has one place, and its bars are the bulk of the memory
+
+
+def work(task: Task) -> list[Measured]:
+    """What a configuration comes to in each of its spans."""
+    from pse.engine.varied import varied  # type: ignore[import-not-found,unused-ignore]
+
+    held = _at(task.place)
+    plan = _with_fills(varied(held.settings, held.plan, task.params), held.settings, task.fills)
+    return held.bench.measure(plan, task.spans, task.random_entries, task.seed)
+
+
+def forget() -> None:
+    """Lets go of what is kept for the next task."""
+    global _held
+    _held = None
+
+
+def _at(place: Place) -> _Held:
+    """The bench of a place, the one that is kept or a new one in its stead."""
+    global _held
+    if _held is not None and (_held.place is place or (_held.place.home == place.home and _held.key == place.key)):
+        return _held
+    _held = None                                 # the old bars go before the new ones come
+    _held = _load(place)
+    return _held
+
+
+def _load(place: Place) -> _Held:
+    from pse.engine.bench import Bench  # type: ignore[import-not-found,unused-ignore]
+
+    context = quiet_context(place.home)
+    settings = Settings.from_tree(place.settings, context.home.root)
+    inputs = gather(context, settings, place.symbols, place.start_ns, place.end_ns, load_snapshot(context.home, place.snapshot), _pinned(place.news),
+                    actions_at=_pinned(place.actions))
+    bench = Bench(inputs.plan, inputs.bars, inputs.context, inputs.start_ns, inputs.end_ns, finer=inputs.finer)
+    return _Held(place, place.key, settings, inputs.plan, bench)
+
+
+def quiet_context(home: str) -> Context:
+    """A context without a voice, for work that nobody watches."""
+    from rich.console import Console
+
+    silent = Console(file=io.StringIO(), quiet=True)
+    return Context(Home(Path(home)), silent, silent, quiet=True)
+
+
+def _pinned(version: int | None) -> int:
+    return NONE_STORED if version is None else version
+
+
+def _with_fills(plan: DeskPlan, settings: Settings, fills: str | None) -> DeskPlan:
+    """The plan under another rule of fills, where one is named."""
+    if fills is None:
+        return plan
+    if fills not in settings.fills:
+        raise UnknownName("fill policy", fills, settings.fills)
+    return replace(plan, fills=settings.fills[fills])
+
+
+# --- on the way to other processes -----------------------------------------------------------------------------------------------------------------
+
+
+Order = tuple[Params, tuple[Span, ...], str | None, int | None, int]      # the fields of a Task but its place
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """Some tasks of one place as they travel: the place is packed once, and unpacked once a process.  `name`: what tells one place from another."""
+
+    name: str
+    place: bytes
+    orders: tuple[Order, ...]
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A task that could not be done, in words that survive the way: whose fault it is, by the exit code, and what was said."""
+
+    exit_code: int
+    text: str
+
+    def error(self) -> PseError:
+        kind = {RequestError.exit_code: RequestError, OutsideError.exit_code: OutsideError}.get(self.exit_code, PseError)
+        return kind(self.text)
+
+
+def parcel(tasks: Sequence[Task]) -> Parcel:
+    """Tasks of one place, packed."""
+    place = tasks[0].place
+    return Parcel(f"{place.home} {place.key}", pickle.dumps(place), tuple((one.params, one.spans, one.fills, one.random_entries, one.seed) for one in tasks))
+
+
+_unpacked: tuple[str, Place] | None = None
+
+
+def tasks_of(given: Parcel) -> Iterator[Task]:
+    """The tasks of a parcel, all at one place."""
+    global _unpacked
+    if _unpacked is None or _unpacked[0] != given.name:
+        _unpacked = given.name, pickle.loads(given.place)
+    for params, spans, fills, random_entries, seed in given.orders:
+        yield Task(_unpacked[1], params, spans, fills, random_entries, seed)
+
+
+def work_through(given: Parcel) -> list[list[Measured] | Refused]:
+    """The answers to a parcel's tasks, in their order; nothing is done behind one that is refused."""
+    answers: list[list[Measured] | Refused] = []
+    for task in tasks_of(given):
+        try:
+            answers.append(work(task))
+        except PseError as error:                # some of these have more to them than their words, and would not come through
+            return [*answers, Refused(error.exit_code, str(error))]
+    return answers
