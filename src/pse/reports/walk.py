@@ -95,6 +95,7 @@ class Walk:
         name = short.get(key) or key.rpartition(".")[2].replace("_", " ")
         return name if list(short.values()).count(name) < 2 else key
 
+    @property
     def keys(self) -> list[str]:
         """The keys that were searched, in their order, then any other that a configuration names."""
         known = [str(p["key"]) for p in self.wfo.get("parameters") or []]
@@ -179,15 +180,15 @@ def listed(walk: Walk, params: Mapping[str, Any] | None) -> str:
     """`breakeven at r 1.5, swing 3`."""
     if params is None:
         return "none"
-    order = [key for key in walk.keys() if key in params] + sorted(set(params) - set(walk.keys()))
+    order = [key for key in walk.keys if key in params] + sorted(set(params) - set(walk.keys))
     return ", ".join(f"{walk.label(key)} {setting(params[key])}" for key in order)
 
 
 def clauses(walk: Walk) -> list[dict[str, Any]]:
     """Each clause in words: what it is, whether it held, measured against needed, of which series; the one that decided is marked."""
     decided = (walk.court.get("clause") or {}).get("code")
-    return [{"code": str(c.get("code")), "name": str(c.get("code")).replace("_", " "), "passed": PASSED[c.get("passed")], "measured": told("", c.get("measured")),
-             "needed": told("", c.get("needed")), "series": str(c.get("series") or ""), "text": str(c.get("text") or ""), "decided": c.get("code") == decided}
+    return [{"code": str(c.get("code")), "name": str(c.get("code")).replace("_", " "), "passed": PASSED[c.get("passed")],
+             "measured": told("", c.get("measured")), "needed": told("", c.get("needed")), "series": str(c.get("series") or ""), "text": str(c.get("text") or ""), "decided": c.get("code") == decided}
             for c in walk.court.get("clauses") or []]
 
 

@@ -39,7 +39,8 @@ def stitched_words(walk: Walk) -> str:
     """The figures of the out-of-sample windows one after the other."""
     figures = walk.stitched.get("figures") or {}
     sharpe = bounds_told("sharpe", (walk.court.get("bootstrap") or {}).get("sharpe"))
-    said = [f"Sharpe {told('sharpe', figures.get('sharpe'))}" + (f" (95 %: {sharpe})" if sharpe else ""), f"net {told('net', figures.get('net_usd'))} {walk.currency}",
+    said = [f"Sharpe {told('sharpe', figures.get('sharpe'))}" + (f" (95 %: {sharpe})" if sharpe else ""),
+            f"net {told('net', figures.get('net_usd'))} {walk.currency}",
             f"largest drawdown {told('max_drawdown', figures.get('max_drawdown'))}", f"{told('trades', figures.get('trades'))} trades"]
     return f"Out of sample, the test windows one after the other: {', '.join(said)}."
 
@@ -55,11 +56,10 @@ def _folds(console: Console, walk: Walk) -> None:
             inside, outside = (walk.score(value) for value in walk.scores(fold))
             console.print(Text(f"fold {fold['number']}, {_tested(fold)}: in {inside}, out {outside}, {listed(walk, fold.get('chosen'))}"))
         return
-    keys = walk.keys()
+    keys = walk.keys
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for title, justify in (("fold", "right"), ("tested on", "left"), ("in", "right"), ("out", "right"), ("rank", "right"), ("trades", "right"), ("net", "right"),
-                           ("chosen", "left")):
-        table.add_column(title, justify=justify, no_wrap=title != "chosen", overflow="fold")  # type: ignore[arg-type]
+    for title in ("fold", "tested on", "in", "out", "rank", "trades", "net", "chosen"):
+        table.add_column(title, justify="left" if title in ("tested on", "chosen") else "right", no_wrap=title != "chosen", overflow="fold")
     for fold in shown:
         inside, outside = (walk.score(value) for value in walk.scores(fold))
         found = fold.get("out_of_sample") or {}
@@ -94,7 +94,7 @@ def _chosen(console: Console, walk: Walk) -> None:
     from rich.text import Text
 
     console.print(Text("What the same procedure chooses on the whole searched window (the folds test the procedure, not this choice):"))
-    for key in walk.keys():
+    for key in walk.keys:
         if key in walk.chosen:
             own = f"   the desk has {setting(walk.own[key])}" if key in walk.own and walk.own[key] != walk.chosen[key] else ""
             console.print(Text(f"  {key} = {setting(walk.chosen[key])}").append(own, style="dim"))
