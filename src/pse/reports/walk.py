@@ -187,9 +187,13 @@ def listed(walk: Walk, params: Mapping[str, Any] | None) -> str:
 def clauses(walk: Walk) -> list[dict[str, Any]]:
     """Each clause in words: what it is, whether it held, measured against needed, of which series; the one that decided is marked."""
     decided = (walk.court.get("clause") or {}).get("code")
-    return [{"code": str(c.get("code")), "name": str(c.get("code")).replace("_", " "), "passed": PASSED[c.get("passed")],
-             "measured": told("", c.get("measured")), "needed": told("", c.get("needed")), "series": str(c.get("series") or ""), "text": str(c.get("text") or ""), "decided": c.get("code") == decided}
-            for c in walk.court.get("clauses") or []]
+    return [_clause(clause, clause.get("code") == decided) for clause in walk.court.get("clauses") or []]
+
+
+def _clause(clause: Mapping[str, Any], decided: bool) -> dict[str, Any]:
+    code, series, text = (str(clause.get(key) or "") for key in ("code", "series", "text"))
+    return {"code": code, "name": code.replace("_", " "), "passed": PASSED[clause.get("passed")], "measured": told("", clause.get("measured")),
+            "needed": told("", clause.get("needed")), "series": series, "text": text, "decided": decided}
 
 
 def decision(walk: Walk) -> str:
