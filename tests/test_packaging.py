@@ -73,7 +73,7 @@ def test_every_pin_lies_in_the_range_that_the_package_asks_for():
 
 
 def test_extras_are_the_documented_ones():
-    assert set(PROJECT["project"]["optional-dependencies"]) == {"llm", "vertex", "brokers", "stats", "cluster", "ui", "cards", "dev", "peers"}
+    assert set(PROJECT["project"]["optional-dependencies"]) == {"llm", "vertex", "brokers", "research", "cluster", "ui", "cards", "dev", "peers"}
 
 
 def defaults() -> list[Path]:

@@ -55,5 +55,5 @@ def _load(name: str) -> pl.DataFrame:
     found = importlib.util.find_spec("arch")
     file = Path(next(iter(found.submodule_search_locations))) / "data" / name / f"{name}.csv.gz" if found and found.submodule_search_locations else None
     if file is None or not file.is_file():
-        raise RequestError("the bundled series come with the package arch, which is not installed; run: pip install 'pse-toolkit[stats]'")
+        raise RequestError("the bundled series come with the package arch, which is not installed; run: pip install 'pse-toolkit[research]'")
     return pl.read_csv(gzip.decompress(read_plain(file)), infer_schema=False)
