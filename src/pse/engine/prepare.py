@@ -69,9 +69,9 @@ def prepare(plan: DeskPlan, bars: Sequence[Bars], mode: Mode, start_ns: int, unt
     scan = as_traded(scan, features, plan.instruments)
     blackouts = no_entries(plan.risk.gates, plan.events, start_ns, min(until_ns, mode.end_ns) + 1)
     rates = [rate_at(way, markets, one.decision.ts_close) for way, one in zip(plan.rates, features, strict=True)]
-    days, returns = _returns(features)
-    row_ts, row_symbol, rows = _rows(plan, features, rates, days, blackouts, start_ns, mode.end_ns, scan.rows if sparse(plan, scan.rows) else None)
-    setups = _decidable(scan, row_ts, row_symbol)
+    days, returns = daily_returns(features)
+    row_ts, row_symbol, rows = decision_rows(plan, features, rates, days, blackouts, start_ns, mode.end_ns, scan.rows if sparse(plan, scan.rows) else None)
+    setups = decidable(scan, row_ts, row_symbol)
     world = World(row_ts, row_symbol, rows, setups.rows, returns, instrument_records(plan), policy_record(plan, mode),
                   action_records(plan, bars, start_ns, mode.end_ns))
     return Prepared(plan, mode, tape or time_line(bars, blackouts, start_ns, mode.end_ns), world, setups.evidence,
@@ -124,8 +124,8 @@ def _ids(plan: DeskPlan, setups: Setups) -> Sequence[str]:
     return OneByOne(len(setups), one)
 
 
-def _rows(plan: DeskPlan, features: Sequence[Features], rates: Sequence[np.ndarray | None], days: np.ndarray, blackouts: list[tuple[int, int]],
-          start_ns: int, end_ns: int, told: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def decision_rows(plan: DeskPlan, features: Sequence[Features], rates: Sequence[np.ndarray | None], days: np.ndarray, blackouts: list[tuple[int, int]],
+                  start_ns: int, end_ns: int, told: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Decision times, symbols and context inside the window, sorted by time, then the desk's order; DAILY_ROW counts `days`.
 
     `told`: setups at whose decisions alone rows are wanted; None: at all decisions.
@@ -180,7 +180,7 @@ def _renumbered(known: np.ndarray, at: np.ndarray) -> np.ndarray:
     return np.where(known > 0, at[np.maximum(known - 1, 0)] + 1 if at.size else 0, 0)
 
 
-def _returns(features: Sequence[Features]) -> tuple[np.ndarray, np.ndarray]:
+def daily_returns(features: Sequence[Features]) -> tuple[np.ndarray, np.ndarray]:
     """The days that any symbol has, int32[days], and the daily returns of all on them, float64[days, symbols], NaN where a symbol has none."""
     days = np.unique(np.concatenate([one.daily.session_date for one in features]))
     if len(features) == 1:
@@ -191,7 +191,7 @@ def _returns(features: Sequence[Features]) -> tuple[np.ndarray, np.ndarray]:
     return days, table
 
 
-def _decidable(found: Setups, row_ts: np.ndarray, row_symbol: np.ndarray) -> Setups:
+def decidable(found: Setups, row_ts: np.ndarray, row_symbol: np.ndarray) -> Setups:
     """What was found at the decisions of the window; `row_ts` rising, by symbol at one moment."""
     if not row_ts.size:
         return found.taken(np.zeros(len(found), bool))

@@ -104,20 +104,24 @@ def scan_desk(tactics: Sequence[Tactic], features: Sequence[FeatureView], instru
     features[i] and instruments[i] belong to symbol i of the desk; tactics are in the desk's order.  Rows come sorted by decision time, symbol, refused
     finds last, then precedence, event bar and the order found; `symbol` and `tactic` are the indices.  Those before `since_ns` are left out.
     """
-    tables, ways = [], [_way(finder, record) for finder in tactics]
+    tables = []
     for symbol, (view, instrument) in enumerate(zip(features, instruments, strict=True)):
-        tables.append(_of_symbol(symbol, ways, view, instrument, since_ns))
+        tables.append(of_symbol(symbol, [found_by(finder, view, instrument, record) for finder in tactics], since_ns))
         if len(features) > 1:
             view.known.forget_columns()            # of hundreds of symbols what nobody reads again would not fit
     return by_time(tables)
 
 
-def _of_symbol(symbol: int, ways: Sequence[Way], view: FeatureView, instrument: Instrument, since_ns: int) -> Setups:
-    """What all tactics find of one symbol, in order."""
-    found = [way(view, instrument) for way in ways]
+def found_by(finder: Tactic, view: FeatureView, instrument: Instrument, record: OwnRecord | None = None) -> Setups:
+    """What one tactic finds of one symbol, as it hands it back."""
+    return _way(finder, record)(view, instrument)
+
+
+def of_symbol(symbol: int, found: Sequence[Setups], since_ns: int) -> Setups:
+    """What each tactic of a desk found of one symbol as one table, in order."""
     whole = joined(found)
     rows = whole.rows
-    rows["symbol"], rows["tactic"] = symbol, np.repeat(np.arange(len(ways)), [len(one) for one in found])
+    rows["symbol"], rows["tactic"] = symbol, np.repeat(np.arange(len(found)), [len(one) for one in found])
     order = np.lexsort((rows["event_bar"], rows["precedence"], rows["kind"] == REFUSED, rows["ts"]))
     return whole.taken(order[int(np.searchsorted(rows["ts"], since_ns, sorter=order)):])
 
