@@ -65,31 +65,6 @@ def _dicts(value):
         yield from _dicts(item)
 
 
-def test_probabilistic_sharpe_reproduces_the_2014_paper():
-    daily = 2.5 / math.sqrt(250)
-    assert series.probabilistic_sharpe(daily, 1250, -3.0, 10.0, 0.11317200186513214) == pytest.approx(
-        0.90039683444939, abs=1e-9
-    )
-
-
-def test_probabilistic_sharpe_reproduces_the_2012_paper():
-    monthly = 1.585 / math.sqrt(12)
-    assert series.probabilistic_sharpe(monthly, 24, -2.448, 10.164) == pytest.approx(0.91323430688486, abs=1e-9)
-    assert series.probabilistic_sharpe(monthly, 24) == pytest.approx(0.9815912360834967, abs=1e-9)
-
-
-@pytest.mark.parametrize(("periods", "years"), [(250, 2.731187801728), (52, 2.828833586945), (12, 3.239800696445)])
-def test_minimum_track_record_of_sharpe_two_against_one(periods, years):
-    needed = series.min_track_record(2 / math.sqrt(periods), against=1 / math.sqrt(periods))
-    assert needed / periods == pytest.approx(years, abs=1e-9)
-
-
-def test_minimum_track_record_with_fat_tails():
-    root = math.sqrt(12)
-    assert series.min_track_record(2 / root, -0.72, 5.78, 1 / root) / 12 == pytest.approx(4.991258223876, abs=1e-9)
-    assert series.min_track_record(3 / root, -0.72, 5.78, 2.5 / root) / 12 == pytest.approx(27.352920196040, abs=1e-9)
-
-
 @pytest.mark.parametrize(("periods", "factor"), [(360, 0.905), (52, 0.906), (12, 0.912), (4, 0.928)])
 def test_lo_factor_of_a_tenth(periods, factor):
     assert series.lo_factor(0.1, periods) == pytest.approx(factor, abs=5e-4)

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 import polars as pl
 
-from pse.research import bootstrap, market, trade_stats
+from pse.research import bootstrap, deflated, market, trade_stats
 from pse.research import returns as series
 
 Metrics = dict[str, Any]
@@ -192,8 +192,8 @@ def _return_figures(sheet: _Sheet, returns: np.ndarray, money: np.ndarray, spec:
     )
     sheet.put("skew", shape[0] if shape else None, flat)
     sheet.put("kurtosis", shape[1] if shape else None, flat)
-    sheet.put("psr", series.probabilistic_sharpe(ratio, n, *shape) if ratio is not None and shape else None, flat)
-    needed = series.min_track_record(ratio, *shape) if ratio is not None and shape else None
+    sheet.put("psr", deflated.probabilistic_sharpe(ratio, n, *shape) if ratio is not None and shape else None, flat)
+    needed = deflated.min_track_record(ratio, *shape) if ratio is not None and shape else None
     sheet.put("min_track_record_sessions", needed, "the Sharpe ratio is not above 0" if ratio is not None else flat)
     sheet.put("best_session", float(returns.max()))
     sheet.put("worst_session", float(returns.min()))
@@ -434,7 +434,7 @@ def _method(spec: MetricsSpec, block: float | None) -> Metrics:
         "returns_base": spec.returns_base,
         "sessions_per_year": spec.sessions_per_year,
         "risk_free": 0.0,
-        "psr_convention": series.PSR_CONVENTION,
+        "psr_convention": deflated.CONVENTIONS[0],
         "hour_tz": spec.hour_tz,
         "level": spec.level,
         "win_rate_interval": "Wilson",

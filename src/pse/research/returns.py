@@ -1,17 +1,15 @@
 """Figures of a return series: one return a session, flat sessions included.
 
 Every function gives None where the figure has no value (too few sessions, a constant series, no loss); nothing here
-returns NaN or infinity.
+returns NaN or infinity.  What a Sharpe ratio is worth after its length, tails and trials stands in `deflated`.
 """
 
 from __future__ import annotations
 
 import math
-from statistics import NormalDist
 
 import numpy as np
 
-PSR_CONVENTION = "2014"
 _SAME = 1e-12
 
 
@@ -107,35 +105,3 @@ def moments(returns: np.ndarray) -> tuple[float, float] | None:
     centred = returns - returns.mean()
     variance = float(np.mean(centred**2))
     return float(np.mean(centred**3)) / variance**1.5, float(np.mean(centred**4)) / variance**2
-
-
-def _sharpe_variance_term(sharpe_period: float, skew: float, kurtosis: float) -> float:
-    return 1.0 - skew * sharpe_period + (kurtosis - 1.0) / 4.0 * sharpe_period**2
-
-
-def probabilistic_sharpe(
-    sharpe_period: float, observations: float, skew: float = 0.0, kurtosis: float = 3.0, against: float = 0.0
-) -> float | None:
-    """Probability that the true Sharpe ratio exceeds `against`; ratios a session (not annualised), plain kurtosis.
-
-    Variance at the estimate: the convention of Bailey and Lopez de Prado (2012, 2014), named "2014".
-    """
-    term = _sharpe_variance_term(sharpe_period, skew, kurtosis)
-    if observations <= 1 or term <= 0.0:
-        return None
-    z = (sharpe_period - against) / math.sqrt(term / (observations - 1.0))
-    return 0.5 * math.erfc(-z / math.sqrt(2.0))
-
-
-def min_track_record(
-    sharpe_period: float, skew: float = 0.0, kurtosis: float = 3.0, against: float = 0.0, level: float = 0.95
-) -> float | None:
-    """Sessions needed to say with `level` that the Sharpe ratio exceeds `against`; None when the estimate does not
-    exceed it.
-
-    Bailey and Lopez de Prado (2012), The Sharpe Ratio Efficient Frontier.
-    """
-    if sharpe_period <= against:
-        return None
-    z = NormalDist().inv_cdf(level)
-    return 1.0 + _sharpe_variance_term(sharpe_period, skew, kurtosis) * (z / (sharpe_period - against)) ** 2
