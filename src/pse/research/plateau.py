@@ -121,8 +121,8 @@ def _said_of_folds(found: Mapping[str, Any]) -> str:
         return "Fewer than two folds chose a configuration, so nothing says whether they choose alike."
     if found["distance"] is None:
         return "Only one value of each parameter was tried, so folds could not choose otherwise."
-    said = f"{found['folds']} folds chose {found['different']} different configuration{'s' * (found['different'] != 1)}, {found['distance']:.2f} of the range " \
-           f"apart on average"
+    many = "s" * (found["different"] != 1)
+    said = f"{found['folds']} folds chose {found['different']} different configuration{many}, {found['distance']:.2f} of the range apart on average"
     if found["by_chance"] is None:
         return said + "."
     return said + f"; two of the configurations tried lie {found['by_chance']:.2f} apart, so " + \
