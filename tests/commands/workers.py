@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -48,3 +49,8 @@ def deadly(given: Parcel) -> list[list[Measured] | Refused]:
 
 def refusing(given: Parcel) -> list[list[Measured] | Refused]:
     return [Refused(2, "no such parameter")]
+
+
+def slowly(given: Parcel) -> list[list[Measured] | Refused]:
+    time.sleep(0.04)
+    return squared(given)

@@ -16,7 +16,7 @@ from itertools import groupby
 from typing import Any, Protocol
 
 from pse.commands.wiring import Context
-from pse.commands.work import Parcel, Refused, forget, parcel, work, work_through
+from pse.commands.work import Parcel, Refused, forget, packed, parcel, work, work_through
 from pse.domain.errors import OutsideError, RequestError
 from pse.domain.trials import Measured, Task
 from pse.kernels import compiled_before
@@ -48,6 +48,13 @@ def local_crew(context: Context, jobs: int) -> Crew:
     if jobs < 1:
         raise RequestError(f"--jobs {jobs}: expected a number of processes from 1 on; leave it out for one a core")
     return Alone() if jobs == 1 else Processes(context, jobs)
+
+
+def cluster_crew(context: Context, address: str) -> Crew:
+    """The workers of the Dask scheduler at `address`, tcp://HOST:PORT.  Raises `OutsideError` where it does not answer."""
+    from pse.commands.cluster import Cluster
+
+    return Cluster(context, address)
 
 
 class Alone:
@@ -144,6 +151,7 @@ class Batch:
         self._tasks, self._told = tasks, done
         self._answers: dict[int, list[Measured]] = {}
         self._deaths = [0] * len(tasks)
+        self._packed: dict[int, tuple[str, bytes]] = {}
 
     @property
     def left(self) -> list[int]:
@@ -157,15 +165,21 @@ class Batch:
             return [[alone[0]]]
         if suspects := [i for i in left if self._deaths[i]]:
             return [[i] for i in suspects]
-        return list(self._pieces(left, max(1, math.ceil(len(left) / (workers * SHARES)))))
+        return list(self.pieces(workers))
 
-    def _pieces(self, left: Sequence[int], size: int) -> Iterator[list[int]]:
+    def pieces(self, workers: int) -> Iterator[list[int]]:
+        """What is left, shared out: each piece at one place."""
+        left = self.left
+        size = max(1, math.ceil(len(left) / (workers * SHARES)))
         for _, group in groupby(left, key=lambda i: id(self._tasks[i].place)):
             same = list(group)
             yield from (same[start:start + size] for start in range(0, len(same), size))
 
     def parcel(self, piece: Sequence[int]) -> Parcel:
-        return parcel([self._tasks[i] for i in piece])
+        place = self._tasks[piece[0]].place
+        if id(place) not in self._packed:
+            self._packed[id(place)] = packed(place)
+        return parcel(self._packed[id(place)], [self._tasks[i] for i in piece])
 
     def take(self, piece: Sequence[int], answers: Sequence[list[Measured] | Refused]) -> None:
         """Keeps the answers to a piece.  Raises what a task was refused for."""
@@ -180,9 +194,13 @@ class Batch:
         for i in (i for piece in running for i in piece):
             self._deaths[i] += 1
             if self._deaths[i] >= DEATHS:
-                raise OutsideError(f"a worker process died {DEATHS} times on the same configuration, {self._tasks[i].params or 'the desk as it stands'}; "
-                                   f"expected an answer. The system ends processes when memory runs out: use fewer --jobs or a shorter window, or leave "
-                                   f"that configuration out. What was finished is kept") from error
+                raise self.deadly([i], f"{DEATHS} times") from error
+
+    def deadly(self, piece: Sequence[int], often: str) -> OutsideError:
+        """The words for tasks that no process survives."""
+        params = " or ".join(str(dict(self._tasks[i].params)) if self._tasks[i].params else "the desk as it stands" for i in piece)
+        return OutsideError(f"a worker process died {often} on the same configuration, {params}; expected an answer. The system ends processes when memory "
+                            f"runs out: use fewer workers or a shorter window, or leave that configuration out. What was finished is kept")
 
     def whole(self) -> list[list[Measured]]:
         return [self._answers[i] for i in range(len(self._tasks))]

@@ -127,10 +127,14 @@ class Refused:
         return kind(self.text)
 
 
-def parcel(tasks: Sequence[Task]) -> Parcel:
-    """Tasks of one place, packed."""
-    place = tasks[0].place
-    return Parcel(f"{place.home} {place.key}", pickle.dumps(place), tuple((one.params, one.spans, one.fills, one.random_entries, one.seed) for one in tasks))
+def packed(place: Place) -> tuple[str, bytes]:
+    """A place's name and itself, ready to travel."""
+    return f"{place.home} {place.key}", pickle.dumps(place)
+
+
+def parcel(place: tuple[str, bytes], tasks: Sequence[Task]) -> Parcel:
+    """Tasks of one packed place."""
+    return Parcel(*place, tuple((one.params, one.spans, one.fills, one.random_entries, one.seed) for one in tasks))
 
 
 _unpacked: tuple[str, Place] | None = None
@@ -154,3 +158,17 @@ def work_through(given: Parcel) -> list[list[Measured] | Refused]:
         except PseError as error:                # some of these have more to them than their words, and would not come through
             return [*answers, Refused(error.exit_code, str(error))]
     return answers
+
+
+def place_in(given: Parcel) -> Refused | None:
+    """What keeps this process from working at a parcel's place: a home or a snapshot that is not to be seen from here."""
+    import platform
+
+    place = next(tasks_of(given)).place
+    home = Home(Path(place.home))
+    if (home.snapshots / f"{place.snapshot}.json").is_file():
+        return None
+    what = f"no snapshot {place.snapshot} there" if home.root.is_dir() else "no such folder"
+    where = platform.node() or "a machine without a name"
+    return Refused(OutsideError.exit_code, f"a worker on {where} looks for the data in {home.root} and finds {what}; every worker must see the home under the "
+                                           f"same path: put it on a disk that all machines share, and start pse with --home there")
