@@ -125,3 +125,16 @@ def test_what_cannot_be_decided_is_refused(pse, tmp_path, monkeypatch, words, to
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     ran = pse("--home", stored_synthetic(tmp_path / "home"), "decide", "--symbol", "ES", *words)
     assert ran.code == 2 and told in ran.err
+
+
+@pytest.mark.slow
+def test_a_moment_on_a_weekend_is_told_to_be_the_last_close_before_it_and_one_after_a_gap_is_refused(tmp_path, pse):
+    words = ("ingest", "--provider", "synthetic", "--symbol", "ES")
+    for first, end in (("2024-03-04", "2024-03-09"), ("2024-03-18", "2024-03-20")):
+        assert pse("--home", tmp_path, *words, "--start", first, "--end", end).code == 0
+    ask = ("--home", tmp_path, "decide", "--symbol", "ES")
+    weekend = pse(*ask, "--at", "2024-03-09T12:00Z", "--json")
+    assert json.loads(weekend.out)["at"] == "2024-03-08T22:00:00Z"
+    assert any("2024-03-08T22:00:00Z and --at 2024-03-09T12:00:00Z" in one for one in json.loads(weekend.out)["warnings"])
+    gap = pse(*ask, "--at", "2024-03-13T15:00Z")
+    assert gap.code == 2 and "2024-03-08T22:00:00Z" in gap.err and "pse ingest" in gap.err

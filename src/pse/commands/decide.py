@@ -19,6 +19,7 @@ from pse.commands.inputs import Inputs, gather
 from pse.commands.judging import RULES, budget_id, judging, opened
 from pse.commands.rerun import prepared_until
 from pse.commands.wiring import Answer, Context, say
+from pse.domain.bars import timeframe_ns
 from pse.domain.decisions import Briefing, Decide, Deliberation
 from pse.domain.errors import RequestError
 from pse.engine.loop import run as engine_run
@@ -67,6 +68,7 @@ def run(context: Context, symbol: str | None = None, at_ns: int | None = None, s
         at = moments[-1] if moments else at_ns
         prepared = prepared_until(context, inputs, inputs.end_ns if at is None else at, ask=True)
         at = _decision_close(prepared, inputs.end_ns if at is None else at)
+        _not_long_before(context, inputs, at, at_ns)
         with opened(context, inputs, budget_id(context, _name(inputs, at)), None) as judge:
             moment, lines = _lived(prepared, at, symbol, judge)
         if moment.briefing is None and at_ns is not None:
@@ -100,6 +102,17 @@ def _decision_close(prepared: Prepared, at_ns: int) -> int:
     if not last:
         raise RequestError(f"no decision bar of {prepared.plan.decision_timeframe} had closed by {iso(at_ns)}; give a later --at")
     return max(last)
+
+
+def _not_long_before(context: Context, inputs: Inputs, at: int, asked: int | None) -> None:
+    """A word where no decision bar closed at the asked moment; refuses one that more than a session without bars lies before."""
+    if asked is None or asked - at < timeframe_ns(inputs.plan.decision_timeframe):
+        return
+    ends = inputs.bars[0].sessions.close_ns
+    if int(((ends > at) & (ends <= asked)).sum()) > 1:
+        raise RequestError(f"no decision bar closed between {iso(at)} and --at {iso(asked)}: no bars of those sessions are stored; write --at {iso(at)}, or "
+                           f"ingest what is missing with `pse ingest`")
+    context.warn(f"no decision bar closed between {iso(at)} and --at {iso(asked)}; this is the decision of {iso(at)}")
 
 
 def _lived(prepared: Prepared, at_ns: int | None, symbol: str | None, judge: Decide) -> tuple[Moment, list[Said]]:
