@@ -69,14 +69,14 @@ def min_track_record(sharpe: float, skew: float = 0.0, kurtosis: float = 3.0, ag
     Bailey and Lopez de Prado (2012), The Sharpe Ratio Efficient Frontier.
     """
     term = variance_term(sharpe, skew, kurtosis)
-    return None if sharpe <= against or term <= 0.0 else 1.0 + term * (_NORMAL.inv_cdf(level) / (sharpe - against)) ** 2
+    needed = _sessions(term, sharpe - against, level)
+    return None if needed is None else 1.0 + needed
 
 
 def min_track_record_2025(sharpe: float, skew: float = 0.0, kurtosis: float = 3.0, against: float = 0.0, level: float = 0.95,
                           rho: float = 0.0) -> float | None:
     """The same in convention "2025"."""
-    term = variance_term(against, skew, kurtosis, rho)
-    return None if sharpe <= against or term <= 0.0 else term * (_NORMAL.inv_cdf(level) / (sharpe - against)) ** 2
+    return _sessions(variance_term(against, skew, kurtosis, rho), sharpe - against, level)
 
 
 # --- the best of many -----------------------------------------------------------------------------------------------------------------------------
@@ -159,6 +159,15 @@ def effective_trials(matrix: np.ndarray) -> float:
     scaled = centred / np.sqrt((centred**2).sum(axis=0))
     short = scaled.shape[0] < scaled.shape[1]          # both products have the same eigenvalues but for zeros
     return effective_rank(scaled @ scaled.T if short else scaled.T @ scaled)
+
+
+def _sessions(term: float, above: float, level: float) -> float | None:
+    """Sessions after which so small an excess is sure to the level; None where it is none, or too small for a number."""
+    if above <= 0.0 or term <= 0.0:
+        return None
+    ratio = _NORMAL.inv_cdf(level) / above
+    needed = term * ratio * ratio
+    return needed if math.isfinite(needed) else None
 
 
 def _phi(z: float) -> float:

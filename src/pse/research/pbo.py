@@ -150,7 +150,8 @@ class _BlockSums:
         full, step = (1 << blocks) - 1, max(1, _CELLS // self.columns)
         for start in range(0, len(masks) // 2, step):
             at = np.arange(start, min(start + step, len(masks) // 2))
-            yield at, *(_statistic(*(_looked_up(table, mask, blocks) for table in tables), statistic) for mask in (masks[at], full ^ masks[at]))
+            one, other = ([_looked_up(table, mask, blocks) for table in tables] for mask in (masks[at], full ^ masks[at]))
+            yield at, _statistic(one[0], one[1], one[2], statistic), _statistic(other[0], other[1], other[2], statistic)
 
 
 def _masks(blocks: int) -> np.ndarray:
