@@ -15,7 +15,8 @@ import numpy as np
 
 from pse.kernels.stats import stationary_sums
 
-_CHUNK = 128
+_CHUNK, _SAME = 128, 1e-12
+MIN_SESSIONS = 20                                # from which on a resampling of sessions says something
 
 
 def wilson(successes: int, trials: int, level: float = 0.95) -> tuple[float, float] | None:
@@ -82,6 +83,36 @@ def resample(
         sums.append(chunk_sums)
         drawdowns.append(chunk_drawdowns)
     return np.concatenate(sums), np.concatenate(drawdowns)
+
+
+def sharpe_of_sums(sums: np.ndarray, squares: np.ndarray, sessions: int, periods: float = 252.0) -> np.ndarray:
+    """Annualised Sharpe ratios (ddof 1) from sums of returns and of their squares; NaN where nothing moves."""
+    average = sums / sessions
+    scatter = squares - sessions * average**2
+    moving = np.where(scatter > _SAME * squares, scatter, np.nan)
+    ratio: np.ndarray = average / np.sqrt(moving / (sessions - 1)) * math.sqrt(periods)
+    return ratio
+
+
+def intervals(returns: np.ndarray, seed: int, periods: float = 252.0, *, r_of_session: np.ndarray | None = None, trades_of_session: np.ndarray | None = None,
+              resamples: int = 2_000, block: float | None = None, level: float = 0.95) -> dict[str, tuple[float, float] | None]:
+    """Percentile intervals of a return series from one resampling of its sessions: `sharpe`, `sortino`, `mean` (a session), `max_drawdown`, and
+    `expectancy_r` where R and number of the trades of each session (float64[n] both) are given; None where a figure has none.
+
+    returns: float64[n], one a session, flat ones included.  block: mean block in sessions; None: by `block_length`.
+    """
+    n = returns.size
+    names = ["sharpe", "sortino", "mean", "max_drawdown"]
+    columns = [returns, returns**2, np.minimum(returns, 0.0) ** 2]
+    if r_of_session is not None and trades_of_session is not None:
+        names, columns = [*names, "expectancy_r"], [*columns, r_of_session, trades_of_session.astype(np.float64)]
+    if n < MIN_SESSIONS:
+        return dict.fromkeys(names)
+    sums, falls = resample(np.column_stack(columns), returns, block_length(returns) if block is None else block, resamples, seed)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = [sharpe_of_sums(sums[:, 0], sums[:, 1], n, periods), sums[:, 0] / n / np.sqrt(sums[:, 2] / n) * math.sqrt(periods), sums[:, 0] / n, falls]
+        found += [sums[:, 3] / sums[:, 4]] if len(columns) > 3 else []
+    return {name: percentile_interval(values, level) for name, values in zip(names, found, strict=True)}
 
 
 def percentile_interval(values: np.ndarray, level: float = 0.95) -> tuple[float, float] | None:

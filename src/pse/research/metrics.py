@@ -302,10 +302,8 @@ def _intervals(
     block = bootstrap.block_length(returns)
     sums, drawdowns = bootstrap.resample(columns, returns, block, spec.resamples, spec.seed)
     with np.errstate(divide="ignore", invalid="ignore"):
-        average = sums[:, 0] / n
-        deviation = np.sqrt(np.maximum(sums[:, 1] - n * average**2, 0.0) / (n - 1))
         found = {
-            "sharpe": average / deviation * math.sqrt(spec.sessions_per_year),
+            "sharpe": bootstrap.sharpe_of_sums(sums[:, 0], sums[:, 1], n, spec.sessions_per_year),
             "expectancy_r": sums[:, 2] / sums[:, 3],
             "profit_factor": sums[:, 4] / sums[:, 5],
             "net_usd": sums[:, 6],
