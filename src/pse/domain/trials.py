@@ -11,7 +11,7 @@ import numpy as np
 
 from pse.domain.records import canonical
 
-Value = bool | int | float | str
+Value = bool | int | float | str | None            # None where a setting is left to its default rule
 Params = Mapping[str, Value]                     # dotted key of a setting, as `search.parameters` writes it, to its value
 
 TRIAL_TRADE = np.dtype([

@@ -82,22 +82,33 @@ def desk_plan(settings: Settings, symbols: Sequence[str] = ()) -> DeskPlan:
 
 def desk_complaints(settings: Settings) -> Iterator[Complaint]:
     """What of the chosen desk cannot run together: bars of the desk, its features and its tactics that its base bars do not make, and too long a memory."""
-    desk, base, here = settings.chosen, settings.chosen.base_timeframe, ("desks", settings.desk)
-    if settings.risk.tail.days > MAX_TAIL_DAYS:
-        yield settings.complaint(("risk_policies", desk.risk, "tail", "days"), f"found {settings.risk.tail.days}; at most {MAX_TAIL_DAYS} daily returns are "
-                                                                              f"weighed; lower it")
-    if why := why_not(desk.decision_timeframe, base):
-        yield settings.complaint((*here, "decision_timeframe"), f"decision bars of {desk.decision_timeframe} cannot be made from base bars of {base}: {why} "
-                                                                f"(or change base_timeframe)")
+    desk = settings.chosen
+    if why := why_not(desk.decision_timeframe, desk.base_timeframe):
+        yield from too_long_memory(settings, settings.risk)
+        yield settings.complaint(("desks", settings.desk, "decision_timeframe"), f"decision bars of {desk.decision_timeframe} cannot be made from base bars of "
+                                                                                 f"{desk.base_timeframe}: {why} (or change base_timeframe)")
         return
-    context = settings.feature_spec().context_timeframe
+    yield from parts_complaints(settings, settings.risk, settings.feature_spec(), settings.tactics())
+
+
+def parts_complaints(settings: Settings, risk: RiskPolicy, spec: FeatureSpec, tactics: Mapping[str, Tactic]) -> Iterator[Complaint]:
+    """The same of these limits, features and tactics on the chosen desk, whose decision bars its base bars make."""
+    desk, base, here = settings.chosen, settings.chosen.base_timeframe, ("desks", settings.desk)
+    yield from too_long_memory(settings, risk)
+    context = spec.context_timeframe
     if why := why_not(context, base):
         yield settings.complaint((*here, "features", "context_timeframe"), f"{context} bars cannot be made from base bars of {base}: {why}")
-    for name, tactic in settings.tactics().items():
+    for name, tactic in tactics.items():
         for timeframe in tactic.timeframes(desk.decision_timeframe):
             if why := why_not(timeframe, base):
                 yield settings.complaint((*here, "tactics", name), f"the tactic {name} reads {timeframe} bars, which cannot be made from base bars of {base}: "
                                                                    f"{why} (or change base_timeframe)")
+
+
+def too_long_memory(settings: Settings, risk: RiskPolicy) -> Iterator[Complaint]:
+    if risk.tail.days > MAX_TAIL_DAYS:
+        yield settings.complaint(("risk_policies", settings.chosen.risk, "tail", "days"), f"found {risk.tail.days}; at most {MAX_TAIL_DAYS} daily returns are "
+                                                                                          f"weighed; lower it")
 
 
 @dataclass(frozen=True)

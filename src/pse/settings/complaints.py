@@ -107,5 +107,5 @@ def _field_at(kind: Any, steps: tuple[str | int, ...]) -> Any:
 
 def _keys(model: Any) -> list[str]:
     if isinstance(model, type) and issubclass(model, BaseModel):
-        return sorted(model.model_fields)
+        return sorted(field.alias or name for name, field in model.model_fields.items())
     return sorted(getattr(model, "__dataclass_fields__", ()))

@@ -52,13 +52,26 @@ RULES = (
 def contradictions(settings: Settings) -> Iterator[Complaint]:
     """What of the risk profiles and of the instruments of the chosen desk cannot hold together: both values, and where both were written."""
     for name, profile in settings.risk_policies.items():
-        here = ("risk_policies", name)
-        for rule in RULES:
-            if rule.applies(profile):
-                yield from _above(settings, here, profile, rule)
-        yield from _sides(settings, here, profile)
-        yield from _two_kinds(settings, here, profile)
-    yield from _without_margin(settings)
+        yield from profile_contradictions(settings, name, profile)
+    if settings.desk in settings.desks:                    # else its file will not do, and is told of
+        yield from _without_margin(settings, settings.risk)
+
+
+def profile_contradictions(settings: Settings, name: str, profile: RiskPolicy) -> Iterator[Complaint]:
+    """The same of one risk profile, which these settings call `name`."""
+    here = ("risk_policies", name)
+    for rule in RULES:
+        if rule.applies(profile):
+            yield from _above(settings, here, profile, rule)
+    yield from _sides(settings, here, profile)
+    yield from _two_kinds(settings, here, profile)
+
+
+def varied_contradictions(settings: Settings, profile: RiskPolicy) -> Iterator[Complaint]:
+    """What would not hold together if the chosen desk had this profile in place of its own."""
+    yield from profile_contradictions(settings, settings.chosen.risk, profile)
+    if (profile.limits.margin, profile.limits.allow_micro) != (settings.risk.limits.margin, settings.risk.limits.allow_micro):
+        yield from _without_margin(settings, profile)
 
 
 def _above(settings: Settings, here: tuple[str, ...], profile: RiskPolicy, rule: AtMost) -> Iterator[Complaint]:
@@ -96,19 +109,17 @@ def _sides(settings: Settings, here: tuple[str, ...], profile: RiskPolicy) -> It
                                                       f"account cannot; write `margin: margin` or `allow_short: false`")
 
 
-def _without_margin(settings: Settings) -> Iterator[Complaint]:
+def _without_margin(settings: Settings, profile: RiskPolicy) -> Iterator[Complaint]:
     """Instruments of the chosen desk that tie up nobody knows what, where margin is asked; a missing figure is no figure."""
-    if settings.desk not in settings.desks:                # its file will not do, and is told of
-        return
     limits = ("risk_policies", settings.chosen.risk, "limits")
-    if settings.risk.limits.margin == "none":
+    if profile.limits.margin == "none":
         return
     traded = [symbol for symbol in settings.chosen.symbols if settings.instrument(symbol).tradable]
-    traded += [micro for symbol in traded if settings.risk.limits.allow_micro and (micro := settings.instrument(symbol).micro)]
+    traded += [micro for symbol in traded if profile.limits.allow_micro and (micro := settings.instrument(symbol).micro)]
     for symbol in traded:
         instrument = settings.instrument(symbol)
         if instrument.asked_margin is None:
             example = "{initial: 13200, maintenance: 12000}" if instrument.kind == "future" else "{initial: 0.05, maintenance: 0.04}"
             yield settings.complaint(("instruments", symbol, "margin"), (
-                f"{symbol} is a {instrument.kind} without margin, and limits.margin is {settings.risk.limits.margin} ({settings.where(*limits, 'margin')}); "
+                f"{symbol} is a {instrument.kind} without margin, and limits.margin is {profile.limits.margin} ({settings.where(*limits, 'margin')}); "
                 f"write for example `margin: {example}` with the figures of your broker, or `margin: none` in the profile"))

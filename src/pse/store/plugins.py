@@ -16,12 +16,13 @@ from functools import cached_property
 from importlib.metadata import EntryPoint
 from importlib.util import find_spec
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any, TypeVar
 
 from pse.domain.errors import BadConfig
 
 FORM = "FOLDER/FILE.py:Class below the home folder, for example tactics/my_rule.py:MyRule"
+FUNCTION_FORM = "FOLDER/FILE.py:function below the home folder, for example objectives/mine.py:per_day"
 MAX_BYTES = 1 << 20
 # What a file that somebody is still writing may raise.
 RAISED = (ArithmeticError, AssertionError, AttributeError, ImportError, LookupError, NameError, OSError, RuntimeError, SyntaxError, SystemExit, TypeError,
@@ -38,17 +39,19 @@ class PluginFile:
     path: Path
     wanted: str
     content: bytes
+    form: str = FORM
 
     @cached_property
     def sha256(self) -> str:
         return hashlib.sha256(self.content).hexdigest()
 
     def load(self) -> Any:
-        """The class; runs the file.  Raises `BadConfig` naming its line."""
+        """The class (or function); runs the file.  Raises `BadConfig` naming its line."""
         module = self._module()
         if not hasattr(module, self.wanted):
-            classes = [name for name, one in vars(module).items() if isinstance(one, type) and one.__module__ == module.__name__]
-            raise BadConfig(f"{self.place}: the file has no class {self.wanted}; it has: {', '.join(classes) or 'none'}. Write one of them behind the colon")
+            what, kind = ("class", type) if self.form == FORM else ("function", FunctionType)
+            there = [name for name, one in vars(module).items() if isinstance(one, kind) and one.__module__ == module.__name__]
+            raise BadConfig(f"{self.place}: the file has no {what} {self.wanted}; it has: {', '.join(there) or 'none'}. Write one of them behind the colon")
         return getattr(module, self.wanted)
 
     def _module(self) -> ModuleType:
@@ -82,22 +85,27 @@ def failed_at(error: BaseException, path: Path, shown: str) -> str:
     return f"{shown}{f', line {lines[-1]}' if lines else ''}: {type(error).__name__}{f': {said}' if said else ''}"
 
 
-def read_plugin(home: Path, place: str) -> PluginFile:
-    """The file that `FOLDER/FILE.py:Class` names.  Raises `BadConfig`: not of that form, outside home, not there."""
-    form = _PLACE.fullmatch(place)
-    if form is None:
-        raise BadConfig(f"found {place!r}, expected {FORM}; no absolute paths and no `..`")
-    path = home / form[1]
+def is_place(text: str) -> bool:
+    """Whether a text has the form of a place below home; nothing is looked up."""
+    return _PLACE.fullmatch(text) is not None
+
+
+def read_plugin(home: Path, place: str, form: str = FORM) -> PluginFile:
+    """The file that `FOLDER/FILE.py:Class` (or function, as `form` says) names.  Raises `BadConfig`: not of that form, outside home, not there."""
+    parts = _PLACE.fullmatch(place)
+    if parts is None:
+        raise BadConfig(f"found {place!r}, expected {form}; no absolute paths and no `..`")
+    path = home / parts[1]
     if not path.is_file():
         near = sorted(one.name for one in path.parent.glob("*.py")) if path.parent.is_dir() else []
         others = f"; beside it there are: {', '.join(near)}" if near else ""
-        raise BadConfig(f"there is no file {form[1]} below {home}{others}; write the file, or mend the name")
+        raise BadConfig(f"there is no file {parts[1]} below {home}{others}; write the file, or mend the name")
     if not path.resolve().is_relative_to(home.resolve()):
-        raise BadConfig(f"{form[1]} leads out of the home folder {home}; a plug-in lies below it: copy the file there")
+        raise BadConfig(f"{parts[1]} leads out of the home folder {home}; a plug-in lies below it: copy the file there")
     content = path.read_bytes()
     if len(content) > MAX_BYTES:
-        raise BadConfig(f"{form[1]} is larger than 1 MiB, which no file of one class is; mend the name")
-    return PluginFile(place, path, form[2], content)
+        raise BadConfig(f"{parts[1]} is larger than 1 MiB, which no file of one class is; mend the name")
+    return PluginFile(place, path, parts[2], content, form)
 
 
 def installed_source(entry: EntryPoint) -> str:
