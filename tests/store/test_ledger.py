@@ -8,9 +8,22 @@ import sys
 import numpy as np
 import pytest
 
-from pse.domain.errors import DamagedTable
+from pse.domain.errors import DamagedTable, RequestError
 from pse.store.layout import Home
-from pse.store.ledger import Trial, append_trial, append_trials, count_trials, load_returns, returns_hash, trials, trials_path
+from pse.store.ledger import (
+    Counted,
+    Trial,
+    append_trial,
+    append_trials,
+    configurations,
+    count_trials,
+    load_returns,
+    raise_trials,
+    returns_hash,
+    trials,
+    trials_counted,
+    trials_path,
+)
 
 DAY = 86_400_000_000_000
 DATES, RETURNS = np.array([20240102, 20240103, 20240104], np.int32), np.array([0.01, -0.02, 0.0])
@@ -122,3 +135,75 @@ def test_two_processes_lose_no_trial(tmp_path):
     workers = [subprocess.Popen([sys.executable, "-c", APPEND_SIX, tmp_path, str(first)]) for first in (0, 3)]
     assert [worker.wait(60) for worker in workers] == [0, 0]
     assert sorted(found.fingerprint for found in trials(Home(tmp_path))) == [f"{number:064x}" for number in range(9)]
+
+
+# --- how many configurations ----------------------------------------------------------------------------------------------------------------------
+
+def configured(number: int, settings: int, **changes) -> Trial:
+    return trial(number).model_copy(update={"settings_hash": f"{settings:064x}", **changes})
+
+
+def test_one_configuration_on_several_windows_and_versions_of_the_data_counts_once(tmp_path):
+    home = Home(tmp_path)
+    looks = [configured(1, 1), configured(2, 1, snapshot="ff" * 8), configured(3, 1, window=(5 * DAY, 12 * DAY)), configured(4, 2),
+             configured(5, 3, symbols=("6E",)), configured(6, 4, window=(10 * DAY, 20 * DAY)), configured(7, 5, symbols=("NQ", "ES"), kind="wfo")]
+    append_trials(home, [(look, DATES, RETURNS) for look in looks], 1)
+    assert count_trials(home, ["ES"], (0, 10 * DAY)) == 5
+    assert configurations(home, ["ES"], (0, 10 * DAY)) == 3                # 1, 2 and 5; the fourth begins where this window ends
+    assert configurations(home, ["ES"], (0, 11 * DAY)) == 4
+    assert configurations(home, ["6E", "ES"], (0, 10 * DAY)) == 4
+    assert configurations(home, None, (None, None)) == 5
+    assert configurations(home, ["ES"], (0, 10 * DAY), snapshot="ff" * 8) == 1
+    assert trials_counted(home, ["ES"], (0, 10 * DAY)) == Counted(recorded=3, raised=0)
+
+
+def test_a_judged_configuration_counts_for_every_way_it_was_answered(tmp_path):
+    home = Home(tmp_path)
+    append_trials(home, [(configured(number, 1, answers=answers), DATES, RETURNS) for number, answers in enumerate(("", "a" * 64, "b" * 64, "a" * 64))], 1)
+    assert configurations(home, ["ES"], (None, None)) == 3
+
+
+def test_a_user_can_raise_the_count_and_never_lower_it(tmp_path):
+    home, window = Home(tmp_path), (0, 10 * DAY)
+    append_trials(home, [(configured(number, number), DATES, RETURNS) for number in range(7)], 1)
+    assert raise_trials(home, ["ES"], window, 40, 5, "tried by hand").n == 40
+    assert trials_counted(home, ["ES"], window) == Counted(recorded=7, raised=40)
+    before = trials_path(home).read_bytes()
+    with pytest.raises(RequestError, match=r"39 trials are fewer than the 40.*7 configurations recorded, raised to 40"):
+        raise_trials(home, ["ES"], window, 39, 6, "")
+    assert raise_trials(home, ["ES"], window, 40, 6, "").n == 40            # the same again says nothing new
+    assert trials_path(home).read_bytes() == before
+    assert len(trials(home)) == count_trials(home) == 7                     # a raise is no trial
+
+
+def test_a_count_below_what_was_recorded_is_refused_before_any_raise(tmp_path):
+    home = Home(tmp_path)
+    append_trials(home, [(configured(number, number), DATES, RETURNS) for number in range(7)], 1)
+    with pytest.raises(RequestError, match="6 trials are fewer than the 7"):
+        raise_trials(home, ["ES"], (None, None), 6, 1, "")
+
+
+def test_a_raise_holds_for_its_symbols_and_its_window_and_trials_overtake_it(tmp_path):
+    home = Home(tmp_path)
+    raise_trials(home, ["ES", "NQ"], (0, 10 * DAY), 3, 1, "before this home")
+    assert trials_counted(home, ["NQ"], (9 * DAY, 30 * DAY)).n == 3
+    assert trials_counted(home, ["NQ"], (10 * DAY, 30 * DAY)).n == 0 and trials_counted(home, ["6E"], (0, DAY)).n == 0
+    append_trials(home, [(configured(number, number), DATES, RETURNS) for number in range(5)], 2)
+    assert trials_counted(home, ["ES"], (0, DAY)) == Counted(recorded=5, raised=3)
+    assert trials_counted(home, ["ES"], (0, DAY)).n == 5
+
+
+def test_one_changed_byte_of_the_third_line_is_found_by_every_reader(tmp_path):
+    home = Home(tmp_path)
+    append_trials(home, [(configured(number, number), DATES, RETURNS) for number in range(2)], 1)
+    raise_trials(home, ["ES"], (None, None), 90, 2, "elsewhere")
+    append_trials(home, [(configured(9, 9), DATES, RETURNS)], 3)
+    lines = trials_path(home).read_bytes().splitlines(keepends=True)
+    assert b'"count":90' in lines[2]
+    lines[2] = lines[2].replace(b'"count":90', b'"count":50')
+    trials_path(home).write_bytes(b"".join(lines))
+    for read in (lambda: trials_counted(home, ["ES"], (None, None)), lambda: configurations(home, None, (None, None)), lambda: trials(home),
+                 lambda: raise_trials(home, ["ES"], (None, None), 95, 4, ""), lambda: append_trial(home, configured(10, 10), DATES, RETURNS, 4)):
+        with pytest.raises(DamagedTable, match="line 3: its hash does not fit its text"):
+            read()
+    assert trials_path(home).read_bytes() == b"".join(lines)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -317,7 +317,8 @@ def note_trial(context: Context, run: Run, inputs: Inputs, outcome: Outcome, met
     sessions = outcome.equity().filter(pl.col("kind") == "session")
     money = np.concatenate([[inputs.plan.capital], sessions["equity_usd"].to_numpy()])
     returns = np.diff(money) / money[:-1]
-    trial = Trial(fingerprint=run.manifest.fingerprint, answers=answers_hash(run), snapshot=run.manifest.snapshot, symbols=inputs.plan.symbols,
+    kind: Literal["backtest", "paper"] = "paper" if run.manifest.command == "paper" else "backtest"
+    trial = Trial(fingerprint=run.manifest.fingerprint, answers=answers_hash(run), kind=kind, snapshot=run.manifest.snapshot, symbols=inputs.plan.symbols,
                   window=(inputs.start_ns, inputs.end_ns), settings_hash=run.manifest.settings_hash, desk=inputs.plan.name,
                   trades=int(metrics.get("trades") or 0), sharpe=metrics.get("sharpe"))
     return append_trial(context.home, trial, sessions["session_date"].to_numpy().astype(np.int32), returns, context.clock.now_ns())

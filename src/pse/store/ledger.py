@@ -1,4 +1,4 @@
-"""The trial ledger: every backtest that looked at data is counted, by itself, in a hash-chained file.
+"""The trial ledger: every run that looked at data is counted, by itself, in a hash-chained file; a user may raise the count, never lower it.
 
 An identical fingerprint is one trial, however often it runs; of a judged run with the same answers, for a model that is asked again may answer otherwise,
 and the best of many such tries is a choice among as many.  The ledger cannot show trials that were made elsewhere or lines that its owner removed
@@ -12,23 +12,24 @@ import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import polars as pl
 from pydantic import Field, ValidationError
 
 from pse.domain.base import Frozen
-from pse.domain.errors import DamagedTable
-from pse.domain.records import ZERO_HASH
+from pse.domain.errors import DamagedTable, RequestError
+from pse.domain.records import ZERO_HASH, Record
 from pse.store.files import write_atomic
 from pse.store.journal import Journal, read, verify
 from pse.store.layout import Home, safe_name
 from pse.store.locks import lock_path, locked
 
 TRIALS = "trials.jsonl"
-KIND = "TRIAL"
+KIND, RAISED = "TRIAL", "TRIALS_RAISED"
 WAIT_SECONDS = 60.0
+Window = tuple[int | None, int | None]           # [first, end) in ns UTC; None is open
 
 
 class Trial(Frozen):
@@ -36,10 +37,10 @@ class Trial(Frozen):
 
     fingerprint: str
     answers: str = Field("", description="of a judged run the sha256 of the list of what it was answered")
-    kind: str = "backtest"
+    kind: Literal["backtest", "paper", "wfo", "overfit"] = Field("backtest", description="which command looked")
     snapshot: str
     symbols: tuple[str, ...]
-    window: tuple[int | None, int | None]
+    window: Window
     settings_hash: str
     desk: str
     returns_hash: str = Field("", description="name of the stored daily returns")
@@ -50,6 +51,31 @@ class Trial(Frozen):
     def key(self) -> tuple[str, str]:
         """What makes it another trial."""
         return self.fingerprint, self.answers
+
+
+class Raise(Frozen):
+    """A user's word that more configurations were tried on this data than the ledger saw."""
+
+    symbols: tuple[str, ...]
+    window: Window
+    count: int = Field(gt=0, description="configurations in all")
+    recorded: int = Field(0, description="configurations that the ledger held then")
+    why: str = ""
+
+
+_Look = TypeVar("_Look", Trial, Raise)
+
+
+@dataclass(frozen=True)
+class Counted:
+    """How many configurations looked at a window: those of the ledger, the most that a user raised them to (0: never), and the larger one, which counts."""
+
+    recorded: int
+    raised: int
+
+    @property
+    def n(self) -> int:
+        return max(self.recorded, self.raised)
 
 
 @dataclass(frozen=True)
@@ -78,7 +104,7 @@ def append_trials(home: Home, looks: Iterable[tuple[Trial, np.ndarray, np.ndarra
     entries = []
     with locked(lock_path(home, "ledger"), "the trial ledger", WAIT_SECONDS):
         known = {trial.key: number for number, trial in enumerate(trials(home), start=1)}
-        with Journal(trials_path(home), ZERO_HASH, lock=lock_path(home, "ledger-file"), kinds=(KIND,), what="the trial ledger") as ledger:
+        with _written(home) as ledger:
             for trial, dates, returns in looks:
                 new = trial.key not in known
                 if new:
@@ -91,6 +117,50 @@ def append_trials(home: Home, looks: Iterable[tuple[Trial, np.ndarray, np.ndarra
 
 def trials(home: Home) -> list[Trial]:
     """All trials, oldest first.  `DamagedTable` names the line that breaks the chain; a torn last line is left out."""
+    return _parsed(home, _records(home))[0]
+
+
+def count_trials(home: Home, symbols: Sequence[str] | None = None, window: Window = (None, None), *, snapshot: str | None = None) -> int:
+    """Different trials that looked at any of these symbols inside the window."""
+    return len(_touching(trials(home), symbols, window, snapshot))
+
+
+def configurations(home: Home, symbols: Sequence[str] | None, window: Window, snapshot: str | None = None) -> int:
+    """Different configurations among these trials, however many windows, seeds or versions of the data each was tried on; of judged ones with what was
+    answered."""
+    return _configurations(_touching(trials(home), symbols, window, snapshot))
+
+
+def trials_counted(home: Home, symbols: Sequence[str], window: Window) -> Counted:
+    """How many configurations a result on these symbols and this window was picked from, as far as this home knows."""
+    looks, raises = _parsed(home, _records(home))
+    return _counted(looks, raises, symbols, window)
+
+
+def raise_trials(home: Home, symbols: Sequence[str], window: Window, count: int, ts: int, why: str) -> Counted:
+    """Note in the ledger that `count` configurations were tried on these symbols and this window in all; the count from now on.
+
+    `RequestError` where that is fewer than are known; nothing is written where it is as many.  ts: wall time, ns UTC.
+    """
+    with locked(lock_path(home, "ledger"), "the trial ledger", WAIT_SECONDS):
+        looks, raises = _parsed(home, _records(home))
+        known = _counted(looks, raises, symbols, window)
+        if count < known.n:
+            raise RequestError(f"{count} trials are fewer than the {known.n} that the ledger knows of {', '.join(symbols)} in this window ({known.recorded} "
+                               f"configurations recorded{f', raised to {known.raised}' if known.raised else ''}); the number may be raised for what was tried "
+                               f"elsewhere, never lowered: give {known.n} or more, or leave it out")
+        if count > known.n:
+            with _written(home) as ledger:
+                ledger.append(RAISED, ts, Raise(symbols=tuple(symbols), window=window, count=count, recorded=known.recorded, why=why).model_dump(mode="json"))
+    return Counted(known.recorded, max(known.raised, count if count > known.n else 0))
+
+
+def _written(home: Home) -> Journal:
+    return Journal(trials_path(home), ZERO_HASH, lock=lock_path(home, "ledger-file"), kinds=(KIND, RAISED), what="the trial ledger")
+
+
+def _records(home: Home) -> list[Record]:
+    """The lines of the ledger, its chain checked."""
     path = trials_path(home)
     if not path.is_file():
         return []
@@ -98,26 +168,33 @@ def trials(home: Home) -> list[Trial]:
     if not found.ok and not found.torn_bytes:
         raise DamagedTable(f"{path} {found.why}; expected an unbroken chain of trials; restore the file from a copy (its numbers decide how hard a result "
                            f"is judged), `pse audit log {path}` shows the finding again")
+    return list(read(path))
+
+
+def _parsed(home: Home, records: list[Record]) -> tuple[list[Trial], list[Raise]]:
     try:
-        return [Trial.model_validate(record.body) for record in read(path)]
+        return ([Trial.model_validate(record.body) for record in records if record.kind != RAISED],
+                [Raise.model_validate(record.body) for record in records if record.kind == RAISED])
     except ValidationError as error:
-        raise DamagedTable(f"{path} holds a line that is no trial ({error.errors()[0]['msg']}); expected what a backtest wrote; restore the file from a "
-                           f"copy") from error
+        raise DamagedTable(f"{trials_path(home)} holds a line that is no trial ({error.errors()[0]['msg']}); expected what a backtest wrote; restore the file "
+                           f"from a copy") from error
 
 
-def count_trials(home: Home, symbols: Sequence[str] | None = None, window: tuple[int | None, int | None] = (None, None), *,
-                 snapshot: str | None = None) -> int:
-    """Different trials that looked at any of these symbols inside the window ([first, end) ns UTC; None is open)."""
-    return sum(1 for trial in trials(home) if _touches(trial, symbols, window, snapshot))
+def _counted(looks: Iterable[Trial], raises: Iterable[Raise], symbols: Sequence[str], window: Window) -> Counted:
+    return Counted(_configurations(_touching(looks, symbols, window)), max((one.count for one in _touching(raises, symbols, window)), default=0))
 
 
-def _touches(trial: Trial, symbols: Sequence[str] | None, window: tuple[int | None, int | None], snapshot: str | None) -> bool:
-    if snapshot is not None and trial.snapshot != snapshot:
-        return False
-    if symbols is not None and not set(symbols) & set(trial.symbols):
-        return False
-    (first, end), (other_first, other_end) = window, trial.window
-    return (end is None or other_first is None or other_first < end) and (first is None or other_end is None or first < other_end)
+def _configurations(looks: Iterable[Trial]) -> int:
+    return len({(look.settings_hash, look.answers) for look in looks})
+
+
+def _touching(looks: Iterable[_Look], symbols: Sequence[str] | None, window: Window, snapshot: str | None = None) -> list[_Look]:
+    """Those of any of these symbols whose window overlaps; None takes all."""
+    wanted, (first, end) = None if symbols is None else set(symbols), window
+    return [look for look in looks
+            if (wanted is None or not wanted.isdisjoint(look.symbols))
+            and (end is None or look.window[0] is None or look.window[0] < end) and (first is None or look.window[1] is None or first < look.window[1])
+            and (snapshot is None or getattr(look, "snapshot", snapshot) == snapshot)]
 
 
 # --- daily returns -------------------------------------------------------------------------------------------------------------------------------
