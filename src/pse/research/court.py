@@ -14,14 +14,14 @@ import numpy as np
 import polars as pl
 
 from pse.domain.trials import Params
-from pse.research import bootstrap, breakdowns, deflated, pbo, plateau, verdict
+from pse.research import bootstrap, breakdowns, deflated, haircut, pbo, plateau, snooping, trade_paths, verdict
 from pse.research import returns as series
 from pse.research.breakdowns import FoldScore
 
 __all__ = ["NULL_FIGURES", "Evidence", "FoldScore", "Series", "court"]
 
 NULL_FIGURES = ("sharpe", "net_usd", "expectancy_r", "trades")         # columns of `Evidence.nulls`
-RESAMPLES, PATHS, BLOCKS, FEWEST = 2_000, 2_000, 16, 20
+RESAMPLES, PATHS, BLOCKS = 2_000, 2_000, 16
 BINS = 20
 
 
@@ -43,6 +43,7 @@ class Evidence:
     known.  trades: TRIAL_TRADE[n] of the judged series.  trials: how many configurations were tried on this window, never below N.  nulls: float64[draws,
     NULL_FIGURES] of random entries.  market: `market.daily_closes`.  objective: float64[N] over the whole window, NaN where undefined; without it the
     Sharpe ratio says what is good.  bring: by code of a clause, the command that brings its evidence.
+    trade_count: how many trades there were, where only that is known.
     """
 
     dates: np.ndarray
@@ -64,6 +65,7 @@ class Evidence:
     pessimistic_interval: tuple[float, float] | None = None
     objective: np.ndarray | None = None
     bring: Mapping[str, str] = field(default_factory=dict)
+    trade_count: int | None = None
 
     @property
     def searched(self) -> np.ndarray:
@@ -123,16 +125,20 @@ def court(evidence: Evidence) -> dict[str, Any]:
     spread = deflated.variance_of_trials(evidence.matrix)
     figures = _figures(evidence, words, searched, judged, spread)
     splits = _splits(evidence)
-    snooped = {"lower": None, "consistent": None, "upper": None, "text": "not computed"}
+    snooped = snooping.reality_check(evidence.matrix, evidence.seed)
     intervals = _intervals(evidence)
     low = intervals.get("sharpe_pessimistic")
     measures = verdict.Measures(
-        trades=int(evidence.trades.size), sessions=int(evidence.judged.returns.size), sharpe=None if judged is None else judged.sharpe,
+        trades=int(evidence.trades.size) if evidence.trade_count is None else evidence.trade_count,
+        sessions=int(evidence.judged.returns.size), sharpe=None if judged is None else judged.sharpe,
         track_record=figures["min_track_record_sessions"]["value"], dsr=figures["dsr_2014"]["value"], pbo=splits["value"], oos_loss=splits["oos_loss"],
         spa=snooped["consistent"], pessimistic_low=None if low is None else low[0], lookahead=evidence.lookahead, leakage=evidence.leakage,
         trials=evidence.tries, judged=words.judged, searched=words.searched, all_searched=words.every, pessimistic=words.pessimistic,
         bring=evidence.bring)
     word, decided, clauses = verdict.judge(measures)
+    for name, between in intervals.items():
+        if name in figures:
+            figures[name]["interval"] = between
     goodness = evidence.objective if evidence.objective is not None else deflated.sharpe_of_columns(evidence.matrix) * math.sqrt(evidence.sessions_per_year)
     own = evidence.judged
     return plain({
@@ -233,43 +239,43 @@ def _haircut(evidence: Evidence, shape: _Shape | None) -> dict[str, Any] | None:
     if shape is None:
         return None
     per_year = evidence.sessions_per_year
-    return None if per_year else None
+    return haircut.haircut(shape.sharpe * math.sqrt(per_year), shape.sessions, per_year, shape.rho, evidence.tries, seed=evidence.seed)
 
 
 # --- intervals and chance ------------------------------------------------------------------------------------------------------------------------
 
 
 def _intervals(evidence: Evidence) -> dict[str, list[float]]:
-    """95 % intervals by the stationary bootstrap of the sessions."""
+    """95 % intervals of the judged series by the stationary bootstrap of its sessions, and of the same under other fills."""
     found: dict[str, list[float]] = {}
     for name, own in (("", evidence.judged), ("_pessimistic", evidence.pessimistic), ("_optimistic", evidence.optimistic)):
-        if own is not None:
-            found |= {f"{figure}{name}": list(between) for figure, between in series_intervals(own.returns, evidence.sessions_per_year, evidence.seed).items()}
+        if own is None:
+            continue
+        trades = {} if name else _by_session(own.dates, evidence.trades)
+        drawn = bootstrap.intervals(own.returns, evidence.seed, evidence.sessions_per_year, resamples=RESAMPLES, **trades)
+        found |= {f"{figure}{name}": list(between) for figure, between in drawn.items() if between is not None}
     if "sharpe_pessimistic" not in found and evidence.pessimistic_interval is not None:
         found["sharpe_pessimistic"] = list(evidence.pessimistic_interval)
     return found
 
 
-def series_intervals(returns: np.ndarray, per_year: float, seed: int) -> dict[str, tuple[float, float]]:
-    """Intervals of Sharpe ratio (a year), mean a session and drawdown; those that cannot be had are left out."""
-    if returns.size < FEWEST or series.spread(returns) is None:
+def _by_session(dates: np.ndarray, trades: np.ndarray) -> dict[str, np.ndarray]:
+    """R and number of the trades of each session, as `bootstrap.intervals` takes them; nothing without trades."""
+    known = trades[np.isfinite(trades["r"]) & np.isin(trades["day"], dates)]
+    if not known.size:
         return {}
-    n = returns.size
-    sums, drawdowns = bootstrap.resample(np.column_stack([returns, returns**2]), returns, bootstrap.block_length(returns), RESAMPLES, seed)
-    mean = sums[:, 0] / n
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratios = mean / np.sqrt(np.maximum(sums[:, 1] - n * mean**2, 0.0) / (n - 1)) * math.sqrt(per_year)
-    found = {"sharpe": ratios, "mean_session": mean, "max_drawdown": drawdowns}
-    intervals = {name: bootstrap.percentile_interval(values) for name, values in found.items()}
-    return {name: between for name, between in intervals.items() if between is not None}
+    row = np.searchsorted(dates, known["day"])
+    return {"r_of_session": np.bincount(row, known["r"], dates.size), "trades_of_session": np.bincount(row, minlength=dates.size).astype(np.float64)}
 
 
 def _paths(evidence: Evidence) -> dict[str, Any] | None:
-    """What the same trades would have come to in another order, and what such trades may come to."""
+    """What the same trades would have come to in another order, and what such trades may come to; in R."""
     known = evidence.trades[np.isfinite(evidence.trades["r"])]
     if known.size < 2:
         return None
-    return None
+    day = known["day"] if trade_paths.overlapping(known["entry_ts"], known["exit_ts"]) else None
+    return {"shuffle": trade_paths.shuffled(known["r"], PATHS, evidence.seed), "resample": trade_paths.resampled(known["r"], day, PATHS, evidence.seed),
+            "text": "shuffle: the same trades in another order, so only the way there differs; resample: such trades drawn again, so the total differs too."}
 
 
 def _random_entries(evidence: Evidence) -> dict[str, Any] | None:
