@@ -23,6 +23,7 @@ from pse.domain.trials import TRIAL_TRADE, Measured, Span
 from pse.engine.desk import DeskPlan, Mode, instrument_records, policy_record
 from pse.engine.finer import fine_line
 from pse.engine.prepare import daily_returns, decidable, decision_rows, open_markets, own_record, rate_at, sparse, time_line
+from pse.engine.random_entries import ROUNDS, Draw, entered, generator, unjudged
 from pse.engine.shares import action_records, as_traded
 from pse.engine.state import fresh_state
 from pse.features.build import Features
@@ -80,9 +81,11 @@ class Window:
     setups: np.ndarray
     returns: np.ndarray
     actions: np.ndarray
+    key: Any                     # the same for configurations that read the same
 
-    def world(self, span: Span, mode: Mode) -> World:
+    def world(self, span: Span) -> World:
         """What the engine reads of a span: decisions after its start and before its end, as views."""
+        mode = Mode(end_ns=span.end_ns, end_reason=END_REASON, trades_only=True)
         rows = slice(*np.searchsorted(self.rows.ts, (span.start_ns + 1, span.end_ns)))
         setups = slice(*np.searchsorted(self.setups["ts"], (span.start_ns + 1, span.end_ns)))
         actions = slice(*np.searchsorted(self.actions["ts"], (span.start_ns, span.end_ns)))
@@ -119,6 +122,7 @@ class Bench:
         self.made: Counter[str] = Counter()
         self._bars, self._context, self._finer = tuple(bars), dict(context), dict(finer or {})
         self._known, self._rows, self._tapes, self._setups, self._actions = Kept(SPECS), Kept(TABLES), Kept(TABLES), Kept(TABLES), Kept(TABLES)
+        self._entered = Kept(TABLES)
         self._found: dict[tuple[int, str], Kept] = {}
         self._broker = SimBroker(plan.shape.slots)
 
@@ -128,8 +132,10 @@ class Bench:
         `random_entries`: number of a draw of entries at random with the same exits in place of the tactics' own, by `seed`.
         """
         self._check(plan, spans)
-        window = self._window(plan)
-        return [self._measured(window, span) for span in spans]
+        window = self._window(plan, everywhere=random_entries is not None)
+        if random_entries is None:
+            return [_measured(plan, span, *self._run(plan, span, window.bars(span), window.world(span))) for span in spans]
+        return [self._randomly(window, span, random_entries, seed) for span in spans]
 
     def _check(self, plan: DeskPlan, spans: Sequence[Span]) -> None:
         """Raises `RequestError` for a plan of other bars, and for a span that is empty or not inside the bench's window."""
@@ -144,25 +150,38 @@ class Bench:
             if not self.start_ns <= span.start_ns < span.end_ns <= self.end_ns:
                 raise RequestError(f"a span from {span.start_ns} to {span.end_ns} does not lie in the window from {self.start_ns} to {self.end_ns} (ns UTC)")
 
-    def _measured(self, window: Window, span: Span) -> Measured:
-        """One span, from a fresh account."""
-        plan, mode = window.plan, Mode(end_ns=span.end_ns, end_reason=END_REASON, trades_only=True)
-        step, state = Step(window.bars(span), window.world(span, mode), span.end_ns), fresh_state(plan.shape, plan.capital)
-        ends, trades, pause = [], [], None
+    def _run(self, plan: DeskPlan, span: Span, tape: Tape, world: World) -> tuple[np.ndarray, np.ndarray]:
+        """E_SESSION events and TRADE_DTYPE rows of a span, from a fresh account."""
+        step, state = Step(tape, world, span.end_ns), fresh_state(plan.shape, plan.capital)
         broker = self._broker if plan.shape.slots == self.plan.shape.slots else SimBroker(plan.shape.slots)
+        ends, trades, pause = [], [], None
         while pause != DONE:
             told = broker.advance(state, step)
             ends.append(told.events[told.events["kind"] == E_SESSION])
-            trades.append(_briefly(told.trades))
+            trades.append(told.trades)
             pause = told.pause
-        sessions, closed = np.concatenate(ends), np.concatenate(trades)
-        return Measured(span, plan.capital, sessions["i"].astype(np.int32), np.ascontiguousarray(sessions["a"]),
-                        closed[np.lexsort((closed["entry_ts"], closed["exit_ts"]))])
+        return np.concatenate(ends), np.concatenate(trades)
+
+    def _randomly(self, window: Window, span: Span, number: int, seed: int) -> Measured:
+        """One draw of random entries: those that the gates refuse are drawn anew some times, so that as many are made as by the tactics."""
+        plan, tape, world = window.plan, window.bars(span), window.world(span)
+        key = (window.key, span, plan.capital, world.policy.tobytes(), world.instruments.tobytes())
+        decisions = world.row_ts, world.row_symbol, world.context
+        found = self._entered.get(key, lambda: entered(world.setups, self._run(plan, span, tape, world)[1], *decisions))
+        draw = Draw(found, *decisions, plan.instruments, generator(seed, number, span))
+        policy = unjudged(world.policy)
+        for _ in range(ROUNDS):
+            setups, whose = draw.setups(world.setups)
+            sessions, trades = self._run(plan, span, tape, world._replace(setups=setups, policy=policy))
+            traded = np.isin(np.arange(found.setups.size), whose[trades["setup"]])
+            if traded.all() or not draw.again(traded):
+                break
+        return _measured(plan, span, sessions, trades)
 
     # --- what configurations share -------------------------------------------------------------------------------------------------------------
 
-    def _window(self, plan: DeskPlan) -> Window:
-        """What a plan reads of the whole window; only what no plan before it has read alike is made."""
+    def _window(self, plan: DeskPlan, everywhere: bool = False) -> Window:
+        """What a plan reads of the whole window; only what no plan before it has read alike is made.  `everywhere`: with a row at every decision."""
         gates, start, end = plan.risk.gates, self.start_ns, self.end_ns
         spec = (plan.spec, plan.instruments)
         known = self._known.get(spec, lambda: self._features(plan))
@@ -170,13 +189,13 @@ class Bench:
         blackouts = no_entries(gates, plan.events, start, end + 1)
         rule = (spec, tuple(plan.tactics.items()), own_record(plan))
         scan = self._setups.get(rule, lambda: self._scan(plan, known, spec))
-        few = sparse(plan, scan.rows)
+        few = not everywhere and sparse(plan, scan.rows)
         reads = (spec, closed, gates.market_state, plan.risk.breakers.data_score_min > 0.0, gates.news_max_age_h, rule if few else None)
         rows = self._rows.get(reads, lambda: self._decisions(plan, known, blackouts, scan.rows if few else None))
         looked = plan.fills.bars == "finest" and bool(self._finer)
         tape = self._tapes.get((closed, looked), lambda: self._line(plan, blackouts, looked))
         actions = self._actions.get(plan.fills.roll, lambda: action_records(plan, self._bars, start, end))
-        return Window(plan, tape, rows, decidable(scan, rows.ts, rows.symbol).rows, known.returns, actions)
+        return Window(plan, tape, rows, decidable(scan, rows.ts, rows.symbol).rows, known.returns, actions, (rule, reads, looked, plan.fills.roll))
 
     def _features(self, plan: DeskPlan) -> Known:
         self.made["features"] += 1
@@ -215,9 +234,10 @@ class Bench:
         return time_line(self._bars, blackouts, self.start_ns, self.end_ns)
 
 
-def _briefly(trades: np.ndarray) -> np.ndarray:
-    """TRADE_DTYPE rows as TRIAL_TRADE ones."""
-    out = np.empty(trades.size, TRIAL_TRADE)
+def _measured(plan: DeskPlan, span: Span, sessions: np.ndarray, trades: np.ndarray) -> Measured:
+    """What E_SESSION events and TRADE_DTYPE rows come to."""
+    closed = np.empty(trades.size, TRIAL_TRADE)
     for name in TRIAL_TRADE.names or ():
-        out[name] = trades[name]
-    return out
+        closed[name] = trades[name]
+    order = np.lexsort((closed["entry_ts"], closed["exit_ts"]))
+    return Measured(span, plan.capital, sessions["i"].astype(np.int32), np.ascontiguousarray(sessions["a"]), closed[order])

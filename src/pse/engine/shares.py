@@ -65,15 +65,15 @@ def _prices_as_traded(rows: np.ndarray, factor: np.ndarray, tick: float) -> np.n
         out[name] = without_noise(rows[name] / factor)
     side = np.where(rows["direction"] < 0, -1.0, 1.0)
     resting = rows["order_type"] != MARKET
-    out["entry"][resting] = _on_grid(out["entry"][resting], side[resting], tick)             # a limit toward the market, a stop away from it
-    out["limit_price"] = _on_grid(rows["limit_price"] / factor, side, tick)
-    out["stop"] = _on_grid(rows["stop"] / factor, -side, tick)
+    out["entry"][resting] = on_grid(out["entry"][resting], side[resting], tick)             # a limit toward the market, a stop away from it
+    out["limit_price"] = on_grid(rows["limit_price"] / factor, side, tick)
+    out["stop"] = on_grid(rows["stop"] / factor, -side, tick)
     for name in ("target", "target2"):
-        out[name] = _on_grid(rows[name] / factor, -side, tick)
+        out[name] = on_grid(rows[name] / factor, -side, tick)
     return out
 
 
-def _on_grid(price: np.ndarray, way: np.ndarray, tick: float) -> np.ndarray:
+def on_grid(price: np.ndarray, way: np.ndarray, tick: float) -> np.ndarray:
     """The next grid price upward where `way` is 1, downward where it is -1; NaN stays."""
     steps = price / tick
     return without_noise(np.where(way > 0, np.ceil(steps - EPS), np.floor(steps + EPS)) * tick)
