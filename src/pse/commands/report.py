@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 USUAL = Path("RUN_ID.csv")                          # names no place of its own: reports/ and the id of the run
 CHARTS = ("all", "some", "none")
+WFO = "wfo"                                         # the command whose runs are walk-forwards: another page, other tables
 SUFFIXES = (".html", ".htm")
 HEAD_BYTES, GENERATOR = 4096, b'<meta name="generator" content="pse '          # what the head of every page of ours says
 
@@ -40,7 +41,7 @@ def run(context: Context, run_id: str, html: Path | None = None, csv: Path | Non
     check_journal(found)
     data: dict[str, Any] = {"run_id": run_id}
     if csv is not None:
-        paths = [write_log(context, found, csv)] if _names_log(csv) else write_sheets(found, csv)
+        paths = write_csv(context, found, csv)
         data["csv"] = [str(path) for path in paths]
     if html is not None or csv is None:
         data["report"] = str(write_page(context, found, html, charts))
@@ -93,14 +94,35 @@ def _usual_place(context: Context, found: Run) -> Path:
 def write_page(context: Context, found: Run, html: Path | None = None, charts: str = "some") -> Path:
     """The HTML page of a run; gives where it is.  `charts`: which trades have candles, one of `CHARTS`."""
     from pse.reports.html import write_report
+    from pse.reports.walkforward import write_walkforward
 
     out = html or _usual_place(context, found)
     check_target(out)
+    if found.manifest.command == WFO:
+        return write_walkforward(found.folder, out)
     return write_report(found.folder, None if charts == "none" else stored_bars(context, found), out, charts)  # type: ignore[arg-type]
 
 
 def _names_log(csv: Path) -> bool:
     return csv.suffix.lower() == ".csv" and not csv.is_dir()
+
+
+def write_csv(context: Context, found: Run, csv: Path) -> list[Path]:
+    """The CSV files that `csv` asks for: the log of trades for a name that ends in .csv (of a walk-forward FILE-folds.csv and FILE-candidates.csv), else all
+    tables in that folder; gives where they are."""
+    if not _names_log(csv):
+        return write_sheets(found, csv)
+    return write_walk_tables(context, found, csv) if found.manifest.command == WFO else [write_log(context, found, csv)]
+
+
+def write_walk_tables(context: Context, found: Run, csv: Path) -> list[Path]:
+    """The folds and the configurations of a walk-forward as two CSV files beside each other; gives where they are."""
+    from pse.reports.walk import read_walk
+    from pse.reports.walk_sheets import walk_sheets
+
+    place = context.home.reports / f"{found.run_id}.csv" if csv == USUAL else csv
+    sheets = walk_sheets(read_walk(found.folder))
+    return _write_all(place.parent, {f"{place.stem}-{name}": sheets[name] for name in ("folds.csv", "candidates.csv")})
 
 
 def write_log(context: Context, found: Run, csv: Path) -> Path:
@@ -121,14 +143,20 @@ def write_sheets(found: Run, folder: Path) -> list[Path]:
     """The CSV files of a run; gives where they are."""
     from pse.reports.sheets import sheets
     from pse.reports.view import read_run
+    from pse.reports.walk import read_walk
+    from pse.reports.walk_sheets import walk_sheets
+
+    return _write_all(folder, walk_sheets(read_walk(found.folder)) if found.manifest.command == WFO else sheets(read_run(found.folder)))
+
+
+def _write_all(folder: Path, contents: dict[str, bytes]) -> list[Path]:
+    """Writes the files into the folder; gives where they are."""
     from pse.store.files import write_atomic
 
-    paths, contents = [], sheets(read_run(found.folder))
     _check_sheets(folder, contents)
     for name, content in contents.items():
-        paths.append(folder / name)
-        write_atomic(paths[-1], content)
-    return paths
+        write_atomic(folder / name, content)
+    return [folder / name for name in contents]
 
 
 def stored_bars(context: Context, found: Run) -> BarsLoader:

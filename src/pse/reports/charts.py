@@ -24,6 +24,7 @@ ROLES = {
     "loss": "#040506",
     "plain": "#050607",
     "faint": "#060708",
+    "dim": "#070809",
 }
 _ROLE_OF = {colour: role for role, colour in ROLES.items()}
 MOST_POINTS = 600
@@ -77,7 +78,7 @@ def distribution(r_net: np.ndarray) -> str:
         axes.set_ylabel("trades")
         axes.grid(axis="x", visible=False)
 
-    return _picture("distribution", draw, 6.4, 3.0)
+    return picture("distribution", draw, 6.4, 3.0)
 
 
 def excursions(mae_r: np.ndarray, mfe_r: np.ndarray, net: np.ndarray) -> str:
@@ -106,7 +107,7 @@ def excursions(mae_r: np.ndarray, mfe_r: np.ndarray, net: np.ndarray) -> str:
         axes.set_xlim(left=-0.05)
         axes.set_ylim(bottom=-0.05)
 
-    return _picture("excursions", draw, 6.4, 3.0)
+    return picture("excursions", draw, 6.4, 3.0)
 
 
 def bars_by(name: str, groups: dict[str, Group], label: str) -> str:
@@ -143,7 +144,7 @@ def bars_by(name: str, groups: dict[str, Group], label: str) -> str:
         axes.margins(y=0.15)
         axes.grid(axis="x", visible=False)
 
-    return _picture(name, draw, 6.4, 2.6)
+    return picture(name, draw, 6.4, 2.6)
 
 
 def refusals(counts: dict[str, int]) -> str:
@@ -161,7 +162,7 @@ def refusals(counts: dict[str, int]) -> str:
         axes.margins(x=0.12)
         axes.grid(axis="y", visible=False)
 
-    return _picture("refusals", draw, 6.4, 0.9 + 0.26 * len(shown))
+    return picture("refusals", draw, 6.4, 0.9 + 0.26 * len(shown))
 
 
 def rule_bounds(rules: dict[str, tuple[float, list[float] | None]]) -> str:
@@ -183,7 +184,7 @@ def rule_bounds(rules: dict[str, tuple[float, list[float] | None]]) -> str:
         axes.set_xlabel("expectancy of a trade in R, with its 95 % interval")
         axes.grid(axis="y", visible=False)
 
-    return _picture("rule-bounds", draw, 6.4, 0.9 + 0.42 * len(names))
+    return picture("rule-bounds", draw, 6.4, 0.9 + 0.42 * len(names))
 
 
 def rule_band(days: list[int], lines: dict[str, list[float]], currency: str) -> str:
@@ -205,7 +206,7 @@ def rule_band(days: list[int], lines: dict[str, list[float]], currency: str) -> 
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
         axes.grid(axis="x", visible=False)
 
-    return _picture("rule-band", draw, 6.4, 2.8)
+    return picture("rule-band", draw, 6.4, 2.8)
 
 
 def _label(name: str) -> str:
@@ -222,7 +223,7 @@ def of_trades(trades: pl.DataFrame) -> dict[str, str]:
     }
 
 
-def _picture(name: str, draw: Any, width: float, height: float) -> str:
+def picture(name: str, draw: Any, width: float, height: float) -> str:
     """One figure as SVG for the page; equal input gives equal bytes."""
     import matplotlib
     from matplotlib.backends.backend_svg import FigureCanvasSVG

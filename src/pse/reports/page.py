@@ -27,9 +27,9 @@ def template(name: str) -> Template:
     return _environment().get_template(f"{name}.html")
 
 
-def frame(name: str) -> dict[str, Any]:
-    """What every template is told: version, library, style, script and the policy that lets nothing else in."""
-    style = _asset("templates", "page.css") + _asset("templates", f"{name}.css")
+def frame(name: str, styles: tuple[str, ...] = ()) -> dict[str, Any]:
+    """What every template is told: version, library, style, script and the policy that lets nothing else in.  `styles`: pages whose styles it shares."""
+    style = "".join(_asset("templates", f"{one}.css") for one in ("page", *styles, name))
     script = '(() => {\n"use strict";\n' + _asset("templates", "page.js") + _asset("templates", f"{name}.js") + "})();\n"
     library = _asset("assets", LIBRARY)
     return {"version": __version__, "style": Markup(style), "script": Markup(script), "library": Markup(library), "policy": _policy([library, script], [style])}
@@ -48,7 +48,7 @@ def _asset(folder: str, name: str) -> str:
 
 @cache
 def _environment() -> Environment:
-    pages = {f"{name}.html": _asset("templates", f"{name}.html") for name in ("report", "chart")}
+    pages = {f"{name}.html": _asset("templates", f"{name}.html") for name in ("report", "chart", "walkforward")}
     environment = Environment(loader=DictLoader(pages), autoescape=True, undefined=StrictUndefined)
     environment.filters |= {"money": words.money, "share": words.share, "plain": words.plain, "whole": words.whole, "tone": words.tone,
                             "unit": words.without_unit, "breakable": words.breakable}

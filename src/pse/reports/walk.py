@@ -21,6 +21,12 @@ MEANS = {
 }
 TONES = {"CREDIBLE": "gain", "OVERFIT": "loss", "INSUFFICIENT": "warn", "UNPROVEN": "warn"}
 PASSED = {True: "held", False: "failed", None: "not known"}
+MARKS = {"held": "held", "failed": "failed"}
+CLAUSES = {
+    "trades": "enough trades", "track_record": "record long enough", "dsr_overfit": "more than luck (deflated Sharpe)", "pbo": "choosing carries over (PBO)",
+    "dsr": "surely more than luck", "oos_loss": "the best rarely loses after", "spa": "beats cash (SPA)", "pessimistic": "strictest fills",
+    "lookahead": "no look-ahead", "leakage": "no leakage from models", "all": "all",
+}
 SCHEMES = {"rolling": "rolling: the train window has one length and moves on", "anchored": "anchored: every train window begins at the first session",
            "cpcv": "combinatorial: groups of sessions take turns in being tested, trained on all others"}
 OBJECTIVES = {"sharpe": "Sharpe", "sortino": "Sortino", "calmar": "Calmar", "expectancy_r": "expectancy in R", "profit_factor": "profit factor", "net": "net"}
@@ -192,14 +198,20 @@ def clauses(walk: Walk) -> list[dict[str, Any]]:
 
 def _clause(clause: Mapping[str, Any], decided: bool) -> dict[str, Any]:
     code, series, text = (str(clause.get(key) or "") for key in ("code", "series", "text"))
-    return {"code": code, "name": code.replace("_", " "), "passed": PASSED[clause.get("passed")], "measured": told("", clause.get("measured")),
-            "needed": told("", clause.get("needed")), "series": series, "text": text, "decided": decided}
+    passed = PASSED[clause.get("passed")] if clause.get("applies", True) else "does not apply"
+    needed = told("", clause.get("needed")).replace(">=", "\u2265").replace("<=", "\u2264")
+    return {"code": code, "name": clause_name(code), "passed": passed, "mark": MARKS.get(passed, "unknown"), "measured": told("", clause.get("measured")),
+            "needed": needed, "series": series, "text": text, "decided": decided}
+
+
+def clause_name(code: str) -> str:
+    return CLAUSES.get(code, code.replace("_", " "))
 
 
 def decision(walk: Walk) -> str:
     """The sentence of the clause that decided."""
     clause = walk.court.get("clause") or {}
-    name = str(clause.get("code") or "").replace("_", " ")
+    name = clause_name(str(clause.get("code") or ""))
     return f"Decided by the clause “{name}”: {clause.get('text') or ''}".strip() if name else str(clause.get("text") or "")
 
 
