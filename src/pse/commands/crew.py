@@ -93,6 +93,7 @@ class Processes:
 
     def _go_through(self, batch: Batch, pieces: list[list[int]]) -> None:
         """Gives the pieces to the workers, never more than there are workers; leaves off at a death, which is noted."""
+        self._workers()
         from joblib.externals.loky import FIRST_COMPLETED, BrokenProcessPool, wait
 
         waiting = pieces[::-1]
@@ -112,8 +113,12 @@ class Processes:
     def _workers(self) -> Any:
         """The pool, made at first use or anew after a death."""
         if self._pool is None:
-            from joblib.externals.loky import ProcessPoolExecutor
-            from joblib.externals.loky.backend.context import get_context
+            try:
+                from joblib.externals.loky import ProcessPoolExecutor
+                from joblib.externals.loky.backend.context import get_context
+            except ImportError as error:
+                raise RequestError(f'--jobs {self._jobs} needs the package joblib, which is not installed; run: pip install "pse-toolkit[research]", or do '
+                                   f'the work in this process with --jobs 1') from error
 
             warnings.filterwarnings("ignore", "A worker stopped while some jobs were given", UserWarning)
             self._pool = ProcessPoolExecutor(self._jobs, context=get_context("loky"), initializer=begin, initargs=(os.getpid(),), env=ONE_THREAD)

@@ -10,13 +10,14 @@ import pickle
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from pse.commands.inputs import Inputs, gather
 from pse.commands.wiring import Context
 from pse.domain.errors import OutsideError, PseError, RequestError, UnknownName
 from pse.domain.trials import Measured, Params, Place, Span, Task
+from pse.engine.bench import Bench
 from pse.engine.desk import DeskPlan
+from pse.engine.varied import varied
 from pse.settings import Settings
 from pse.store.appended import NONE_STORED
 from pse.store.layout import Home
@@ -37,7 +38,7 @@ class _Held:
     key: str
     settings: Settings
     plan: DeskPlan
-    bench: Any
+    bench: Bench
 
 
 _held: _Held | None = None                       # one a process: a search has one place, and its bars are the bulk of the memory
@@ -45,8 +46,6 @@ _held: _Held | None = None                       # one a process: a search has o
 
 def work(task: Task) -> list[Measured]:
     """What a configuration comes to in each of its spans."""
-    from pse.engine.varied import varied  # type: ignore[import-not-found,unused-ignore]
-
     held = _at(task.place)
     plan = _with_fills(varied(held.settings, held.plan, task.params), held.settings, task.fills)
     return held.bench.measure(plan, task.spans, task.random_entries, task.seed)
@@ -69,8 +68,6 @@ def _at(place: Place) -> _Held:
 
 
 def _load(place: Place) -> _Held:
-    from pse.engine.bench import Bench  # type: ignore[import-not-found,unused-ignore]
-
     context = quiet_context(place.home)
     settings = Settings.from_tree(place.settings, context.home.root)
     inputs = gather(context, settings, place.symbols, place.start_ns, place.end_ns, load_snapshot(context.home, place.snapshot), _pinned(place.news),
