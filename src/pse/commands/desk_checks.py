@@ -19,9 +19,10 @@ from pse.domain.actions import unrecorded_splits
 from pse.domain.bars import timeframe_ns
 from pse.domain.errors import UnknownName
 from pse.domain.sessions import DAY_NS
-from pse.engine.desk import desk_complaints
+from pse.engine.desk import desk_complaints, desk_plan
+from pse.engine.varied import space_of
 from pse.features.resampled import why_not
-from pse.settings import BadSetting, Complaint, Settings, naming, settings_with_complaints
+from pse.settings import BadSetting, Complaint, Settings, naming, search_policy, settings_with_complaints
 from pse.store.actions import actions_of
 from pse.store.index import SeriesIndex
 from pse.store.load import load_bars
@@ -121,10 +122,22 @@ def _of_desk(settings: Settings, stored: Stored, in_every: bool) -> Iterator[tup
     sound = _without(settings, made, bool(features))
     told = (*desk_complaints(sound), *_symbols(settings), *_read(sound, made), *_rates(sound, in_every), *_shorts(sound, made))
     yield from (("settings", str(one)) for one in told)
+    if not told and not features and len(made) == len(settings.chosen.tactics):
+        yield from (("settings", str(one)) for one in _searched(settings))
     if stored.table is not None:
         lacking = (*_not_stored(sound, stored), *_others_not_stored(sound, made, stored), *_rates_not_stored(sound, stored, in_every))
         yield from (("data", str(one)) for one in (*lacking, *_too_short(sound, made, stored)))
         yield from (("doubt", str(one)) for one in _unrecorded(sound, stored))
+
+
+def _searched(settings: Settings) -> Sequence[Complaint]:
+    """What of the desk's own `search:` names no parameter of it, or values that it cannot have."""
+    if settings.chosen.search is not None and settings.chosen.search.parameters:
+        try:
+            space_of(settings, desk_plan(settings), search_policy(settings))
+        except BadSetting as error:
+            return error.complaints
+    return ()
 
 
 def _without(settings: Settings, made: Mapping[str, Any], plain_features: bool) -> Settings:

@@ -1,7 +1,8 @@
 """Layers of YAML become one tree of plain values, with the place of each.
 
 Layers, each over the one before: built-in configs, the home folder's configs, `--config FILE`, `--set key=value`.  Mappings merge key by key, anything else
-replaces; a desk file of home replaces the built-in desk of that name whole; a named entry set to null is taken out.
+replaces; a desk file of home replaces the built-in desk of that name whole, a file's `search: parameters:` those of the files before it; a named entry set
+to null is taken out.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ NAMED = ("desks", "instruments", "currencies", "risk_policies", "fills", "accoun
 CALLED = {"desks": "desk", "instruments": "instrument", "currencies": "currency", "risk_policies": "risk profile", "fills": "fill policy",
           "accounts": "account", "chains": "chain", "personas": "persona", "models": "model"}
 CHOSEN_BY = {"risk_policies": "risk", "fills": "fills"}      # the key by which a desk or an account takes one of them
+SEARCHED = ("search", "parameters")                          # its keys have dots
 ALIKE = 0.84                                                 # names that are more alike than this share are taken for one of them misspelt
 
 
@@ -36,7 +38,7 @@ def layered(home: Path, config: Path | None, overrides: Iterable[str]) -> tuple[
     for text in overrides:
         layer = _override(text, tree)
         _only_known(tree, layer.tree, broken, f"--set {text}")
-        _lay(tree, marks, layer)
+        _lay(tree, marks, layer, is_file=False)
     for name in NAMED:
         entries = tree.get(name)
         if isinstance(entries, dict):
@@ -123,25 +125,32 @@ def _folder_layers(own: Path) -> tuple[list[Layer], dict[str, str]]:
     return layers, broken
 
 
-def _lay(tree: dict[str, Any], marks: Marks, layer: Layer) -> None:
+def _lay(tree: dict[str, Any], marks: Marks, layer: Layer, is_file: bool = True) -> None:
     """Merge one layer over the tree, in place; the marks of what it replaces go."""
-    gone = _merge(tree, layer.tree, ())
+    gone = _merge(tree, layer.tree, (), is_file)
     for path in [path for path in marks if any(path[: len(top)] == top for top in gone)]:
         del marks[path]
     marks.update(layer.marks)
 
 
-def _merge(below: dict[str, Any], above: Mapping[str, Any], at: tuple[str, ...]) -> list[tuple[str, ...]]:
+def _merge(below: dict[str, Any], above: Mapping[str, Any], at: tuple[str, ...], is_file: bool) -> list[tuple[str, ...]]:
     """Key by key; returns the paths whose value was replaced whole."""
     gone: list[tuple[str, ...]] = []
     for key, value in above.items():
-        if isinstance(value, dict) and isinstance(below.get(key), dict):
-            gone += _merge(below[key], value, (*at, key))
+        if isinstance(value, dict) and isinstance(below.get(key), dict) and not _stands_alone((*at, key), below[key], value, is_file):
+            gone += _merge(below[key], value, (*at, key), is_file)
         else:
             if key in below:
                 gone.append((*at, key))
             below[key] = _copied(value)
     return gone
+
+
+def _stands_alone(path: tuple[str, ...], below: Mapping[str, Any], above: Mapping[str, Any], is_file: bool) -> bool:
+    """What a file searches is all that it searches; and of one parameter a list of values and a range do not mix."""
+    if is_file:
+        return path[-2:] == SEARCHED
+    return path[-3:-1] == SEARCHED and ("values" in below) != ("values" in above)
 
 
 def _copied(value: Any) -> Any:
@@ -162,11 +171,11 @@ def _override(text: str, tree: Mapping[str, Any]) -> Layer:
     return Layer(found, marks)
 
 
-def _steps(words: list[str], tree: Any) -> list[str]:
-    """The words of a dotted key as steps into the tree: the longest run of words that is a key there, else one word."""
+def _steps(words: list[str], tree: Any, above: tuple[str, ...] = ()) -> list[str]:
+    """The words of a dotted key as steps into the tree: the longest run of words that is a key there, else one word (of what is searched all)."""
     if not words:
         return []
     here = tree if isinstance(tree, Mapping) else {}
-    size = next((n for n in range(len(words), 0, -1) if ".".join(words[:n]) in here), 1)
+    size = next((n for n in range(len(words), 0, -1) if ".".join(words[:n]) in here), len(words) if above[-2:] == SEARCHED else 1)
     step = ".".join(words[:size])
-    return [step, *_steps(words[size:], here.get(step))]
+    return [step, *_steps(words[size:], here.get(step), (*above, step))]
