@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from pse.kernels.stats import stationary_sums
-from pse.research.bootstrap import block_length, percentile_interval, resample, wilson
+from pse.research import returns as series
+from pse.research.bootstrap import block_length, intervals, percentile_interval, resample, wilson
 
 
 def autoregressive(rho, n, random):
@@ -103,3 +104,40 @@ def test_interval_of_a_mean_covers_it_about_as_often_as_it_says():
 
 def test_mostly_undefined_values_have_no_interval():
     assert percentile_interval(np.array([1.0, np.nan, np.nan])) is None
+
+
+# --- intervals of a series ------------------------------------------------------------------------------------------------------------------------
+
+def test_intervals_are_the_quantiles_of_resampled_figures():
+    random = np.random.default_rng(4)
+    x, r, count = random.standard_normal(120) * 0.01 + 0.001, random.standard_normal(120), random.integers(0, 3, 120)
+    found = intervals(x, 5, 252.0, r_of_session=r, trades_of_session=count, resamples=400, block=3.0)
+    drawn = [resample(np.eye(120), x, 3.0, 400, 5)[0]][0].astype(int)          # how often each session was drawn
+    rows = [np.repeat(np.arange(120), times) for times in drawn]
+    expected = {"sharpe": [series.sharpe(x[i]) for i in rows], "sortino": [series.sortino(x[i]) for i in rows], "mean": [x[i].mean() for i in rows],
+                "expectancy_r": [r[i].sum() / count[i].sum() for i in rows]}
+    for name, values in expected.items():
+        assert found[name] == pytest.approx(np.quantile(values, (0.025, 0.975)), rel=1e-9)
+    assert found["max_drawdown"][0] < found["max_drawdown"][1] <= 0.0
+
+
+def test_short_and_constant_series_have_no_intervals():
+    assert set(intervals(np.full(19, 0.01), 1).values()) == {None}
+    constant = intervals(np.full(50, 0.01), 1)
+    assert constant["sharpe"] is None and constant["sortino"] is None and constant["mean"] == pytest.approx((0.01, 0.01))
+    assert "expectancy_r" not in constant
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("rho", "by_blocks", "by_formula"), [(0.0, 0.95, 0.95), (0.3, 0.915, 0.84)])
+def test_interval_of_a_sharpe_ratio_covers_it_as_often_as_simulated(rho, by_blocks, by_formula):
+    random, inside, formula, tried = np.random.default_rng(9), 0, 0, 300
+    for seed in range(tried):
+        x = autoregressive(rho, 1100, random)[100:] + 0.05
+        low, high = intervals(x, seed, 1.0, resamples=400)["sharpe"]
+        ratio, true = x.mean() / x.std(ddof=1), 0.05 * np.sqrt(1.0 - rho**2)
+        inside += low <= true <= high
+        formula += abs(ratio - true) <= 1.96 * np.sqrt((1.0 + ratio**2 / 2.0) / 1000)
+    assert inside / tried == pytest.approx(by_blocks, abs=0.05)                  # three standard deviations of so many tries
+    assert formula / tried == pytest.approx(by_formula, abs=0.065)
+    assert rho == 0.0 or inside > formula + 0.03 * tried         # the iid formula knows nothing of memory

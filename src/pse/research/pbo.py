@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import combinations
 
 import numpy as np
@@ -154,6 +155,7 @@ class _BlockSums:
             yield at, _statistic(one[0], one[1], one[2], statistic), _statistic(other[0], other[1], other[2], statistic)
 
 
+@cache
 def _masks(blocks: int) -> np.ndarray:
     """Every choice of half of the blocks, as bits, in lexicographic order."""
     return np.array([sum(1 << block for block in chosen) for chosen in combinations(range(blocks), blocks // 2)], np.int64)
