@@ -35,7 +35,10 @@ ENVELOPE, ENVELOPE_EQUITY = "envelope.parquet", "envelope_equity.parquet"
 LATER = (POSITIONS, LOTS)                       # runs of earlier versions have none
 RESULTS = (TRADES, EQUITY, POSITIONS, LOTS, METRICS, ENVELOPE, ENVELOPE_EQUITY)
 PORTFOLIO = "portfolio.json"
-HASHED = (*RESULTS, PORTFOLIO)                    # whose bytes a finished run notes
+WFO, RETURNS, REGIMES, OVERRIDES = "wfo.json", "returns.parquet", "regimes.json", "overrides.json"          # of a walk-forward
+OOS_EQUITY, OOS_TRADES, RANDOM_ENTRIES = "oos_equity.parquet", "oos_trades.parquet", "random_entries.parquet"
+SEARCHED = (WFO, RETURNS, OOS_EQUITY, OOS_TRADES, RANDOM_ENTRIES, REGIMES, OVERRIDES)
+HASHED = (*RESULTS, PORTFOLIO, *SEARCHED)         # whose bytes a finished run notes
 WORTH = "judges.json"                            # beside a judged run, once its vetoes were priced: no part of what it wrote, so it notes its own hash
 
 

@@ -1,0 +1,168 @@
+"""Everything that a walk-forward stands on before it measures anything: the bars and their warm-up, the cuts, the space and the score."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import ValidationError
+
+from pse.clock import iso
+from pse.commands.inputs import Inputs, bars_of, gather
+from pse.commands.wfo_audit import code
+from pse.commands.wfo_search import Walk
+from pse.commands.wiring import Context
+from pse.commands.work import place_of
+from pse.domain.bars import Bars
+from pse.domain.errors import RequestError
+from pse.domain.manifest import Manifest
+from pse.domain.trials import Measured
+from pse.engine.memory import memory_sessions
+from pse.engine.objective import objective
+from pse.engine.varied import space_of
+from pse.research.folds import FoldPlan, fold_plan
+from pse.settings import SearchPolicy, Settings, search_policy
+from pse.store.appended import NONE_STORED
+from pse.store.searches import search_name
+from pse.store.snapshots import load as load_snapshot
+
+
+@dataclass(frozen=True, eq=False)
+class Ready:
+    """What decides a search.  `inputs`: of the whole window; `inner`: of the part that is searched, so that the sealed rest is not there to be looked at.
+    `name`: the hash of all of it.  `source`: hash of the user's own objective, None without one."""
+
+    inputs: Inputs
+    inner: Inputs
+    policy: SearchPolicy
+    walk: Walk
+    per_year: float
+    source: str | None
+    folds_asked: int
+    holdout_sessions: int
+
+    @property
+    def window(self) -> tuple[int, int]:
+        """What is searched, as the ledger counts it: ns UTC."""
+        span = self.walk.plan.searched
+        return span.start_ns, span.end_ns
+
+    @property
+    def most(self) -> int:
+        """How many configurations are tried at most; of `tpe` each fold has so many of its own."""
+        size, trials = self.walk.space.size, self.policy.trials
+        each = trials if size is None else min(trials, size + 1)
+        return each * (len(self.walk.plan.folds) if self.walk.own_draws else 1)
+
+    def size_words(self) -> str:
+        """What is about to be searched, in a line."""
+        plan, space = self.walk.plan, self.walk.space
+        points = f" of {space.size:,} points" if space.size is not None else ""
+        sealed = f", {self.holdout_sessions} sealed behind them" if self.holdout_sessions else ""
+        return (f"searching up to {self.most:,} configurations{points} by {self.policy.method} in {len(plan.folds)} {plan.scheme} folds over "
+                f"{plan.sessions(plan.searched):,} sessions{sealed}, for the best {self.policy.objective}")
+
+    @property
+    def name(self) -> str:
+        walk = self.walk
+        return search_name({"place": walk.place.key, "policy": policy_data(self.policy), "folds": self.folds_asked, "seed": walk.seed, "objective": self.source,
+                            "code": code()})
+
+
+def policy_data(policy: SearchPolicy) -> dict[str, Any]:
+    """The search as a manifest keeps it; `SearchPolicy.model_validate` gives it back."""
+    return policy.model_dump(mode="json")
+
+
+def asked_policy(policy: SearchPolicy, given: Mapping[str, Any]) -> SearchPolicy:
+    """The search with what flags asked for.  Raises `RequestError` naming the flag."""
+    given = {name: value for name, value in given.items() if value is not None}
+    try:
+        checked = SearchPolicy.model_validate(policy_data(policy) | given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0]) if first["loc"] else "search"
+        said = str(first["msg"]).removeprefix("Value error, ")
+        raise RequestError(f"--{name.replace('_', '-')} {given.get(name, '')}: {said}") from error
+    return policy.model_copy(update={name: getattr(checked, name) for name in given})
+
+
+def gathered(context: Context, settings: Settings, symbols: tuple[str, ...], start_ns: int | None, end_ns: int | None) -> Inputs:
+    """The bars of the window; without a start the window begins once the desk's warm-up is behind it.  Raises `RequestError` where there is none."""
+    inputs = gather(context, settings, symbols, start_ns, end_ns)
+    needed, bars = inputs.plan.warmup_sessions, _longest(inputs.bars)
+    stored = np.unique(bars.session)
+    opens = bars.sessions.open_ns[stored]
+    key = f"`--set desks.{inputs.plan.name}.warmup_sessions=N`"
+    if start_ns is None:
+        if stored.size <= needed:
+            raise RequestError(f"the desk {inputs.plan.name} reads {needed} sessions before its first decision (warmup_sessions), and {stored.size} sessions "
+                               f"of {bars.symbol} are stored in all, so no fold has its warm-up; ingest more, or write {key} with a smaller N if its "
+                               f"features need less")
+        if needed:
+            context.note(f"the first {needed} sessions warm up the desk (warmup_sessions); the window begins on {iso(int(opens[needed]))[:10]}")
+            inputs = gather(context, settings, symbols, int(opens[needed]), end_ns)
+        return inputs
+    had = int((opens < inputs.start_ns).sum())
+    if had >= needed:
+        return inputs
+    known = np.unique(_stored_before(context, settings, symbols, end_ns).session) if had < needed else stored
+    later = bars.sessions.open_ns[known][needed] if known.size > needed else None
+    mend = (f"the first --start that has them is {iso(int(later))} (left out, that is where it begins), or write {key} with a smaller N"
+            if later is not None else f"ingest more, or write {key} with a smaller N if its features need less")
+    raise RequestError(f"the desk {inputs.plan.name} reads {needed} sessions before its first decision (warmup_sessions), and {had} are stored before --start "
+                       f"{iso(inputs.start_ns)[:10]}, so the first fold has no warm-up: {mend}")
+
+
+def _longest(bars: tuple[Bars, ...]) -> Bars:
+    """The symbol with the most sessions, by whose calendar the window is cut."""
+    return max(bars, key=lambda one: np.unique(one.session).size)
+
+
+def _stored_before(context: Context, settings: Settings, symbols: tuple[str, ...], end_ns: int | None) -> Bars:
+    return _longest(gather(replace(context, quiet=True), settings, symbols, None, end_ns).bars)
+
+
+def pinned(context: Context, manifest: Manifest) -> Inputs:
+    """The bars that an earlier walk-forward ran on."""
+    settings = Settings.from_tree(manifest.settings, context.home.root)
+    return gather(context, settings, manifest.symbols, manifest.start_ns, manifest.end_ns, load_snapshot(context.home, manifest.snapshot),
+                  manifest.tables.get("news", NONE_STORED), actions_at=manifest.tables.get("actions", NONE_STORED))
+
+
+def ready(context: Context, inputs: Inputs, policy: SearchPolicy, folds: int) -> Ready:
+    """Cuts the window and opens the space.  Raises `RequestError` where these do not go together."""
+    plan, holdout = _cut(inputs, policy, folds)
+    space = space_of(inputs.settings, inputs.plan, policy)
+    wanted = objective(policy, context.home.root)
+    per_year = 365.0 if any(one.calendar == "24/7" for one in inputs.plan.instruments) else 252.0
+    inner = replace(inputs, end_ns=plan.searched.end_ns)
+
+    def score(measured: Measured) -> float | None:
+        return wanted(measured, per_year)
+
+    walk = Walk(place_of(inner, context), space, policy, plan, inputs.settings.seed, score)
+    return Ready(inputs, inner, policy, walk, per_year, wanted.sha256, folds, holdout)
+
+
+def _cut(inputs: Inputs, policy: SearchPolicy, folds: int) -> tuple[FoldPlan, int]:
+    """The folds, and how many sessions are sealed."""
+    bars = _longest(inputs.bars)
+    within = bars.between(inputs.start_ns, inputs.end_ns)
+    days = np.unique(within.session)
+    dates, opens, closes = (getattr(bars.sessions, name)[days] for name in ("session_date", "open_ns", "close_ns"))
+    if days.size:                                                # a session that the window cuts counts with what is left of it
+        opens, closes = opens.copy(), closes.copy()
+        opens[0], closes[-1] = max(int(opens[0]), inputs.start_ns), min(int(closes[-1]), inputs.end_ns)
+    a_session = round(bars_of(within, inputs.plan.decision_timeframe) / max(1, days.size))
+    plan = fold_plan(dates, opens, closes, folds, scheme=policy.scheme, train=policy.train, holdout=policy.holdout, embargo_sessions=policy.embargo_sessions,
+                     memory_sessions=memory_sessions(inputs.plan, max(1, a_session)), groups=policy.groups, test_groups=policy.test_groups)
+    return plan, int(days.size - plan.dates.size)
+
+
+def policy_of(settings: Settings, file: Path | None, given: Mapping[str, Any]) -> SearchPolicy:
+    """What is searched: the file's block, the desk's or settings.yaml's, and the flags over it."""
+    return asked_policy(search_policy(settings, file), given)
