@@ -32,6 +32,7 @@ from pse.research import returns as series
 from pse.settings import settings_hash
 from pse.store.files import write_atomic
 from pse.store.ledger import Counted, Trial, append_trials, raise_trials, trials, trials_counted
+from pse.store.locks import lock_path
 from pse.store.runs import Run, finish_run, new_run
 from pse.store.searches import KeptSearch
 
@@ -272,7 +273,8 @@ def written(context: Context, made: Ready, asked: Asked, found: Searched, audit:
         write_judged(run.folder, made.walk, found.candidates, found.chosen, beside, wfo)
         runs = []
         with context.progress() as progress:
-            for one in progress.track(fold_runs(made.inner, found.chosen, run.folder), len(found.chosen.path), description="journals of the test windows"):
+            driven = fold_runs(made.inner, found.chosen, run.folder, lock_path(context.home, f"{run.run_id}-folds"))
+            for one in progress.track(driven, len(found.chosen.path), description="journals of the test windows"):
                 runs.append(one)
                 journal.append("NOTE", found.chosen.path[one.number - 1].span.end_ns, one.note())
         if not runs:

@@ -43,25 +43,24 @@ class FoldRun:
                 "trades": self.trades, "net_usd": round(self.net_usd, 6)}
 
 
-def fold_runs(inputs: Inputs, chosen: Chosen, folder: Path) -> Iterable[FoldRun]:
+def fold_runs(inputs: Inputs, chosen: Chosen, folder: Path, lock: Path) -> Iterable[FoldRun]:
     """A folder below `folder`/folds for each piece of the out-of-sample path in which somebody was chosen; numbered by the piece's place, from 1."""
     for number, piece in enumerate(chosen.path, 1):
         if piece.chosen is not None:
-            yield _driven(inputs, piece, number, folder / FOLDS / str(number))
+            yield _driven(inputs, piece, number, folder / FOLDS / str(number), lock)
 
 
-def _driven(inputs: Inputs, piece: Piece, number: int, folder: Path) -> FoldRun:
+def _driven(inputs: Inputs, piece: Piece, number: int, folder: Path, lock: Path) -> FoldRun:
     """One window by the way of an ordinary run, on bars that end with it."""
     assert piece.chosen is not None
     own = of_span(inputs, piece.chosen.params, piece.span)
     mode = Mode(end_ns=piece.span.end_ns, end_reason=END_REASON)
-    with Journal(folder / JOURNAL, own.fingerprint, lock=folder / "journal.lock", what="the journal of a fold") as journal, without_collector(None):
+    with Journal(folder / JOURNAL, own.fingerprint, lock=lock, what="the journal of a fold") as journal, without_collector(None):
         prepared = whole_window(own, mode)
         outcome = drive(historical_feed(prepared), own.plan, journal)
         journal.flush()
         metrics = write_results(folder, own, outcome)
         records, head = journal.records, journal.head
-    (folder / "journal.lock").unlink(missing_ok=True)
     return FoldRun(number, piece.fold.number, records, head, float(metrics.get("net_usd") or 0.0), int(metrics.get("trades") or 0), outcome.turned_down())
 
 
