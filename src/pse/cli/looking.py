@@ -71,6 +71,26 @@ def prove(context: Context, run_id: opt.RunId) -> Answer:
     return module("prove").run(context, run_id=run_id)
 
 
+@mount(app, "overfit", LOOK)
+def overfit(
+    context: Context,
+    run_ids: Annotated[list[str] | None, Argument(help="Runs that were tried, or one walk-forward; without any, what the ledger kept.", metavar="[RUN_ID]...",
+                                                  show_default=False)] = None,
+    desk: Annotated[str | None, Option(help="Every trial of this desk in the ledger.", metavar="NAME")] = None,
+    symbol: Annotated[list[str] | None, Option(help="Every trial on this symbol in the ledger; may be repeated.", metavar="SYMBOL")] = None,
+    start: opt.Start = None,
+    end: opt.End = None,
+    chosen: Annotated[str | None, Option(help="The run that was chosen; without it the best Sharpe ratio.", metavar="RUN_ID")] = None,
+    trials: Annotated[int | None, Option(help="How many configurations were tried in truth; raises the ledger's count, never lowers it.", min=1)] = None,
+    seed: Annotated[int, Option(help="Seed of the resampling.", min=0)] = 0,
+) -> Answer:
+    """Is the best of many runs more than luck? INSUFFICIENT, OVERFIT, UNPROVEN or CREDIBLE, and the clause that decided."""
+    start_ns, end_ns = window(start, end)
+    asked = module("overfit").Asked(names=tuple(run_ids or ()), desk=desk, symbols=tuple(symbol or ()), start_ns=start_ns, end_ns=end_ns, chosen=chosen,
+                                    trials=trials, seed=seed)
+    return module("overfit").run(context, asked)
+
+
 audit = group("audit", LOOK, "Checks that a result can be believed.")
 
 

@@ -152,7 +152,7 @@ def _said(found: Mapping[str, Any], count: int) -> str:
         return "No fold has this figure both in sample and out of sample."
     said = f"Over {count} fold{'s' * (count != 1)} the chosen configurations had a {found['figure']} of {found['in_sample']:.2f} in sample and of " \
            f"{found['out_of_sample']:.2f} out of sample"
-    said += f": {found['ratio']:.0%} was left." if found["ratio"] is not None else "."
+    said += f": {100 * found['ratio']:.0f} % was left." if found["ratio"] is not None else "."
     if found["spearman"] is not None:
         word = "no" if abs(found["spearman"]) < 0.1 else "a weak" if abs(found["spearman"]) < 0.3 else "a clear"
         sign = "" if word == "no" else " positive" if found["spearman"] > 0.0 else " negative"

@@ -95,7 +95,7 @@ class _Words:
 
 def _words(evidence: Evidence) -> _Words:
     n = evidence.matrix.shape[1]
-    searched, every = "chosen configuration over the whole searched window", f"{n:,} configuration{'s' * (n != 1)} over the whole searched window"
+    searched, every = "chosen configuration over the whole window", f"{n:,} configuration{'s' * (n != 1)} over the whole window"
     judged = "stitched out-of-sample series" if evidence.stitched is not None else searched
     return _Words(judged, searched, every, f"{judged} under pessimistic fills")
 
@@ -251,21 +251,21 @@ def _intervals(evidence: Evidence) -> dict[str, list[float]]:
     for name, own in (("", evidence.judged), ("_pessimistic", evidence.pessimistic), ("_optimistic", evidence.optimistic)):
         if own is None:
             continue
-        trades = {} if name else _by_session(own.dates, evidence.trades)
-        drawn = bootstrap.intervals(own.returns, evidence.seed, evidence.sessions_per_year, resamples=RESAMPLES, **trades)
+        r, count = (None, None) if name else _by_session(own.dates, evidence.trades)
+        drawn = bootstrap.intervals(own.returns, evidence.seed, evidence.sessions_per_year, resamples=RESAMPLES, r_of_session=r, trades_of_session=count)
         found |= {f"{figure}{name}": list(between) for figure, between in drawn.items() if between is not None}
     if "sharpe_pessimistic" not in found and evidence.pessimistic_interval is not None:
         found["sharpe_pessimistic"] = list(evidence.pessimistic_interval)
     return found
 
 
-def _by_session(dates: np.ndarray, trades: np.ndarray) -> dict[str, np.ndarray]:
-    """R and number of the trades of each session, as `bootstrap.intervals` takes them; nothing without trades."""
+def _by_session(dates: np.ndarray, trades: np.ndarray) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """R and number of the trades of each session, float64[T] both; None without trades."""
     known = trades[np.isfinite(trades["r"]) & np.isin(trades["day"], dates)]
     if not known.size:
-        return {}
+        return None, None
     row = np.searchsorted(dates, known["day"])
-    return {"r_of_session": np.bincount(row, known["r"], dates.size), "trades_of_session": np.bincount(row, minlength=dates.size).astype(np.float64)}
+    return np.bincount(row, known["r"], dates.size), np.bincount(row, minlength=dates.size).astype(np.float64)
 
 
 def _paths(evidence: Evidence) -> dict[str, Any] | None:
@@ -287,7 +287,8 @@ def _random_entries(evidence: Evidence) -> dict[str, Any] | None:
     observed = 0.0 if own is None else own
     beaten, p = share_beaten(observed, drawn)
     counts, edges = np.histogram(drawn, bins=BINS)
-    said = f"The Sharpe ratio out of sample, {observed:.2f}, beats {beaten:.0%} of {drawn.size} draws of random entries with the same exits (p = {p:.3f})."
+    said = (f"The Sharpe ratio out of sample, {observed:.2f}, beats {100 * beaten:.0f} % of {drawn.size} draws of random entries with the same exits "
+            f"(p = {p:.3f}).")
     net, total = evidence.nulls[:, NULL_FIGURES.index("net_usd")], float(evidence.trades["net"].sum()) if evidence.trades.size else 0.0
     return {"draws": int(drawn.size), "figure": "sharpe", "beaten": beaten, "p": p, "observed": observed, "p_net": share_beaten(total, np.nan_to_num(net))[1],
             "histogram": {"edges": edges.tolist(), "counts": counts.tolist()}, "text": said}

@@ -54,8 +54,9 @@ def plateau(params: Sequence[Params], values: np.ndarray, chosen: int) -> dict[s
 
 
 def _said(word: str, keep: float, count: int, how: str, ratios: np.ndarray, edges: Sequence[Mapping[str, Any]]) -> str:
-    kept = f"{round(keep * count)} of the {count} {'neighbours one step away' if how == 'one step' else 'nearest configurations'} keep at least half of the " \
-           f"chosen one's figure (median {np.median(ratios):.2f} of it, worst {ratios.min():.2f})"
+    what = f"neighbour{'s' * (count != 1)} one step away" if how == "one step" else f"nearest configuration{'s' * (count != 1)}"
+    kept = f"{round(keep * count)} of {count} {what} {'keep' if count != 1 else 'keeps'} at least half of the chosen one's figure" \
+           f" (median {np.median(ratios):.2f} of it, worst {ratios.min():.2f})"
     meant = {PLATEAU: "it stands on a plateau", SPIKE: "it stands alone, as luck does", EDGE: "its neighbours are as good, but it lies at the edge"}[word]
     bounds = "".join(f" {edge['key']} is at its {edge['bound']} tried value, {_written(edge['value'])}: what lies beyond was not seen." for edge in edges)
     return f"{kept}: {meant}.{bounds}"

@@ -43,8 +43,8 @@ class Measures:
     leakage: str | None = None
     trials: int = 1
     judged: str = "stitched out-of-sample series"
-    searched: str = "chosen configuration over the whole searched window"
-    all_searched: str = "all configurations over the whole searched window"
+    searched: str = "chosen configuration over the whole window"
+    all_searched: str = "all configurations over the whole window"
     pessimistic: str = "stitched out-of-sample series under pessimistic fills"
     bring: Mapping[str, str] = field(default_factory=dict)
 
@@ -104,8 +104,8 @@ def _enough(found: Measures) -> list[Clause]:
         return [trades, Clause("track_record", INSUFFICIENT, None, found.sessions, "-", found.judged, said, applies=False)]
     needed = math.ceil(found.track_record)
     long_enough = found.sessions >= found.track_record
-    said = (f"{found.sessions:,} sessions in the {found.judged}; at its Sharpe ratio {needed:,} are needed to say with {LEVEL:.0%} that the true one is above "
-            f"0{'' if long_enough else ', so the record is too short'}.")
+    said = (f"{found.sessions:,} sessions in the {found.judged}; at its Sharpe ratio {needed:,} are needed to say with {100 * LEVEL:.0f} % that the true one "
+            f"is above 0{'' if long_enough else ', so the record is too short'}.")
     return [trades, Clause("track_record", INSUFFICIENT, long_enough, found.sessions, f">= {needed}", found.judged, said)]
 
 
@@ -129,8 +129,8 @@ def _overfit_pbo(found: Measures) -> Clause:
     if found.pbo is None or found.oos_loss is None:
         return _unknown(found, "pbo", OVERFIT, needed, found.all_searched, "The probability of backtest overfitting could not be computed")
     passed = not (found.pbo > PBO_OVERFIT and found.oos_loss > LOSS_OVERFIT)
-    said = (f"PBO {found.pbo:.2f}, and the configuration that is best in one half of the sessions loses in the other half in {found.oos_loss:.0%} of the "
-            f"splits{'' if passed else ': choosing the best does not carry over'}. {PBO_NOTE}")
+    said = (f"PBO {found.pbo:.2f}, and the configuration that is best in one half of the sessions loses in the other half in {100 * found.oos_loss:.0f} % of "
+            f"the splits{'' if passed else ': choosing the best does not carry over'}. {PBO_NOTE}")
     return Clause("pbo", OVERFIT, passed, [found.pbo, found.oos_loss], needed, found.all_searched, said)
 
 
@@ -157,8 +157,8 @@ def _credible_loss(found: Measures) -> Clause:
     if found.oos_loss is None:
         return _unknown(found, "oos_loss", CREDIBLE, needed, found.all_searched, "How often the best in sample loses out of sample could not be computed")
     passed = found.oos_loss <= LOSS_CREDIBLE
-    said = (f"Of all splits of the sessions into halves, {found.oos_loss:.1%} have the configuration that is best in one half lose in the other (at most "
-            f"{LOSS_CREDIBLE:.0%}). The choice is made anew in each split: the one chosen with the whole window in sight would flatter itself.")
+    said = (f"Of all splits of the sessions into halves, {100 * found.oos_loss:.1f} % have the configuration that is best in one half lose in the other (at "
+            f"most {100 * LOSS_CREDIBLE:.0f} %). The choice is made anew in each split: the one chosen with the whole window in sight would flatter itself.")
     return Clause("oos_loss", CREDIBLE, passed, found.oos_loss, needed, found.all_searched, said)
 
 
