@@ -80,12 +80,12 @@ def varied_settings(settings: Settings, params: Params) -> Settings:
     """The settings with these values in the chosen desk and in the profile and the fill policy that it names.  Raises `BadConfig`."""
     steps, desk = _by_part(params), settings.chosen
     tactics = dict(desk.tactics)
-    for name, own in steps.get("tactics", {}).items():
-        _known(tactics, name)
-        tactics[name] = _merged(tactics[name] or {}, own)
-    desk = desk.model_copy(update={"tactics": tactics, "features": _merged(desk.features, steps.get("features", {}))})
-    changes: dict[str, Any] = {"desks": {**settings.desks, settings.desk: desk}}
+    changes: dict[str, Any] = {}
     try:
+        for name, own in steps.get("tactics", {}).items():
+            tactics[name] = _written(_known(tactics, name) or {}, settings.tactic(name), own)
+        features = _written(desk.features, settings.feature_spec(), steps["features"]) if "features" in steps else desk.features
+        changes["desks"] = {**settings.desks, settings.desk: desk.model_copy(update={"tactics": tactics, "features": features})}
         if "risk" in steps:
             changes["risk_policies"] = {**settings.risk_policies, desk.risk: _changed(settings.risk, steps["risk"])}
         if "fills" in steps:
@@ -132,6 +132,17 @@ def _changed(model: Model, steps: Steps) -> Model:
         own = values.get(name)
         values[name] = _changed(own, step) if isinstance(own, BaseModel) and isinstance(step, dict) else step
     return type(model).model_validate(values)
+
+
+def _written(below: Mapping[str, Any], made: BaseModel, steps: Steps) -> dict[str, Any]:
+    """What is written of a model with other values, as short as it says the same; a part whose own defaults are not those of its class is written whole."""
+    found, changed = _merged(below, steps), _changed(made, steps)
+    plain = type(made).model_validate({name: getattr(made, name) for name in type(made).model_fields if name not in steps}
+                                      | {name: value for name, value in found.items() if name in steps})
+    for name in steps:
+        if getattr(plain, name) != getattr(changed, name):
+            found[name] = getattr(changed, name).model_dump(mode="json")
+    return found
 
 
 def _merged(below: Mapping[str, Any], steps: Steps) -> dict[str, Any]:

@@ -97,6 +97,7 @@ def _model_at(kind: Any, steps: Iterable[str | int]) -> Any:
             kind = next((a for a in reversed(getattr(kind, "__args__", ())) if a is not type(None) and a is not Ellipsis), None)
         while kind is not None and not isinstance(kind, type) and type(None) in getattr(kind, "__args__", ()):
             kind = next(a for a in kind.__args__ if a is not type(None))
+        kind = kind.__origin__ if hasattr(kind, "__metadata__") else kind
     return kind
 
 
