@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,7 @@ from pse.reports.view import number
 from pse.reports.words import MISSING, counted, in_r, interval, money, plain, share, whole
 from pse.store.run_tables import read_object
 
-WFO = "wfo.json"
-COMMAND = "wfo"
+WFO, OPENED = "wfo.json", "holdout.json"
 MEANS = {
     "INSUFFICIENT": "There is too little to judge by. Take a longer window or a desk that trades more often before reading anything into the figures below.",
     "OVERFIT": "What was found looks like the luckiest of many tries and not like an edge. Nothing here is a reason to trade it.",
@@ -25,12 +24,12 @@ MARKS = {"held": "held", "failed": "failed"}
 CLAUSES = {
     "trades": "enough trades", "track_record": "record long enough", "dsr_overfit": "more than luck (deflated Sharpe)", "pbo": "choosing carries over (PBO)",
     "dsr": "surely more than luck", "oos_loss": "the best rarely loses after", "spa": "beats cash (SPA)", "pessimistic": "strictest fills",
-    "lookahead": "no look-ahead", "leakage": "no leakage from models", "all": "all",
+    "lookahead": "no look-ahead", "leakage": "no leakage from models",
 }
 SCHEMES = {"rolling": "rolling: the train window has one length and moves on", "anchored": "anchored: every train window begins at the first session",
            "cpcv": "combinatorial: groups of sessions take turns in being tested, trained on all others"}
 OBJECTIVES = {"sharpe": "Sharpe", "sortino": "Sortino", "calmar": "Calmar", "expectancy_r": "expectancy in R", "profit_factor": "profit factor", "net": "net"}
-SHARES = {"win_rate", "max_drawdown", "total_return", "oos_loss", "oos_loss_chosen", "cagr", "volatility", "cut", "haircut", "beaten", "share"}
+SHARES = {"win_rate", "max_drawdown", "total_return"}
 MONEY = {"net", "net_usd", "capital_usd"}
 WHOLE = {"trades", "sessions", "draws", "splits", "count"}
 NEUTRAL = {"profit_factor": 1.0}                             # of an objective: the value at which nothing is won or lost; 0 of any other
@@ -42,6 +41,7 @@ class Walk:
 
     wfo: dict[str, Any]
     manifest: dict[str, Any]
+    opened: dict[str, Any] = field(default_factory=dict)       # what the sealed end of the window showed, where somebody opened it
 
     @property
     def run_id(self) -> str:
@@ -126,7 +126,8 @@ class Walk:
 
 def read_walk(folder: Path) -> Walk:
     """The walk-forward in a run's folder; `DamagedTable` where a file is missing or no JSON object."""
-    return Walk(read_object(folder / WFO), read_object(folder / "manifest.json"))
+    opened = read_object(folder / OPENED) if (folder / OPENED).is_file() else {}
+    return Walk(read_object(folder / WFO), read_object(folder / "manifest.json"), opened)
 
 
 def score_in(candidate: Mapping[str, Any], part: str, place: int) -> float | None:
@@ -162,13 +163,15 @@ def told(name: str, value: Any) -> str:
         return ", ".join(f"{key.replace('_', ' ')} {told(str(key), one)}" for key, one in value.items())
     if name in SHARES:
         return share(value)
+    if name == "mean":
+        return share(value, 3)
     if name in MONEY:
         return money(value)
     if name.endswith("_r"):
         return in_r(value)
     if isinstance(value, int) or name in WHOLE or name.endswith("_sessions"):
         return whole(value)
-    return plain(value, 2 if abs(value) >= 10.0 or name in OBJECTIVES or "sharpe" in name else 3)
+    return plain(value, 2 if abs(value) >= 10.0 or name in OBJECTIVES or "sharpe" in name or name.endswith(("years", "effective")) else 3)
 
 
 def bounds_told(name: str, bounds: Any) -> str:
@@ -211,6 +214,8 @@ def clause_name(code: str) -> str:
 def decision(walk: Walk) -> str:
     """The sentence of the clause that decided."""
     clause = walk.court.get("clause") or {}
+    if clause.get("code") == "all":
+        return "Every clause holds."
     name = clause_name(str(clause.get("code") or ""))
     return f"Decided by the clause “{name}”: {clause.get('text') or ''}".strip() if name else str(clause.get("text") or "")
 
@@ -236,4 +241,6 @@ def tries(walk: Walk) -> str:
 
 
 def notes(walk: Walk) -> Iterator[str]:
-    yield from (str(note) for note in walk.court.get("notes") or [])
+    """What the court adds; what stands beside the picture of the PBO is not told twice."""
+    told_there = (walk.court.get("pbo") or {}).get("note")
+    yield from (str(note) for note in walk.court.get("notes") or [] if note != told_there)

@@ -10,13 +10,13 @@ import numpy as np
 
 from pse.reports.charts import FEWEST_SHOWN, MOST_POINTS, ROLES, picture
 from pse.reports.view import number
-from pse.reports.walk import NEUTRAL, Walk, score_in, told, whole_score
+from pse.reports.walk import NEUTRAL, Walk, score_in, whole_score
 from pse.reports.words import plain
 
 Mark = tuple[float, str, str]                    # where, what it is, role of its colour
 DAY = np.timedelta64(1, "D")
 DOT = {"marker": "o", "linestyle": "none", "markeredgewidth": 0.0}
-SPREAD = (25, 75)
+SPREAD, NAMED = (25, 75), ("p50", "p95", "p99")
 
 
 def windows(walk: Walk) -> str:
@@ -45,7 +45,8 @@ def _days(span: Mapping[str, Any]) -> tuple[float, float]:
 
 def _dates(axes: Any, low: float, high: float) -> None:
     ticks = np.unique(np.linspace(low, high, 5).astype(int))
-    axes.set_xticks(ticks, [str(np.datetime64(int(tick), "D"))[:7] for tick in ticks])
+    shown = 7 if high - low > 400.0 else 10                   # months, or days where months would repeat
+    axes.set_xticks(ticks, [str(np.datetime64(int(tick), "D"))[:shown] for tick in ticks])
 
 
 def decay(walk: Walk) -> str:
@@ -151,12 +152,12 @@ def _sharpe_of(walk: Walk, params: Mapping[str, Any]) -> float | None:
     return None if found is None else number((found.get("whole") or {}).get("sharpe"))
 
 
-def of_histogram(name: str, found: Mapping[str, Any] | None, label: str, counted: str, marks: Sequence[Mark]) -> str:
+def of_histogram(name: str, found: Mapping[str, Any] | None, label: str, counted: str, marks: Sequence[Mark], below: float | None = None) -> str:
     """A stored histogram (`edges`, `counts`) as a picture; nothing where it holds nothing."""
     edges, counts = ((found or {}).get(key) or [] for key in ("edges", "counts"))
     if len(edges) != len(counts) + 1 or not sum(counts):
         return ""
-    return histogram(name, np.array(edges, float), np.array(counts), label, counted, marks)
+    return histogram(name, np.array(edges, float), np.array(counts), label, counted, marks, below)
 
 
 def histogram(name: str, edges: np.ndarray, counts: np.ndarray, label: str, counted: str, marks: Sequence[Mark], below: float | None = None) -> str:
@@ -192,9 +193,10 @@ def drawdowns(ways: Mapping[str, Mapping[str, float]], realised: float | None, u
                 axes.plot([one, other], [row, row], color=ROLES["faint"], linewidth=7.0)
             for key, value in quantiles.items():
                 axes.plot([value], [row], color=ROLES["plain"], markersize=6.0, **DOT)
-                axes.annotate(f"{key.replace('p', '')} %: {plain(value, 1)}", (value, row), (0, 8), textcoords="offset points", ha="center", fontsize=8)
+                if key in NAMED:
+                    axes.annotate(f"{key[1:]} %: {plain(value, 1)}", (value, row), (0, 8), textcoords="offset points", ha="center", fontsize=8)
         if realised is not None:
-            _marked(axes, [(realised, f"realised {told('', realised)}", "ink")])
+            _marked(axes, [(realised, f"as they came {plain(realised, 1)}", "ink")])
         axes.set_yticks(range(len(ways)), list(ways))
         axes.set_ylim(-0.6, len(ways) - 0.3)
         axes.set_xlabel(f"deepest fall, {unit}")

@@ -29,8 +29,16 @@ from pse.reports.words import MISSING, counted, plain, share, whole
 
 FIGURES = ("sharpe", "sortino", "calmar", "total_return", "net_usd", "max_drawdown", "expectancy_r", "profit_factor", "win_rate", "trades")
 NAMES = {"sharpe": "Sharpe", "sortino": "Sortino", "calmar": "Calmar", "total_return": "return", "net_usd": "net", "max_drawdown": "largest drawdown",
-         "expectancy_r": "mean R", "profit_factor": "profit factor", "win_rate": "won", "trades": "trades"}
+         "expectancy_r": "mean R", "profit_factor": "profit factor", "win_rate": "won", "trades": "trades", "mean": "mean of a session"}
 SERIES = (("stitched", "as chosen"), ("pessimistic", "pessimistic fills"), ("optimistic", "optimistic fills"), ("own", "the desk's own settings"))
+COURT = {
+    "sharpe": "Sharpe ratio, a year", "sharpe_lo": "the same, autocorrelation allowed for (Lo)", "total_return": "return", "max_drawdown": "largest drawdown",
+    "psr_2014": "probabilistic Sharpe ratio", "psr_2025": "probabilistic Sharpe ratio", "sharpe_searched": "Sharpe ratio where it was chosen",
+    "expected_max_sharpe": "best of so many by luck", "dsr_2014": "deflated Sharpe ratio", "dsr_2025": "deflated Sharpe ratio", "trials": "trials (N)",
+    "trials_effective": "trials, if independent", "min_track_record_sessions": "sessions needed", "min_backtest_years": "years needed",
+    "years": "years there are",
+}
+HAIRCUTS = {"single": "one test only", "bonferroni": "Bonferroni", "holm": "Holm", "bhy": "Benjamini, Hochberg, Yekutieli", "mean": "mean of the three"}
 METHODS = {"grid": "the whole grid", "random": "random draws", "tpe": "Optuna TPE, one study a fold"}
 PARTS = (("verdict", "Verdict"), ("now", "What to trade on"), ("equity-part", "Equity"), ("folds", "Folds"), ("decay", "In and out of sample"),
          ("parameters", "Parameters"), ("trials", "Trials"), ("pbo", "PBO"), ("random", "Random entries"), ("paths", "Trade paths"), ("intervals", "Intervals"),
@@ -44,7 +52,8 @@ def page_parts(walk: Walk) -> dict[str, Any]:
         "heat_tables": walk_heat.heat_tables(walk), "values": walk_heat.value_lists(walk), "pbo": pbo(walk), "spa": spa(walk), "random": random_words(walk),
         "decay_words": str((walk.court.get("decay") or {}).get("text") or ""), "paths": paths(walk), "intervals": intervals(walk), "figures": figures(walk),
         "haircuts": haircuts(walk), "years": parts_of(walk, "years"), "regimes": parts_of(walk, "regimes"), "plateau": plateau(walk),
-        "stability": stability(walk), "made": made(walk), "stale": stale(walk), "terms": list(TERMS.items()), "parts": PARTS,
+        "stability": stability(walk), "opened": opened(walk), "cpcv": cpcv(walk), "pbo_why": str((walk.court.get("pbo") or {}).get("why") or ""),
+        "made": made(walk), "stale": stale(walk), "terms": list(TERMS.items()), "parts": PARTS,
         "objective": walk.objective_name,
     }
 
@@ -76,8 +85,7 @@ def series(walk: Walk) -> list[dict[str, Any]]:
     for key, name in SERIES:
         found = walk.stitched if key == "stitched" else walk.stitched.get(key)
         if found and found.get("figures"):
-            cells = [(figure, found["figures"].get(figure)) for figure in FIGURES]
-            rows.append({"name": name, "cells": [{"text": told(*cell), "tone": _tone(*cell)} for cell in cells]})
+            rows.append({"name": name, "cells": _cells(found["figures"])})
     return rows
 
 
@@ -86,6 +94,27 @@ def _tone(figure: str, value: Any) -> str:
     if known is None or figure not in ("net_usd", "total_return", "expectancy_r", "sharpe") or not known:
         return ""
     return "gain" if known > 0.0 else "loss"
+
+
+def opened(walk: Walk) -> dict[str, Any] | None:
+    """What the sealed end of the window showed, beside the whole searched window; None while it is sealed."""
+    found = walk.opened
+    if not found:
+        return None
+    rows = [{"name": name, "cells": _cells(found.get(key))} for key, name in (("figures", "chosen, in the sealed window"),
+                                                                               ("searched", "chosen, in the searched window"),
+                                                                               ("own", "the desk's own settings, in the sealed window")) if found.get(key)]
+    before = int(found.get("trials_before") or 0)
+    return {"when": str(found.get("opened") or ""), "window": from_to(found.get("window") or {}), "rows": rows, "seen": whole(before) if before else ""}
+
+
+def cpcv(walk: Walk) -> list[dict[str, Any]]:
+    """The figures of each path of a combinatorial walk-forward; the first is the stitched one."""
+    return [{"name": f"path {place}", "cells": _cells(found)} for place, found in enumerate(walk.wfo.get("paths") or [], start=1)]
+
+
+def _cells(figures_: Any) -> list[dict[str, str]]:
+    return [{"text": told(name, (figures_ or {}).get(name)), "tone": _tone(name, (figures_ or {}).get(name))} for name in FIGURES]
 
 
 def folds(walk: Walk) -> list[dict[str, Any]]:
@@ -104,9 +133,9 @@ def folds(walk: Walk) -> list[dict[str, Any]]:
     return rows
 
 
-def _spans(spans: Any) -> list[str]:
-    """Windows in words, with their sessions."""
-    return [f"{from_to(span)}, {counted(int(span.get('sessions') or 0), 'session')}" for span in spans or []]
+def _spans(spans: Any) -> list[tuple[str, str]]:
+    """Windows and their sessions in words."""
+    return [(from_to(span), counted(int(span.get("sessions") or 0), "session")) for span in spans or []]
 
 
 def pbo(walk: Walk) -> dict[str, Any] | None:
@@ -119,7 +148,7 @@ def pbo(walk: Walk) -> dict[str, Any] | None:
         said += f" The best of one half loses money in the other in {share(loss, 0)} of them"
         said += f"; the chosen configuration itself does in {share(chosen, 0)}." if chosen is not None else "."
     if (slope := number(found.get("slope"))) is not None:
-        said += f" Slope of the Sharpe ratio in the other half on that in its own: {plain(slope)}; near 0 or below, being better in one half says nothing."
+        said += f" Slope of its figure in the other half on that in its own: {plain(slope)} (what one half has more the other has less, so it leans below 0)."
     return {"words": said, "note": str(found.get("note") or "")}
 
 
@@ -128,8 +157,7 @@ def spa(walk: Walk) -> dict[str, Any] | None:
     if not found:
         return None
     rows = [(name, plain(found.get(name), 3)) for name in ("lower", "consistent", "upper") if found.get(name) is not None]
-    said = str(found.get("text") or found.get("reason") or "")
-    return {"rows": rows, "draws": whole(found.get("draws")), "block": plain(found.get("block"), 1), "text": said}
+    return {"rows": rows, "text": str(found.get("text") or found.get("why") or "")}
 
 
 def random_words(walk: Walk) -> str | None:
@@ -137,49 +165,62 @@ def random_words(walk: Walk) -> str | None:
     found = walk.court.get("random_entries")
     if not found:
         return None
+    if found.get("text"):
+        return str(found["text"])
     draws = counted(int(found.get("draws") or 0), "draw")
     said = f"{draws} of random entries with the same exits in the same test windows: the entries as chosen beat {share(found.get('beaten'), 0)} of them"
     return said + (f" (p = {plain(found.get('p'), 3)})." if number(found.get("p")) is not None else ".")
 
 
 def paths(walk: Walk) -> dict[str, Any] | None:
-    """Drawdowns of the trades dealt out anew: a table of quantiles by way, and what is needed to draw it."""
+    """Drawdowns and totals of the trades dealt out anew: a table of quantiles by way, and what is needed to draw it."""
     found = walk.court.get("monte_carlo") or {}
-    ways = {name: _quantiles(found.get(name)) for name in ("shuffle", "resample") if found.get(name)}
-    known = {name: quantiles for name, quantiles in ways.items() if quantiles}
+    known = {name: found[name] for name in ("shuffle", "resample") if (found.get(name) or {}).get("drawdown")}
     if not known:
         return None
-    columns = list(dict.fromkeys(key for quantiles in known.values() for key in quantiles))
-    draws = next((whole(part["draws"]) for part in (found.get(name) or {} for name in known) if part.get("draws")), "")
-    rows = [{"name": name, "cells": [plain(quantiles.get(key), 1) for key in columns]} for name, quantiles in known.items()]
-    said = [str(part["text"]) for part in (found, *(found.get(name) or {} for name in known)) if part.get("text")]
-    return {"columns": columns, "rows": rows, "draws": draws, "said": said, "ways": known, "realised": number(found.get("realised_drawdown_r"))}
+    columns = sorted({key for part in known.values() for key in part["drawdown"]})
+    rows = [{"name": f"{name}: {what}", "cells": [plain(part[key].get(column), 1) for column in columns]}
+            for name, part in known.items() for what, key in (("deepest fall", "drawdown"), ("total", "total"))]
+    first = next(iter(known.values()))
+    fell, made_ = (plain(first.get(key), 1) for key in ("observed_drawdown", "observed_total"))
+    said = [f"{whole(first.get('draws'))} draws each of {whole(first.get('trades'))} trades; as they came they fell {fell} R at most and made {made_} R."]
+    if "resample" in known:
+        said.append(f"Resampled by {known['resample'].get('unit')}: {share(known['resample'].get('loss'), 0)} of the draws lose.")
+    falls = {name: {key: float(value) for key, value in part["drawdown"].items()} for name, part in known.items()}
+    return {"columns": columns, "rows": rows, "said": said, "text": str(found.get("text") or ""), "ways": falls,
+            "realised": number(first.get("observed_drawdown"))}
 
 
-def _quantiles(part: Any) -> dict[str, float]:
-    """The quantiles of the drawdown in R, by p50, p95 ..."""
-    found = (part or {}).get("drawdown_r") or (part or {}).get("drawdown") or {}
-    return {str(key): float(value) for key, value in found.items() if number(value) is not None} if isinstance(found, dict) else {}
-
-
-def intervals(walk: Walk) -> list[tuple[str, str, str]]:
-    """Figure, value and 95 % interval of the stitched series."""
+def intervals(walk: Walk) -> dict[str, Any]:
+    """95 % intervals by figure (rows) and rule of fills (columns), with the value of the run's own rule."""
+    found = walk.court.get("bootstrap") or {}
+    names = sorted({name.removesuffix("_pessimistic").removesuffix("_optimistic") for name in found}, key=_rank_of)
+    ends = [end for end in ("", "_pessimistic", "_optimistic") if any(name.endswith(end) for name in found)]
     figures_ = walk.stitched.get("figures") or {}
-    return [(NAMES.get(name, name.replace("_", " ")), told(name, figures_.get(name)), bounds_told(name, bounds) or "not known")
-            for name, bounds in (walk.court.get("bootstrap") or {}).items() if isinstance(bounds, list) or bounds is None]
+    rows = [{"name": NAMES.get(name, name.replace("_", " ")), "value": told(name, figures_.get(name)),
+             "cells": [bounds_told(name, found.get(f"{name}{end}")) or MISSING for end in ends]} for name in names]
+    heads = {"": "as chosen", "_pessimistic": "pessimistic fills", "_optimistic": "optimistic fills"}
+    return {"rows": rows, "heads": [heads[end] for end in ends]}
+
+
+def _rank_of(name: str) -> tuple[int, str]:
+    return (FIGURES.index(name) if name in FIGURES else len(FIGURES), name)
 
 
 def figures(walk: Walk) -> list[dict[str, str]]:
-    """The figures of the court, each with its series and convention."""
-    return [{"name": name.replace("_", " "), "value": told(name, found.get("value")), "series": str(found.get("series") or ""),
-             "convention": str(found.get("convention") or ""), "interval": bounds_told(name, found.get("interval")), "text": str(found.get("text") or "")}
-            for name, found in (walk.court.get("figures") or {}).items() if isinstance(found, dict)]
+    """The figures of the court, each with its series and convention, those that decide first."""
+    found = {name: one for name, one in (walk.court.get("figures") or {}).items() if isinstance(one, dict)}
+    order = sorted(found, key=lambda name: (list(COURT).index(name) if name in COURT else len(COURT), name))
+    return [{"name": COURT.get(name, name.replace("_", " ")), "value": told(name, found[name].get("value")), "series": str(found[name].get("series") or ""),
+             "convention": str(found[name].get("convention") or ""), "interval": bounds_told(name, found[name].get("interval")),
+             "text": str(found[name].get("text") or "")} for name in order]
 
 
 def haircuts(walk: Walk) -> list[tuple[str, str, str, str]]:
     """Method, p, Sharpe ratio left, and part cut off."""
     known = {name: found for name, found in (walk.court.get("haircut") or {}).items() if isinstance(found, dict)}
-    return [(name, plain(found.get("p"), 3), plain(found.get("sharpe")), share(found.get("cut"), 0)) for name, found in known.items()]
+    order = sorted(known, key=lambda name: (list(HAIRCUTS).index(name) if name in HAIRCUTS else len(HAIRCUTS), name))
+    return [(HAIRCUTS.get(name, name), plain(known[name].get("p"), 3), plain(known[name].get("sharpe")), share(known[name].get("cut"), 0)) for name in order]
 
 
 def parts_of(walk: Walk, kind: str) -> list[dict[str, Any]]:
@@ -222,6 +263,8 @@ def made(walk: Walk) -> list[tuple[str, str]]:
         ("Objective", f"{walk.objective_name}, from {told('trades', w.get('min_trades'))} trades in the train window on"),
         ("Proposed by", METHODS.get(str(w.get("method")), str(w.get("method")))),
         ("Trials", tries(walk)), ("Seed", setting(w.get("seed"))), ("Snapshot of the data", str(w.get("snapshot") or MISSING)),
+        ("Fill rule", str(w.get("fills") or MISSING)), ("Embargo", counted(int(w.get("embargo_sessions") or 0), "session")),
+        ("Look-ahead audit", ", ".join(str(w[key]) for key in ("lookahead", "lookahead_text") if w.get(key)) or MISSING),
         ("Capital", f"{told('capital_usd', w.get('capital_usd'))} {walk.currency}"), ("Sessions a year", told("", w.get("sessions_per_year"))),
     ]
     manifest = walk.manifest

@@ -73,7 +73,7 @@ def pictures(walk: Walk, parts: dict[str, Any]) -> dict[str, str]:
         "windows": walk_charts.windows(walk), "decay": walk_charts.decay(walk), "by_fold": walk_charts.by_fold(walk),
         "parameter": walk_charts.one_parameter(walk, alone) if alone else "", "trials": walk_charts.trials(walk, expected),
         "pbo": walk_charts.of_histogram("pbo", (court.get("pbo") or {}).get("histogram"), "logit of the rank in the other half", "splits",
-                                        [(0.0, "middle of all", "ink")]),
+                                        [(0.0, "middle of all", "ink")], below=0.0),
         "random": walk_charts.of_histogram("random", null.get("histogram"), str(null.get("label") or "Sharpe ratio of a draw"), "draws",
                                            [] if observed is None else [(observed, "chosen entries", "ink")]),
         "drawdowns": walk_charts.drawdowns(parts["paths"]["ways"], parts["paths"]["realised"], "R") if parts["paths"] else "",

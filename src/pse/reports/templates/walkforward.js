@@ -2,7 +2,7 @@
 class Borders {
   constructor(chart, times, places, names) { Object.assign(this, { chart, times, places, names }); }
   updateAllViews() {}
-  paneViews() { return this.views || (this.views = [{ zOrder: () => "bottom", renderer: () => ({ draw: (target) => target.useMediaCoordinateSpace((space) => this.draw(space)) }) }]); }
+  paneViews() { return this.views || (this.views = [{ zOrder: () => "normal", renderer: () => ({ draw: (target) => target.useMediaCoordinateSpace((space) => this.draw(space)) }) }]); }
   draw({ context, mediaSize }) {
     let free = -Infinity;
     context.font = `11px ${getComputedStyle(document.body).fontFamily}`;
