@@ -102,7 +102,7 @@ def test_a_trade_that_touches_nothing_is_kept():
     assert purged(begin, end, [(10, 20)], 5).tolist() == [True, False, False, True]
 
 
-@given(count=st.integers(60, 700), folds=st.integers(1, 9), train=st.floats(1.0, 6.0), holdout=st.sampled_from([0.0, 0.1, 0.25]),
+@given(count=st.integers(5, 700), folds=st.integers(1, 9), train=st.floats(1.0, 6.0), holdout=st.sampled_from([0.0, 0.1, 0.25]),
        scheme=st.sampled_from(["rolling", "anchored"]))
 def test_walk_forward_tests_cover_the_time_after_the_first_train_window_once(count, folds, train, holdout, scheme):
     try:
@@ -144,9 +144,15 @@ def test_a_trade_just_after_a_test_group_does_not_train_for_the_embargo():
     assert found.may_train(fold, entry, leave + DAY).tolist()[:2] == [True, False]
 
 
+def test_a_month_of_sessions_carries_six_folds_of_two():
+    found = plan(21)
+    assert [found.sessions(fold.test[0]) for fold in found.folds] == [2] * 6
+    assert [found.sessions(fold.train[0]) for fold in found.folds] == [9] * 6
+
+
 @pytest.mark.parametrize(("count", "given", "words"), [
-    (30, {"folds": 6}, "30 sessions"), (400, {"folds": 0}, "found 0 folds"), (60, {"folds": 6, "holdout": 0.5}, "sealed"),
-    (60, {"folds": 6, "scheme": "cpcv", "embargo_sessions": 8}, "6 groups of 10"),
+    (8, {"folds": 6}, "8 sessions, and 6 folds .* need 9 .*: --folds 5"), (400, {"folds": 0}, "found 0 folds"), (16, {"folds": 6, "holdout": 0.5}, "sealed"),
+    (54, {"folds": 6, "scheme": "cpcv", "embargo_sessions": 8}, "6 groups of 9.*embargo of 8"),
     (60, {"folds": 6, "scheme": "cpcv", "groups": 3, "test_groups": 3}, "3 test groups of 3"),
     (5000, {"folds": 6, "scheme": "cpcv", "groups": 20, "test_groups": 10}, "184,756 splits"),
 ])

@@ -19,7 +19,7 @@ from pse.domain.errors import RequestError
 from pse.domain.trials import Span
 
 Scheme = Literal["rolling", "anchored", "cpcv"]
-MIN_TEST, MIN_TRAIN = 5, 10                      # sessions under which a window says nothing
+MIN_TEST, MIN_TRAIN = 1, 3                       # sessions; how many say anything is for the court
 MOST_SPLITS = 1_000
 
 
@@ -166,10 +166,10 @@ def _check_walk(kept: int, folds: int, train: float, test: int, first: int, seal
     if folds < 1:
         raise BadFolds(f"found {folds} folds, expected at least 1; write --folds 6")
     if test < MIN_TEST or first < MIN_TRAIN:
-        most = max(0, int(kept / MIN_TEST - train))
+        most = max(0, min(int(kept / MIN_TEST - train), (kept - MIN_TRAIN) // MIN_TEST))
         mend = f"--folds {most} would do" if most else "take a longer window"
         raise BadFolds(f"the window has {kept} sessions{_without(sealed)}, and {folds} folds with a train window of {train:g} test windows need {needed} "
-                       f"(at least {MIN_TEST} a test, {MIN_TRAIN} a train window): {mend}, or store more bars")
+                       f"(at least {MIN_TEST} a test and {MIN_TRAIN} a train window): {mend}, or store more bars")
 
 
 def _check_groups(kept: int, groups: int, test_groups: int, embargo: int, sealed: bool) -> None:
