@@ -77,6 +77,11 @@ def test_deviation_of_the_ratio_as_in_the_2025_paper():
     assert math.sqrt(deflated.variance_term(FUND[0]) / 24) == pytest.approx(0.214, abs=5e-4)
 
 
+def test_memory_widens_the_variance_as_worked_by_hand():
+    # rho 1/2: a = 1 + 2 = 3, b = 1 + 1 + 1/3 = 7/3, c = 1 + 2/3 = 5/3; a + b * 0.6 + c * (5 - 1) / 4 * 0.36 = 3 + 1.4 + 0.6
+    assert deflated.variance_term(0.6, -1.0, 5.0, 0.5) == pytest.approx(5.0, abs=1e-12)
+
+
 @pytest.mark.parametrize(("rho", "shrink", "value"), [(0.2, True, 0.427), (0.2, False, 0.457), (0.0, True, 0.416), (0.0, False, 0.451)])
 def test_deflated_sharpe_as_in_the_2025_paper(rho, shrink, value):
     assert deflated.expected_max_sharpe(10, 0.1) == pytest.approx(0.498, abs=5e-4)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pse.research.haircut import METHODS, bhy_adjusted, haircut, holm_adjusted
+from pse.research.haircut import METHODS, _family, bhy_adjusted, haircut, holm_adjusted
 from pse.research.student import beyond, two_sided
 
 EXAMPLE = 1.0, 120, 12, 0.1                                      # a Sharpe ratio of 1 a year over 120 months whose autocorrelation is .1
@@ -84,6 +84,15 @@ def test_rows_are_adjusted_each_by_itself():
     rows = np.sort(np.random.default_rng(2).random((5, 30)), axis=1)
     for adjust in (holm_adjusted, bhy_adjusted):
         np.testing.assert_array_equal(adjust(rows), [adjust(row) for row in rows])
+
+
+@pytest.mark.parametrize(("correlation", "worthless", "edge"), [(0.0, 0.3966, 0.0054995), (0.3, 0.473245, 0.00554605), (0.8, 0.83901, 0.0055956)])
+def test_other_strategies_are_drawn_as_harvey_liu_and_zhu_fitted_them(correlation, worthless, edge):
+    t = _family(np.random.default_rng(3), 40_000, 2, correlation)
+    scale = edge * math.sqrt(240) / (0.15 / math.sqrt(12))       # an exponential number has the mean and the deviation of its scale
+    assert t.mean() == pytest.approx((1.0 - worthless) * scale, rel=0.03)
+    assert (t**2).mean() == pytest.approx(1.0 + (1.0 - worthless) * 2.0 * scale**2, rel=0.04)
+    assert np.cov(t.T)[0, 1] == pytest.approx(correlation, abs=0.04)
 
 
 @pytest.mark.parametrize("freedom", [1, 2, 5, 29, 119, 1259, 20_000])

@@ -68,6 +68,11 @@ def test_drawing_again_is_deeper_than_another_order():
     assert resample["total"]["p05"] < shuffle["total"]["p05"] < resample["total"]["p95"]
 
 
+def test_a_fall_inside_a_day_counts_from_the_peak_of_that_day():
+    found = resampled(np.tile([5.0, -3.0], 10), np.arange(20) // 2, 50, 1)
+    assert set(found["drawdown"].values()) == {3.0} and set(found["total"].values()) == {20.0}
+
+
 def test_trades_that_lose_together_are_deeper_when_days_are_drawn():
     days = np.arange(200) // 4
     together = np.repeat(np.random.default_rng(1).standard_normal(50), 4)

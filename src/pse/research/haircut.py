@@ -74,16 +74,16 @@ def _among_family(single: float, trials: int, correlation: float, draws: int, se
 
 
 def _family(random: np.random.Generator, rows: int, columns: int, correlation: float) -> np.ndarray:
-    """Absolute t values of strategies: without an edge or with an exponential one, and noise of which a part is common to all; float64[rows, columns]."""
+    """t values of strategies: without an edge or with an exponential one, and noise of which a part is common to all; float64[rows, columns]."""
     levels = np.array(FAMILY)
     worthless, edge = (float(np.interp(correlation, levels[:, 0], levels[:, column])) for column in (1, 2))
     correlation = min(max(correlation, 0.0), float(levels[-1, 0]))
     noise = math.sqrt(correlation) * random.standard_normal((rows, 1)) + math.sqrt(1.0 - correlation) * random.standard_normal((rows, columns))
     mean = np.where(random.random((rows, columns)) > worthless, random.exponential(edge, (rows, columns)), 0.0)
-    found: np.ndarray = np.abs(mean * math.sqrt(FAMILY_MONTHS) / FAMILY_DEVIATION + noise)
+    found: np.ndarray = mean * math.sqrt(FAMILY_MONTHS) / FAMILY_DEVIATION + noise
     return found
 
 
 def _p_values(t: np.ndarray) -> np.ndarray:
     """Two-sided normal p values."""
-    return np.fromiter(map(math.erfc, (t.ravel() / math.sqrt(2.0)).tolist()), np.float64, t.size).reshape(t.shape)
+    return np.fromiter(map(math.erfc, (np.abs(t.ravel()) / math.sqrt(2.0)).tolist()), np.float64, t.size).reshape(t.shape)
