@@ -40,7 +40,7 @@ def made(context, returns, dates, number=0, trades=40, strict=None, per_year=252
     table = pl.DataFrame({"kind": ["session"] * dates.size, "ts": np.arange(dates.size), "session_date": dates, "equity_usd": equity})
     on = dates[np.linspace(0, dates.size - 1, trades).astype(int)]
     closed = pl.DataFrame({"ts_entry": np.arange(trades) * 10, "ts_exit": np.arange(trades) * 10 + 5, "session_date": on, "net_usd": np.full(trades, 10.0),
-                           "r_net": np.linspace(-1.0, 1.5, trades), "direction": ["LONG"] * trades, "ambiguous": [False] * trades})
+                           "r_net": np.linspace(-1.0, 1.5, trades), "symbol": ["ES"] * trades, "direction": ["LONG"] * trades, "ambiguous": [False] * trades})
     files = {"equity.parquet": parquet(table), "trades.parquet": parquet(closed)}
     if strict is not None:
         lower = CAPITAL * np.cumprod(1.0 + returns - strict)

@@ -32,6 +32,16 @@ def runs_show(
     return module("runs").run_show(context, run_id=run_id, positions=positions)
 
 
+@mount(runs, "compare")
+def runs_compare(
+    context: Context,
+    run_ids: Annotated[list[str], Argument(help="Two runs or more; the others are held against the first.", metavar="RUN_ID RUN_ID...", show_default=False)],
+    seed: Annotated[int, Option(help="Seed of the resampling.", min=0)] = 0,
+) -> Answer:
+    """Runs side by side: settings and data that differ, figures, trades, and whether their returns can be told apart."""
+    return module("compare").run(context, run_ids=tuple(run_ids), seed=seed)
+
+
 @mount(app, "report", LOOK)
 def report(context: Context, run_id: opt.RunId, html: opt.Html = None, csv: opt.Csv = None, charts: opt.Charts = "some") -> Answer:
     """Write a past run as one HTML file, or as CSV."""

@@ -162,7 +162,9 @@ def strict_series(run: Run, dates: np.ndarray, chosen: Column) -> Series | None:
 
 def kept_audit(context: Context, run: Run) -> str:
     """What the look-ahead audit of the run's desk said, where one is kept."""
-    return verdict.NOT_RUN
+    from pse.commands.wfo_audit import kept_audit as kept
+
+    return kept(context.home, run.manifest.settings_hash)
 
 
 # --- for people ------------------------------------------------------------------------------------------------------------------------------------
