@@ -8,7 +8,7 @@ import pytest
 
 from pse.domain.errors import BadConfig, RequestError
 from pse.engine.desk import DeskPlan, desk_plan
-from pse.engine.varied import Found, searchable, space_of, varied, varied_settings
+from pse.engine.varied import Found, as_set, searchable, space_of, varied, varied_settings
 from pse.features.requests import parameters as described
 from pse.registry import TACTICS, resolve
 from pse.settings import BadSetting, SearchPolicy, Settings, load_settings, search_policy
@@ -96,6 +96,22 @@ def test_the_settings_of_a_varied_desk_are_written_as_a_file_would_write_them(tm
     layered = load_settings(tmp_path, overrides=[f"desk={desk}", f"risk_policies.{profile}.plan.breakeven_at_r=1.75",
                                                  f"desks.{desk}.features.structure.internal=7", "fills.conservative.through_ticks=2"])
     assert there.run_tree() == layered.run_tree() != settings.run_tree()
+
+
+@pytest.mark.parametrize(("desk", "params"), [
+    ("futures-smc", {"risk.plan.trail": "none", "risk.plan.trail_ticks": None, "tactics.sweep_reversal.stop.cap_atr": 1 / 3, "fills.through_ticks": 0.0}),
+    ("zones", {"tactics.supply_demand_zone.zones.structure.major": 12, "tactics.supply_demand_zone.timeframe": "", "risk.limits.allow_short": False}),
+    ("equities-swing", {"features.context_timeframe": "1d", "tactics.trend_following.by_regime": True, "risk.plan.trail_range_atr": 4.0}),
+])
+def test_the_words_for_the_command_line_make_the_same_desk(tmp_path, desk, params):
+    settings, plan = loaded(tmp_path, desk)
+    again = load_settings(tmp_path, overrides=[f"desk={desk}", *as_set(settings, params)])
+    assert again.run_tree() == varied_settings(settings, params).run_tree() and same(desk_plan(again), varied(settings, plan, params))
+
+
+def test_of_the_structure_that_zones_read_what_is_not_written_keeps_its_default(tmp_path):
+    settings, _ = loaded(tmp_path, "zones", "desks.zones.tactics.supply_demand_zone={zones: {structure: {major: 12}}}")
+    assert settings.tactic("supply_demand_zone").zones.structure.internal == 5
 
 
 def test_what_is_not_touched_stays_the_object_that_it_is(smc):

@@ -27,6 +27,7 @@ from pse.risk.policy import NO_LIMIT
 from pse.settings import BadSetting, Complaint, SearchPolicy, Settings
 from pse.settings.contradictions import varied_contradictions
 from pse.settings.search import Levels
+from pse.store.yaml_files import scalar
 
 ROOTS = ("tactics", "risk", "features", "fills")
 PLAIN = {bool: "bool", int: "int", float: "float", str: "text"}
@@ -93,6 +94,22 @@ def varied_settings(settings: Settings, params: Params) -> Settings:
     except ValidationError as error:
         raise BadConfig(f"{shown(params)} cannot be: {_said(error)}") from error
     return settings.model_copy(update=changes)
+
+
+def as_set(settings: Settings, params: Params) -> tuple[str, ...]:
+    """The words behind `--set` that run a configuration as an ordinary run, one a parameter."""
+    desk = settings.chosen
+    above = {"tactics": f"desks.{settings.desk}.tactics", "features": f"desks.{settings.desk}.features", "risk": f"risk_policies.{desk.risk}",
+             "fills": f"fills.{desk.fills}"}
+    parts = [(*key.partition("."), value) for key, value in params.items()]
+    return tuple(f"{above[root]}.{rest}={_quoted(value)}" for root, _, rest, value in parts)
+
+
+def _quoted(value: Value) -> str:
+    """A value as the command line takes it: every digit, and text in quotes where YAML would take it for something else."""
+    if isinstance(value, float):
+        return repr(value)
+    return f'"{value}"' if isinstance(value, str) and scalar(value) != value else written(value)
 
 
 def shown(params: Params) -> str:

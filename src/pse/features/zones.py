@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from pse.domain.bars import timeframe_ns
 from pse.domain.instruments import Instrument
@@ -66,6 +66,12 @@ class Zones(Feature):
     tick: float = Field(0.25, gt=0, le=1e6, description="price step, taken from the instrument")
     stop_cap_points: float = Field(0.0, ge=0, le=1e9, description="largest stop distance, 0 for none, taken from the instrument; with one the stop is checked")
     structure: MarketStructure = MarketStructure(internal=5)
+
+    @field_validator("structure", mode="before")
+    @classmethod
+    def _of_zones(cls, given: Any) -> Any:
+        """What is not written keeps the default of zones, not that of the structure."""
+        return {"internal": 5, **given} if isinstance(given, dict) else given
 
     def of(self, instrument: Instrument) -> Self:
         return self.model_copy(update={"tick": instrument.tick, "stop_cap_points": instrument.stop_cap_points or 0.0})
