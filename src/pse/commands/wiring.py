@@ -69,9 +69,15 @@ class Context:
     @cached_property
     def settings(self) -> Settings:
         """The resolved tree: built-in configs, home's, `--config`, `--set`."""
+        from pse.domain.errors import RequestError
         from pse.settings import load_settings
 
-        return load_settings(self.home.root, config=self.config, overrides=self.overrides)
+        found = load_settings(self.home.root, config=self.config, overrides=self.overrides)
+        if found.storage.tables != self.home.address:
+            here, there = found.storage.tables or "none", self.home.address or "none"
+            raise RequestError(f"storage.tables is {here} for this command ({found.where('storage', 'tables')}) and {there} for the home {self.home.root}; "
+                               f"where tables lie is a matter of the home: write it into its configs/settings.yaml, or take another --home")
+        return found
 
     def asking(self, *, config: Path | None = None, overrides: tuple[str, ...] = (), desk: str | None = None, seed: int | None = None,
                fills: str | None = None, fills_too: tuple[str, ...] = ()) -> Context:

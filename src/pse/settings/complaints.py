@@ -12,6 +12,8 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pse.domain.errors import BadConfig
 from pse.store.yaml_files import Mark, Marks
 
+SAID = "said"                                    # kind of a complaint whose words are whole: the value is not shown beside them
+
 
 @dataclass(frozen=True)
 class Complaint:
@@ -75,6 +77,8 @@ def _complaint(kind: Any, error: Mapping[str, Any], steps: tuple[str | int, ...]
         return f"{name!r} is missing, and it has no default; add it"
     if error["type"] in ("model_type", "dict_type", "model_attributes_type"):
         return f"found {error['input']!r}, expected settings as `key: value` lines below it; write it that way"
+    if error["type"] == SAID:
+        return str(error["msg"])
     if error["type"] == "tuple_type":
         written = f"[{error['input']}]" if isinstance(error["input"], str | int | float) else "[A, B]"
         return f"found {error['input']!r}, expected a list; write it between brackets: `{name}: {written}`"

@@ -23,6 +23,7 @@ from pse.risk.policy import IMPACTS, CalendarEvent, RiskPolicy
 from pse.settings.complaints import BadSetting, Complaint, made, mark_of, where_of
 from pse.settings.desks import FROM, RULES, Account, Currency, Desk, Name, OtherAccount, Plugins, Read, Symbol
 from pse.settings.search import SearchPolicy
+from pse.settings.storage import Storage
 from pse.store.sessions import SessionOverride
 from pse.store.yaml_files import Mark, Marks
 
@@ -37,6 +38,7 @@ class Settings(Frozen):
     account: Account = Account()
     accounts: dict[Name, OtherAccount] = Field(default_factory=dict, description="further accounts by name; `pse backtest --account NAME` runs one of them")
     plugins: Plugins = Plugins()
+    storage: Storage = Storage()
     desks: dict[Name, Desk]
     instruments: dict[Symbol, Instrument]
     currencies: dict[Currency, Peg] = Field(default_factory=dict, description="currencies that are taken to be worth a fixed amount of another")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pse.domain.errors import DamagedTable
+from pse.store.remote import Folder, arrow_files, readable
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -64,49 +66,58 @@ def _data_file(path: str, size: int, rows: int | None, first: int | None, last: 
     return DataFile(path, size, -1 if rows is None else rows, first, last, symbol, timeframe, int(year))
 
 
-def file_hashes(root: Path, files: Mapping[str, DataFile], known: Hashes) -> Hashes:
+def file_hashes(root: Folder, files: Mapping[str, DataFile], known: Hashes) -> Hashes:
     """Size and sha256 of each file; those already known are not read again.  Raises `DamagedTable` naming a file that is missing or cut."""
     return {path: known[path] if path in known else [one.size, _hash_of(root, one)] for path, one in files.items()}
 
 
-def _hash_of(root: Path, one: DataFile) -> str:
+def _hash_of(root: Folder, one: DataFile) -> str:
     if problem := file_problem(root, one.path, one.size, None):
         raise DamagedTable(damaged_message(root / one.path, problem))
-    with open(root / one.path, "rb") as file:
+    return _sha256(root / one.path)
+
+
+def _sha256(place: Folder) -> str:
+    with open(place, "rb") if isinstance(place, Path) else io.BytesIO(place.read_bytes()) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def file_problem(root: Path, path: str, size: int, sha256: str | None) -> str | None:
+def _size(place: Folder) -> int | None:
+    """Bytes of a file; None where there is none."""
+    if isinstance(place, Path):
+        return place.stat().st_size if place.is_file() else None
+    return place.size()
+
+
+def file_problem(root: Folder, path: str, size: int, sha256: str | None) -> str | None:
     """What is wrong with a data file, or None."""
     place = root / path
-    if not place.is_file():
+    found = _size(place)
+    if found is None:
         return "is missing"
-    if place.stat().st_size != size:
-        return f"has {place.stat().st_size} bytes, the log of the table says {size}"
-    if sha256 is None:
-        return None
-    with open(place, "rb") as file:
-        return None if hashlib.file_digest(file, "sha256").hexdigest() == sha256 else "does not hold the bytes that were written"
+    if found != size:
+        return f"has {found} bytes, the log of the table says {size}"
+    return None if sha256 is None or _sha256(place) == sha256 else "does not hold the bytes that were written"
 
 
-def unreadable(path: Path) -> str | None:
+def unreadable(path: Folder) -> str | None:
     """Why a file cannot be read as Parquet, or None; page checksums are compared."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        pq.ParquetFile(path, page_checksum_verification=True).read()
+        pq.ParquetFile(readable(path), page_checksum_verification=True).read()
     except (pa.ArrowException, OSError) as error:
         return f"cannot be read ({one_line(error)})"
     return None
 
 
-def damaged_message(path: Path, problem: str) -> str:
+def damaged_message(path: Folder, problem: str) -> str:
     return (f"the data file {path} {problem}; restore it from a copy, or move data/bars and data/state away and ingest again. "
             f"`pse snapshots verify` checks every file")
 
 
-def who_is_damaged(root: Path, files: Mapping[str, DataFile], error: Exception) -> DamagedTable:
+def who_is_damaged(root: Folder, files: Mapping[str, DataFile], error: Exception) -> DamagedTable:
     """The error that names the first file which cannot be read alone."""
     for path, one in files.items():
         if problem := file_problem(root, path, one.size, None) or unreadable(root / path):
@@ -114,16 +125,15 @@ def who_is_damaged(root: Path, files: Mapping[str, DataFile], error: Exception) 
     return DamagedTable(damaged_message(root, f"cannot be read ({one_line(error)})"))
 
 
-def dataset(root: Path, files: Mapping[str, DataFile], columns: pa.Schema | None = None) -> ds.Dataset:
+def dataset(root: Folder, files: Mapping[str, DataFile], columns: pa.Schema | None = None) -> ds.Dataset:
     """The files as one Arrow dataset with the partition columns (default: those of bars); page checksums are compared when it is read."""
     import pyarrow.dataset as ds
-    import pyarrow.fs as fs
 
     from pse.store.rows import schema
 
     form = ds.ParquetFileFormat(default_fragment_scan_options=ds.ParquetFragmentScanOptions(page_checksum_verification=True))
-    disk = fs.LocalFileSystem()
-    parts = [form.make_fragment(str(root / one.path), disk, partition_expression=_partition(one)) for one in files.values()]
+    disk, folder = arrow_files(root)
+    parts = [form.make_fragment(f"{folder}/{one.path}", disk, partition_expression=_partition(one)) for one in files.values()]
     return ds.FileSystemDataset(parts, columns or schema(), form, disk)
 
 

@@ -7,6 +7,7 @@ somebody else made the next one.  History is never deleted: clean-up of the log 
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import uuid
@@ -18,6 +19,7 @@ from urllib.parse import unquote
 from pse.clock import WallClock
 from pse.domain.errors import DiskFull
 from pse.store.files import disk_full_said
+from pse.store.remote import Folder, answering, options_of
 from pse.store.rows import PARTITIONS
 
 if TYPE_CHECKING:
@@ -36,49 +38,74 @@ _RISING = ("ts_open", "ts_close", "available_at", "session_date")
 _FULL = ("os error 28", "os error 27", "os error 122", "No space left", "File too large", "Disk quota")
 
 
-def create(root: Path, schema: pa.Schema, name: str) -> DeltaTable:
+def opened(root: Folder, version: int | None = None) -> DeltaTable | None:
+    """The table at `root`, at a version if given; None when there is none.  Errors of the log pass as Delta Lake has them."""
+    from deltalake import DeltaTable
+
+    with answering(root):
+        if not (root / "_delta_log").is_dir() or not DeltaTable.is_deltatable(str(root), options_of(root)):
+            return None
+        return DeltaTable(str(root), version=version, storage_options=options_of(root))
+
+
+def create(root: Folder, schema: pa.Schema, name: str) -> DeltaTable:
     """An empty table at `root`, or the one that is there."""
     from deltalake import DeltaTable
 
     root.mkdir(parents=True, exist_ok=True)
     with disk_full_as_such(root):
-        return DeltaTable.create(str(root), schema=schema, mode="ignore", partition_by=list(PARTITIONS), name=name, configuration=CONFIGURATION)
+        return DeltaTable.create(str(root), schema=schema, mode="ignore", partition_by=list(PARTITIONS), name=name, configuration=CONFIGURATION,
+                                 storage_options=options_of(root))
 
 
-def write_file(root: Path, data: pa.Table, symbol: str, timeframe: str, year: int) -> AddAction:
+def write_file(root: Folder, data: pa.Table, symbol: str, timeframe: str, year: int) -> AddAction:
     """Write the sorted rows of one partition; nothing sees the file before `commit`.  A file that fails half way is taken away."""
-    import pyarrow.parquet as pq
     from deltalake.transaction import AddAction
 
     path = f"symbol={symbol}/timeframe={timeframe}/year={year}/{uuid.uuid4().hex}.parquet"
     place = root / path
-    place.parent.mkdir(parents=True, exist_ok=True)
-    plain = [name for name in data.column_names if name not in _RISING]
-    try:
-        with open(place, "wb") as file:
-            pq.write_table(data, file, compression="zstd", compression_level=1, use_dictionary=plain, row_group_size=ROW_GROUP,
-                           column_encoding=dict.fromkeys(_RISING, "DELTA_BINARY_PACKED"), write_page_checksum=True)
-            file.flush()
-            os.fsync(file.fileno())
-            size = file.tell()
-    except BaseException:
-        place.unlink(missing_ok=True)
-        raise
+    if isinstance(place, Path):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with open(place, "wb") as file:
+                _write(data, file)
+                file.flush()
+                os.fsync(file.fileno())
+                size = file.tell()
+        except BaseException:
+            place.unlink(missing_ok=True)
+            raise
+    else:
+        buffer = io.BytesIO()
+        _write(data, buffer)
+        place.write_bytes(buffer.getvalue())
+        size = buffer.tell()
     values = {"symbol": symbol, "timeframe": timeframe, "year": str(year)}
     return AddAction(path, size, values, _now_ms(), True, _statistics(data))
 
 
-def discard(root: Path, written: Iterable[AddAction]) -> None:
+def _write(data: pa.Table, file: Any) -> None:
+    import pyarrow.parquet as pq
+
+    plain = [name for name in data.column_names if name not in _RISING]
+    pq.write_table(data, file, compression="zstd", compression_level=1, use_dictionary=plain, row_group_size=ROW_GROUP,
+                   column_encoding=dict.fromkeys(_RISING, "DELTA_BINARY_PACKED"), write_page_checksum=True)
+
+
+def discard(root: Folder, written: Iterable[AddAction]) -> None:
     """Delete files that no commit will name."""
     for action in written:
         (root / action.path).unlink(missing_ok=True)
 
 
-def sweep(root: Path, older_than_s: float = ORPHAN_SECONDS) -> list[str]:
+def sweep(root: Folder, older_than_s: float = ORPHAN_SECONDS) -> list[str]:
     """Delete data files that no version of the log names and that nobody is writing any more, and name them: what a killed writer left behind.
 
-    Files of earlier versions stay.  Nothing is deleted while a commit is missing from the log or cannot be read.
+    Files of earlier versions stay.  Nothing is deleted while a commit is missing from the log or cannot be read, and nothing in an object store, which may
+    have other writers than this machine.
     """
+    if not isinstance(root, Path):
+        return []
     commits = sorted((root / "_delta_log").glob("[0-9]*.json"))
     if [path.stem for path in commits] != [f"{version:020d}" for version in range(len(commits))]:
         return []
@@ -103,7 +130,7 @@ def _named(commit: Path) -> Iterator[str]:
         yield from (record[kind]["path"] for kind in ("add", "remove") if kind in record)
 
 
-def commit(root: Path, table: DeltaTable, schema: pa.Schema, added: Sequence[AddAction], removed: Iterable[str] = (), same_values: bool = False) -> bool:
+def commit(root: Folder, table: DeltaTable, schema: pa.Schema, added: Sequence[AddAction], removed: Iterable[str] = (), same_values: bool = False) -> bool:
     """One new version with files added and taken out; False when another program made a version since `table` was read."""
     from deltalake import CommitProperties, PostCommitHookProperties
     from deltalake.exceptions import CommitFailedError
@@ -141,10 +168,14 @@ def _now_ms() -> int:
 
 
 @contextlib.contextmanager
-def disk_full_as_such(root: Path) -> Iterator[None]:
-    """The writers say a full disk in several ways; we in one."""
+def disk_full_as_such(root: Folder) -> Iterator[None]:
+    """The writers say a full disk in several ways; we in one.  What an object store says is told as `answering` does."""
     from deltalake.exceptions import CommitFailedError, DeltaError
 
+    if not isinstance(root, Path):
+        with answering(root):
+            yield
+        return
     with disk_full_said(root):
         try:
             yield

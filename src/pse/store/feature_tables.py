@@ -12,7 +12,6 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,6 +26,7 @@ from pse.store.files import read_json, write_json
 from pse.store.layout import Home, safe_name, symbol_name
 from pse.store.locks import lock_path, locked
 from pse.store.reading import need_bars, read_rows
+from pse.store.remote import Folder, readable
 from pse.store.rows import DTYPES, Rows, month_start
 
 if TYPE_CHECKING:
@@ -124,26 +124,23 @@ class Written:
 # --- what is there -------------------------------------------------------------------------------------------------------------------------------
 
 
-def table_root(home: Home, spec_hash: str) -> Path:
+def table_root(home: Home, spec_hash: str) -> Folder:
     return home.features / safe_name(spec_hash, "feature table")
 
 
 def open_table(home: Home, spec_hash: str) -> DeltaTable | None:
     """The Delta table of a spec; None when there is none yet.  Raises `DamagedTable`."""
-    from deltalake import DeltaTable
     from deltalake.exceptions import DeltaError
 
     root = table_root(home, spec_hash)
-    if not (root / "_delta_log").is_dir():
-        return None
     try:
-        return DeltaTable(str(root)) if DeltaTable.is_deltatable(str(root)) else None
+        return delta.opened(root)
     except (DeltaError, OSError, ValueError) as error:
         raise DamagedTable(f"the log of the feature table {root / '_delta_log'} cannot be read ({one_line(error)}); delete the folder {root} and run "
                            f"`pse build-features` again") from error
 
 
-def _manifest_path(home: Home, spec_hash: str, symbol: str, timeframe: str) -> Path:
+def _manifest_path(home: Home, spec_hash: str, symbol: str, timeframe: str) -> Folder:
     return table_root(home, spec_hash) / "_manifest" / f"{symbol_name(symbol)}.{safe_name(timeframe, 'timeframe')}.json"
 
 
@@ -174,7 +171,7 @@ def is_current(home: Home, spec: TableSpec, found: Manifest | None, basis: Basis
     return ours == theirs and not damaged_files(home, spec.hash, found.symbol, found.timeframe)
 
 
-def _spec_path(home: Home, spec_hash: str) -> Path:
+def _spec_path(home: Home, spec_hash: str) -> Folder:
     return table_root(home, spec_hash) / "_manifest" / "spec.json"
 
 
@@ -315,13 +312,13 @@ def _said(value: Any, kind: ColumnKind | None) -> str:
     return repr(value)
 
 
-def read_part(path: Path, kinds: Kinds) -> dict[str, np.ndarray] | None:
+def read_part(path: Folder, kinds: Kinds) -> dict[str, np.ndarray] | None:
     """Keys and columns of one data file; None when it cannot be read."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+        with pq.ParquetFile(readable(path), page_checksum_verification=True) as file:
             return from_arrow(file.read(columns=[*KEYS, *kinds]), kinds)
     except (pa.ArrowException, OSError):
         return None
@@ -401,7 +398,7 @@ class FeatureTable:
 def list_tables(home: Home, damaged: list[str] | None = None) -> list[FeatureTable]:
     """All feature tables that hold a series, newest first.  One that cannot be read is told in `damaged` and left out; without such a list it raises."""
     found = []
-    for root in sorted(path.parents[1] for path in home.features.glob("*/_manifest/spec.json")) if home.features.is_dir() else ():
+    for root in sorted(one for one in home.features.iterdir() if (one / "_manifest" / "spec.json").is_file()) if home.features.is_dir() else ():
         try:
             table = _read_table(home, root.name)
         except DamagedTable as error:

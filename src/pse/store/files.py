@@ -8,16 +8,21 @@ from typing import Any
 
 from pse.disk import disk_full_said, write_atomic
 from pse.domain.errors import DamagedTable
+from pse.store.remote import Folder
 
 __all__ = ["disk_full_said", "read_json", "write_atomic", "write_json"]
 
 
-def write_json(path: Path, value: Any) -> None:
+def write_json(path: Folder, value: Any) -> None:
     """One JSON document, sorted keys, readable, no NaN."""
-    write_atomic(path, (json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode())
+    content = (json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
+    if isinstance(path, Path):
+        write_atomic(path, content)
+    else:
+        path.write_bytes(content)
 
 
-def read_json(path: Path) -> Any:
+def read_json(path: Folder) -> Any:
     """The document at `path`; `DamagedTable` when it is not JSON."""
     try:
         return json.loads(path.read_text("utf-8"))

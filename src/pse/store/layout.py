@@ -4,39 +4,64 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
-from pse.domain.errors import BadName
+from pse.domain.errors import BadConfig, BadName
 from pse.domain.instruments import SYMBOL_PATTERN
+from pse.store.remote import Folder, Remote, checked_address
+from pse.store.yaml_files import read_yaml
 
 _SAFE = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 @dataclass(frozen=True)
 class Home:
-    """One working folder: everything `pse` reads or writes of its own lies under `root`."""
+    """One working folder: everything `pse` reads or writes of its own lies under `root`, but the tables where configs/settings.yaml puts them elsewhere."""
 
     root: Path
+
+    @cached_property
+    def address(self) -> str | None:
+        """Where the tables lie, if not here: `storage: {tables: ADDRESS}` of this folder's configs/settings.yaml.  Raises `BadConfig`."""
+        path = self.configs / "settings.yaml"
+        if not path.is_file() or b"storage" not in path.read_bytes():
+            return None
+        shown = "configs/settings.yaml"
+        layer = read_yaml(path, shown)
+        storage = layer.tree.get("storage")
+        found = storage.get("tables") if isinstance(storage, dict) else None
+        if found is None:
+            return None
+        try:
+            return checked_address(str(found))
+        except BadConfig as error:
+            raise BadConfig(f"{layer.marks.get(('storage', 'tables'), shown)}, storage.tables: {error}") from error
+
+    @property
+    def tables(self) -> Folder:
+        """The folder of bars, features, headlines and actions, here or in an object store."""
+        return self.data if self.address is None else Remote(self.address)
 
     @property
     def data(self) -> Path:
         return self.root / "data"
 
     @property
-    def bars(self) -> Path:
-        return self.data / "bars"
+    def bars(self) -> Folder:
+        return self.tables / "bars"
 
     @property
-    def features(self) -> Path:
-        return self.data / "features"
+    def features(self) -> Folder:
+        return self.tables / "features"
 
     @property
-    def news(self) -> Path:
-        return self.data / "news"
+    def news(self) -> Folder:
+        return self.tables / "news"
 
     @property
-    def actions(self) -> Path:
-        return self.data / "actions"
+    def actions(self) -> Folder:
+        return self.tables / "actions"
 
     @property
     def snapshots(self) -> Path:

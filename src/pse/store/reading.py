@@ -12,8 +12,10 @@ from pse.domain.ports import QUOTE_COLUMNS
 from pse.store import index as notes
 from pse.store.arrow import fill, to_numpy
 from pse.store.datafiles import DataFile, damaged_message, data_files, dataset, file_hashes, file_problem, one_line, unreadable, who_is_damaged
+from pse.store.delta import opened
 from pse.store.index import SeriesIndex
 from pse.store.layout import Home, symbol_name
+from pse.store.remote import readable
 from pse.store.rows import DTYPES, Rows, codes_of, concat, from_arrow, in_order, recoded
 
 if TYPE_CHECKING:
@@ -24,13 +26,10 @@ if TYPE_CHECKING:
 
 def open_bars(home: Home, version: int | None = None) -> DeltaTable | None:
     """The bars table, at a version if given; None when there is none yet.  Raises `DamagedTable`."""
-    from deltalake import DeltaTable
     from deltalake.exceptions import DeltaError
 
-    if not (home.bars / "_delta_log").is_dir():
-        return None
     try:
-        return DeltaTable(str(home.bars), version=version) if DeltaTable.is_deltatable(str(home.bars)) else None
+        return opened(home.bars, version)
     except (DeltaError, OSError, ValueError) as error:
         asked = "" if version is None else f" at version {version}"
         raise DamagedTable(f"the log of the bars table {home.bars / '_delta_log'}{asked} cannot be read ({one_line(error)}); restore the folder from a "
@@ -77,7 +76,7 @@ def _row_groups(home: Home, files: Iterable[DataFile], names: tuple[str, ...], s
         if problem := file_problem(home.bars, one.path, one.size, None):
             raise DamagedTable(damaged_message(place, problem))
         try:
-            with pq.ParquetFile(place, read_dictionary=["contract"], page_checksum_verification=True) as file:
+            with pq.ParquetFile(readable(place), read_dictionary=["contract"], page_checksum_verification=True) as file:
                 for group in range(file.num_row_groups):
                     if _group_overlaps(file.metadata.row_group(group), start_ns, end_ns):
                         yield _in_range(file.read_row_group(group, columns=list(names)), start_ns, end_ns)
