@@ -25,7 +25,7 @@ EXPECTED = "expected an address such as s3://BUCKET/FOLDER, gs://BUCKET/FOLDER o
 OPTIONS = {"connect_timeout": "5s", "timeout": "120s", "max_retries": "4", "retry_timeout": "30s"}
 CREDENTIALS = {"s3": "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION and, for a store that is not Amazon's, AWS_ENDPOINT_URL",
                "gs": "GOOGLE_APPLICATION_CREDENTIALS or GOOGLE_SERVICE_ACCOUNT", "az": "AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY"}
-_OF_THE_STORE = ("Generic ", "privileges", "credentials")
+_OF_THE_STORE = ("S3 error", "GCS error", "Azure error", "HTTP error", "privileges", "credentials")
 _METADATA = ("169.254.169.254", "metadata.google", "/latest/api/token", "/metadata/identity")
 
 
