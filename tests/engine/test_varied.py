@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import math
+import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pse.domain.errors import BadConfig, RequestError
+from pse.domain.trials import TRIAL_TRADE, Measured, Span
 from pse.engine.desk import DeskPlan, desk_plan
+from pse.engine.objective import objective
 from pse.engine.varied import Found, as_set, searchable, space_of, varied, varied_settings
 from pse.features.requests import parameters as described
 from pse.registry import TACTICS, resolve
+from pse.research.search import proposer
 from pse.settings import BadSetting, SearchPolicy, Settings, load_settings, search_policy
 from tests.conftest import REPOSITORY
 
@@ -245,3 +251,24 @@ def test_what_a_tactic_is_said_to_take_is_what_a_search_takes(tmp_path, name):
         for found in space_of(settings, plan, SearchPolicy(parameters={key: {} for key in keys})).parameters if keys else ():
             one = bounded[found.key]
             assert (found.low, found.high) == pytest.approx((one.low + (whole[found.key] and one.low_open), one.high - (whole[found.key] and one.high_open)))
+
+
+# --- what the page shows ---------------------------------------------------------------------------------------------------------------------------
+
+
+def test_the_search_that_the_page_shows_can_be_searched(smc, tmp_path):
+    page = (REPOSITORY / "docs" / "walkforward.md").read_text("utf-8")
+    path = tmp_path / "shown.yaml"
+    path.write_text(next(block for block in re.findall(r"^```yaml\n(.*?)^```", page, flags=re.M | re.S) if "search:" in block))
+    policy = search_policy(smc[0], path)
+    found = space_of(*smc, policy)
+    assert found.size is None and found.levels("risk.gates.wait_closes") == (1, 2, 3, 4, 5) and len(proposer(found, policy, 1).batch(0)) == policy.batch
+
+
+def test_the_objective_that_the_page_shows_is_one(tmp_path):
+    page = (REPOSITORY / "docs" / "walkforward.md").read_text("utf-8")
+    (tmp_path / "objectives").mkdir()
+    (tmp_path / "objectives" / "mine.py").write_text(re.findall(r"^```python\n(.*?)^```", page, flags=re.M | re.S)[0])
+    wanted = objective(SearchPolicy(objective="objectives/mine.py:wanted"), tmp_path)
+    one = Measured(Span(0, 1), 100.0, np.arange(3, dtype=np.int32), np.array([110.0, 99.0, 108.9]), np.zeros(0, TRIAL_TRADE))      # +10 %, -10 %, +10 %
+    assert wanted(one, 252.0) == pytest.approx((0.1 / 3) / math.sqrt(0.04 / 3) * math.sqrt(252) - 1.0)
