@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 EVERY_BYTE = "every byte of the journal, every value of trades, equity and figures"
+REPLAYS = {"wfo": "pse.commands.wfo_prove"}          # who makes the run of a command again; a backtest's way where it is not here
 Replay = Callable[[Context, Manifest, Path], Path]
 
 
@@ -47,7 +48,7 @@ def run(context: Context, run_id: str, replay: Replay | None = None) -> Answer:
     if damage:
         proof = Proof("DIFFERENT", "its own chain", tuple(f"{finding.file}: {finding.why}" for finding in damage))
     else:
-        proof = _replayed(context, run, replay or importlib.import_module("pse.commands.backtest").replay)
+        proof = _replayed(context, run, replay or importlib.import_module(REPLAYS.get(run.manifest.command, "pse.commands.backtest")).replay)
     data = {"run_id": run.run_id, "result": proof.result, "first_difference": asdict(proof.difference) if proof.difference else None,
             "compared": proof.compared, "why": list(proof.why), "records": run.manifest.records}
     return Answer(data, lambda console: _show(console, run, proof), exit_code=0 if proof.result == "EQUAL" else 1)

@@ -19,7 +19,7 @@ from pse.commands.report import check_target
 from pse.commands.running import left_no_empty_run, manifest_of, said_compiling, shown_path
 from pse.commands.wfo_audit import NOT_RUN, Audit, audited
 from pse.commands.wfo_files import COMMAND, write_judged, write_overrides
-from pse.commands.wfo_folds import fold_runs, unlike
+from pse.commands.wfo_folds import fold_runs, notes, unlike
 from pse.commands.wfo_judged import KIND, STRICT, Beside, Chosen, choose, document, nothing, null_figures, stitched
 from pse.commands.wfo_ready import Ready, gathered, policy_data, policy_of, ready
 from pse.commands.wfo_search import Batches, Candidate, searched
@@ -266,8 +266,8 @@ def written(context: Context, made: Ready, asked: Asked, found: Searched, audit:
     extra = {COMMAND: {"policy": policy_data(made.policy), "folds": asked.folds, "draws": asked.draws, "trials": trials[0], "raised": trials[1],
                        "lookahead": audit.word, "lookahead_text": audit.text, "objective_sha256": made.source}}
     manifest = manifest_of(context, made.inputs, COMMAND, "history")
-    decides = {"inputs": made.inputs.fingerprint, "search": made.name, "draws": asked.draws}
-    run = new_run(context.home, manifest.model_copy(update={"extra": extra, "fingerprint": digest(decides)}), context.clock.now_ns())
+    manifest = manifest.model_copy(update={"extra": extra, "fingerprint": asked_fingerprint(made, asked.draws)})
+    run = new_run(context.home, manifest, context.clock.now_ns())
     with left_no_empty_run(run), run.journal() as journal:
         beside, wfo = judged(made, found, audit, trials, run.run_id)
         write_judged(run.folder, made.walk, found.candidates, found.chosen, beside, wfo)
@@ -276,15 +276,19 @@ def written(context: Context, made: Ready, asked: Asked, found: Searched, audit:
             driven = fold_runs(made.inner, found.chosen, run.folder, lock_path(context.home, f"{run.run_id}-folds"))
             for one in progress.track(driven, len(found.chosen.path), description="journals of the test windows"):
                 runs.append(one)
-                journal.append("NOTE", found.chosen.path[one.number - 1].span.end_ns, one.note())
-        if not runs:
-            journal.append("NOTE", made.walk.plan.searched.end_ns, {"walk_forward": "no fold chose a configuration, so nothing was traded out of sample"})
+        for ts, note in notes(made.walk.plan.searched, found.chosen, runs):
+            journal.append("NOTE", ts, note)
         write_overrides(run.folder, runs)
         run = finish_run(run, journal, iso(context.clock.now_ns()))
     for text in unlike(runs, found.chosen):
         context.warn(f"{text}; they should be one: please report it, with the run's manifest")
     write_atomic(run.folder / "timing.jsonl", (json.dumps(timing | {"whole_ns": stopwatch_ns() - began}) + "\n").encode())
     return run, wfo
+
+
+def asked_fingerprint(made: Ready, draws: int) -> str:
+    """What two walk-forwards share when nothing that decides them differs."""
+    return digest({"inputs": made.inputs.fingerprint, "policy": policy_data(made.policy), "folds": made.folds_asked, "draws": draws, "objective": made.source})
 
 
 def _answer(context: Context, run: Run, wfo: dict[str, Any], report: Path | None) -> Answer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 
 import pse
 from pse.clock import iso, stopwatch_ns
-from pse.commands.inputs import Inputs
+from pse.commands.inputs import Inputs, bars_of
 from pse.commands.lookahead import run_lookahead
 from pse.commands.wiring import Context
 from pse.domain.errors import BadConfig, DamagedTable, NoBars
@@ -21,7 +22,7 @@ from pse.store.layout import Home
 from pse.store.searches import search_name
 
 CLEAN, FINDINGS, NOT_RUN = "CLEAN", "FINDINGS", "NOT RUN"
-SESSIONS, CUTS = 20, 32                          # trading days that are audited, and random cuts among them
+SESSIONS, DECISIONS, CUTS = 20, 2_000, 32        # trading days that are audited at least, decision bars that make enough, random cuts among them
 ROOMS = ("kernels", "features", "tactics", "engine", "risk", "domain")
 
 
@@ -71,10 +72,14 @@ def code() -> dict[str, Any]:
 
 
 def _first_part(inputs: Inputs) -> int:
-    """The end of the first sessions of the window, ns UTC."""
+    """The end of the first sessions of the window: of a desk of minutes a month, of one of days years; ns UTC."""
     bars = inputs.bars[0].between(inputs.start_ns, inputs.end_ns)
-    days = np.unique(bars.session)[:SESSIONS]
-    return int(bars.sessions.close_ns[days[-1]]) if days.size else inputs.end_ns
+    days = np.unique(bars.session)
+    if not days.size:
+        return inputs.end_ns
+    a_session = max(1.0, bars_of(bars, inputs.plan.decision_timeframe) / days.size)
+    wanted = max(SESSIONS, math.ceil(DECISIONS / a_session))
+    return min(inputs.end_ns, int(bars.sessions.close_ns[days[min(wanted, days.size) - 1]]))
 
 
 def _path(home: Home, name: str) -> Path:

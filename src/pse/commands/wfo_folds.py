@@ -64,6 +64,13 @@ def _driven(inputs: Inputs, piece: Piece, number: int, folder: Path, lock: Path)
     return FoldRun(number, piece.fold.number, records, head, float(metrics.get("net_usd") or 0.0), int(metrics.get("trades") or 0), outcome.turned_down())
 
 
+def notes(searched: Span, chosen: Chosen, runs: Sequence[FoldRun]) -> list[tuple[int, dict[str, Any]]]:
+    """The lines of the top journal: one a window that was traded, at its end; one where there is none."""
+    if not runs:
+        return [(searched.end_ns, {"walk_forward": "no fold chose a configuration, so nothing was traded out of sample"})]
+    return [(chosen.path[one.number - 1].span.end_ns, one.note()) for one in runs]
+
+
 def of_span(inputs: Inputs, params: Params, span: Span) -> Inputs:
     """The inputs of one configuration in one window: nothing that closed after it is in there."""
     def until(bars: Bars) -> Bars:

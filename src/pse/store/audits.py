@@ -8,7 +8,7 @@ from pathlib import Path
 from pse.domain.errors import DamagedTable, RequestError
 from pse.domain.records import ZERO_HASH
 from pse.store.files import read_json
-from pse.store.journal import Verification, verify
+from pse.store.journal import Verification, read, verify
 from pse.store.layout import Home
 from pse.store.ledger import TRIALS, trials_path
 from pse.store.run_tables import read_worth
@@ -74,7 +74,7 @@ def audit_run(run: Run) -> Audit:
         now = result_hashes(run.folder)
         others += [Finding(str(run.folder / name), None, "it is missing" if name not in now else "its bytes are not those that the run wrote")
                    for name, then in sorted(manifest.results.items()) if now.get(name) != then]
-        others += _unhashed(run) + _worth(run)
+        others += _unhashed(run) + _worth(run) + _windows(run)
     return _audit(path, run.run_id, found, tuple(others))
 
 
@@ -88,6 +88,22 @@ def _unhashed(run: Run) -> list[Finding]:
     except DamagedTable:
         return [Finding(str(path), None, "it is no JSON document any more")]
     return []
+
+
+def _windows(run: Run) -> list[Finding]:
+    """Of a walk-forward whether the journal of each test window is the one whose length and last hash its own journal notes."""
+    if run.manifest.command != "wfo":
+        return []
+    found = []
+    for record in read(run.journal_path):
+        if "head" not in record.body:
+            continue
+        path = run.folder / str(record.body["folder"]) / JOURNAL
+        if not path.is_file():
+            found.append(Finding(str(path), None, "the journal of this test window is missing"))
+        elif not (told := verify(path, head=str(record.body["head"]), records=int(record.body["records"]))).ok:
+            found.append(Finding(str(path), told.first_bad_line, told.why))
+    return found
 
 
 def _worth(run: Run) -> list[Finding]:

@@ -12,7 +12,7 @@ from typing import Any
 from pse.domain.records import Record
 from pse.store.journal import raw_lines, read
 from pse.store.run_tables import read_object, read_table
-from pse.store.runs import LATER, RESULTS
+from pse.store.runs import LATER, RESULTS, SEARCHED
 
 TOLERANCE = 1e-9                                 # relative, and absolute below one: what another processor or library may change
 
@@ -52,7 +52,7 @@ def first_difference(stored: Path, again: Path, tolerance: float = 0.0) -> Diffe
 def differing_results(stored: Path, again: Path, tolerance: float = 0.0) -> tuple[str, ...]:
     """What of the tables and figures in two run folders does not say the same, one phrase a file; compares values where bytes differ."""
     found = []
-    for name in RESULTS:
+    for name in (*RESULTS, *SEARCHED):
         if not (again / name).is_file() or (name in LATER and not (stored / name).is_file()) or same_bytes(stored / name, again / name):
             continue
         read = _read_figures if name.endswith(".json") else _read_columns

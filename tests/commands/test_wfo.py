@@ -1,0 +1,257 @@
+"""`pse wfo` on a home of daily bars: the same bytes however it was done, what a user is told, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from pse.commands import wfo_search
+from pse.domain.trials import TRIAL_TRADE, Measured, Span
+from pse.research.folds import fold_plan
+from pse.store.layout import Home
+from pse.store.ledger import trials, trials_path
+from pse.store.searches import searches_folder
+from tests.commands.walked import WORDS, walked
+
+TABLES = ("returns.parquet", "oos_equity.parquet", "oos_trades.parquet", "random_entries.parquet", "overrides.json", "regimes.json", "metrics.json")
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return walked(tmp_path / "home")
+
+
+def walk(pse: Any, home: Path, *more: object) -> Any:
+    return pse("--home", home, "--json", *WORDS, "--params", home / "params.yaml", *(("--jobs", "1") if "--jobs" not in more else ()), *more)
+
+
+def folder_of(home: Path, ran: Any) -> Path:
+    return home / "backtests" / "outputs" / ran.json["run_id"]
+
+
+def document(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "wfo.json").read_text())
+    return found
+
+
+def same(one: Path, other: Path) -> bool:
+    """Whether two walk-forwards wrote the same bytes, but for the name of the run."""
+    texts = [(folder / "wfo.json").read_text().replace(folder.name, "RUN") for folder in (one, other)]
+    return texts[0] == texts[1] and all((one / name).read_bytes() == (other / name).read_bytes() for name in TABLES)
+
+
+def test_a_walk_forward_says_what_it_found_and_exits_by_its_verdict(pse, home):
+    ran = walk(pse, home)
+    assert ran.code == 1 and ran.json["verdict"] == "INSUFFICIENT" and ran.json["clause"]["code"] == "trades"      # five trades are no evidence
+    wfo = document(folder_of(home, ran))
+    assert ran.json["trials"] == len(wfo["candidates"]) == 8 == wfo["ledger_trials"] == len(trials(Home(home)))
+    assert wfo["candidates"][0]["params"] == {"tactics.moving_average_cross.fast_bars": 5, "tactics.moving_average_cross.slow_bars": 20,
+                                              "tactics.moving_average_cross.stop_atr": 2.0}                  # the desk as it is
+    assert [len(fold["test"]) for fold in wfo["folds"]] == [1, 1, 1] and wfo["lookahead"] == "NOT RUN"
+    assert all(fold["train"][0]["end"] <= fold["test"][0]["start"] for fold in wfo["folds"])
+    assert not list(searches_folder(Home(home)).glob("*/*.batch"))                     # its batches went once the run stood
+
+
+def test_each_fold_trades_the_best_of_its_train_window_and_the_stitched_equity_compounds_them(pse, home):
+    folder = folder_of(home, walk(pse, home))
+    wfo = document(folder)
+    money = wfo["capital_usd"]
+    for place, fold in enumerate(wfo["folds"]):
+        scores = {one["id"]: one["objective"]["train"][place] for one in wfo["candidates"] if one["train"][place]["trades"] >= 2}
+        best = max(value for value in scores.values() if value is not None)
+        chosen = next(one for one in wfo["candidates"] if one["params"] == fold["chosen"])
+        assert scores[chosen["id"]] == best and fold["out_of_sample"] == chosen["test"][place]
+        money *= 1.0 + fold["out_of_sample"]["total_return"]
+    assert wfo["stitched"]["equity"][-1] == pytest.approx(money, abs=1e-6)
+    assert len(wfo["stitched"]["dates"]) == sum(fold["test"][0]["sessions"] for fold in wfo["folds"])
+    table = pl.read_parquet(folder / "oos_equity.parquet")
+    assert table["equity"].to_list() == pytest.approx(wfo["stitched"]["equity"]) and table["fold"].to_list() == wfo["stitched"]["fold"]
+
+
+def test_the_journal_of_a_window_tells_the_trades_that_the_search_measured(pse, home):
+    folder = folder_of(home, walk(pse, home))
+    wfo, stitched = document(folder), pl.read_parquet(folder / "oos_trades.parquet")
+    tables = [pl.read_parquet(folder / "folds" / str(number) / "trades.parquet") for number in (1, 2, 3)]
+    assert [entry for table in tables for entry in table["ts_entry"].to_list()] == stitched["entry_ts"].to_list()
+    assert stitched.height == wfo["stitched"]["figures"]["trades"] > 0
+    reasons = [reason for table in tables for reason in table["exit_reason"].to_list()]
+    assert reasons == [one["reason"] for one in wfo["stitched"]["trades"]]
+    for number, fold in enumerate(wfo["folds"], 1):                                   # what is open at a window's end is closed there, with that reason
+        last = (folder / "folds" / str(number) / "journal.jsonl").read_text()
+        assert ("FOLD_END" in last) == any(one["reason"] == "FOLD_END" and one["fold"] == fold["number"] for one in wfo["stitched"]["trades"])
+
+
+def test_the_log_of_a_walk_forward_is_whole_and_a_touched_window_is_named(pse, home):
+    run_id = walk(pse, home).json["run_id"]
+    assert pse("--home", home, "audit", "log", run_id).code == 0
+    path = home / "backtests" / "outputs" / run_id / "folds" / "2" / "journal.jsonl"
+    path.write_bytes(path.read_bytes().replace(b"SPY", b"SPX", 1))
+    touched = pse("--home", home, "--json", "audit", "log", run_id)
+    assert touched.code == 1 and any("folds/2" in one["file"] for one in touched.json["findings"])
+
+
+def test_a_proof_searches_again_and_finds_every_byte(pse, home):
+    run_id = walk(pse, home).json["run_id"]
+    proof = pse("--home", home, "--json", "prove", run_id)
+    assert proof.code == 0 and proof.json["result"] == "EQUAL", proof.out
+
+
+def test_a_walk_forward_stands_in_the_list_of_runs(pse, home):
+    run_id = walk(pse, home).json["run_id"]
+    assert [row["run_id"] for row in pse("--home", home, "--json", "runs", "list").json["runs"]] == [run_id]
+    assert pse("--home", home, "--json", "runs", "show", run_id).json["manifest"]["command"] == "wfo"
+    found = pse("--home", home, "sql", "select command, trades from runs", "--json")
+    assert found.code == 0 and found.json["rows"][0][0] == "wfo"
+
+
+@pytest.mark.slow
+def test_two_workers_find_what_one_finds(pse, home, tmp_path):
+    other = walked(tmp_path / "other")
+    assert same(folder_of(home, walk(pse, home)), folder_of(other, walk(pse, other, "--jobs", 2)))
+
+
+@pytest.mark.parametrize("more", [("--method", "tpe"), ("--scheme", "cpcv"), ("--scheme", "anchored", "--objective", "expectancy_r")])
+def test_every_way_of_searching_says_the_same_twice(pse, home, tmp_path, more):
+    if "tpe" in more:
+        pytest.importorskip("optuna")
+    other = walked(tmp_path / "other")
+    ran = walk(pse, home, *more)
+    assert ran.code in (0, 1), ran.err
+    assert same(folder_of(home, ran), folder_of(other, walk(pse, other, *more)))
+    wfo = document(folder_of(home, ran))
+    if "cpcv" in more:
+        assert len(wfo["folds"]) == 15 and len(wfo["paths"]) == 5 and len(wfo["stitched"]["dates"]) == wfo["searched"]["sessions"]
+    if "tpe" in more:
+        tried = [{one["id"] for one in wfo["candidates"] if one["train"][place] is not None} for place in range(3)]
+        assert all(len(ids) == 8 for ids in tried) and len(set.union(*tried)) == len(wfo["candidates"]) > 8
+
+
+def killed_in_mid_search(home: Path) -> int:
+    """Starts the search in a process of its own, and kills it once its first batch stands; how many batches stood."""
+    words = [sys.executable, "-m", "pse", "--home", str(home), "-q", *WORDS, "--params", str(home / "params.yaml"), "--jobs", "1"]
+    process = subprocess.Popen(words, env=os.environ | {"COLUMNS": "100"}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    until = time.monotonic() + 120
+    while process.poll() is None and time.monotonic() < until:
+        if list(searches_folder(Home(home)).glob("*/*.batch")):
+            process.send_signal(signal.SIGKILL)
+            break
+        time.sleep(0.002)
+    process.wait()
+    return len(list(searches_folder(Home(home)).glob("*/*.batch")))
+
+
+@pytest.mark.slow
+def test_a_search_that_was_killed_goes_on_to_the_same_bytes(pse, home, tmp_path):
+    stood = killed_in_mid_search(home)
+    assert stood >= 1 and not (home / "backtests").exists()
+    ran = walk(pse, home)
+    timing = json.loads((folder_of(home, ran) / "timing.jsonl").read_text())
+    other = walked(tmp_path / "other")
+    whole = walk(pse, other)
+    undisturbed = json.loads((folder_of(other, whole) / "timing.jsonl").read_text())
+    assert same(folder_of(home, ran), folder_of(other, whole))
+    assert timing["reused"] >= 3 and timing["measured"] + timing["reused"] == undisturbed["measured"] and undisturbed["reused"] == 0
+
+
+def test_ctrl_c_says_what_stands_and_the_same_command_goes_on(pse, home, monkeypatch):
+    measured = wfo_search.Batches.map
+
+    def interrupted(self: Any, tasks: Any, done: Any = lambda count: None) -> Any:
+        if self.number == 1:
+            raise KeyboardInterrupt
+        return measured(self, tasks, done)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(wfo_search.Batches, "map", interrupted)
+        stopped = walk(pse, home)
+    assert stopped.code == 130 and "the same command goes on" in stopped.json["error"]
+    ran = walk(pse, home)
+    assert json.loads((folder_of(home, ran) / "timing.jsonl").read_text())["reused"] == 3
+
+
+def test_a_sealed_end_is_not_searched_and_opens_once(pse, home):
+    ran = walk(pse, home, "--holdout", "0.2")
+    wfo = document(folder_of(home, ran))
+    assert wfo["holdout"]["sessions"] == 89 and wfo["searched"]["sessions"] == 354                # 443 sessions after the warm-up, a fifth rounded up
+    assert wfo["searched"]["end"] <= wfo["holdout"]["start"] and max(wfo["stitched"]["dates"]) < int(wfo["holdout"]["start"][:10].replace("-", ""))
+    opened = pse("--home", home, "--json", "wfo", "--open-holdout", ran.json["run_id"])
+    assert opened.code == 0 and opened.json["first"] and opened.json["window"]["sessions"] == 89 and opened.json["params"] == wfo["chosen"]["params"]
+    again = pse("--home", home, "--json", "wfo", "--open-holdout", ran.json["run_id"])
+    assert again.code == 0 and not again.json["first"] and again.json["figures"] == opened.json["figures"]
+    assert opened.json["opened"] in again.json["warnings"][0]
+    other = walk(pse, home, "--holdout", "0.2", "--objective", "net")
+    refused = pse("--home", home, "--json", "wfo", "--open-holdout", other.json["run_id"])
+    assert refused.code == 2 and ran.json["run_id"] in refused.json["error"] and "opens once" in refused.json["error"]
+
+
+def test_the_count_of_trials_can_be_raised_and_never_lowered(pse, home):
+    assert walk(pse, home, "--trials-before", 100).json["ledger_trials"] == 108                  # a hundred elsewhere, eight here
+    second = walk(pse, home, "--trials-before", 50)
+    assert second.json["ledger_trials"] == 108 and "never lowered" in second.json["warnings"][0]
+
+
+def test_a_fold_in_which_nobody_may_be_chosen_trades_nothing_and_says_so(pse, home):
+    ran = walk(pse, home, "--set", "search.min_trades=500", "--params", write(home, "few.yaml", (home / "params.yaml").read_text().replace(
+        "min_trades: 2", "min_trades: 500")))
+    assert ran.code == 1 and ran.json["verdict"] == "INSUFFICIENT"
+    wfo = document(folder_of(home, ran))
+    assert all(fold["chosen"] is None and "no configuration made 500 trades" in fold["note"] for fold in wfo["folds"])
+    assert wfo["stitched"]["figures"]["trades"] == 0 and set(wfo["stitched"]["equity"]) == {wfo["capital_usd"]}
+    assert wfo["chosen"]["id"] == wfo["candidates"][0]["id"] and "the desk's own" in wfo["chosen"]["why"]
+
+
+def write(home: Path, name: str, text: str) -> Path:
+    (home / name).write_text(text)
+    return home / name
+
+
+@pytest.mark.parametrize(("more", "said"), [
+    (("--folds", "400"), "sessions"), (("--agents", "live"), "a search runs on rules"), (("--objective", "shrape"), "Did you mean sharpe"),
+    (("--scheme", "sideways"), "--scheme sideways"), (("--start", "2021-01-20"), "no warm-up"), (("--jobs", "0"), "--jobs 0"),
+    (("--trials", "0"), "--trials 0"), (("--jobs", "2", "--cluster", "tcp://127.0.0.1:1"), "one of them"), (("--method", "grid"), "27"),
+])
+def test_what_cannot_be_searched_is_refused_before_anything_is_measured(pse, home, more, said):
+    refused = walk(pse, home, *more)
+    assert refused.code == 2 and said in refused.json["error"], refused.json["error"]
+    assert not (home / "backtests").exists() and not trials(Home(home))
+
+
+def test_a_parameter_that_is_none_is_named_with_the_nearest(pse, home):
+    bad = write(home, "bad.yaml", (home / "params.yaml").read_text().replace("stop_atr", "stop_art"))
+    refused = pse("--home", home, "--json", *WORDS, "--params", bad, "--jobs", "1")
+    assert refused.code == 2 and "stop_atr" in refused.json["error"] and "bad.yaml" in refused.json["error"]
+
+
+def test_an_edited_ledger_is_told_before_the_search(pse, home):
+    walk(pse, home)
+    path = trials_path(Home(home))
+    lines = path.read_bytes().splitlines(keepends=True)
+    lines[2] = lines[2].replace(b'"trades":', b'"trades":1', 1)
+    path.write_bytes(b"".join(lines))
+    refused = walk(pse, home, "--seed", 6)
+    assert refused.code == 3 and "line 3" in refused.json["error"] and not list(searches_folder(Home(home)).glob("*/*.batch"))
+
+
+def test_what_a_test_could_have_told_does_not_train():
+    """By hand: six groups of twenty days; a trade that ends in the test's embargo goes, and the days that it touched with it."""
+    day = 86_400 * 10**9
+    opens = np.arange(120) * day
+    plan = fold_plan(np.arange(20_200_101, 20_200_221, dtype=np.int32), opens, opens + day // 2, 6, scheme="cpcv", embargo_sessions=3, groups=6, test_groups=2)
+    fold = next(one for one in plan.folds if one.test == (plan.groups[0], plan.groups[1]))
+    trades = np.zeros(2, TRIAL_TRADE)
+    trades["entry_ts"], trades["exit_ts"] = opens[[41, 60]] + 1, opens[[45, 61]] + 2          # the first begins in the embargo (days 40 to 42)
+    whole = Measured(Span(int(opens[40]), int(opens[119])), 100.0, plan.dates[40:], 100.0 + np.arange(80.0), trades)
+    kept = wfo_search.without_purged(whole, plan, fold)
+    assert kept.trades["entry_ts"].tolist() == [opens[60] + 1]
+    assert kept.dates.tolist() == plan.dates[46:].tolist()                             # the embargo's three, and days 43 to 45 of that trade
+    assert kept.equity[-1] == pytest.approx(100.0 * np.prod(1.0 + whole.returns[6:]))
