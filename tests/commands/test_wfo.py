@@ -216,7 +216,7 @@ def write(home: Path, name: str, text: str) -> Path:
 
 
 @pytest.mark.parametrize(("more", "said"), [
-    (("--folds", "400"), "sessions"), (("--agents", "live"), "a search runs on rules"), (("--objective", "shrape"), "Did you mean sharpe"),
+    (("--folds", "800"), "sessions"), (("--agents", "live"), "a search runs on rules"), (("--objective", "shrape"), "Did you mean sharpe"),
     (("--scheme", "sideways"), "--scheme sideways"), (("--start", "2021-01-20"), "no warm-up"), (("--jobs", "0"), "--jobs 0"),
     (("--trials", "0"), "--trials 0"), (("--jobs", "2", "--cluster", "tcp://127.0.0.1:1"), "one of them"), (("--method", "grid"), "27"),
 ])

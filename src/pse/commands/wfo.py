@@ -71,7 +71,8 @@ def run(context: Context, symbol: str | None = None, start_ns: int | None = None
     trials(context.home)                                 # a damaged ledger is told now, not after the search
     settings = context.settings
     policy = policy_of(settings, asked.params, asked.given)
-    made = ready(context, gathered(context, settings, (symbol,) if symbol else (), start_ns, end_ns), policy, asked.folds)
+    inputs = gathered(context, settings, (symbol,) if symbol else (), (start_ns, end_ns), policy, asked.folds)
+    made = ready(context, inputs, policy, asked.folds)
     for text in made.inputs.warnings:
         context.warn(text)
     began = stopwatch_ns()

@@ -206,9 +206,8 @@ def _note(walk: Walk, fold: Fold, here: Sequence[Candidate], pick: Candidate | N
         return "" if outside["trades"] else "the chosen configuration made no trade in the test window"
     most = max((int(walk.train(one, fold).trades.size) for one in here), default=0)
     if most < policy.min_trades:
-        return (f"no configuration made {policy.min_trades} trades in the train window (the most were {most}; search.min_trades), so none was chosen and "
-                f"nothing was traded")
-    return f"{policy.objective} is undefined for every configuration in the train window, so none was chosen and nothing was traded"
+        return f"no configuration made {policy.min_trades} trades in train (at most {most}): nothing traded"
+    return f"{policy.objective} undefined for every configuration in train: nothing traded"
 
 
 def _candidate(walk: Walk, one: Candidate, chosen: Chosen, per_year: float) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from pse.domain.trials import Measured
 from pse.engine.memory import memory_sessions
 from pse.engine.objective import objective
 from pse.engine.varied import space_of
-from pse.research.folds import FoldPlan, fold_plan
+from pse.research.folds import BadFolds, FoldPlan, fold_plan
 from pse.settings import SearchPolicy, Settings, search_policy
 from pse.store.appended import NONE_STORED
 from pse.store.searches import search_name
@@ -90,40 +90,62 @@ def asked_policy(policy: SearchPolicy, given: Mapping[str, Any]) -> SearchPolicy
     return policy.model_copy(update={name: getattr(checked, name) for name in given})
 
 
-def gathered(context: Context, settings: Settings, symbols: tuple[str, ...], start_ns: int | None, end_ns: int | None) -> Inputs:
-    """The bars of the window; without a start the window begins once the desk's warm-up is behind it.  Raises `RequestError` where there is none."""
-    inputs = gather(context, settings, symbols, start_ns, end_ns)
-    needed, bars = inputs.plan.warmup_sessions, _longest(inputs.bars)
+def gathered(context: Context, settings: Settings, symbols: tuple[str, ...], window: tuple[int | None, int | None], policy: SearchPolicy, folds: int) -> Inputs:
+    """The bars of the window, ns UTC.  Without a start it begins once the desk's warm-up is behind it, or, where too few sessions would be left for the folds,
+    once what its features remember is.  Raises `RequestError` where the first fold would begin without that."""
+    inputs = gather(context, settings, symbols, *window)
+    known = inputs if window[0] is None else gather(_silent(context), settings, symbols, None, window[1])
+    bars = _longest(known.bars)
     stored = np.unique(bars.session)
     opens = bars.sessions.open_ns[stored]
-    key = f"`--set desks.{inputs.plan.name}.warmup_sessions=N`"
-    if start_ns is None:
-        if stored.size <= needed:
-            raise RequestError(f"the desk {inputs.plan.name} reads {needed} sessions before its first decision (warmup_sessions), and {stored.size} sessions "
-                               f"of {bars.symbol} are stored in all, so no fold has its warm-up; ingest more, or write {key} with a smaller N if its "
-                               f"features need less")
-        if needed:
-            context.note(f"the first {needed} sessions warm up the desk (warmup_sessions); the window begins on {iso(int(opens[needed]))[:10]}")
-            inputs = gather(context, settings, symbols, int(opens[needed]), end_ns)
+    needed, wanted = memory_sessions(inputs.plan, _decisions_a_session(inputs.plan.decision_timeframe, bars)), inputs.plan.warmup_sessions
+    begin = 0
+    if window[0] is None:
+        carrying = (first for first in (wanted, needed) if first < stored.size and _carries(known, int(opens[first]), policy, folds))
+        begin = next(carrying, min(needed, stored.size))
+    had = begin if window[0] is None else int((opens < inputs.start_ns).sum())
+    if had < needed or (window[0] is None and begin >= stored.size):
+        raise RequestError(_no_warm_up(inputs, bars, opens, needed, had, window[0]))
+    if had < wanted:
+        context.warn(f"{had} sessions of {bars.symbol} are stored before the first fold, and the desk {inputs.plan.name} would read {wanted} "
+                     f"(warmup_sessions); its features need {needed} to speak, and those that remember longer speak later")
+    if window[0] is not None or not begin:
         return inputs
-    had = int((opens < inputs.start_ns).sum())
-    if had >= needed:
-        return inputs
-    known = np.unique(_stored_before(context, settings, symbols, end_ns).session) if had < needed else stored
-    later = bars.sessions.open_ns[known][needed] if known.size > needed else None
-    mend = (f"the first --start that has them is {iso(int(later))} (left out, that is where it begins), or write {key} with a smaller N"
-            if later is not None else f"ingest more, or write {key} with a smaller N if its features need less")
-    raise RequestError(f"the desk {inputs.plan.name} reads {needed} sessions before its first decision (warmup_sessions), and {had} are stored before --start "
-                       f"{iso(inputs.start_ns)[:10]}, so the first fold has no warm-up: {mend}")
+    context.note(f"the first {begin} sessions warm up the desk; the window begins on {iso(int(opens[begin]))[:10]}")
+    return gather(_silent(context), settings, symbols, int(opens[begin]), window[1])
+
+
+def _silent(context: Context) -> Context:
+    return replace(context, quiet=True, warnings=[])
+
+
+def _carries(inputs: Inputs, start_ns: int, policy: SearchPolicy, folds: int) -> bool:
+    """Whether the window from there on carries the folds."""
+    try:
+        _cut(replace(inputs, start_ns=start_ns), policy, folds)
+    except BadFolds:
+        return False
+    return True
+
+
+def _no_warm_up(inputs: Inputs, bars: Bars, opens: np.ndarray, needed: int, had: int, start_ns: int | None) -> str:
+    """What is missing before the first fold, and what would do."""
+    name = inputs.plan.name
+    said = f"the features of the desk {name} need {needed} sessions before they speak"
+    if start_ns is None or opens.size <= needed:
+        return f"{said}, and {opens.size} sessions of {bars.symbol} are stored in all, so no fold has its warm-up; ingest more"
+    return (f"{said}, and {had} are stored before --start {iso(start_ns)[:10]}, so the first fold has no warm-up; the first --start that would do is "
+            f"{iso(int(opens[needed]))}, or leave --start out")
+
+
+def _decisions_a_session(timeframe: str, bars: Bars) -> int:
+    """Decision bars of a session, on average; at least 1."""
+    return max(1, round(bars_of(bars, timeframe) / max(1, np.unique(bars.session).size)))
 
 
 def _longest(bars: tuple[Bars, ...]) -> Bars:
     """The symbol with the most sessions, by whose calendar the window is cut."""
     return max(bars, key=lambda one: np.unique(one.session).size)
-
-
-def _stored_before(context: Context, settings: Settings, symbols: tuple[str, ...], end_ns: int | None) -> Bars:
-    return _longest(gather(replace(context, quiet=True), settings, symbols, None, end_ns).bars)
 
 
 def pinned(context: Context, manifest: Manifest) -> Inputs:
@@ -157,9 +179,9 @@ def _cut(inputs: Inputs, policy: SearchPolicy, folds: int) -> tuple[FoldPlan, in
     if days.size:                                                # a session that the window cuts counts with what is left of it
         opens, closes = opens.copy(), closes.copy()
         opens[0], closes[-1] = max(int(opens[0]), inputs.start_ns), min(int(closes[-1]), inputs.end_ns)
-    a_session = round(bars_of(within, inputs.plan.decision_timeframe) / max(1, days.size))
+    a_session = _decisions_a_session(inputs.plan.decision_timeframe, within)
     plan = fold_plan(dates, opens, closes, folds, scheme=policy.scheme, train=policy.train, holdout=policy.holdout, embargo_sessions=policy.embargo_sessions,
-                     memory_sessions=memory_sessions(inputs.plan, max(1, a_session)), groups=policy.groups, test_groups=policy.test_groups)
+                     memory_sessions=memory_sessions(inputs.plan, a_session), groups=policy.groups, test_groups=policy.test_groups)
     return plan, int(days.size - plan.dates.size)
 
 
