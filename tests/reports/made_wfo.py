@@ -35,7 +35,8 @@ def make_wfo(folder: Path, folds: int = 6, candidates: int = 50, edge: float = 0
                         command="wfo", desk=found["desk"], symbols=tuple(found["symbols"]), start=found["window"]["start"], end=found["window"]["end"],
                         seed=found["seed"], snapshot=found["snapshot"], synthetic=synthetic, settings={"account": {"currency": "USD"}},
                         code={"pse-toolkit": "0.1.0"}, python="cpython 3.11", platform="Linux-x86_64")
-    for name, content in (("manifest", manifest.model_dump(mode="json")), ("wfo", found), ("metrics", found["stitched"]["figures"])):
+    metrics = found["stitched"]["figures"] | {"verdict": found["court"]["verdict"]}
+    for name, content in (("manifest", manifest.model_dump(mode="json")), ("wfo", found), ("metrics", metrics)):
         (folder / f"{name}.json").write_text(json.dumps(content, indent=1, sort_keys=True, allow_nan=False))
     (folder / "journal.jsonl").write_text("")
     return folder
@@ -70,7 +71,8 @@ def wfo(folds: int, candidates: int, edge: float, parameters: int, empty_fold: i
                         "chosen_in": [k + 1 for k, c in enumerate(picked) if c == i],
                         "objective": {"whole": whole[i]["sharpe"], "train": [f["sharpe"] for f in train[i]], "test": [f["sharpe"] for f in test[i]]}}
                        for i, p in enumerate(tries)],
-        "chosen": {"id": params_id(tries[chosen]), "params": tries[chosen], "why": text or "best sharpe over the whole searched window"},
+        "chosen": {"id": params_id(tries[chosen]), "params": tries[chosen], "why": text or "best sharpe over the whole searched window",
+                   "set": [f"desks.futures-smc.{key}={value}" for key, value in tries[chosen].items()]},
         "stitched": stitched, "court": judged(returns, days, tries, chosen, stitched, folds_of(spans, picked, tries, train, test), nulls, text, random),
         "lookahead": "CLEAN", "lookahead_text": text or "clean on 12 of 12 cuts", "fills": "conservative", "embargo_sessions": 2, "paths": None,
     }

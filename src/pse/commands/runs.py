@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pse.commands.report import WFO
 from pse.commands.wiring import Answer, Context
 from pse.domain.errors import DamagedTable, RequestError
 from pse.domain.manifest import Manifest
@@ -15,7 +16,10 @@ from pse.store.runs import Run, check_journal, files_of, kinds_of, list_runs, lo
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from pse.reports.walk import Walk
+
 DEMO = "pse-demo"                                # the home of `pse demo`, below the folder it was called in
+ROOMY = 96                                       # columns from which the list of runs is a table
 SHOWN_METRICS = ("trades", "net_usd", "expectancy_r", "win_rate", "profit_factor", "sharpe", "max_drawdown")
 
 
@@ -34,6 +38,7 @@ class RunRow:
     synthetic: bool | None = None
     trades: int | None = None
     net_usd: float | None = None
+    verdict: str | None = None
     error: str | None = None
 
 
@@ -56,7 +61,7 @@ def _row(found: Run | tuple[str, str]) -> RunRow:
     except DamagedTable as damage:
         metrics, error = {}, str(damage)
     return RunRow(found.run_id, found.status, manifest.created, manifest.command, manifest.desk, manifest.symbols, manifest.start, manifest.end,
-                  manifest.synthetic, metrics.get("trades"), metrics.get("net_usd"), error)
+                  manifest.synthetic, metrics.get("trades"), metrics.get("net_usd"), metrics.get("verdict"), error)
 
 
 def _show_list(console: Console, rows: list[RunRow], home: Home) -> None:
@@ -66,17 +71,27 @@ def _show_list(console: Console, rows: list[RunRow], home: Home) -> None:
     if not rows:
         console.print(Text(_no_runs(home)), soft_wrap=True)
         return
-    table = Table(box=None, pad_edge=False)
-    for title, side in (("run", "left"), ("status", "left"), ("window", "left"), ("trades", "right"), ("net", "right")):
-        table.add_column(title, justify=side, no_wrap=title == "run", overflow="fold")  # type: ignore[arg-type]
-    for row in rows:
-        window = f"{_day(row.start)} to {_day(row.end)}" if row.start or row.end else "-"
-        status = row.status + (", synthetic" if row.synthetic else "")
-        table.add_row(Text(row.run_id), status, window, "-" if row.trades is None else str(row.trades), _money(row.net_usd))
-    console.print(table)
+    cells = [_cells(row) for row in rows]
+    if console.width < ROOMY:
+        for run_id, *others in cells:
+            console.print(Text(f"{run_id}\n  {', '.join(others[:3])}, {others[3]} trades, {others[4]} net"))
+    else:
+        table = Table(box=None, pad_edge=False)
+        for title in ("run", "command", "status", "window", "trades", "net"):
+            table.add_column(title, justify="right" if title in ("trades", "net") else "left", no_wrap=title in ("run", "command"), overflow="fold")
+        for line in cells:
+            table.add_row(*map(Text, line))
+        console.print(table)
     for row in rows:
         if row.error:
             console.print(Text(f"{row.run_id}: {row.error}"))
+
+
+def _cells(row: RunRow) -> list[str]:
+    """A run in words: id, command, status with the verdict of a walk-forward, window, trades, net."""
+    window = f"{_day(row.start)} to {_day(row.end)}" if row.start or row.end else "-"
+    status = ", ".join([row.status] + [row.verdict] * bool(row.verdict) + ["synthetic"] * bool(row.synthetic))  # type: ignore[list-item]
+    return [row.run_id, row.command or "-", status, window, "-" if row.trades is None else str(row.trades), _money(row.net_usd)]
 
 
 def _no_runs(home: Home) -> str:
@@ -90,26 +105,36 @@ def _no_runs(home: Home) -> str:
 
 
 def run_show(context: Context, run_id: str, positions: bool = False) -> Answer:
-    """One run: its manifest, its figures, and what its journal holds; with `positions` what was held and earned of each contract."""
+    """One run: its manifest, its figures, and what its journal holds; of a walk-forward its verdict, folds and choice too; with `positions` what was held
+    and earned of each contract."""
     run = load_run(context.home, run_id)
+    walk = _walk_of(run)
     metrics, kinds = metrics_of(run), kinds_of(run)
     data = {"run_id": run.run_id, "status": run.status, "folder": str(run.folder), "files": files_of(run), "manifest": run.manifest.model_dump(mode="json"),
             "metrics": metrics, "journal": {"records": sum(kinds.values()), "kinds": kinds}}
+    data |= {} if walk is None else {"walk_forward": {key: walk.court.get(key) for key in ("verdict", "clause")} | {"chosen": walk.chosen, "folds": walk.folds}}
     if not positions:
-        return Answer(data, lambda console: _show_run(console, run, metrics, kinds))
+        return Answer(data, lambda console: _show_run(console, run, metrics, kinds, walk))
     from pse.commands.positions import as_data, books_of, show_positions
 
     check_journal(run)
     found = books_of(run)
 
     def show(console: Console) -> None:
-        _show_run(console, run, metrics, kinds)
+        _show_run(console, run, metrics, kinds, walk)
         show_positions(console, found, _currency(run.manifest))
 
     return Answer(data | as_data(found), show)
 
 
-def _show_run(console: Console, run: Run, metrics: dict[str, Any], kinds: dict[str, int]) -> None:
+def _walk_of(run: Run) -> Walk | None:
+    """What a finished walk-forward came to; None of any other run."""
+    from pse.reports.walk import read_walk
+
+    return read_walk(run.folder) if run.manifest.command == WFO and run.manifest.status == "finished" else None
+
+
+def _show_run(console: Console, run: Run, metrics: dict[str, Any], kinds: dict[str, int], walk: Walk | None) -> None:
     from rich.table import Table
     from rich.text import Text
 
@@ -126,6 +151,11 @@ def _show_run(console: Console, run: Run, metrics: dict[str, Any], kinds: dict[s
     for name, value in lines.items():
         table.add_row(Text(name, style="bold"), Text(value, overflow="fold"))
     console.print(table)
+    if walk is not None:
+        from pse.reports.walk_summary import show_walkforward
+
+        console.print()
+        show_walkforward(console, walk.wfo, {"report": f"pse report {run.run_id} writes it"})
 
 
 def _currency(manifest: Manifest) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -191,6 +192,11 @@ def listed(walk: Walk, params: Mapping[str, Any] | None) -> str:
         return "none"
     order = [key for key in walk.keys if key in params] + sorted(set(params) - set(walk.keys))
     return ", ".join(f"{walk.label(key)} {setting(params[key])}" for key in order)
+
+
+def sets(walk: Walk) -> list[str]:
+    """The words behind `--set` of an ordinary run with the chosen parameters, as a shell takes them; none where the run did not note them."""
+    return [shlex.quote(str(one)) for one in (walk.wfo.get("chosen") or {}).get("set") or []]
 
 
 def clauses(walk: Walk) -> list[dict[str, Any]]:
