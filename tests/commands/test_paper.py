@@ -7,6 +7,8 @@ import json
 import pytest
 
 from pse.commands.prove import EVERY_BYTE
+from pse.store.layout import Home
+from pse.store.ledger import trials
 from tests.commands.stored import runs, stored_real, stored_synthetic
 
 
@@ -42,6 +44,7 @@ def test_a_replay_is_proven_as_a_replay(tmp_path, pse):
     ran = pse("--home", home, "--json", "paper", "--symbol", "ES", "--start", "2023-03-09T14:00", "--end", "2023-03-09T18:00")
     proof = pse("--home", home, "--json", "prove", ran.json["run_id"])
     assert (proof.code, proof.json["result"], proof.json["compared"]) == (0, "EQUAL", EVERY_BYTE)
+    assert [one.kind for one in trials(Home(home))] == ["paper"]
 
 
 @pytest.mark.parametrize("words", [("--route", "IBKR"), ("--feed", "live")])

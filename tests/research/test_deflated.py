@@ -108,6 +108,27 @@ def test_an_unknown_convention_is_refused():
         deflated.deflated_sharpe(0.1, 100, 0.0, 3.0, 10, 0.01, "2012")
 
 
+def test_both_conventions_equal_their_formulas_written_with_another_library():
+    stats, integrate, random = pytest.importorskip("scipy.stats"), pytest.importorskip("scipy.integrate"), np.random.default_rng(0)
+
+    def moment(trials, power):
+        return integrate.quad(lambda z: z**power * trials * stats.norm.pdf(z) * stats.norm.cdf(z) ** (trials - 1), -12, 12, epsabs=1e-13, limit=300)[0]
+
+    spread = {trials: moment(trials, 2) - moment(trials, 1) ** 2 for trials in (2, 7, 40, 300)}
+    for _ in range(500):
+        ratio, rho, variance, sessions = random.uniform(-0.3, 0.4), random.uniform(-0.5, 0.5), random.uniform(1e-4, 0.1), int(random.integers(20, 3000))
+        skew, trials = random.uniform(-3.0, 3.0), int(random.choice(list(spread)))
+        tails = (skew**2 + random.uniform(0.1, 8.0)) / 4.0       # kurtosis less 1, over 4; it is never below the squared skew
+        null = math.sqrt(variance) * ((1 - np.euler_gamma) * stats.norm.isf(1 / trials) + np.euler_gamma * stats.norm.isf(1 / (trials * math.e)))
+        a, b, c = (1 + rho) / (1 - rho), 1 / (1 - rho) + rho**2 / (1 - rho**2), (1 + rho**2) / (1 - rho**2)
+        for convention, scale, at in (("2014", 1.0 / (sessions - 1), ratio), ("2025", spread[trials] / sessions, null)):
+            one, two, three = (1.0, 1.0, 1.0) if convention == "2014" else (a, b, c)
+            width = (one - two * skew * at + three * tails * at**2) * scale
+            expected = stats.norm.cdf((ratio - null) / math.sqrt(width)) if width > 0.0 else None
+            found = deflated.deflated_sharpe(ratio, sessions, skew, 1.0 + 4.0 * tails, trials, variance, convention, rho=rho)
+            assert found == (None if expected is None else pytest.approx(expected, abs=1e-9))
+
+
 # --- the best of many -----------------------------------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize(("trials", "value", "simulated"), [(10, 1.574598, 1.542), (100, 2.530603, 2.507), (1000, 3.255122, 3.244)])

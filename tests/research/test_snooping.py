@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+from pse.domain.errors import RequestError
 from pse.research.snooping import KINDS, common_block, reality_check
 
 arch = pytest.importorskip("arch.bootstrap")
@@ -72,6 +73,13 @@ def test_too_little_is_nothing_with_a_reason(matrix, why):
     assert all(found[kind] is None for kind in KINDS) and found["draws"] == 0 and why in found["why"]
 
 
+def test_a_missing_return_is_refused():
+    matrix = noise(9, 100, 4)
+    matrix[50, 2] = np.nan
+    with pytest.raises(RequestError, match="finite return for every session"):
+        reality_check(matrix, 1)
+
+
 def test_a_configuration_that_never_traded_is_left_out():
     matrix = np.column_stack((noise(8, 200, 4), np.zeros(200)))
     assert reality_check(matrix, 1, 100) == reality_check(matrix[:, :4], 1, 100)
@@ -82,3 +90,13 @@ def test_worthless_rules_are_rejected_about_as_often_as_the_level_says():
     found = np.array([list(reality_check(noise(seed), seed, 200).values())[:3] for seed in range(100)])
     rates = (found <= 0.05).mean(axis=0)                         # 6.5, 4.0 and 4.0 % by another simulation
     assert (rates <= 0.12).all() and rates[0] >= rates[1] >= rates[2] and rates[0] > 0.0
+
+
+@pytest.mark.slow
+def test_an_edge_of_sharpe_two_over_five_years_is_seen_nearly_always():
+    seen = 0
+    for seed in range(40):
+        matrix = noise(seed, 1260, 20)
+        matrix[:, 0] += 2.0 / math.sqrt(252) * 0.01
+        seen += reality_check(matrix, seed, 200)["consistent"] <= 0.05
+    assert seen >= 35                                            # 98 % by another simulation

@@ -27,6 +27,8 @@ def reality_check(matrix: np.ndarray, seed: int, draws: int = DRAWS, block: floa
 
     matrix: float64[T, N], finite, one return a session.  block: mean block in sessions; None: by `common_block`.
     """
+    if not np.isfinite(matrix).all():
+        raise RequestError("the reality check needs a finite return for every session and configuration; expected the sessions that all of them have")
     sessions, columns = matrix.shape
     moving = matrix[:, np.isfinite(sharpe_of_columns(matrix))] if sessions else matrix[:, :0]
     if sessions < MIN_SESSIONS or moving.shape[1] == 0:
