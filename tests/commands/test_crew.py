@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -87,3 +94,40 @@ def test_what_a_task_is_refused_for_is_said_in_its_own_words(tmp_path):
 def test_a_crew_of_nobody_is_refused(tmp_path):
     with pytest.raises(RequestError, match=r"--jobs 0: expected a number of processes from 1 on"):
         local_crew(quiet_context(str(tmp_path)), 0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])
+def test_workers_end_with_the_search_however_it_ends_and_leave_no_trace_on_the_screen(tmp_path, sent):
+    script = f"from pathlib import Path; from tests.commands.workers import work_endlessly; work_endlessly(Path({str(tmp_path)!r}))"
+    search = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE, text=True, start_new_session=True)
+    try:
+        until(lambda: len(list(tmp_path.glob("at-*"))) == 2)
+        workers = [int(path.name.removeprefix("at-")) for path in tmp_path.glob("at-*")]
+        assert all(map(is_alive, workers))
+        if sent is signal.SIGINT:
+            os.killpg(search.pid, sent)                      # as a terminal does: the workers hear it too
+        else:
+            search.kill()
+        assert search.wait(30) == (130 if sent is signal.SIGINT else -sent)
+        until(lambda: not any(map(is_alive, workers)))
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(search.pid, signal.SIGKILL)
+        told = search.communicate()[1]
+    assert "Traceback" not in told and "Error" not in told
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def until(true: Callable[[], bool], seconds: float = 60.0) -> None:
+    """Waits for something to come true."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it did not come true"
+        time.sleep(0.02)

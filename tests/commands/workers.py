@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -54,3 +55,23 @@ def refusing(given: Parcel) -> list[list[Measured] | Refused]:
 def slowly(given: Parcel) -> list[list[Measured] | Refused]:
     time.sleep(0.04)
     return squared(given)
+
+
+def endlessly(given: Parcel) -> list[list[Measured] | Refused]:
+    """Never done; the folder tells who is at it."""
+    home = Path(next(tasks_of(given)).place.home)
+    (home / f"at-{os.getpid()}").touch()
+    while True:
+        time.sleep(0.02)
+
+
+def work_endlessly(home: Path) -> None:
+    """A search in a process of its own, until somebody stops it."""
+    from pse.commands.crew import Processes
+    from pse.commands.work import quiet_context
+
+    signal.signal(signal.SIGINT, signal.default_int_handler)       # a shell's background job has it ignored
+    try:
+        Processes(quiet_context(str(home)), 2, endlessly).map(tasks(home, range(4)))
+    except KeyboardInterrupt:
+        sys.exit(130)
