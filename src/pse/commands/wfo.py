@@ -27,7 +27,7 @@ from pse.commands.wiring import Answer, Context, Stopped
 from pse.domain.errors import OutsideError, RequestError, is_ctrl_c
 from pse.domain.records import digest
 from pse.domain.trials import Measured, Task
-from pse.engine.varied import varied_settings
+from pse.engine.varied import as_set, varied_settings
 from pse.research import returns as series
 from pse.settings import settings_hash
 from pse.store.files import write_atomic
@@ -245,7 +245,8 @@ def judged(made: Ready, found: Searched, audit: Audit, trials: tuple[int, bool],
                     {"lookahead": f"`pse audit lookahead --symbol {symbol} --tactics` shows it, and `pse wfo` without --no-audit runs it"})
     heads = {"run_id": run_id, "desk": plan.name, "symbols": list(plan.symbols), "synthetic": inputs.snapshot.synthetic,
              "window": {"start": iso(inputs.start_ns), "end": iso(inputs.end_ns)}, "folds_asked": made.folds_asked, "snapshot": inputs.snapshot.id,
-             "holdout_sessions": made.holdout_sessions, "lookahead": audit.word, "lookahead_text": audit.text, "fills": inputs.settings.chosen.fills}
+             "holdout_sessions": made.holdout_sessions, "chosen_set": as_set(inputs.settings, found.chosen.whole.params),
+             "lookahead": audit.word, "lookahead_text": audit.text, "fills": inputs.settings.chosen.fills}
     return beside, document(made.walk, plan, found.candidates, found.chosen, beside, heads)
 
 

@@ -172,12 +172,12 @@ def document(walk: Walk, desk: DeskPlan, candidates: Sequence[Candidate], chosen
         "parameters": [one.described() for one in walk.space.parameters],
         "folds": [_fold(walk, fold, candidates, chosen, beside.per_year) for fold in plan.folds],
         "candidates": [_candidate(walk, one, chosen, beside.per_year) for one in candidates],
-        "chosen": {"id": chosen.whole.id, "params": dict(chosen.whole.params), "why": chosen.why},
+        "chosen": {"id": chosen.whole.id, "params": dict(chosen.whole.params), "why": chosen.why, "set": list(heads["chosen_set"])},
         "stitched": _stitched(desk, candidates[0], chosen, beside),
         "paths": _paths(walk, candidates[0], chosen, beside.per_year),
         "court": court(evidence),
     }
-    del found["holdout_sessions"]
+    del found["holdout_sessions"], found["chosen_set"]
     return dict(plain(found))
 
 
