@@ -240,6 +240,13 @@ def test_a_timeframe_that_a_tactic_reads_and_the_base_bars_cannot_make_is_told(o
     assert [(line, key) for line, key, _ in told] == [(5, "tactics.others")] and "reads 1m bars" in told[0][2] and "finer than 5m" in told[0][2]
 
 
+def test_what_cannot_be_searched_is_told_with_the_rest(found):
+    search = "search:\n  parameters:\n    tactics.mss_fvg_retest.max_age: {values: [10, 20.5]}\n    risk.plan.brakeven_at_r: {to: 2}\n    risk.plan.trail: {}\n"
+    assert [(line, key) for line, key, _ in found(SOUND + search)] == [
+        (7, "search.parameters.tactics.mss_fvg_retest.max_age.values.1"), (8, "search.parameters.risk.plan.brakeven_at_r")]
+    assert found(SOUND + "search: {parameters: {risk.plan.trail: {}}}\n") == []
+
+
 def test_shorts_that_the_profile_forbids_are_told_at_the_tactic_and_those_it_allows_are_not(found):
     desk = ("symbols: [AAPL]\nbase_timeframe: 1d\ndecision_timeframe: 1d\nrisk: equities_swing\ntactics:\n  breakout: {allow_short: true}\n"
             "features: {context_timeframe: 1d}\n")

@@ -154,6 +154,14 @@ def test_values_that_contradict_each_other_are_refused_with_both(smc, params, sa
     assert says in str(caught.value)
 
 
+def test_what_is_read_beside_follows_the_tactic_that_names_it(tmp_path):
+    settings, _ = loaded(tmp_path, "equities-swing")
+    plan = desk_plan(settings, ("AAPL", "QQQ"))
+    assert list(plan.reads) == ["SPY"]
+    found = varied(settings, plan, {"tactics.dual_momentum.benchmark": "GOOGL", "tactics.relative_strength.benchmark": "GOOGL"})
+    assert list(found.reads) == list(found.context) == ["GOOGL"] and found.symbols == ("AAPL", "QQQ")
+
+
 def test_pairs_that_only_together_make_sense_are_taken_together(smc):
     found = varied(*smc, {"risk.plan.trail": "fixed", "risk.plan.trail_ticks": 8.0})
     assert (found.risk.plan.trail, found.risk.plan.trail_ticks) == ("fixed", 8.0)

@@ -147,6 +147,15 @@ def test_what_cannot_run_is_never_proposed(method):
     assert len(found) == 4 * sum(width * count <= 3 for width in (0.5, 1, 1.5, 2) for count in (1, 2, 3))
 
 
+@pytest.mark.parametrize("method", ["random", "tpe"])
+def test_a_space_in_which_nothing_can_run_is_refused_with_the_reason(method):
+    for space in (FINITE, OPEN):
+        with pytest.raises(RequestError, match="no combination of the values can run: never"):
+            proposer(Space(space.parameters, space.own, lambda params: "never"), policy(method=method), 1)
+    rare = Space((AGE, COUNT), {"a.age": 5, "a.count": 9}, lambda params: "" if params == {"a.age": 997, "a.count": 3} else "no")
+    assert flat(searched(rare, policy(method=method))) == [{"a.age": 5, "a.count": 9}, {"a.age": 997, "a.count": 3}]
+
+
 def test_draws_are_spread_evenly_over_distances_and_over_ratios():
     found = flat(searched(Space((REACH, AGE, Parameter("a.b", "float", low=0.0, high=1.0)), {"a.reach": 1.0, "a.age": 1, "a.b": 0.5}),
                           policy(trials=2000, batch=2000)))
@@ -170,7 +179,7 @@ def test_a_batch_hangs_on_the_seed_its_number_and_what_was_told_alone():
     told = [(one, hill(one)) for one in flat(batches[:4])]
     fresh = proposer(OPEN, asked, 5)
     assert fresh.batch(4, told) == batches[4] == fresh.batch(4, told)          # asked for alone, and twice, by another proposer
-    assert proposer(OPEN, asked, 6).batch(4, told) != batches[4]
+    assert proposer(OPEN, asked, 6).batch(4, told) != batches[4] != fresh.batch(3, told)
     assert fresh.batch(4, [(one, -value if value else value) for one, value in told]) != batches[4]
 
 

@@ -173,12 +173,25 @@ def proposer(space: Space, policy: SearchPolicy, seed: int) -> Proposer:
     """The proposals of a search.  Raises `RequestError` where the method does not fit the space."""
     if policy.method == "grid":
         return Listed(tuple(_own_first(space, _grid(space, policy))), policy.batch)
+    if not _can_move(space):
+        raise RequestError(f"no combination of the values can run: {space.refused(space.drawn(_generator(seed)))}; change them")
     if policy.method == "random":
-        rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed)))
-        return Listed(tuple(draws(space, rng, policy.trials, [space.own])), policy.batch)
+        return Listed(tuple(draws(space, _generator(seed), policy.trials, [space.own])), policy.batch)
     from pse.research.tpe import Learning
 
     return Learning(space, policy.trials, policy.batch, seed)
+
+
+def _generator(seed: int) -> np.random.Generator:
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed)))
+
+
+def _can_move(space: Space) -> bool:
+    """Whether anything of the space can run: by draws, or, where none of them does, by looking at every point."""
+    rng = _generator(0)
+    if any(not space.refused(space.drawn(rng)) for _ in range(TRIES)):
+        return True
+    return space.size is not None and space.size <= MOST_LISTED and any(not space.refused(space.point(number)) for number in range(space.size))
 
 
 @dataclass(frozen=True)
