@@ -255,3 +255,16 @@ def test_what_a_test_could_have_told_does_not_train():
     assert kept.trades["entry_ts"].tolist() == [opens[60] + 1]
     assert kept.dates.tolist() == plan.dates[46:].tolist()                             # the embargo's three, and days 43 to 45 of that trade
     assert kept.equity[-1] == pytest.approx(100.0 * np.prod(1.0 + whole.returns[6:]))
+
+
+def test_a_day_that_two_windows_share_counts_once():
+    """By hand: one per cent up on day 2 before the border, two per cent down on the same day behind it."""
+    def part(dates: list[int], equity: list[float], net: float) -> Measured:
+        trades = np.zeros(1, TRIAL_TRADE)
+        trades["net"] = net
+        return Measured(Span(dates[0], dates[-1]), 100.0, np.array(dates, np.int32), np.array(equity), trades)
+
+    whole = wfo_search.stitched([part([1, 2], [110.0, 111.1], 11.1), part([2, 3], [98.0, 99.96], -0.04)])
+    assert whole.dates.tolist() == [1, 2, 3]
+    assert whole.equity.tolist() == pytest.approx([110.0, 110.0 * 1.01 * 0.98, 110.0 * 1.01 * 0.9996])
+    assert whole.trades["net"].tolist() == pytest.approx([11.1, -0.04 * 1.111])

@@ -20,9 +20,9 @@ from pse.commands.running import left_no_empty_run, manifest_of, said_compiling,
 from pse.commands.wfo_audit import NOT_RUN, Audit, audited
 from pse.commands.wfo_files import COMMAND, write_judged, write_overrides
 from pse.commands.wfo_folds import fold_runs, notes, unlike
-from pse.commands.wfo_judged import KIND, STRICT, Beside, Chosen, choose, document, nothing, null_figures, stitched
+from pse.commands.wfo_judged import KIND, STRICT, Beside, Chosen, choose, document, nothing, null_figures
 from pse.commands.wfo_ready import Ready, gathered, policy_data, policy_of, ready
-from pse.commands.wfo_search import Batches, Candidate, searched
+from pse.commands.wfo_search import Batches, Candidate, searched, stitched
 from pse.commands.wiring import Answer, Context, Stopped
 from pse.domain.errors import OutsideError, RequestError, is_ctrl_c
 from pse.domain.records import digest

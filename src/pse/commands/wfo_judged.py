@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pse.clock import iso
-from pse.commands.wfo_search import Candidate, Walk, rank
+from pse.commands.wfo_search import Candidate, Walk, rank, stitched
 from pse.domain.setups import DIRECTIONS
 from pse.domain.trials import TRIAL_TRADE, Measured, Span
 from pse.kernels.codes import REASONS
 from pse.research.court import NULL_FIGURES, Evidence, FoldScore, Series, court, plain
 from pse.research.folds import Fold
-from pse.research.objectives import figures, joined
+from pse.research.objectives import figures
 
 if TYPE_CHECKING:
     import polars as pl
@@ -51,9 +51,9 @@ class Chosen:
 
 def choose(walk: Walk, candidates: Sequence[Candidate]) -> Chosen:
     """The best of each train window, and the best of all that was searched."""
-    picks = {fold.number: walk.chosen_in(fold, candidates) for fold in walk.plan.folds}
+    picks = {fold.number: walk.best(candidates, fold) for fold in walk.plan.folds}
     by_fold = {number: one for number, (one, _) in picks.items()}
-    best, score = walk.best(candidates, walk.whole)
+    best, score = walk.best(candidates)
     named = walk.policy.objective
     why = (f"best {named} ({score:.4g}) of {len(candidates)} configurations over the whole searched window" if best is not None and score is not None else
            f"the desk's own: no configuration has {walk.policy.min_trades} trades and a defined {named} over the whole searched window")
@@ -79,15 +79,6 @@ def _served(walk: Walk, by_fold: Mapping[int, Candidate | None], splits: np.ndar
 def nothing(own: Measured) -> Measured:
     """A span in which nobody trades: the sessions of `own`, flat."""
     return replace(own, equity=np.full(own.dates.size, own.capital), trades=np.zeros(0, TRIAL_TRADE))
-
-
-def stitched(parts: Sequence[Measured]) -> Measured:
-    """Test windows one after the other; a day that two of them share (where sessions overlap) counts once."""
-    whole = joined(list(parts))
-    if whole.dates.size < 2 or (np.diff(whole.dates) > 0).all():
-        return whole
-    last = np.append(np.diff(whole.dates) != 0, True)
-    return replace(whole, dates=whole.dates[last], equity=whole.equity[last])
 
 
 def of_path(chosen: Chosen, own: Candidate) -> Measured:

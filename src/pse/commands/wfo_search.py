@@ -34,6 +34,7 @@ class Candidate:
     params: Params
     spans: dict[Span, Measured] = field(default_factory=dict)
     folds: set[int] = field(default_factory=set)
+    scores: dict[int, float | None] = field(default_factory=dict)       # by number of the fold whose train window was scored; 0: the whole
 
 
 class Told(Protocol):
@@ -93,31 +94,49 @@ class Walk:
 
     def train(self, candidate: Candidate, fold: Fold) -> Measured:
         """What the candidate came to in the fold's train windows, without what the test windows could have told."""
-        whole = joined([candidate.spans[span] for span in fold.train])
+        whole = stitched([candidate.spans[span] for span in fold.train])
         return whole if self.policy.scheme != "cpcv" else without_purged(whole, self.plan, fold)
 
     def test(self, candidate: Candidate, fold: Fold) -> Measured:
-        return joined([candidate.spans[span] for span in fold.test])
+        return stitched([candidate.spans[span] for span in fold.test])
 
     def whole(self, candidate: Candidate) -> Measured:
         return candidate.spans[self.plan.searched]
 
-    def choosable(self, measured: Measured) -> float | None:
-        """The score, None where it is undefined or rests on too few trades."""
-        return self.score(measured) if may_choose(measured, self.policy.min_trades) else None
+    def choosable(self, candidate: Candidate, fold: Fold | None) -> float | None:
+        """The score in a fold's train windows (None: over all that is searched); None where it is undefined or rests on too few trades."""
+        number = 0 if fold is None else fold.number
+        if number not in candidate.scores:
+            measured = self.whole(candidate) if fold is None else self.train(candidate, fold)
+            candidate.scores[number] = self.score(measured) if may_choose(measured, self.policy.min_trades) else None
+        return candidate.scores[number]
 
-    def best(self, candidates: Iterable[Candidate], measured: Callable[[Candidate], Measured]) -> tuple[Candidate | None, float | None]:
-        """The candidate with the highest score, the first of equal ones; nobody where none has one."""
+    def best(self, candidates: Iterable[Candidate], fold: Fold | None = None) -> tuple[Candidate | None, float | None]:
+        """The candidate with the highest score of those that the fold tried, the first of equal ones; nobody where none has one."""
         chosen: tuple[Candidate | None, float | None] = (None, None)
         for one in candidates:
-            value = self.choosable(measured(one))
+            value = self.choosable(one, fold) if fold is None or fold.number in one.folds else None
             if value is not None and (chosen[1] is None or value > chosen[1]):
                 chosen = one, value
         return chosen
 
-    def chosen_in(self, fold: Fold, candidates: Iterable[Candidate]) -> tuple[Candidate | None, float | None]:
-        """Who is traded in the fold's test windows: the best of its train windows."""
-        return self.best((one for one in candidates if fold.number in one.folds), lambda one: self.train(one, fold))
+
+def stitched(parts: Sequence[Measured]) -> Measured:
+    """Windows one after the other.  A day that two of them share, where symbols of several calendars have sessions that overlap, counts once."""
+    if all(before.dates.size == 0 or after.dates.size == 0 or before.dates[-1] < after.dates[0] for before, after in zip(parts, parts[1:], strict=False)):
+        return joined(parts)
+    money, trades, dates, returns = parts[0].capital, [], [], []
+    for part in parts:
+        scaled = part.trades.copy()
+        scaled["net"] *= money / part.capital
+        trades.append(scaled)
+        dates.append(part.dates)
+        returns.append(part.returns)
+        money *= float(part.equity[-1] / part.capital) if part.equity.size else 1.0
+    days, which = np.unique(np.concatenate(dates), return_inverse=True)
+    grown = np.ones(days.size)
+    np.multiply.at(grown, which, 1.0 + np.concatenate(returns))
+    return Measured(Span(parts[0].span.start_ns, parts[-1].span.end_ns), parts[0].capital, days, parts[0].capital * np.cumprod(grown), np.concatenate(trades))
 
 
 def searched(walk: Walk, batches: Batches, tell: Told = lambda done, best, score: None) -> list[Candidate]:
@@ -135,7 +154,7 @@ def searched(walk: Walk, batches: Batches, tell: Told = lambda done, best, score
         measured = batches.map([task for _, task in tasks], _counting(tell, max(0, len(known) - len(wanted))))
         for (one, _), parts in zip(tasks, measured, strict=True):
             one.spans.update({part.span: part for part in parts})
-        best, score = walk.best(known.values(), walk.whole)
+        best, score = walk.best(known.values())
         tell(len(known), best, score)
     return list(known.values())
 
@@ -172,7 +191,7 @@ class _Asking:
         return [(params, tuple(folds)) for params, folds in wanted.values()]
 
     def _told(self, candidate: Candidate, fold: Fold) -> float | None:
-        return self._walk.choosable(self._walk.train(candidate, fold))
+        return self._walk.choosable(candidate, fold)
 
 
 def _drawn(seed: int, *names: str | int) -> int:
@@ -186,7 +205,7 @@ def without_purged(whole: Measured, plan: FoldPlan, fold: Fold) -> Measured:
     A trade goes by its own time in the market; a session that it touched goes with it, because part of its result is in there.
     """
     trades = plan.may_train(fold, whole.trades["entry_ts"], whole.trades["exit_ts"])
-    at = np.searchsorted(plan.dates, whole.dates)
+    at = np.minimum(np.searchsorted(plan.dates, whole.dates), plan.dates.size - 1)
     opens, closes = plan.opens[at], plan.closes[at]
     sessions = plan.may_train(fold, opens, closes)
     gone = [(int(one["entry_ts"]), int(one["exit_ts"])) for one in whole.trades[~trades]]
