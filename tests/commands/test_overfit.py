@@ -11,11 +11,14 @@ import polars as pl
 import pytest
 
 from pse.commands.overfit import Asked, run
+from pse.commands.wfo_audit import _path as audit_path
 from pse.domain.errors import DamagedTable, RequestError, UnknownName
 from pse.domain.manifest import fingerprint
+from pse.research.court import court
 from pse.store.files import write_json
 from pse.store.ledger import Trial, append_trials, trials_counted, trials_path
 from tests.commands.made_runs import DATA, SETTINGS, context_of, finished_run
+from tests.research.test_court import family
 
 NS = 86_400 * 10**9
 CAPITAL = 100_000.0
@@ -189,3 +192,68 @@ def test_a_run_that_a_model_decided_needs_an_audit_of_what_it_knew(tmp_path):
     assert clause["passed"] is None and "rules" in clause["text"]
     assert "leakage" not in [one["code"] for one in judged(context, made(context, noise(1), dates, 3)).data["clauses"]]
     assert replace(Asked(), desk="x").of_ledger
+
+
+def leaves(value):
+    """Every value of an answer, by its key, in one line."""
+    if isinstance(value, dict):
+        return [one for key in sorted(value) for one in (key, *leaves(value[key]))]
+    return [one for part in value for one in leaves(part)] if isinstance(value, list) else [value]
+
+
+def walked(context, given, capital=CAPITAL):
+    """A walk-forward's folder with the files that hold this evidence."""
+    def money(one):
+        return capital * np.cumprod(1.0 + one.returns)
+
+    names = [f"c{n}" for n in range(given.matrix.shape[1])]
+    folds = [{"number": fold.number, "chosen": fold.chosen, "in_sample": fold.in_sample, "out_of_sample": fold.out_of_sample} for fold in given.folds]
+    walk = {"capital_usd": capital, "sessions_per_year": given.sessions_per_year, "seed": given.seed, "lookahead": given.lookahead, "symbols": ["ES"],
+            "candidates": [{"id": name, "params": dict(params), "objective": None} for name, params in zip(names, given.params, strict=True)],
+            "chosen": {"id": names[given.chosen], "why": "best"}, "folds": folds, "court": {"regimes": [{"way": "phase", "name": "then"}], "clauses": []}}
+    out = pl.DataFrame({"session_date": given.stitched.dates, "equity": money(given.stitched), "pessimistic": money(given.pessimistic),
+                        "optimistic": [None] * given.stitched.dates.size})
+    files = {"returns.parquet": parquet(pl.DataFrame({"session_date": given.dates} | dict(zip(names, given.matrix.T, strict=True)))),
+             "oos_equity.parquet": parquet(out), "oos_trades.parquet": parquet(pl.DataFrame({name: given.trades[name] for name in given.trades.dtype.names})),
+             "wfo.json": json.dumps(walk).encode()}
+    return finished_run(context.home, command="wfo", start_ns=0, end_ns=NS * 20_000, files=files)
+
+
+def test_the_court_of_a_walk_forward_is_made_again_from_its_files(tmp_path):
+    context = context_of(tmp_path)
+    given = replace(family(3.0, sessions=600), optimistic=None, objective=None)
+    one = walked(context, given)
+    answer = judged(context, one)
+    then, now = court(given), answer.data
+    assert answer.exit_code == 0 and now["verdict"] == then["verdict"] == "CREDIBLE"
+    for name in set(then) - {"regimes", "notes"}:
+        assert leaves(now[name]) == [pytest.approx(one, rel=1e-9, abs=1e-12) if isinstance(one, float) else one for one in leaves(then[name])], name
+    assert now["regimes"] == [{"way": "phase", "name": "then"}]
+    more = judged(context, one, trials=2_000_000)
+    assert (more.data["trials"], more.data["raised"]) == (2_000_000, True)
+    assert more.data["figures"]["dsr_2014"]["value"] < now["figures"]["dsr_2014"]["value"]
+    with pytest.raises(RequestError, match="leave --chosen out"):
+        judged(context, one, chosen="c1")
+
+
+def test_a_walk_forward_that_lacks_a_column_is_damaged(tmp_path):
+    context = context_of(tmp_path)
+    one = walked(context, family(3.0, sessions=200))
+    (one.folder / "returns.parquet").write_bytes(parquet(pl.DataFrame({"session_date": days(200), "c0": np.zeros(200)})))
+    with pytest.raises(DamagedTable, match="no column for 19 of 20 configurations"):
+        judged(context, one)
+
+
+def test_an_audit_that_is_kept_counts_and_without_one_the_way_to_it_is_told(tmp_path):
+    context, dates = context_of(tmp_path), days(400)
+    one = made(context, noise(1), dates, 1)
+
+    def clause():
+        return next(row for row in judged(context, one).data["clauses"] if row["code"] == "lookahead")
+
+    assert clause()["passed"] is None and "--audit" in clause()["text"]
+    path = audit_path(context.home, one.manifest.settings_hash)
+    write_json(path, {"word": "CLEAN", "text": "nothing changed", "seconds": 1.0})
+    assert clause()["passed"] is True
+    write_json(path, {"word": "FINDINGS", "text": "2 findings", "seconds": 1.0})
+    assert clause()["passed"] is False

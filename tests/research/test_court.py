@@ -7,6 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import stats
 
 from pse.domain.trials import TRIAL_TRADE
@@ -211,3 +213,20 @@ def test_shuffled_trades_keep_their_total_and_are_named_apart_from_resampled_one
 def test_noise_is_never_called_credible():
     """Searches of 25 worthless configurations, judged on what luck gave the chosen one."""
     assert [seed for seed in range(12) if court(evidence([0.0] * 25, seed=100 + seed, sessions=504))["verdict"] == "CREDIBLE"] == []
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 70), st.integers(1, 4), st.integers(0, 3), st.integers(0, 40), st.booleans(), st.integers(0, 10_000))
+def test_little_or_lifeless_evidence_still_gets_a_verdict_without_nan(sessions, columns, still, closed, stitched, seed):
+    rng = np.random.default_rng(seed)
+    dates = days(sessions)
+    matrix = 0.01 * rng.normal(size=(sessions, columns))
+    matrix[:, :still] = 0.0
+    own = Series(dates[sessions // 2:], matrix[sessions // 2:, 0])
+    folds = [FoldScore(1, None, None, None), FoldScore(2, {"n": 0}, {"sharpe": None}, {"sharpe": 1.0}, matrix[0], matrix[-1])]
+    found = court(Evidence(dates=dates, matrix=matrix, params=[{"n": n} for n in range(columns)], chosen=0, stitched=own if stitched else None,
+                           pessimistic=own if stitched else None, optimistic=None, folds=folds, trades=trades(dates, closed, seed), trials=3,
+                           sessions_per_year=YEAR, seed=seed, nulls=np.full((5, len(NULL_FIGURES)), np.nan)))
+    json.dumps(found, allow_nan=False)
+    assert found["verdict"] in ("INSUFFICIENT", "OVERFIT", "UNPROVEN") and found["clause"]["text"]
+    assert (found["verdict"] == "INSUFFICIENT") or closed >= 30

@@ -92,12 +92,13 @@ def overfit(
     end: opt.End = None,
     chosen: Annotated[str | None, Option(help="The run that was chosen; without it the best Sharpe ratio.", metavar="RUN_ID")] = None,
     trials: Annotated[int | None, Option(help="How many configurations were tried in truth; raises the ledger's count, never lowers it.", min=1)] = None,
+    audit: Annotated[bool, Option("--audit", help="Run the look-ahead audit of the chosen run's desk where none is kept.")] = False,
     seed: Annotated[int, Option(help="Seed of the resampling.", min=0)] = 0,
 ) -> Answer:
     """Is the best of many runs more than luck? INSUFFICIENT, OVERFIT, UNPROVEN or CREDIBLE, and the clause that decided."""
     start_ns, end_ns = window(start, end)
     asked = module("overfit").Asked(names=tuple(run_ids or ()), desk=desk, symbols=tuple(symbol or ()), start_ns=start_ns, end_ns=end_ns, chosen=chosen,
-                                    trials=trials, seed=seed)
+                                    trials=trials, seed=seed, audit=audit)
     return module("overfit").run(context, asked)
 
 

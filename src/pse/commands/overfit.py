@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -40,6 +40,7 @@ class Asked:
     chosen: str | None = None
     trials: int | None = None
     seed: int = 0
+    audit: bool = False                          # whether the look-ahead audit is run where none is kept
 
     @property
     def of_ledger(self) -> bool:
@@ -106,7 +107,7 @@ def _of_columns(context: Context, asked: Asked) -> tuple[Evidence, dict[str, Any
     count, raised = trials_of(context, symbols, _window(columns), asked.trials)
     evidence = Evidence(
         dates=dates, matrix=matrix, params=runs.differing(columns), chosen=place, stitched=None, optimistic=None, folds=[],
-        trials=count, sessions_per_year=chosen.per_year, seed=asked.seed, **_of_chosen(context, chosen, dates))
+        trials=count, sessions_per_year=chosen.per_year, seed=asked.seed, **_of_chosen(context, chosen, dates, asked.audit))
     inputs = {
         "runs": [{"id": column.name, "desk": column.desk, "symbols": list(column.symbols), "trades": column.trades, "sessions": int(column.dates.size),
                   "sharpe": float(ratio * np.sqrt(column.per_year)) if np.isfinite(ratio) else None}
@@ -134,9 +135,9 @@ def trials_of(context: Context, symbols: Sequence[str], window: tuple[int | None
     return counted.n, counted.raised > counted.recorded
 
 
-def _of_chosen(context: Context, chosen: Column, dates: np.ndarray) -> dict[str, Any]:
+def _of_chosen(context: Context, chosen: Column, dates: np.ndarray, audit: bool) -> dict[str, Any]:
     """What is known of the chosen one besides its returns, in the words of `Evidence`."""
-    bring = {"lookahead": f"`pse audit lookahead --desk {chosen.desk}` says whether it is clean, and `pse wfo` runs it by itself",
+    bring = {"lookahead": "--audit runs it" if chosen.run is not None else "--audit runs it for a chosen run that is stored",
              "pessimistic": "the same backtest with `--fills envelope` measures it",
              "leakage": "a run decided by rules (`--agents rules`) needs none"}
     found: dict[str, Any] = {"pessimistic": None, "trades": np.zeros(0, TRIAL_TRADE), "trade_count": chosen.trades, "bring": bring,
@@ -144,7 +145,7 @@ def _of_chosen(context: Context, chosen: Column, dates: np.ndarray) -> dict[str,
     if chosen.run is None:
         return found
     return found | {"trades": runs.trades_of(chosen.run, dates), "trade_count": None, "market": runs.market_of(context, chosen.run),
-                    "pessimistic": strict_series(chosen.run, dates, chosen), "lookahead": kept_audit(context, chosen.run)}
+                    "pessimistic": strict_series(chosen.run, dates, chosen), "lookahead": audit_of(context, chosen.run, audit)}
 
 
 def strict_series(run: Run, dates: np.ndarray, chosen: Column) -> Series | None:
@@ -160,11 +161,19 @@ def strict_series(run: Run, dates: np.ndarray, chosen: Column) -> Series | None:
     return Series(chosen.dates[inside], chosen.returns[inside]) if fills == STRICT else None
 
 
-def kept_audit(context: Context, run: Run) -> str:
-    """What the look-ahead audit of the run's desk said, where one is kept."""
-    from pse.commands.wfo_audit import kept_audit as kept
+def audit_of(context: Context, run: Run, now: bool) -> str:
+    """What the look-ahead audit of the run's desk said, where one is kept; with `now` it is run where none is."""
+    from pse.commands.rerun import inputs_of
+    from pse.commands.wfo_audit import audited, kept_audit
 
-    return kept(context.home, run.manifest.settings_hash)
+    word = kept_audit(context.home, run.manifest.settings_hash)
+    if word != verdict.NOT_RUN or not now:
+        return word
+    inputs, own = inputs_of(context, run), replace(context)
+    vars(own)["settings"] = inputs.settings                # those of the run, not what the folder says now
+    found = audited(own, inputs)
+    context.note(f"look-ahead audit: {found.word}, {found.text}")
+    return found.word
 
 
 # --- for people ------------------------------------------------------------------------------------------------------------------------------------

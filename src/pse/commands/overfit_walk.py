@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -38,8 +38,8 @@ def evidence_of_walk(run: Run, trials: int, raised: bool) -> tuple[Evidence, dic
         params=[one["params"] for one in candidates], chosen=names.index(walk["chosen"]["id"]), stitched=stitched, pessimistic=strict, optimistic=kind,
         folds=_folds(walk), trades=_trades(read_table(folder / TRADES)), trials=trials, sessions_per_year=float(walk["sessions_per_year"]),
         lookahead=str(walk.get("lookahead") or _said_then(walk)), nulls=_nulls(folder / NULLS), seed=int(walk["seed"]), market=_market(folder / MARKET),
-        objective=np.array([_number((one.get("objective") or {}).get("whole")) for one in candidates]),
-        bring={"lookahead": f"`pse audit lookahead --desk {run.manifest.desk}` says whether it is clean"})
+        objective=_objective(candidates),
+        bring={"lookahead": "the same `pse wfo` without --no-audit runs it"})
     inputs = {"run_id": run.run_id, "chosen": walk["chosen"]["id"], "chosen_by": walk["chosen"].get("why", ""), "sessions": int(evidence.dates.size),
               "trials": evidence.tries, "raised": raised, "seed": evidence.seed, "sessions_per_year": evidence.sessions_per_year,
               "regimes": walk["court"].get("regimes") or []}
@@ -50,6 +50,12 @@ def _series(table: pl.DataFrame, dates: np.ndarray, name: str, capital: float) -
     if name not in table.columns or table[name].null_count():
         return None
     return Series(dates, returns_of(capital, table[name].to_numpy()))
+
+
+def _objective(candidates: Sequence[Mapping[str, Any]]) -> np.ndarray | None:
+    """What was sought, over the whole window; None where no configuration has any."""
+    found = np.array([_number((one.get("objective") or {}).get("whole")) for one in candidates])
+    return found if np.isfinite(found).any() else None
 
 
 def _folds(walk: Mapping[str, Any]) -> list[FoldScore]:

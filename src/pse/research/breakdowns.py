@@ -17,6 +17,7 @@ from pse.domain.trials import Params
 from pse.research import returns as series
 
 TURN, TREND, VOLATILITY, EARLIEST = 0.20, 50, 20, 60           # share of a turn; sessions of the mean, of the volatility, before which none is judged
+NAMES = {"sharpe": "Sharpe ratio"}
 MIN_SESSIONS = 20                                              # below which a part's Sharpe ratio says nothing
 
 
@@ -150,7 +151,8 @@ def decay(folds: Sequence[FoldScore], figure: str = "sharpe") -> dict[str, Any]:
 def _said(found: Mapping[str, Any], count: int) -> str:
     if found["in_sample"] is None:
         return "No fold has this figure both in sample and out of sample."
-    said = f"Over {count} fold{'s' * (count != 1)} the chosen configurations had a {found['figure']} of {found['in_sample']:.2f} in sample and of " \
+    name = NAMES.get(found["figure"], found["figure"])
+    said = f"Over {count} fold{'s' * (count != 1)} the chosen configurations had a {name} of {found['in_sample']:.2f} in sample and of " \
            f"{found['out_of_sample']:.2f} out of sample"
     said += f": {100 * found['ratio']:.0f} % was left." if found["ratio"] is not None else "."
     if found["spearman"] is not None:
