@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pse.commands.crew import Batch, Done, Through, nobody
+from pse.commands.crew import Batch, Done, Packed, Through, nobody
 from pse.commands.wiring import Context
 from pse.commands.work import Parcel, Refused, place_in, work_through
 from pse.domain.errors import OutsideError, RequestError
@@ -37,6 +37,7 @@ class Cluster:
 
     def __init__(self, context: Context, address: str, through: Through = work_through) -> None:
         self._context, self._address, self._through = context, checked_address(address), through
+        self._places: Packed = {}
         self._client = _connected(self._address)
         try:
             self._check_workers()
@@ -59,7 +60,7 @@ class Cluster:
     def map(self, tasks: Sequence[Task], done: Done = nobody) -> list[list[Measured]]:
         if self._client.status != "running":
             raise self._vanished()
-        batch = Batch(tasks, done)
+        batch = Batch(tasks, done, self._places)
         running: dict[Future, list[int]] = {}
         try:
             with self._client.as_current():

@@ -18,11 +18,12 @@ from typing import Any, Protocol
 from pse.commands.wiring import Context
 from pse.commands.work import Parcel, Refused, forget, packed, parcel, work, work_through
 from pse.domain.errors import OutsideError, RequestError
-from pse.domain.trials import Measured, Task
+from pse.domain.trials import Measured, Place, Task
 from pse.kernels import compiled_before
 
 Through = Callable[[Parcel], list[list[Measured] | Refused]]
 Done = Callable[[int], None]                     # told how many tasks of a `map` are done so far
+Packed = dict[int, tuple[Place, tuple[str, bytes]]]      # places by identity, which keeping them keeps theirs
 DEATHS = 3                                       # of processes on one task, before it is given up
 SHARES = 5                                       # pieces that each worker gets of a batch: few enough to be cheap, enough to end together
 ONE_THREAD = dict.fromkeys(("NUMBA_NUM_THREADS", "POLARS_MAX_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS"), "1")
@@ -77,9 +78,10 @@ class Processes:
     def __init__(self, context: Context, jobs: int, through: Through = work_through) -> None:
         self._context, self._jobs, self._through = context, jobs, through
         self._pool: Any = None
+        self._places: Packed = {}
 
     def map(self, tasks: Sequence[Task], done: Done = nobody) -> list[list[Measured]]:
-        batch = Batch(tasks, done)
+        batch = Batch(tasks, done, self._places)
         try:
             if tasks and not compiled_before():
                 self._context.note("compiling the engine for this machine, once for this version: about half a minute ...")
@@ -152,11 +154,12 @@ def _end_with(parent: int) -> None:
 class Batch:
     """Tasks on their way: which are answered, and on which of them processes died."""
 
-    def __init__(self, tasks: Sequence[Task], done: Done = nobody) -> None:
+    def __init__(self, tasks: Sequence[Task], done: Done = nobody, places: Packed | None = None) -> None:
+        """`places`: those of earlier batches, packed, which gets those of this one."""
         self._tasks, self._told = tasks, done
+        self._packed: Packed = {} if places is None else places
         self._answers: dict[int, list[Measured]] = {}
         self._deaths = [0] * len(tasks)
-        self._packed: dict[int, tuple[str, bytes]] = {}
 
     @property
     def left(self) -> list[int]:
@@ -183,8 +186,8 @@ class Batch:
     def parcel(self, piece: Sequence[int]) -> Parcel:
         place = self._tasks[piece[0]].place
         if id(place) not in self._packed:
-            self._packed[id(place)] = packed(place)
-        return parcel(self._packed[id(place)], [self._tasks[i] for i in piece])
+            self._packed[id(place)] = place, packed(place)
+        return parcel(self._packed[id(place)][1], [self._tasks[i] for i in piece])
 
     def take(self, piece: Sequence[int], answers: Sequence[list[Measured] | Refused]) -> None:
         """Keeps the answers to a piece.  Raises what a task was refused for."""
