@@ -110,6 +110,8 @@ def test_settings_of_a_run_from_before_there_were_searches_are_still_read(home):
     ("  method: bayes", 2, "'grid', 'random' or 'tpe'"),
     ("  objective: sharp", 2, "Did you mean sharpe?"),
     ("  objective: ../mine.py:f", 2, "FOLDER/FILE.py:function"),
+    ("  train: yes", 2, "valid number"),
+    ("  train: true", 2, "valid number"),
     ("  holdout: 1", 2, "less than or equal to 0.9"),
     ("  groups: 3\n  test_groups: 3", 1, "leaves none to train on"),
     ("  parameters: {a.b: {values: []}}", 2, "at least 1 item"),

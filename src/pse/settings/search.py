@@ -91,8 +91,8 @@ class SearchPolicy(Written):
     min_trades: int = Field(10, ge=1, le=1_000_000, strict=True, description="trades under which a configuration is not chosen, whatever it earned")
     scheme: Literal["rolling", "anchored", "cpcv"] = Field("rolling", description="train windows of one length, from the first session on, or combinations of "
                                                                                   "groups")
-    train: float = Field(3.0, gt=0, le=1000, description="length of a train window in test windows; where anchored, of the first one")
-    holdout: float = Field(0.0, ge=0, le=0.9, description="share of the sessions, the last ones, that the search never sees")
+    train: float = Field(3.0, gt=0, le=1000, strict=True, description="length of a train window in test windows; where anchored, of the first one")
+    holdout: float = Field(0.0, ge=0, le=0.9, strict=True, description="share of the sessions, the last ones, that the search never sees")
     embargo_sessions: int | None = Field(None, ge=0, le=10_000, strict=True, description="sessions left out behind a test; none: the memory of the features")
     groups: int = Field(6, ge=3, le=20, strict=True, description="groups of sessions of cpcv")
     test_groups: int = Field(2, ge=1, le=19, strict=True, description="of them tested at a time")
