@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 
@@ -73,6 +74,12 @@ def test_what_is_no_address_of_a_scheduler_is_refused_with_the_form_that_is(addr
     with pytest.raises(RequestError, match=r"expected tcp://HOST:PORT") as told:
         checked_address(address)
     assert "user:word" not in str(told.value)
+
+
+def test_a_cluster_without_the_package_that_speaks_to_it_is_refused_with_the_mend(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(RequestError, match=r'--cluster needs the package distributed.*pip install "pse-toolkit\[cluster\]"'):
+        cluster_crew(quiet_context(str(tmp_path)), "tcp://127.0.0.1:8786")
 
 
 def test_a_worker_with_another_pse_does_no_work_and_both_are_named(tmp_path):

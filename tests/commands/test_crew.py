@@ -47,6 +47,7 @@ def test_answers_come_in_the_order_of_the_tasks_and_every_one_is_told(tmp_path):
     assert workers.map([]) == []
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_is_replaced_and_what_it_had_not_finished_is_done_again(tmp_path):
     (tmp_path / "death-1").touch()
     workers = crew(tmp_path, deadly)
@@ -58,6 +59,7 @@ def test_a_worker_that_is_killed_is_replaced_and_what_it_had_not_finished_is_don
     assert seen(tmp_path)[7] == 2
 
 
+@pytest.mark.slow
 def test_a_task_on_which_three_processes_died_is_told_by_its_parameters(tmp_path):
     for death in "1234":
         (tmp_path / f"death-{death}").touch()
@@ -89,6 +91,13 @@ def test_what_a_task_is_refused_for_is_said_in_its_own_words(tmp_path):
             workers.map(tasks(tmp_path, [1]))
     finally:
         workers.close()
+
+
+def test_more_processes_than_one_without_the_package_that_makes_them_are_refused_with_the_mend(tmp_path, monkeypatch):
+    for name in ("joblib", "joblib.externals.loky"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(RequestError, match=r'--jobs 2 needs the package joblib.*pip install "pse-toolkit\[research\]".*--jobs 1'):
+        crew(tmp_path, squared).map(tasks(tmp_path, [1]))
 
 
 def test_a_crew_of_nobody_is_refused(tmp_path):

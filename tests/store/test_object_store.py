@@ -181,6 +181,12 @@ def test_addresses_of_the_three_clouds_are_taken(text, tmp_path):
     assert home.snapshots == home.root / "data" / "snapshots"
 
 
+def test_a_home_that_speaks_of_storage_in_a_comment_keeps_its_tables(tmp_path):
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs" / "settings.yaml").write_text("seed: 1\n# storage:\n#   tables: s3://bucket/x\n")
+    assert Home(tmp_path).bars == tmp_path / "data" / "bars"
+
+
 def test_where_tables_lie_is_told_by_the_home_alone(tmp_path, pse):
     ran = pse("--home", tmp_path, *RUN, "--set", "storage.tables=s3://bucket/x")
     assert ran.code == 2 and "write it into its configs/settings.yaml" in ran.err

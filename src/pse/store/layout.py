@@ -12,6 +12,7 @@ from pse.domain.instruments import SYMBOL_PATTERN
 from pse.store.remote import Folder, Remote, checked_address
 from pse.store.yaml_files import read_yaml
 
+_STORAGE = re.compile(rb"(?m)^[^#\n]*storage")
 _SAFE = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -25,7 +26,7 @@ class Home:
     def address(self) -> str | None:
         """Where the tables lie, if not here: `storage: {tables: ADDRESS}` of this folder's configs/settings.yaml.  Raises `BadConfig`."""
         path = self.configs / "settings.yaml"
-        if not path.is_file() or b"storage" not in path.read_bytes():
+        if not path.is_file() or not _STORAGE.search(path.read_bytes()):       # most say nothing of it, and need not be parsed for that
             return None
         shown = "configs/settings.yaml"
         layer = read_yaml(path, shown)
