@@ -15,12 +15,20 @@ import numpy as np
 import polars as pl
 import pytest
 
-from pse.commands import wfo_search
+from pse.clock import moment_ns
+from pse.commands import wfo_folds, wfo_search
+from pse.commands.backtest import whole_window
+from pse.commands.running import drive
+from pse.commands.wfo_ready import pinned
 from pse.domain.trials import TRIAL_TRADE, Measured, Span
+from pse.engine.desk import Mode
 from pse.research.folds import fold_plan
+from pse.store.journal import Journal
 from pse.store.layout import Home
 from pse.store.ledger import trials, trials_path
+from pse.store.runs import read_manifest
 from pse.store.searches import searches_folder
+from tests.commands.made_runs import context_of
 from tests.commands.walked import WORDS, walked
 
 TABLES = ("returns.parquet", "oos_equity.parquet", "oos_trades.parquet", "random_entries.parquet", "overrides.json", "regimes.json", "metrics.json")
@@ -89,6 +97,18 @@ def test_the_journal_of_a_window_tells_the_trades_that_the_search_measured(pse, 
     for number, fold in enumerate(wfo["folds"], 1):                                   # what is open at a window's end is closed there, with that reason
         last = (folder / "folds" / str(number) / "journal.jsonl").read_text()
         assert ("FOLD_END" in last) == any(one["reason"] == "FOLD_END" and one["fold"] == fold["number"] for one in wfo["stitched"]["trades"])
+
+
+def test_the_journal_of_a_window_is_that_of_a_run_whose_bars_end_with_it(pse, home, tmp_path):
+    folder = folder_of(home, walk(pse, home))
+    manifest = read_manifest(folder / "manifest.json")
+    fold = document(folder)["folds"][1]
+    span = Span(moment_ns(fold["test"][0]["start"]), moment_ns(fold["test"][0]["end"]))
+    own = wfo_folds.of_span(pinned(context_of(home), manifest), fold["chosen"], span)
+    assert all(one.ts_close[-1] <= span.end_ns for one in own.bars)
+    with Journal(tmp_path / "journal.jsonl", own.fingerprint, lock=tmp_path / "lock") as journal:
+        drive([whole_window(own, Mode(end_ns=span.end_ns, end_reason="FOLD_END"))], own.plan, journal)
+    assert (tmp_path / "journal.jsonl").read_bytes() == (folder / "folds" / "2" / "journal.jsonl").read_bytes()
 
 
 def test_the_log_of_a_walk_forward_is_whole_and_a_touched_window_is_named(pse, home):

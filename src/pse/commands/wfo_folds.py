@@ -14,9 +14,11 @@ from pse.commands.running import drive, without_collector, write_results
 from pse.commands.wfo_judged import Chosen, Piece
 from pse.domain.bars import Bars
 from pse.domain.trials import Measured, Params, Span
-from pse.engine.desk import Mode
+from pse.engine.desk import DeskPlan, Mode
 from pse.engine.feeds import historical_feed
+from pse.engine.prepare import open_markets
 from pse.engine.varied import varied, varied_settings
+from pse.features.build import Features
 from pse.store.journal import Journal
 from pse.store.runs import JOURNAL
 
@@ -45,18 +47,27 @@ class FoldRun:
 
 def fold_runs(inputs: Inputs, chosen: Chosen, folder: Path, lock: Path) -> Iterable[FoldRun]:
     """A folder below `folder`/folds for each piece of the out-of-sample path in which somebody was chosen; numbered by the piece's place, from 1."""
+    made: dict[str, tuple[Features, ...]] = {}
     for number, piece in enumerate(chosen.path, 1):
         if piece.chosen is not None:
-            yield _driven(inputs, piece, number, folder / FOLDS / str(number), lock)
+            own = of_span(inputs, piece.chosen.params, piece.span)
+            spec = own.plan.spec.model_dump_json()
+            if spec not in made:
+                made = {spec: _features(inputs, own.plan)}              # one at a time: they are the bulk of the memory
+            yield _driven(own, piece, number, folder / FOLDS / str(number), lock, made[spec])
 
 
-def _driven(inputs: Inputs, piece: Piece, number: int, folder: Path, lock: Path) -> FoldRun:
+def _features(inputs: Inputs, plan: DeskPlan) -> tuple[Features, ...]:
+    """Features of all that was searched: what they say of a bar does not change with later ones, so that every window reads the same."""
+    markets = open_markets(plan, inputs.bars, inputs.context, inputs.end_ns)
+    return tuple(Features(markets[symbol], plan.spec) for symbol in plan.symbols)
+
+
+def _driven(own: Inputs, piece: Piece, number: int, folder: Path, lock: Path, features: tuple[Features, ...]) -> FoldRun:
     """One window by the way of an ordinary run, on bars that end with it."""
-    assert piece.chosen is not None
-    own = of_span(inputs, piece.chosen.params, piece.span)
     mode = Mode(end_ns=piece.span.end_ns, end_reason=END_REASON)
     with Journal(folder / JOURNAL, own.fingerprint, lock=lock, what="the journal of a fold") as journal, without_collector(None):
-        prepared = whole_window(own, mode)
+        prepared = whole_window(own, mode, features)
         outcome = drive(historical_feed(prepared), own.plan, journal)
         journal.flush()
         metrics = write_results(folder, own, outcome)
