@@ -20,6 +20,7 @@ from tests.conftest import BROWSERS
 QUIET = ("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
          "--enable-logging=stderr", "--remote-debugging-pipe")
 STATE = 'document.documentElement?.dataset.ready === "yes" || document.getElementById("broken")?.hidden === false'
+WIDE = "(root => root.dataset.wide = `${root.scrollWidth} of ${root.clientWidth}`)(document.documentElement)"
 MARKUP = "document.documentElement.outerHTML"
 PATIENCE_S = 80.0
 
@@ -54,8 +55,11 @@ class Talk:
         return self.ask("Runtime.evaluate", expression=expression, returnByValue=True)["result"].get("value")
 
 
-def dumped(path: Path, folder: Path, fragment: str = "") -> tuple[str, list[str]]:
-    """The page's markup once it says that it is ready, or broken, and what the browser complained of."""
+def dumped(path: Path, folder: Path, fragment: str = "", width: int | None = None) -> tuple[str, list[str]]:
+    """The page's markup once it says that it is ready, or broken, and what the browser complained of.
+
+    With a width in px the page is shown so wide, and `data-wide` of its root says how wide it is and how much of that is seen.
+    """
     browser = next(found for found in map(shutil.which, BROWSERS) if found)
     (questions, ask), (hear, answers) = os.pipe(), os.pipe()
     taken = [fcntl.fcntl(end, fcntl.F_DUPFD, 10) for end in (questions, answers)]            # out of the way of 3 and 4, where the browser reads and writes
@@ -71,9 +75,13 @@ def dumped(path: Path, folder: Path, fragment: str = "") -> tuple[str, list[str]
     try:
         page = next(one for one in talk.ask("Target.getTargets")["targetInfos"] if one["type"] == "page")
         talk.session = {"sessionId": talk.ask("Target.attachToTarget", targetId=page["targetId"], flatten=True)["sessionId"]}
+        if width is not None:
+            talk.ask("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False)
         talk.ask("Page.navigate", url=f"file://{path}{fragment}")
         while not talk.value(STATE) and time.monotonic() < talk.give_up - 10:
             time.sleep(0.02)
+        if width is not None:
+            talk.value(WIDE)
         markup = talk.value(MARKUP)
         talk.session = {}
         talk.ask("Browser.close")

@@ -90,7 +90,7 @@ def _show_list(console: Console, rows: list[RunRow], home: Home) -> None:
 def _cells(row: RunRow) -> list[str]:
     """A run in words: id, command, status with the verdict of a walk-forward, window, trades, net."""
     window = f"{_day(row.start)} to {_day(row.end)}" if row.start or row.end else "-"
-    status = ", ".join([row.status] + [row.verdict] * bool(row.verdict) + ["synthetic"] * bool(row.synthetic))  # type: ignore[list-item]
+    status = ", ".join(word for word in (row.status, row.verdict, "synthetic" if row.synthetic else None) if word)
     return [row.run_id, row.command or "-", status, window, "-" if row.trades is None else str(row.trades), _money(row.net_usd)]
 
 

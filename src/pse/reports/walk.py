@@ -194,9 +194,15 @@ def listed(walk: Walk, params: Mapping[str, Any] | None) -> str:
     return ", ".join(f"{walk.label(key)} {setting(params[key])}" for key in order)
 
 
-def sets(walk: Walk) -> list[str]:
-    """The words behind `--set` of an ordinary run with the chosen parameters, as a shell takes them; none where the run did not note them."""
-    return [shlex.quote(str(one)) for one in (walk.wfo.get("chosen") or {}).get("set") or []]
+def command(walk: Walk) -> list[str]:
+    """The parts of a command line that runs what was chosen over the searched window; none where the run did not note its settings."""
+    sets, searched = (walk.wfo.get("chosen") or {}).get("set") or [], walk.wfo.get("searched") or {}
+    symbols = [str(one) for one in walk.wfo.get("symbols") or []]
+    if not sets:
+        return []
+    whose = [f"--desk {shlex.quote(str(walk.wfo.get('desk')))}"] + [f"--symbol {shlex.quote(symbols[0])}"] * (len(symbols) == 1)
+    window = [f"--{key} {shlex.quote(str(searched[key]))}" for key in ("start", "end") if searched.get(key)]
+    return ["pse backtest", *whose, *window, *(f"--set {shlex.quote(str(one))}" for one in sets)]
 
 
 def clauses(walk: Walk) -> list[dict[str, Any]]:

@@ -14,12 +14,12 @@ from pse.reports.walk import (
     Walk,
     bounds_told,
     clauses,
+    command,
     counts,
     decision,
     from_to,
     listed,
     notes,
-    sets,
     setting,
     told,
     tries,
@@ -71,7 +71,7 @@ def now(walk: Walk) -> dict[str, Any]:
     keys = [key for key in walk.keys if key in walk.chosen]
     rows = [{"key": key, "chosen": setting(walk.chosen[key]), "own": setting(walk.own[key]) if key in walk.own else MISSING,
              "differs": key in walk.own and walk.own[key] != walk.chosen[key], "folds": _values_in(walk, key)} for key in keys]
-    return {"rows": rows, "why": str((walk.wfo.get("chosen") or {}).get("why") or ""), "sets": sets(walk)}
+    return {"rows": rows, "why": str((walk.wfo.get("chosen") or {}).get("why") or ""), "command": command(walk)}
 
 
 def _values_in(walk: Walk, key: str) -> str:
@@ -196,11 +196,15 @@ def intervals(walk: Walk) -> dict[str, Any]:
     found = walk.court.get("bootstrap") or {}
     names = sorted({name.removesuffix("_pessimistic").removesuffix("_optimistic") for name in found}, key=_rank_of)
     ends = [end for end in ("", "_pessimistic", "_optimistic") if any(name.endswith(end) for name in found)]
-    figures_ = walk.stitched.get("figures") or {}
-    rows = [{"name": NAMES.get(name, name.replace("_", " ")), "value": told(name, figures_.get(name)),
-             "cells": [bounds_told(name, found.get(f"{name}{end}")) or MISSING for end in ends]} for name in names]
+    rows = [{"name": NAMES.get(name, name.replace("_", " ")), "cells": [_valued(walk, name, end, found.get(f"{name}{end}")) for end in ends]} for name in names]
     heads = {"": "as chosen", "_pessimistic": "pessimistic fills", "_optimistic": "optimistic fills"}
     return {"rows": rows, "heads": [heads[end] for end in ends]}
+
+
+def _valued(walk: Walk, name: str, end: str, bounds: Any) -> tuple[str, str]:
+    """Value and interval of a figure under a rule of fills."""
+    found = walk.stitched if not end else walk.stitched.get(end[1:]) or {}
+    return told(name, (found.get("figures") or {}).get(name)), bounds_told(name, bounds)
 
 
 def _rank_of(name: str) -> tuple[int, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from pse.reports.walk import MEANS, Walk, bounds_told, clauses, counts, decision, listed, sets, setting, told, tries
+from pse.reports.walk import MEANS, Walk, bounds_told, clauses, command, counts, decision, listed, setting, told, tries
 from pse.reports.words import MISSING
 
 if TYPE_CHECKING:
@@ -98,6 +98,5 @@ def _chosen(console: Console, walk: Walk) -> None:
         if key in walk.chosen:
             own = f"   the desk has {setting(walk.own[key])}" if key in walk.own and walk.own[key] != walk.chosen[key] else ""
             console.print(Text(f"  {key} = {setting(walk.chosen[key])}").append(own, style="dim"))
-    if found := sets(walk):
-        words = " ".join(f"--set {one}" for one in found)
-        console.print(Text("as an ordinary run: ", style="dim").append(f"pse backtest --desk {walk.wfo.get('desk')} {words}", style="default"), soft_wrap=True)
+    if found := command(walk):
+        console.print(Text("as an ordinary run: ", style="dim").append(" ".join(found), style="default"), soft_wrap=True)

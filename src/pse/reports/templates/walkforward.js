@@ -55,15 +55,16 @@ function drawEquity(data) {
   chart.panes()[1].setStretchFactor(0.28);
   paint();
   chart.timeScale().fitContent();
-  requestAnimationFrame(() => requestAnimationFrame(() => {                                   // how many of the points the picture holds, for whoever tests the page
+  onTheme(paint);
+  return new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(() => {     // how many of the points the picture holds, for whoever tests the page
     const seen = chart.timeScale().getVisibleLogicalRange();
     box.dataset.seen = seen ? `${Math.max(0, Math.ceil(seen.from - 0.5))} to ${Math.min(data.t.length - 1, Math.floor(seen.to + 0.5))} of ${data.t.length}` : "";
-  }));
-  onTheme(paint);
+    drawn();
+  })));
 }
 
 async function start() {
-  if ($("data")) drawEquity(JSON.parse(new TextDecoder().decode(await inflate("data"))));
+  if ($("data")) await drawEquity(JSON.parse(new TextDecoder().decode(await inflate("data"))));
   document.documentElement.dataset.ready = "yes";
 }
 start().catch((error) => { const box = $("broken"); if (box) { box.hidden = false; box.textContent = `The equity could not be drawn (${error.message}). A browser of 2023 or later is needed.`; } });
