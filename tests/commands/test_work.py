@@ -52,6 +52,7 @@ def done_by(crew: Crew, given: list[Task]) -> list[list[Measured]]:
         crew.close()
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_bytes_that_one_gives(home):
     given = tasks(place(home))
     alone = bytes_of(done_by(local_crew(quiet_context(str(home)), 1), given))
