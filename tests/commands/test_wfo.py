@@ -16,13 +16,14 @@ import polars as pl
 import pytest
 
 from pse.clock import moment_ns
-from pse.commands import wfo_folds, wfo_search
+from pse.commands import wfo_audit, wfo_folds, wfo_search
 from pse.commands.backtest import whole_window
 from pse.commands.running import drive
 from pse.commands.wfo_ready import pinned
 from pse.domain.trials import TRIAL_TRADE, Measured, Span
 from pse.engine.desk import Mode
 from pse.research.folds import fold_plan
+from pse.settings import settings_hash
 from pse.store.journal import Journal
 from pse.store.layout import Home
 from pse.store.ledger import trials, trials_path
@@ -288,3 +289,15 @@ def test_a_day_that_two_windows_share_counts_once():
     assert whole.dates.tolist() == [1, 2, 3]
     assert whole.equity.tolist() == pytest.approx([110.0, 110.0 * 1.01 * 0.98, 110.0 * 1.01 * 0.9996])
     assert whole.trades["net"].tolist() == pytest.approx([11.1, -0.04 * 1.111])
+
+
+@pytest.mark.slow
+def test_the_desk_is_audited_once_and_what_was_found_is_kept(pse, home, monkeypatch):
+    words = [word for word in WORDS if word != "--no-audit"]
+    first = pse("--home", home, "--json", *words, "--params", home / "params.yaml", "--jobs", "1")
+    assert first.json["lookahead"] == "CLEAN" and first.json["verdict"] == "INSUFFICIENT"
+    monkeypatch.setattr(wfo_audit, "run_lookahead", None)                              # a second audit would fail
+    again = pse("--home", home, "--json", *words, "--params", home / "params.yaml", "--jobs", "1")
+    assert again.json["lookahead"] == "CLEAN" and same(folder_of(home, first), folder_of(home, again))
+    name = settings_hash(pinned(context_of(home), read_manifest(folder_of(home, first) / "manifest.json")).deciding)
+    assert wfo_audit.kept_audit(Home(home), name) == "CLEAN" and wfo_audit.kept_audit(Home(home), "another desk") == "NOT RUN"
