@@ -204,7 +204,8 @@ def intervals(walk: Walk) -> dict[str, Any]:
 def _valued(walk: Walk, name: str, end: str, bounds: Any) -> tuple[str, str]:
     """Value and interval of a figure under a rule of fills."""
     found = walk.stitched if not end else walk.stitched.get(end[1:]) or {}
-    return told(name, (found.get("figures") or {}).get(name)), bounds_told(name, bounds)
+    value = (found.get("figures") or {}).get(name)
+    return "" if value is None else told(name, value), bounds_told(name, bounds)
 
 
 def _rank_of(name: str) -> tuple[int, str]:
