@@ -24,6 +24,7 @@ def test_trades_of_both_and_of_one_alone_are_counted():
     other = trades(("ES", "LONG", 10, 20, 5.001), ("ES", "LONG", 30, 45, 3.0), ("NQ", "SHORT", 50, 60, 7.0), ("ES", "LONG", 90, 95, 2.0))
     found = trades_apart(one, other)
     assert (found["common"], found["same_end"], found["only"]) == (2, 1, [1, 2])
+    assert trades_apart(trades(("ES", "LONG", 10, 20, 5.0)), trades(("ES", "LONG", 10, 20, 4.0)))["same_end"] == 0
     assert (found["only_net_usd"], found["common_net_usd"]) == ([1.0, 9.0], [3.0, pytest.approx(8.001)])
 
 

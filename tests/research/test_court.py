@@ -149,6 +149,7 @@ def test_the_deflated_ratio_is_of_the_chosen_series_with_the_trials_that_were_co
     spread = (1 - stats.skew(column) * ratio + (stats.kurtosis(column, fisher=False) - 1) / 4 * ratio**2) / 1259
     assert found["dsr_2014"]["value"] == pytest.approx(stats.norm.cdf((ratio - best) / np.sqrt(spread)), abs=1e-9)
     assert found["expected_max_sharpe"]["value"] == pytest.approx(best * np.sqrt(YEAR), abs=1e-9)
+    assert all("best of 40 tries" in one["text"] for one in court(given)["clauses"] if one["code"].startswith("dsr"))
     assert (found["trials"]["value"], found["dsr_2014"]["convention"], found["dsr_2025"]["convention"]) == (40, "2014", "2025")
 
 

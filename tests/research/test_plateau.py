@@ -58,6 +58,10 @@ def test_names_are_one_step_from_each_other_and_have_no_edge():
     assert (found["neighbours"], found["keep_half"], found["edges"]) == (2, 0.5, [])
 
 
+def test_a_parameter_of_two_values_has_no_edge():
+    assert plateau([{"a": 1}, {"a": 2}], np.ones(2), 0)["edges"] == []
+
+
 def test_true_is_another_value_than_one():
     assert levels_of([{"a": True}, {"a": 1}]) == {"a": [True, 1]}
 

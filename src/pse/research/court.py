@@ -21,7 +21,7 @@ from pse.research.breakdowns import FoldScore
 __all__ = ["NULL_FIGURES", "Evidence", "FoldScore", "Series", "court"]
 
 NULL_FIGURES = ("sharpe", "net_usd", "expectancy_r", "trades")         # columns of `Evidence.nulls`
-RESAMPLES, PATHS, BLOCKS = 2_000, 2_000, 16
+RESAMPLES, PATHS, BLOCKS, MOST_TESTS = 2_000, 2_000, 16, 20_000
 BINS = 20
 
 
@@ -239,7 +239,7 @@ def _haircut(evidence: Evidence, shape: _Shape | None) -> dict[str, Any] | None:
     if shape is None:
         return None
     per_year = evidence.sessions_per_year
-    return haircut.haircut(shape.sharpe * math.sqrt(per_year), shape.sessions, per_year, shape.rho, evidence.tries, seed=evidence.seed)
+    return haircut.haircut(shape.sharpe * math.sqrt(per_year), shape.sessions, per_year, shape.rho, min(evidence.tries, MOST_TESTS), seed=evidence.seed)
 
 
 # --- intervals and chance ------------------------------------------------------------------------------------------------------------------------
@@ -304,6 +304,8 @@ def _notes(evidence: Evidence) -> list[str]:
     if evidence.stitched is None:
         notes.append("There are no out-of-sample folds: what is judged was chosen with all of it in sight. `pse wfo` chooses in one window and judges in the "
                      "next.")
+    if evidence.tries > MOST_TESTS:
+        notes.append(f"The haircuts are those of {MOST_TESTS:,} tests: more are not drawn, and would cut deeper.")
     if evidence.trials < evidence.matrix.shape[1]:
         notes.append(f"{evidence.trials:,} trials were counted and {evidence.matrix.shape[1]:,} configurations stand here; the larger number is used.")
     return notes
