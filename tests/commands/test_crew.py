@@ -63,7 +63,7 @@ def test_a_worker_that_is_killed_is_replaced_and_what_it_had_not_finished_is_don
 def test_a_task_on_which_three_processes_died_is_told_by_its_parameters(tmp_path):
     for death in "1234":
         (tmp_path / f"death-{death}").touch()
-    workers = crew(tmp_path, deadly)
+    workers = crew(tmp_path, deadly, 1)
     try:
         with pytest.raises(OutsideError, match=r"died 3 times on the same configuration, \{'number': 7\}"):
             workers.map(tasks(tmp_path, range(12)))
