@@ -17,11 +17,12 @@ from benchmarks.measure import YARDSTICK, Figure, as_child, in_child, median
 GROUPS = {"startup": "startup", "compile": "compiling", "engine": "engine", "backtest": "whole", "features": "arithmetic", "indicators": "indicators",
           "store": "storing",
           "structure": "structure", "audit": "audit", "crossing": "crossing", "tactics": "tactics", "strategies": "strategies", "risk": "risk",
-          "judging": "judging", "court": "court"}
+          "judging": "judging", "court": "court", "sweep": "sweeping"}
 BUILDS = [("building", {"PSE_BENCH_UNTIL": day}) for day in ("2010-06-15", "2011-11-20", "2014-10-05", "2023-05-10")]     # 0.5, 1, 2 and 5 million minutes
-PARTS = {"features": [("features", {}), *BUILDS]}         # a group in several processes, each with its own peak of memory
+PARTS = {"features": [("features", {}), *BUILDS],         # a group in several processes, each with its own peak of memory
+         "sweep": [("sweep", {}), ("sweep", {"PSE_BENCH_BESIDE": "1"})]}
 ON_STORE = ("backtest", "features", "store", "tactics")
-AGAINST_R = ("backtest", "features", "tactics", "strategies")
+AGAINST_R = ("backtest", "features", "tactics", "strategies", "sweep")
 
 
 def main() -> int:

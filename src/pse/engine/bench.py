@@ -122,7 +122,7 @@ class Bench:
         self.made: Counter[str] = Counter()
         self._bars, self._context, self._finer = tuple(bars), dict(context), dict(finer or {})
         self._known, self._rows, self._tapes, self._setups, self._actions = Kept(SPECS), Kept(TABLES), Kept(TABLES), Kept(TABLES), Kept(TABLES)
-        self._entered = Kept(TABLES)
+        self._decidable, self._entered = Kept(TABLES), Kept(TABLES)
         self._found: dict[tuple[int, str], Kept] = {}
         self._broker = SimBroker(plan.shape.slots)
 
@@ -195,7 +195,8 @@ class Bench:
         looked = plan.fills.bars == "finest" and bool(self._finer)
         tape = self._tapes.get((closed, looked), lambda: self._line(plan, blackouts, looked))
         actions = self._actions.get(plan.fills.roll, lambda: action_records(plan, self._bars, start, end))
-        return Window(plan, tape, rows, decidable(scan, rows.ts, rows.symbol).rows, known.returns, actions, (rule, reads, looked, plan.fills.roll))
+        setups = self._decidable.get((rule, reads), lambda: decidable(scan, rows.ts, rows.symbol).rows)
+        return Window(plan, tape, rows, setups, known.returns, actions, (rule, reads, looked, plan.fills.roll))
 
     def _features(self, plan: DeskPlan) -> Known:
         self.made["features"] += 1
