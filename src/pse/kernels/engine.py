@@ -31,6 +31,7 @@ from pse.kernels.compiled import hot, inner
 from pse.kernels.contract import AMEND, C_DATA_SCORE, CANCEL, ENTER, EXIT, NEVER, REFUSED
 from pse.kernels.inputs import take_inputs
 from pse.kernels.orders import cancel_entry, request_exit
+from pse.kernels.quiet import pass_quiet_bars
 from pse.kernels.repeats import note, refused_find, unheard
 from pse.kernels.replan import amend
 from pse.kernels.simulate import market_exit, step_bar, watch_bar
@@ -290,6 +291,7 @@ def advance(state, tape, world, log, inputs, until):
     symbols, slots = state.symbols.size, state.plans.size
     each, swing_side = slots // symbols, policy.swing_side
     external = policy.match == EXTERNAL
+    alone = symbols == 1 and inputs.size == 0 and not external
     log.brief[0] = policy.events
     trade_room = log.trades.size - TRADES_AN_INSTANT * slots
     easy = log.events.size - EVENTS_A_SYMBOL * (1 + slots) - EVENTS_AN_INPUT * min(inputs.size, MANY_INPUTS)    # enough where every plan is live
@@ -301,6 +303,8 @@ def advance(state, tape, world, log, inputs, until):
             continue
         if (log.used[0] > easy and log.used[0] > 0 and is_full(state, log, inputs)) or log.used[1] > trade_room:
             return PAUSE_FULL
+        if alone and account.bar < tape.ts.size and pass_quiet_bars(state, tape, world, until):
+            continue
         next_bar = tape.ts_close[account.bar] if account.bar < tape.ts.size else NEVER
         next_row = world.row_ts[account.row] if account.row < world.row_ts.size else NEVER
         now = min(next_bar, next_row)
