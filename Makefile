@@ -15,7 +15,7 @@ export PSE_REAL_DATA ?= $(REAL)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast explore lint bench lock clean
+.PHONY: help demo test test-fast explore lint bench study lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -40,6 +40,9 @@ lint: $(VENV)/.test ## ruff and mypy
 
 bench: $(VENV)/.test ## the benchmarks, each as a ratio to a yardstick
 	$(BIN)/python -m benchmarks
+
+study: $(VENV)/.test ## how often the court believes a random walk, and how often an edge of so much: about 20 minutes
+	$(BIN)/python -m benchmarks.study --out docs/study.json
 
 lock: $(VENV)/.test ## make requirements/*.lock from requirements/*.in
 	$(LOCK) --output-file requirements/demo.lock requirements/demo.in
