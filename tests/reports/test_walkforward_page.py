@@ -44,9 +44,9 @@ def changed(walk, **parts):
     return Walk(copy.deepcopy(walk.wfo) | parts, walk.manifest)
 
 
-def small(objective="sharpe", values=((1, 1.0), (1, 3.0), (2, -1.0), (2, 0.5)), chosen=1):
-    """Four configurations of two parameters, with their objective."""
-    params = [{"risk.a": a, "risk.b": b} for (a, _), b in zip(values, (10, 10, 10, 20), strict=True)]
+def small(objective="sharpe", values=((1, 1.0), (1, 3.0), (1, 8.0), (2, -1.0), (2, 0.5)), chosen=1):
+    """Five configurations of two parameters, with their objective."""
+    params = [{"risk.a": a, "risk.b": b} for (a, _), b in zip(values, (10, 10, 10, 10, 20), strict=True)]
     scores = [score for _, score in values]
     candidates = [{"params": p, "whole": {"sharpe": s}, "objective": {"whole": s}} for p, s in zip(params, scores, strict=True)]
     keys = [{"key": "risk.a"}, {"key": "risk.b"}]
@@ -139,10 +139,10 @@ def test_what_the_court_could_not_measure_is_said_and_leaves_no_empty_picture(wa
 def test_a_cell_is_the_median_of_the_configurations_with_both_values():
     table = heat_tables(small())["open"][0]
     cells = {(row["name"], column): cell for row in table["rows"] for column, cell in zip(table["columns"], row["cells"], strict=True)}
-    assert table["down"] == "risk.a" and cells["1", "10"]["text"] == "2.00"                          # median of 1 and 3
-    assert cells["1", "10"]["title"] == "median of 2 configurations, 1.00 to 3.00" and cells["1", "20"]["text"] == ""
+    assert table["down"] == "risk.a" and cells["1", "10"]["text"] == "3.00"                          # median of 1, 3 and 8
+    assert cells["1", "10"]["title"] == "median of 3 configurations, 1.00 to 8.00" and cells["1", "20"]["text"] == ""
     assert cells["2", "20"]["text"] == "0.50" and cells["1", "10"]["marks"] == "chosen own" and cells["2", "10"]["marks"] == ""
-    assert cells["1", "10"]["heat"] == "heat-p3" and cells["2", "10"]["heat"] == "heat-n2"           # 2 of 3 and -1 of 3, in quarters
+    assert cells["1", "10"]["heat"] == "heat-p2" and cells["2", "10"]["heat"] == "heat-n1"           # 3 of 8 and -1 of 8, in quarters
 
 
 def test_a_profit_factor_is_good_above_one_not_above_nothing():
@@ -160,13 +160,13 @@ def test_many_values_are_cut_into_a_few_parts():
 
 def test_words_are_listed_and_not_drawn_as_numbers():
     walk = small()
-    for one, mode in zip(walk.candidates, ("fast", "slow", "slow", "fast"), strict=True):
+    for one, mode in zip(walk.candidates, ("fast", "slow", "slow", "fast", "slow"), strict=True):
         one["params"] = {"risk.mode": mode, "risk.on": mode == "slow"}
     walk.wfo["chosen"] = {"params": walk.candidates[1]["params"]}
     lists = value_lists(walk)
     assert heat_tables(walk)["open"] == [] and [one["name"] for one in lists] == ["mode", "on"]
     rows = [(row["value"], row["median"], row["best"], row["chosen"]) for row in lists[0]["rows"]]
-    assert rows == [("fast", "0.75", "1.00", False), ("slow", "1.00", "3.00", True)]
+    assert rows == [("fast", "0.00", "1.00", False), ("slow", "3.00", "8.00", True)]
 
 
 def test_one_parameter_is_a_line_and_ten_are_forty_five_tables(walk, tmp_path):
