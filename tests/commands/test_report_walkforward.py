@@ -8,6 +8,7 @@ import pytest
 
 from pse.commands import report, runs
 from pse.commands.report import write_page
+from pse.domain.errors import RequestError
 from pse.store.runs import load_run
 from tests.commands.made_runs import context_of
 from tests.reports.made_wfo import make_wfo
@@ -71,3 +72,8 @@ def test_a_walk_forward_is_shown_with_its_folds_and_its_choice(stored):
     assert len(found["folds"]) == 4 and found["verdict"] and found["clause"]["code"] and found["chosen"]
     text = " ".join(shown(context, answer).split())
     assert f"{found['verdict']}: " in text and "the folds test the procedure, not this choice" in text
+
+
+def test_a_walk_forward_has_no_positions_of_its_own(stored):
+    with pytest.raises(RequestError, match="is a walk-forward and holds no account of its own"):
+        runs.run_show(context_of(stored), RUN, positions=True)
