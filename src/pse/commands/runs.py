@@ -116,8 +116,8 @@ def run_show(context: Context, run_id: str, positions: bool = False) -> Answer:
     if not positions:
         return Answer(data, lambda console: _show_run(console, run, metrics, kinds, walk))
     if walk is not None:
-        raise RequestError(f"run {run.run_id} is a walk-forward and holds no account of its own; expected --positions of an ordinary run. Each fold starts flat "
-                           f"and ends flat: its trades lie in {run.folder / 'folds'}, and `pse report {run.run_id} --csv tables/` writes all of them")
+        raise RequestError(f"run {run.run_id} is a walk-forward and holds no account of its own; expected --positions of an ordinary run. Each fold starts flat"
+                           f" and ends flat: its trades lie in {run.folder / 'folds'}, and `pse report {run.run_id} --csv tables/` writes all of them")
     from pse.commands.positions import as_data, books_of, show_positions
 
     check_journal(run)
