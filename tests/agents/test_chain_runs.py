@@ -10,7 +10,7 @@ from pse.engine.desk import Mode
 from pse.llm.scripted import Scripted
 from tests.agents.said import TRIO, chain
 from tests.agents.test_scripted import MODELS
-from tests.engine.made import Shape, batches, journal_lines, made, state_of
+from tests.engine.made import TO_THE_END, Shape, batches, journal_lines, made, state_of
 
 SHAPE = Shape(700, 200, ("ES", "NQ", "RTY"), missing=0.0, rolls=False)
 
@@ -30,7 +30,7 @@ class Fading:
 
 
 def lines(judge, seed=4, **policy):
-    mode = Mode(end_ns=int(made(seed, SHAPE).until_ns), ask=True)
+    mode = Mode(end_ns=TO_THE_END, ask=True)
     prepared = made(seed, SHAPE, mode, ev_min=-9.0, min_reward_r=0.1, **policy)
     return journal_lines(list(batches(prepared, decide=judge, state=state_of(prepared, 1e6))))
 

@@ -30,6 +30,8 @@ MINUTE = 60_000_000_000
 START = 1_577_956_800_000_000_000 // (300 * 10**9) * (300 * 10**9)
 NO_INPUTS = np.zeros(0, INPUT_DTYPE)
 SESSION_MINUTES = 240
+KINDS = [k.ENTER] * 16 + [k.EXIT, k.CANCEL, k.AMEND]
+TO_THE_END = 0                     # an end_ns that means the last bar, which nobody knows before it is drawn
 
 
 @cache
@@ -61,7 +63,8 @@ def made(seed: int, shape: Shape = Shape(), mode: Mode | None = None, **policy: 
     tape = Tape(*(column[order] for column in columns))
     row_ts, row_symbol, context = rows(rng, parts, plan)
     setups = draw_setups(rng, shape, plan, row_ts, row_symbol, context)
-    mode = mode or Mode(end_ns=int(tape.ts_close[-1]))
+    mode = mode or Mode(end_ns=TO_THE_END)
+    mode = replace(mode, end_ns=int(tape.ts_close[-1])) if mode.end_ns == TO_THE_END else mode
     record = policy_record(plan, mode)
     if shape.rich:
         enrich(np.random.default_rng([seed, 1]), setups, row_ts, context)
@@ -146,7 +149,7 @@ def draw_setups(rng: np.random.Generator, shape: Shape, plan: DeskPlan, row_ts: 
         instrument = plan.instruments[symbol]
         fill_entry(setup, instrument.tick, instrument.stop_cap_points or 8.0, float(context[row, k.C_CLOSE]), rng)
         setup["ts"], setup["symbol"], setup["valid_until"] = row_ts[row], symbol, row_ts[row] + int(rng.integers(1, 15)) * MINUTE
-        setup["kind"] = rng.choice([k.ENTER] * 16 + [k.EXIT, k.CANCEL, k.AMEND])
+        setup["kind"] = one_of(rng, KINDS)
     own = rng.spawn(1)[0]
     found["family"] = own.choice([*range(len(c.FAMILIES)), *[c.FAM_SWEEP_REVERSAL] * 25], found.size)
     found["directional_gate"] = own.random(found.size) < 0.15
@@ -175,20 +178,25 @@ def enrich(rng: np.random.Generator, setups: np.ndarray, row_ts: np.ndarray, con
     context[:, k.C_DAILY_ROW] += np.searchsorted(np.unique(row_ts), row_ts) // 30
 
 
+def one_of(rng: np.random.Generator, options: Sequence[Any]) -> Any:
+    """What `rng.choice` would draw, without making an array of the options first."""
+    return options[int(rng.integers(len(options)))]
+
+
 def fill_entry(setup: Any, tick: float, cap: float, close: float, rng: np.random.Generator) -> None:
     """One entry with stop and targets on the grid."""
-    d, ticks = int(rng.choice([-1, 1])), int(cap / tick)
+    d, ticks = int(one_of(rng, [-1, 1])), int(cap / tick)
     risk = int(rng.integers(4, max(6, ticks + 2)))
-    entry = round(close / tick) + int(rng.choice([0, 0, 0, 1, -2]))
-    reward = max(1, round(risk * float(rng.choice([1.4, 1.5, 2.0, 3.0]))))
-    setup["direction"], setup["order_type"] = d, rng.choice([k.LIMIT, k.LIMIT, k.MARKET])
+    entry = round(close / tick) + int(one_of(rng, [0, 0, 0, 1, -2]))
+    reward = max(1, round(risk * float(one_of(rng, [1.4, 1.5, 2.0, 3.0]))))
+    setup["direction"], setup["order_type"] = d, one_of(rng, [k.LIMIT, k.LIMIT, k.MARKET])
     for name, price in (("entry", entry), ("stop", entry - d * risk), ("target", entry + d * reward), ("target2", entry + d * (reward + risk))):
         setup[name] = price * tick
     if rng.random() < 0.3:
         setup["target2"] = np.nan
-    setup["size_multiple"], setup["grade"] = rng.choice([0.5, 0.75, 1.0]), rng.integers(2, 5)
+    setup["size_multiple"], setup["grade"] = one_of(rng, [0.5, 0.75, 1.0]), rng.integers(2, 5)
     setup["quality"] = setup["confidence"] = round(float(rng.uniform(0.28, 0.95)), 3)
-    setup["rank_base"], setup["precedence"], setup["group"] = 0.8, rng.integers(0, 3), rng.choice([-1, -1, 7])
+    setup["rank_base"], setup["precedence"], setup["group"] = 0.8, rng.integers(0, 3), one_of(rng, [-1, -1, 7])
     setup["invalid_price"], setup["invalid_flags"], setup["trail_buffer"] = setup["stop"], rng.integers(0, 16), tick
 
 

@@ -11,7 +11,7 @@ from pse.agents.rendering import render
 from pse.agents.rules import decide as rules
 from pse.domain.decisions import Deliberation, Verdict
 from pse.engine.desk import Mode
-from tests.engine.made import Shape, batches, journal_lines, made, state_of
+from tests.engine.made import TO_THE_END, Shape, batches, journal_lines, made, state_of
 
 SHAPE = Shape(700, 200, ("ES", "NQ", "RTY"), missing=0.0, rolls=False)
 
@@ -32,7 +32,7 @@ class Early:
 
 
 def run(seed, judge, shape=SHAPE, **policy):
-    mode = Mode(end_ns=int(made(seed, shape).until_ns), ask=True)
+    mode = Mode(end_ns=TO_THE_END, ask=True)
     prepared = made(seed, shape, mode, **policy)
     return journal_lines(list(batches(prepared, decide=judge, state=state_of(prepared, 100_000.0))))
 

@@ -24,7 +24,7 @@ from pse.kernels import codes as c
 from pse.kernels.contract import C_ATR, C_CLOSE, C_SWING_HIGH
 from pse.risk.policy import CalendarEvent
 from pse.settings import load_settings
-from tests.engine.made import Shape, desk, made, state_of
+from tests.engine.made import TO_THE_END, Shape, desk, made, state_of
 from tests.engine.test_shares import SPLIT_AT, actions, prepared, split_bars
 from tests.features.made import minutes
 
@@ -141,7 +141,7 @@ def test_the_day_and_the_drawdown_are_told_in_percent_and_the_daily_loss_as_a_sh
 
 def test_every_symbol_of_an_instant_is_shown_the_account_before_the_first_was_decided():
     shape = Shape(700, 260, ("ES", "NQ"), missing=0.0, rolls=False)
-    prepared = made(3, shape, Mode(end_ns=int(made(3, shape).until_ns), ask=True), ev_min=-9.0, min_reward_r=0.3, max_losses=99, cooldown_entry_ns=0)
+    prepared = made(3, shape, Mode(end_ns=TO_THE_END, ask=True), ev_min=-9.0, min_reward_r=0.3, max_losses=99, cooldown_entry_ns=0)
     shown, placed = {}, []
 
     def judge(briefing):
@@ -227,7 +227,7 @@ def test_a_candidate_shows_its_reward_range_and_what_its_tactic_made_of_this_gra
 
 def test_a_made_up_desk_without_features_is_shown_its_row():
     shape = Shape(300, 60)
-    prepared = made(1, shape, Mode(end_ns=int(made(1, shape).until_ns), ask=True))
+    prepared = made(1, shape, Mode(end_ns=TO_THE_END, ask=True))
     found = []
 
     def judge(briefing):

@@ -8,7 +8,7 @@ import pytest
 from pse.engine.desk import Mode
 from pse.engine.moments import state_at
 from pse.engine.portfolio import _risk_share, portfolio_of, remembered
-from tests.engine.made import Shape, made
+from tests.engine.made import TO_THE_END, Shape, made
 from tests.engine.plain import at, entry, market
 
 FREE = {"trail_swing": 0, "partial": 0.0, "max_gross": 100.0, "max_quantity": 1, "breakeven_r": 99.0}
@@ -29,7 +29,7 @@ def test_a_position_that_runs_away_from_its_stop_is_at_its_worst_where_it_stands
     "risk_policies.futures_intraday.limits.max_plans_per_symbol=3",))])
 def test_no_moment_of_a_run_is_worse(seed, shape):
     """By playing the run anew to every close."""
-    prepared = made(seed, shape, Mode(end_ns=int(made(seed, shape).until_ns)))
+    prepared = made(seed, shape, Mode(end_ns=TO_THE_END))
     found = remembered(prepared)
     end = int(prepared.world.policy["end"][0]) - 1
     moments = np.unique(np.concatenate([prepared.tape.ts_close, prepared.world.row_ts]))

@@ -11,7 +11,7 @@ from pse.engine.explain import explained
 from pse.engine.said import Said, said_again
 from pse.engine.sizing_steps import sizing_steps
 from pse.kernels import codes as c
-from tests.engine.made import Shape, all_events, batches, journal_lines, made
+from tests.engine.made import TO_THE_END, Shape, all_events, batches, journal_lines, made
 
 RICH = Shape(500, 80, ("ES", "NQ"), rich=True)
 
@@ -34,7 +34,7 @@ def drawn(seed):
 
 
 def judged(seed):
-    prepared = made(seed, RICH, Mode(end_ns=int(made(seed, RICH).until_ns), ask=True))
+    prepared = made(seed, RICH, Mode(end_ns=TO_THE_END, ask=True))
     return prepared, list(batches(prepared, decide=drawn(seed)))
 
 

@@ -17,7 +17,7 @@ from pse.kernels import contract as k
 from pse.kernels.state import A_DIVIDEND, A_SPLIT, ACTION_DTYPE
 from pse.research.books import books
 from pse.settings import load_settings
-from tests.engine.made import MINUTE, START, all_events, batches, journal_lines, made
+from tests.engine.made import MINUTE, START, TO_THE_END, all_events, batches, journal_lines, made
 from tests.engine.made import Shape as Made
 from tests.laws.test_accounts_add_up import CAPITAL, SHARE, reconciled
 from tests.tactics.dailies import walk_bars
@@ -115,7 +115,7 @@ def test_holding_the_adjusted_series_earns_the_dividend_too():
 def eventful(seed: int) -> Prepared:
     """A made window of shares with splits and dividends inside its sessions, where more is held than over night."""
     shape = Made(600, 90, ("ES", "NQ"), rich=True)
-    found = made(seed, shape, Mode(end_ns=int(made(seed, shape).until_ns), close_at_end=seed % 2 == 0))
+    found = made(seed, shape, Mode(end_ns=TO_THE_END, close_at_end=seed % 2 == 0))
     rng = np.random.default_rng(seed)
     rows = [(START + (70 + 60 * part) * MINUTE, symbol, kind, amount) for part in range(8) for symbol in (0, 1)
             for kind, amount in ((A_DIVIDEND, 2.5), (A_SPLIT, float(rng.choice([2, 1.5, 0.5]))))]

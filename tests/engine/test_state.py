@@ -13,7 +13,7 @@ from pse.engine.state import Shape as Desk
 from pse.engine.state import fresh_state, load_state, save_state
 from pse.kernels import codes as c
 from pse.kernels.state import ACCOUNT_DTYPE, STATE_VERSION
-from tests.engine.made import Shape, all_events, batches, made, state_of
+from tests.engine.made import TO_THE_END, Shape, all_events, batches, made, state_of
 
 SHAPE = Shape(500, 40, ("ES", "NQ"))
 
@@ -41,7 +41,7 @@ def _until(prepared, moment):
 
 
 def test_saved_while_a_question_is_open_the_question_is_still_open():
-    prepared = made(3, SHAPE, Mode(end_ns=int(made(3, SHAPE).until_ns), ask=True))
+    prepared = made(3, SHAPE, Mode(end_ns=TO_THE_END, ask=True))
     state = state_of(prepared)
     told = SimBroker(2).advance(state, prepared)
     assert told.pause == c.PAUSE_ASK

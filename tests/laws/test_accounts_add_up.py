@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pse.engine.desk import Mode
 from pse.kernels import contract as k
 from pse.research.books import Books, books
-from tests.engine.made import Shape, batches, journal_lines, made
+from tests.engine.made import TO_THE_END, Shape, batches, journal_lines, made
 from tests.laws import fuller
 from tests.naive.books import Ledger, first_in_first_out
 
@@ -30,7 +30,7 @@ seeds = st.integers(0, 2**31)
 def world(seed: int, which: str, currencies: bool):
     """A made window; with `currencies` each symbol's money is worth something else, and sometimes nobody knows what."""
     shape = SHAPES[which]
-    prepared = made(seed, shape, Mode(end_ns=int(made(seed, shape).until_ns), close_at_end=seed % 2 == 0))
+    prepared = made(seed, shape, Mode(end_ns=TO_THE_END, close_at_end=seed % 2 == 0))
     if currencies:
         rng = np.random.default_rng([seed, 7])
         worth = np.array([1.0, 0.8125, 1.37])[prepared.world.row_symbol]

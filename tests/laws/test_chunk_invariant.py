@@ -12,7 +12,7 @@ from pse.engine.state import save_state
 from pse.kernels import codes as c
 from pse.kernels.engine import advance
 from pse.kernels.state import EVENT_DTYPE
-from tests.engine.made import NO_INPUTS, START, Shape, all_events, all_trades, batches, journal_bytes, journal_lines, made, state_of
+from tests.engine.made import NO_INPUTS, START, TO_THE_END, Shape, all_events, all_trades, batches, journal_bytes, journal_lines, made, state_of
 from tests.laws.fuller import SHAPES, Outside, fuller
 
 DESKS = {1: Shape(), 2: Shape(600, 80, ("ES", "NQ"), rich=True), 3: Shape(700, 50, ("ES", "NQ", "RTY"))}
@@ -47,7 +47,7 @@ def test_one_instant_at_a_time_equals_the_whole(seed, symbols):
 @pytest.mark.parametrize("ask", [False, True])
 def test_a_cut_between_the_bars_of_an_instant_and_its_decisions_changes_nothing(ask):
     """The moments of decisions themselves, each given twice."""
-    prepared = made(7, DESKS[3], Mode(end_ns=int(made(7, DESKS[3]).until_ns), ask=ask))
+    prepared = made(7, DESKS[3], Mode(end_ns=TO_THE_END, ask=ask))
     twice = np.repeat(prepared.world.setups["ts"], 2).tolist()
     assert outcome(prepared, twice) == outcome(prepared, ())
 

@@ -7,6 +7,7 @@ have traded at the same moment in the same state.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from pse.engine.loop import LONGEST_NS, answer
 from pse.engine.state import load_state, save_state
 from pse.kernels import codes as c
 from pse.kernels.state import INPUT_DTYPE
-from tests.engine.made import Shape, batches, journal_lines, made, state_of
+from tests.engine.made import TO_THE_END, Shape, batches, journal_lines, made, state_of
 from tests.laws.auditor import audit
 from tests.laws.fuller import SHAPES as SHAPES_OF_ALL
 from tests.laws.fuller import fuller
@@ -54,6 +55,11 @@ class Hostile:
 
     def __post_init__(self) -> None:
         self.rng = np.random.default_rng(self.seed)
+
+    @cached_property
+    def trials(self) -> SimBroker:
+        """The broker of all trials: what it keeps between two is room, not memory."""
+        return SimBroker(self.prepared.plan.shape.slots)
 
     def one_of(self, choices: list[Any]) -> Any:
         return choices[int(self.rng.integers(len(choices)))]
@@ -95,7 +101,7 @@ class Hostile:
         def trial(verdicts: tuple[Any, ...], cost: Any, latency: Any, failed: bool) -> Any:
             state, _ = load_state(save_state(self.state, self.prepared.plan.shape))
             answer(state, Deliberation(verdicts, {}, latency, cost, failed), len(briefing.candidates))
-            told = SimBroker(self.prepared.plan.shape.slots).advance(state, replace(self.prepared, until_ns=briefing.known_at)).events
+            told = self.trials.advance(state, replace(self.prepared, until_ns=briefing.known_at)).events
             return told[(told["kind"] == c.E_DELIBERATION) | (told["kind"] == c.E_DECISION)]
 
         told = trial(found.verdicts, found.cost_usd, found.latency_ns, found.failed)
@@ -164,8 +170,7 @@ def hostile_run(seed: int, wild: float, decisions: int = DECISIONS, held_to: dic
                 **told: Any) -> tuple[Hostile, Any]:
     """A run of so many questions under a hostile judge, and the audit of its journal.  `told`: limits of the engine; `held_to`: those of the audit alone."""
     shape = SHAPES[seed % 2]
-    end = int(made(seed, shape).until_ns)
-    prepared = made(seed, shape, Mode(end_ns=end, ask=True, close_at_end=False), **(policy_of(seed) | told))
+    prepared = made(seed, shape, Mode(end_ns=TO_THE_END, ask=True, close_at_end=False), **(policy_of(seed) | told))
     prepared.world.instruments["tradable"] = np.random.default_rng([seed, 9]).random(len(prepared.plan.symbols)) < 0.9
     if prepared.world.policy["shares"][0]:
         prepared.world.instruments["point_value"] = 1.0
@@ -194,7 +199,7 @@ def full_run(seed: int, which: str, wild: float, held_to: dict[str, Any] | None 
               "var95": rng.choice([0.002, 0.01, 0.1]), "es975": rng.choice([0.003, 0.012, 0.1]), "margin": int(rng.random() < 0.7),
               "cooldown_entry_ns": 0, "max_quantity": rng.choice([5, 20]), "max_gross": 50.0, "max_symbol": 1e9, "max_group_notional": 1e9,
               "equity_drawdown": 0.5, "max_daily_loss": 0.5, "max_concurrent": 0.1, "market_state": 0, **told}
-    prepared = fuller(seed, which, Mode(end_ns=int(fuller(seed, which).until_ns), ask=True, close_at_end=False), **limits)
+    prepared = fuller(seed, which, Mode(end_ns=TO_THE_END, ask=True, close_at_end=False), **limits)
     judge = Hostile(seed, wild)
     judge.prepared, judge.state = prepared, state_of(prepared, CAPITAL)
     lines = journal_lines(list(batches(prepared, decide=judge, state=judge.state, broker=Meddling(prepared, judge.state, np.random.default_rng([seed, 3])))))

@@ -21,7 +21,7 @@ from pse.engine.prepare import Prepared
 from pse.kernels import codes as c
 from pse.llm.scripted import Scripted
 from tests.agents.injections import injections
-from tests.engine.made import Shape, batches, journal_lines, made, state_of
+from tests.engine.made import TO_THE_END, Shape, batches, journal_lines, made, state_of
 from tests.laws.auditor import audit
 from tests.laws.test_hostile_agents import CAPITAL
 from tests.laws.test_hostile_chain import CHAINS, MODELS, PROMPTS, Scripts
@@ -51,7 +51,7 @@ class Obedient(Scripts):
 
 @cache
 def world(seed: int) -> Prepared:
-    return made(seed, SHAPE, Mode(end_ns=int(made(seed, SHAPE).until_ns), ask=True, close_at_end=False), **LOOSE)
+    return made(seed, SHAPE, Mode(end_ns=TO_THE_END, ask=True, close_at_end=False), **LOOSE)
 
 
 def judged(number: int, titles: tuple[str, ...]) -> tuple[Obedient, Prepared, list[tuple[str, int, dict[str, Any]]]]:

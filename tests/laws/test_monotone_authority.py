@@ -11,7 +11,7 @@ from pse.domain.decisions import Deliberation, Verdict
 from pse.engine.desk import Mode
 from pse.kernels import codes as c
 from pse.kernels import contract as k
-from tests.engine.made import Shape, all_events, batches, bodies, journal_bytes, made, state_of
+from tests.engine.made import TO_THE_END, Shape, all_events, batches, bodies, journal_bytes, made, state_of
 from tests.engine.plain import at, entry, market
 
 SHAPE = Shape(400, 20, missing=0.0, rolls=False)
@@ -53,7 +53,7 @@ def first_decision(seed, judge):
         asked.append(briefing)
         return judge(briefing) if len(asked) == 1 else Deliberation((Verdict("HOLD"),) * len(briefing.candidates), {"by": "test"})
 
-    prepared = made(seed, SHAPE, Mode(end_ns=int(made(seed, SHAPE).until_ns), ask=True))
+    prepared = made(seed, SHAPE, Mode(end_ns=TO_THE_END, ask=True))
     found = list(batches(prepared, decide=once))
     events = all_events(found)
     plans = events[(events["kind"] == c.E_PLAN) & (events["code"] == c.R_OK) & (events["ts"] == asked[0].known_at)] if asked else events[:0]
@@ -132,7 +132,7 @@ NONSENSE = [lambda n: approving(n + 1), lambda n: Deliberation(()), lambda n: ap
 
 @pytest.mark.parametrize("answer", NONSENSE)
 def test_a_judge_that_fails_or_answers_nonsense_holds_and_costs_nothing(answer):
-    prepared = made(4, SHAPE, Mode(end_ns=int(made(4, SHAPE).until_ns), ask=True))
+    prepared = made(4, SHAPE, Mode(end_ns=TO_THE_END, ask=True))
     found = list(batches(prepared, decide=lambda briefing: answer(len(briefing.candidates))))
     decisions = bodies(found, "DECISION")
     assert decisions and all((one["decision"], one["reason"], one["quantity"]) == ("HOLD", "HOLD", 0.0) for one in decisions)
@@ -141,7 +141,7 @@ def test_a_judge_that_fails_or_answers_nonsense_holds_and_costs_nothing(answer):
 
 @pytest.mark.parametrize("body", [None, [3], "words", {"x": object()}, {1: 2}, {"symbol": "GC", "by": float("nan")}])
 def test_what_a_judge_says_of_itself_is_journaled_or_named_as_unreadable_and_never_changes_the_line(body):
-    prepared = made(4, SHAPE, Mode(end_ns=int(made(4, SHAPE).until_ns), ask=True))
+    prepared = made(4, SHAPE, Mode(end_ns=TO_THE_END, ask=True))
     found = list(batches(prepared, decide=lambda briefing: Deliberation((Verdict("HOLD"),) * len(briefing.candidates), body)))
     said = bodies(found, "DELIBERATION")
     assert said and all(one["symbol"] == "ES" for one in said) and journal_bytes(found)
@@ -228,7 +228,7 @@ def test_latency_of_a_slow_judge_moves_the_first_possible_fill():
         return replace(approve(briefing), latency_ns=40_000_000_000)
 
     for seed in range(12):
-        prepared = made(seed, SHAPE, Mode(end_ns=int(made(seed, SHAPE).until_ns), ask=True))
+        prepared = made(seed, SHAPE, Mode(end_ns=TO_THE_END, ask=True))
         events = all_events(list(batches(prepared, decide=slow)))
         fills = events[(events["kind"] == c.E_FILL) & (events["i"] == c.LEG_ENTRY)]
         for fill in fills:

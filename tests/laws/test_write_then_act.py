@@ -9,7 +9,7 @@ from pse.brokers.sim import SimBroker
 from pse.commands.running import drive
 from pse.engine.desk import Mode
 from pse.kernels import codes as c
-from tests.engine.made import Shape, batches, made
+from tests.engine.made import TO_THE_END, Shape, batches, made
 
 
 class Recording(SimBroker):
@@ -30,7 +30,7 @@ class Recording(SimBroker):
 @pytest.mark.parametrize("ask", [False, True])
 @pytest.mark.parametrize("die_at", [1, 2, 5])
 def test_whatever_was_sent_had_been_yielded_before(ask, die_at):
-    prepared = made(9, Shape(600, 40), Mode(end_ns=int(made(9, Shape(600, 40)).until_ns), ask=ask))
+    prepared = made(9, Shape(600, 40), Mode(end_ns=TO_THE_END, ask=ask))
     instants = np.unique(prepared.tape.ts_close).tolist()
     broker, written = Recording(1, die_at), []
     with pytest.raises(ConnectionError):
@@ -86,7 +86,7 @@ def test_history_is_written_as_memory_fills():
 
 
 def test_a_judge_is_asked_only_after_its_question_was_written():
-    prepared = made(9, Shape(600, 40), Mode(end_ns=int(made(9, Shape(600, 40)).until_ns), ask=True))
+    prepared = made(9, Shape(600, 40), Mode(end_ns=TO_THE_END, ask=True))
     written, asked = [], []
 
     def judge(briefing):

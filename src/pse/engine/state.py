@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 
@@ -60,14 +61,14 @@ def _parts(shape: Shape) -> list[tuple[str, np.dtype, tuple[int, ...]]]:
 def _views(block: np.ndarray, shape: Shape) -> State:
     at, views = 0, {}
     for name, dtype, dims in _parts(shape):
-        size = dtype.itemsize * int(np.prod(dims))
+        size = dtype.itemsize * prod(dims)
         views[name] = block[at:at + size].view(dtype).reshape(dims)
         at += size
     return State(**views)
 
 
 def _size(shape: Shape) -> int:
-    return sum(dtype.itemsize * int(np.prod(dims)) for _, dtype, dims in _parts(shape))
+    return sum(dtype.itemsize * prod(dims) for _, dtype, dims in _parts(shape))
 
 
 def live_slots(state: State) -> list[int]:
