@@ -19,3 +19,8 @@ def test_a_cost_that_nobody_knows_is_told_with_both_reasons_that_it_may_have():
     assert "2 passes" in told and "usd_per_million_in" in told and "no reply that tells its tokens" in told
     assert "charged nothing" not in told                                     # what is known of a pass is charged
     assert cost_words(figures()) == "0.50 USD and 2 passes of unknown cost"
+
+
+def test_what_was_paid_for_answers_that_nobody_asked_for_stands_beside_the_charge():
+    told = cost_words(figures(unknown_costs=0, uncharged_usd=0.25))
+    assert told.startswith("0.50 USD and 0.25 USD, charged to no decision")

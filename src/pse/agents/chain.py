@@ -62,6 +62,14 @@ class Chain:
         answers = finished(self._all(briefings, texts))
         self._ready = {(one.known_at, one.symbol): (text, answer) for one, text, answer in zip(briefings, texts, answers, strict=True)}
 
+    def close(self) -> float:
+        """What was paid, in USD, for answers that nobody asked for and that no decision was charged with; to be called at the end of a run."""
+        for _, found in self._ready.values():
+            self._drop(found)
+        self._ready = {}
+        left, self._dropped_usd = self._dropped_usd, 0.0
+        return left
+
     async def _all(self, briefings: Sequence[Briefing], texts: Sequence[str]) -> list[Deliberation | TapeMiss]:
         return list(await asyncio.gather(*(self._kept(one, text) for one, text in zip(briefings, texts, strict=True))))
 

@@ -162,6 +162,11 @@ class Judge:
         self.chain.ahead(briefings)
 
 
+def uncharged_usd(decide: Decide) -> float:
+    """What a chain was paid for answers that no decision of the run was charged with, told once at its end; 0 where rules decide."""
+    return float(decide.chain.close()) if isinstance(decide, Judge) else 0.0
+
+
 def make_chain(settings: Settings, found: Judging, model: LanguageModel, redact: Callable[[str], str]) -> Any:
     """The chain of a run in front of its model."""
     from pse.agents.chain import Chain

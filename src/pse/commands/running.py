@@ -18,7 +18,7 @@ from pse.brokers.sim import SimBroker
 from pse.clock import iso, stopwatch_ns
 from pse.commands.envelope import Envelope, Measured
 from pse.commands.inputs import Inputs, gather
-from pse.commands.judging import RULES, Judge, Judging, judging_of, opened, who_decided
+from pse.commands.judging import RULES, Judge, Judging, judging_of, opened, uncharged_usd, who_decided
 from pse.commands.report import check_target
 from pse.commands.wiring import Answer, Context, Stopped
 from pse.domain.actions import forward_adjusted
@@ -202,7 +202,7 @@ def whole_run(context: Context, inputs: Inputs, command: str, feed_name: str, ma
             outcome = drive(make_feed(Mode(end_ns=inputs.end_ns, ask=asked is not None)), inputs.plan, journal, decide, sync=feed_name == REPLAY)
         engine_done = stopwatch_ns()
         journal.flush()
-        metrics = write_results(run.folder, inputs, outcome, beside)
+        metrics = write_results(run.folder, inputs, outcome, beside, uncharged_usd(decide))
         _write_portfolio(run, outcome)
         run = finish_run(run, journal, iso(context.clock.now_ns()), **_logged(run, decide, journal, log_path(context.home, run.run_id)))
     write_atomic(run.folder / "timing.jsonl", (json.dumps({"engine_ns": engine_done - started, "whole_ns": stopwatch_ns() - started}) + "\n").encode())
@@ -234,9 +234,9 @@ def _write_portfolio(run: Run, outcome: Outcome) -> None:
         write_json(run.folder / PORTFOLIO, {name: one.data() for name, one in found.items()})
 
 
-def write_results(folder: Path, inputs: Inputs, outcome: Outcome, beside: Envelope | None = None) -> dict[str, Any]:
+def write_results(folder: Path, inputs: Inputs, outcome: Outcome, beside: Envelope | None = None, uncharged: float = 0.0) -> dict[str, Any]:
     """trades.parquet, equity.parquet, positions.parquet, lots.parquet and metrics.json of a run into its folder, with the tables and the section of its
-    envelope; gives the metrics.  The journal has to be in the folder to its last line."""
+    envelope; gives the metrics.  The journal has to be in the folder to its last line.  `uncharged`: USD paid for answers that no decision was charged with."""
     import polars as pl
 
     from pse.research.market import daily_closes
@@ -253,7 +253,7 @@ def write_results(folder: Path, inputs: Inputs, outcome: Outcome, beside: Envelo
     metrics = compute_metrics(trades, equity, spec, dict(outcome.refusals), closes)
     metrics |= {"passed_over": dict(sorted(outcome.passed_over.items())), "turned_down": outcome.turned_down()}
     if (asked := inputs.judging) is not None:
-        metrics |= {"judged": _judged(folder, asked)}
+        metrics |= {"judged": {**_judged(folder, asked), "uncharged_usd": round(uncharged, 6)}}
     if beside is not None:
         metrics |= {"envelope": beside.measure(folder, Measured(trades, equity, metrics), spec)}
     _parquet(folder / TRADES, trades)
@@ -373,5 +373,5 @@ def again(context: Context, manifest: Manifest, folder: Path, make_feed: Callabl
         journal.flush()
         if isinstance(decide, Judge):
             write_log(folder / DECISIONS, decide.heard.lines(path))
-    write_results(folder, inputs, outcome, beside)
+    write_results(folder, inputs, outcome, beside, uncharged_usd(decide))
     return path

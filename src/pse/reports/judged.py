@@ -12,7 +12,7 @@ FAILED_SHARE = 0.05
 WHY_HELD = {
     "BUDGET": "the budget would not have sufficed", "DEADLINE": "the time was over", "TIMEOUT": "no answer came in time", "TRANSPORT": "the connection failed",
     "RATE_LIMIT": "the provider's rate limit", "SERVER": "the provider's server failed", "AUTH": "the key was refused or missing",
-    "REFUSED": "the model refused", "TRUNCATED": "the answer was cut off", "BREAKER": "the breaker was open", "BAD_REQUEST": "the provider refused the request",
+    "REFUSED": "the model refused", "TRUNCATED": "the answer was cut off", "BAD_REQUEST": "the provider refused the request",
     "NOT_AN_ANSWER": "the reply did not keep its contract", "ROUNDS": "it went back and forth too often",
 }
 
@@ -58,7 +58,8 @@ def _counts(found: dict[str, int]) -> str:
 def cost_words(m: dict[str, Any]) -> str:
     """What the models cost, with what nobody knows."""
     unknown = f" and {counted(m['unknown_costs'], 'pass', 'passes')} of unknown cost" if m["unknown_costs"] else ""
-    return f"{m['cost_usd']:,.2f} USD{unknown}"
+    apart = f" and {m['uncharged_usd']:,.2f} USD, charged to no decision, for answers that nobody asked for" if m.get("uncharged_usd") else ""
+    return f"{m['cost_usd']:,.2f} USD{apart}{unknown}"
 
 
 def held_words(m: dict[str, Any]) -> str:
