@@ -12,7 +12,7 @@ from tests.agents.garbage import SHOWN, corpus, sample
 from tests.agents.said import PROMPTS, briefing, chain
 
 ROLE = {prompt.answer: name for name, prompt in PROMPTS.items()}
-FAILURES = ("TIMEOUT", "TRANSPORT", "RATE_LIMIT", "SERVER", "AUTH", "REFUSED", "TRUNCATED", "BUDGET", "BREAKER", "BAD_REQUEST")
+FAILURES = ("TIMEOUT", "TRANSPORT", "RATE_LIMIT", "SERVER", "AUTH", "REFUSED", "TRUNCATED", "BUDGET", "BAD_REQUEST")
 
 
 class Broken:

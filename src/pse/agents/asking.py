@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pse.agents.reading import NotAnAnswer
+from pse.clock import SECOND_NS
 from pse.domain.models import LanguageModel, Message, ModelFailure, Reply, Request, Usage
 
-SECOND_NS = 1_000_000_000
 GRACE_S = 30.0                                   # after which a model that kept no deadline is let go; one that keeps its own never meets it
 LONGEST_SHOWN = 2_000                            # letters of a refused reply that go back with its error
 LONGEST_ERROR = 600

@@ -14,7 +14,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from pse.agents.contracts import EITHER, WANTED, Answer, AuditNote, Opinion, opinions
+from pse.agents.contracts import WANTED, Answer, AuditNote, Opinion, opinions
+from pse.agents.rules import EITHER
 from pse.domain.decisions import Candidate, Verdict
 
 EPS = 1e-9                                       # prices nearer than this are the same, as for the engine

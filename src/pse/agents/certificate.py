@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from pse.agents.certificate_cases import Case
-from pse.agents.contracts import REASON_LETTERS, one_line, parse, schema_of
+from pse.agents.cleaning import REASON_LETTERS
+from pse.agents.contracts import one_line, parse, schema_of
 from pse.agents.prompts import Prompt
 from pse.agents.reading import NotAnAnswer, read_json
 from pse.agents.rendering import render

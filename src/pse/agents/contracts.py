@@ -15,14 +15,14 @@ from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origi
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from pse.agents.cleaning import clean
+from pse.agents.cleaning import REASON_LETTERS, clean
 from pse.agents.policy import Tool
 from pse.agents.reading import SHOWN_LETTERS, NotAnAnswer, quoted, read_json
+from pse.agents.rules import EITHER
 from pse.domain.base import Frozen
 from pse.domain.decisions import Candidate
 
-REASON_LETTERS, LINE_LETTERS = 240, 160
-EITHER = "EITHER"
+LINE_LETTERS = 160
 SIDES = {"LONG": "BUY", "SHORT": "SELL"}
 EDITS = ("size_factor", "entry", "stop", "target", "confidence")
 WANTED = ("approve", "revise")                   # verdicts that let a candidate pass

@@ -23,8 +23,8 @@ class Minutes:
     passes: list[dict[str, Any]] = field(default_factory=list)
 
     def add(self, prompt: Prompt, model: str, tally: Tally, answer: Answer | None, said: Sequence[Opinion], grounded: Grounded,
-            questions: Sequence[dict[str, Any]]) -> dict[str, Any]:
-        """Writes a pass down; `answer` None: there was none.  Gives the record, to which codes may be added."""
+            questions: Sequence[dict[str, Any]]) -> None:
+        """Writes a pass down; `answer` None: there was none."""
         first = next((one for one in said if one.verdict in ("approve", "revise")), said[0] if said else None)
         record: dict[str, Any] = {
             "role": prompt.role, "prompt": prompt.name, "prompt_sha256": prompt.sha256, "model": model, "setup_id": first.setup_id if first else None,
@@ -41,7 +41,6 @@ class Minutes:
         if questions:
             record["questions"] = list(questions)
         self.passes.append(record)
-        return record
 
 
 NOTES = {"audit": {"enough_decisions", "findings", "look_next"}, "holistic": {"reason", "missed"}}

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pse.agents.asking import SECOND_NS, Asked, Purse, Tally, ask
+from pse.agents.asking import Asked, Purse, Tally, ask
 from pse.agents.authority import merge, merge_all, sent_back
 from pse.agents.cleaning import REASON_LETTERS, clean, data_block
 from pse.agents.contracts import Answer, AuditNote, Opinion, opinions, parse
@@ -19,6 +19,7 @@ from pse.agents.minutes import Minutes
 from pse.agents.policy import ChainPolicy, PassPolicy, Persona
 from pse.agents.prompts import Prompt
 from pse.agents.tools import ToolLayer
+from pse.clock import SECOND_NS
 from pse.domain.decisions import Briefing, Candidate, Verdict
 from pse.domain.models import LanguageModel, Message, Request
 from pse.kernels.codes import MARKET_STATES, VOL_BUCKETS

@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 from pse.domain.errors import OutsideError
 
-Failed = Literal["TIMEOUT", "TRANSPORT", "RATE_LIMIT", "SERVER", "AUTH", "REFUSED", "TRUNCATED", "BUDGET", "BREAKER", "BAD_REQUEST"]
+Failed = Literal["TIMEOUT", "TRANSPORT", "RATE_LIMIT", "SERVER", "AUTH", "REFUSED", "TRUNCATED", "BUDGET", "BAD_REQUEST"]
 PASSING: frozenset[str] = frozenset({"TIMEOUT", "TRANSPORT", "RATE_LIMIT", "SERVER"})      # what a second try may mend
 
 
