@@ -36,19 +36,6 @@ class Answering:
 
 
 @dataclass(frozen=True)
-class Home:
-    root: Path
-
-    @property
-    def data(self) -> Path:
-        return self.root / "data"
-
-    @property
-    def state(self) -> Path:
-        return self.data / "state"
-
-
-@dataclass(frozen=True)
 class Settings:
     models: dict[str, ModelPolicy]
     budget: BudgetPolicy = BudgetPolicy()

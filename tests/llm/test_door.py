@@ -23,8 +23,9 @@ from pse.domain.redaction import redactor, secrets_of
 from pse.llm.door import Door, open_model
 from pse.llm.policy import BudgetPolicy, ModelPolicy
 from pse.llm.prices import most_tokens, most_usd
+from pse.store.layout import Home
 from tests.llm.asked import ask, ask_one
-from tests.llm.made import PRICED, Answering, Home, Settings, files, question, run
+from tests.llm.made import PRICED, Answering, Settings, files, question, run
 from tests.wire.bodies import Said
 from tests.wire.server import KEYS, Fault, Wire, models_at
 
@@ -113,7 +114,7 @@ def test_scripts_answer_behind_the_door_without_a_network_or_a_key(tmp_path):
 
 def test_a_replay_loads_no_package_of_a_provider(tmp_path):
     run(door(tmp_path, inner=Answering()).complete(question()))
-    code = ("import sys; from pathlib import Path; from tests.llm.made import *; from pse.llm.door import open_model\n"
+    code = ("import sys; from pathlib import Path; from tests.llm.made import *; from pse.llm.door import open_model; from pse.store.layout import Home\n"
             f"door = open_model(Settings({{'m': PRICED}}), 'tape', Home(Path({str(tmp_path)!r})), run_id='run-b')\n"
             "assert run(door.complete(question())).text == '{\"verdict\":\"APPROVE\"}'\n"
             "print(sorted(set(sys.modules) & {'pydantic_ai', 'openai', 'anthropic', 'groq', 'google.genai', 'httpx', 'httpx2', 'genai_prices', "
@@ -191,6 +192,15 @@ def test_an_earlier_try_that_may_be_billed_counts_at_its_most_in_the_budget_and_
     spent = found.spent()
     assert spent.usd_run == pytest.approx(0.0004 + 2 * most_usd(PRICED, question(), 0), abs=2e-9)
     assert spent.tokens_run == 120 + 2 * most_tokens(PRICED, question())
+
+
+def test_a_call_that_failed_counts_each_try_that_may_be_billed_at_its_most_and_a_cut_answer_at_what_it_used(tmp_path):
+    settings = Settings({"m": PRICED.model_copy(update={"retries": 2})})
+    most, most_cost = most_tokens(PRICED, question()), most_usd(PRICED, question(), 0)
+    for name, usage, tokens in (("hung", None, 3 * most), ("cut", Usage(1000, 100), 1100 + 2 * most)):
+        found = door(tmp_path / name, settings=settings, inner=failing(ModelFailure("TIMEOUT", name, spent=None, attempts=3, usage=usage)))
+        code_of(found, question())
+        assert found.spent().tokens_run == tokens and found.spent().usd_run == pytest.approx(3 * most_cost, abs=2e-9)
 
 
 @pytest.mark.parametrize(("failure", "spent", "tokens"), [
