@@ -5,8 +5,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
-# Two workers, each with whole files: what a file makes once is made once.  Without the compiled files every process would read all sources again.
-PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -p no:cacheprovider -n 2 --dist loadfile
+# Two workers, each with whole files, slow ones first: what a file makes once is made once.  Without the compiled files every process would read all sources again.
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -p no:cacheprovider -n 2 --dist loadfile --no-loadscope-reorder
 
 # Real market data for the tests marked `real`; they skip without it.
 REAL := $(abspath $(wildcard ../shared/data))

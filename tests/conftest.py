@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import functools
 import json
 import os
@@ -44,10 +45,19 @@ def draw_fewer(items: list[pytest.Item]) -> None:
             item.obj._hypothesis_internal_use_settings = hypothesis.settings(drawn, max_examples=most)
 
 
+def longest_first(items: list[pytest.Item]) -> None:
+    """Files with a slow test before the others, so that no worker is left alone with one at the end; in each part those with many tests first."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    tests = collections.Counter(item.path for item in items)
+    items.sort(key=lambda item: (item.path not in slow, -tests[item.path]))
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Skip what this machine cannot run, with the reason; where the slow tests are left out, the others draw fewer examples."""
     if is_fast(config):
         draw_fewer(items)
+    if hasattr(config, "workerinput"):
+        longest_first(items)
     folder = os.environ.get("PSE_REAL_DATA")
     real = pytest.mark.skip(reason="PSE_REAL_DATA names no folder of real market data") if not (folder and Path(folder).is_dir()) else None
     browser = pytest.mark.skip(reason=f"none of {', '.join(BROWSERS)} is installed") if not any(map(shutil.which, BROWSERS)) else None
@@ -58,23 +68,22 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _made_once(pytestconfig: pytest.Config) -> Iterator[None]:
-    """A fast run makes the command line once, and the years of a calendar once for all homes; the whole suite makes them anew each time."""
+def _made_once() -> Iterator[None]:
+    """The command line is made once a process, and the years of a calendar once for all homes: both are the same each time that they are made."""
+    import typer.main
+
+    from pse.store import sessions
+
+    from_calendar, made = sessions._from_calendar, {}
+
+    def once(*given: Any) -> Any:
+        if (key := repr(given)) not in made:
+            made[key] = from_calendar(*given)
+        return made[key]
+
     with pytest.MonkeyPatch.context() as patched:
-        if is_fast(pytestconfig):
-            import typer.main
-
-            from pse.store import sessions
-
-            from_calendar, made = sessions._from_calendar, {}
-
-            def once(*given: Any) -> Any:
-                if (key := repr(given)) not in made:
-                    made[key] = from_calendar(*given)
-                return made[key]
-
-            patched.setattr(sessions, "_from_calendar", once)
-            patched.setattr(typer.main, "get_command", functools.cache(typer.main.get_command))
+        patched.setattr(sessions, "_from_calendar", once)
+        patched.setattr(typer.main, "get_command", functools.cache(typer.main.get_command))
         yield
 
 
