@@ -7,6 +7,7 @@ reads the store: who opens a `Market` has loaded the bars.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self
@@ -83,12 +84,12 @@ class Feature(Frozen):
         """Row arrays of what it found, by name; kinds and their moments stand in `pse.features.objects`."""
         return {}
 
+    @abstractmethod
     def compute(self, known: Known) -> Columns:
         """The columns, aligned with `known.bars`: float64, or int64 for states, directions, flags and counts.
 
         Pure and prefix-stable: what stands on a row never changes when later bars arrive.
         """
-        raise NotImplementedError
 
 
 class Market:

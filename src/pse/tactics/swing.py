@@ -7,6 +7,7 @@ strategy answers stands in its own module; who is flat, waits after a stop-out o
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -121,9 +122,9 @@ class Swing(Frozen):
         """Whether it bets on a return to the mean; else on a trend."""
         return False
 
+    @abstractmethod
     def needed_bars(self) -> int:
         """Bars that the formula needs until it speaks."""
-        raise NotImplementedError
 
     def min_bars(self) -> int:
         """Bars of `timeframe` from which on it speaks."""
@@ -137,9 +138,9 @@ class Swing(Frozen):
         """The timeframe whose closes it answers."""
         return () if of == self.timeframe else (self.timeframe,)
 
+    @abstractmethod
     def rule(self, known: Known) -> Rule | None:
         """What the rule says at each bar; None where another symbol that it reads is not at hand."""
-        raise NotImplementedError
 
     def signals(self, known: Known) -> Signals | None:
         """The answer at every bar, forward adjusted prices throughout; None where another symbol that it reads is not at hand."""
