@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import uuid
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any, overload
@@ -42,6 +42,9 @@ class OneByOne(Sequence[Any]):
             raise IndexError(at)
         return self._item(at if at >= 0 else at + self._size)
 
+    def __iter__(self) -> Iterator[Any]:
+        return map(self._item, range(self._size))
+
     def _item(self, at: int) -> Any:
         return self._one(at)
 
@@ -59,6 +62,9 @@ class Told(OneByOne):
 
     def __init__(self, size: int, make: Callable[[], Sequence[Any]]) -> None:
         self._size, self._make = size, make
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._all)
 
     def _item(self, at: int) -> Any:
         return self._all[at]
