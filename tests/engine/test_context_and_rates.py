@@ -155,10 +155,11 @@ def test_all_markets_of_a_desk_stand_beside_each_other(plan, bars):
 
 @pytest.mark.slow
 def test_the_replay_writes_the_bytes_of_the_backtest_with_a_benchmark_and_a_rate(plan, bars):
+    """Over three days: in the second the euro's rate begins."""
     own, context = bars
-    start, end = window(own)
-    mode = Mode(end_ns=end)
-    history = list(batches(whole(plan, bars)))
+    start, _ = window(own)
+    mode = Mode(end_ns=start + 72 * HOUR)
+    history = list(batches(prepare(plan, [own], mode, start, mode.end_ns, context=context)))
     renderer, replayed = Renderer(), []
     for batch in run(live_feed(plan, [own], mode, start, context=context), decide, SimBroker(1), fresh_state(plan.shape, 100_000.0)):
         replayed += list(renderer.lines(batch.prepared, batch.events, batch.trades, batch.deliberations))
