@@ -21,6 +21,9 @@ README = (REPOSITORY / "README.md").read_text("utf-8")
 CONTRIBUTING = (REPOSITORY / "CONTRIBUTING.md").read_text("utf-8")
 ELSEWHERE = ("make", "source", "git", "pip", "python", "python3", "py", ".venv/bin/python")     # installs things; make's own targets are run by make
 
+VERDICTS = (["wfo"], ["overfit"])
+OWN_PROCESS = (["--help"], *VERDICTS)                # the first of all, and what starts processes itself
+
 
 def console_commands(text: str) -> list[str]:
     """The lines that start with `$ ` in fences called console, without the prompt."""
@@ -60,8 +63,9 @@ def run_shown(folder: Path, command: str) -> str:
     if "RUN_ID" in words:
         newest = max(path.name for path in (folder / "backtests" / "outputs").iterdir())
         words = [newest if word == "RUN_ID" else word for word in words]
-    code, said = (here if Path(words[0]).name == "pse" and words[1:] != ["--help"] else in_a_process)(folder, words)
-    answers = (0, 1) if {*words[1:2]} & {"wfo", "overfit"} else (0,)                            # a verdict is an answer, and most are no
+    alone = Path(words[0]).name != "pse" or words[1:2] in OWN_PROCESS
+    code, said = (in_a_process if alone else here)(folder, words)
+    answers = (0, 1) if words[1:2] in VERDICTS else (0,)                                        # a verdict is an answer, and most are no
     assert code in answers, f"$ {command}\n{said}"
     return said
 
