@@ -161,7 +161,7 @@ def journal_grows(home, least, seconds=60):
 
 @pytest.mark.slow
 def test_a_kill_in_the_middle_of_a_replay_keeps_every_line_that_was_written(home, pse):
-    window = ("--symbol", "ES", "--start", FIRST, "--end", "2023-03-08")                         # of 12 sessions the first three: far more than is written by then
+    window = ("--symbol", "ES", "--start", FIRST, "--end", "2023-03-08")        # far more than is written by the kill
     process = started(home, "paper", window=window)
     path = journal_grows(home, 3_000)
     process.send_signal(signal.SIGKILL)
