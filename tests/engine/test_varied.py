@@ -17,6 +17,7 @@ from pse.engine.varied import Found, as_set, searchable, space_of, varied, varie
 from pse.features.requests import parameters as described
 from pse.registry import TACTICS, resolve
 from pse.research.search import proposer
+from pse.risk.fills import FillPolicy
 from pse.settings import BadSetting, SearchPolicy, Settings, load_settings, search_policy
 from tests.conftest import REPOSITORY
 
@@ -98,14 +99,14 @@ def test_the_settings_of_a_varied_desk_are_written_as_a_file_would_write_them(tm
     settings, _ = loaded(tmp_path, desk)
     profile = settings.chosen.risk
     asked = settings.model_copy(update={})
-    there = varied_settings(asked, {"risk.plan.breakeven_at_r": 1.75, "features.structure.internal": 7, "fills.through_ticks": 2.0})
+    there = varied_settings(asked, {"risk.plan.breakeven_at_r": 1.75, "features.structure.internal": 7})
     layered = load_settings(tmp_path, overrides=[f"desk={desk}", f"risk_policies.{profile}.plan.breakeven_at_r=1.75",
-                                                 f"desks.{desk}.features.structure.internal=7", "fills.conservative.through_ticks=2"])
+                                                 f"desks.{desk}.features.structure.internal=7"])
     assert there.run_tree() == layered.run_tree() != settings.run_tree()
 
 
 @pytest.mark.parametrize(("desk", "params"), [
-    ("futures-smc", {"risk.plan.trail": "none", "risk.plan.trail_ticks": None, "tactics.sweep_reversal.stop.cap_atr": 1 / 3, "fills.through_ticks": 0.0}),
+    ("futures-smc", {"risk.plan.trail": "none", "risk.plan.trail_ticks": None, "tactics.sweep_reversal.stop.cap_atr": 1 / 3}),
     ("zones", {"tactics.supply_demand_zone.zones.structure.major": 12, "tactics.supply_demand_zone.timeframe": "", "risk.limits.allow_short": False}),
     ("equities-swing", {"features.context_timeframe": "1d", "tactics.trend_following.by_regime": True, "risk.plan.trail_range_atr": 4.0}),
 ])
@@ -224,8 +225,8 @@ def test_the_desk_s_own_values_count_even_off_the_grid(space):
     ("features.decision_timeframe: {values: [15m]}", "", "decision bars are the desk's own"),
     ("features.context_timeframe: {values: [soon]}", ".values", "found soon"),
     ("features.blocks.structure.internal: {values: [3, 8]}", "", "changes nothing"),
-    ("fills.bars: {values: [desk, finest]}", "", "--fills or --set"),
-    ("fills.slippage: {values: [1]}", "", "cannot be searched"),
+    *((f"fills.{name}: {{}}", "", "cannot be searched: how orders fill and what that costs is no parameter of a strategy")
+      for name in (*FillPolicy.model_fields, "slipage")),
 ])
 def test_a_mistake_of_a_parameter_is_told_with_file_line_and_what_would_do(refused, line, key, says):
     said = refused(line)

@@ -1,6 +1,7 @@
 """A desk with other values of some parameters: which there are, what they may be, and the desk that a configuration makes.
 
-Keys are those of `search.parameters`: `tactics.NAME.PARAM`, `risk.GROUP.PARAM`, `features.GROUP.PARAM`, `fills.PARAM`, all of the chosen desk.
+Keys are those of `search.parameters`: `tactics.NAME.PARAM`, `risk.GROUP.PARAM`, `features.GROUP.PARAM`, all of the chosen desk.  How orders fill and what
+that costs is none of them.
 """
 
 from __future__ import annotations
@@ -29,14 +30,15 @@ from pse.settings.contradictions import varied_contradictions
 from pse.settings.search import Levels
 from pse.store.yaml_files import scalar
 
-ROOTS = ("tactics", "risk", "features", "fills")
+ROOTS = ("tactics", "risk", "features")
 PLAIN = {bool: "bool", int: "int", float: "float", str: "text"}
 WRITTEN = {"bool": "true or false", "int": "a whole number", "float": "a number", "text": "text"}
 # What no search may vary, and why.
 KEPT = {
     "features.decision_timeframe": "decision bars are the desk's own (decision_timeframe), and a search keeps them",
-    "fills.bars": "it says which bars are read, and a search reads its bars once; choose it with --fills or --set for the whole search",
 }
+NO_COSTS = ("how orders fill and what that costs is no parameter of a strategy: the best of a search would be the one that assumes the cheapest market. "
+            "Take it out, and choose the fill policy of the whole search with the desk's `fills` or --set")
 Model = TypeVar("Model", bound=BaseModel)
 Steps = dict[str, Any]                         # field to its value, or to the steps of the model that it holds
 
@@ -60,7 +62,6 @@ def varied(settings: Settings, plan: DeskPlan, params: Params) -> DeskPlan:
         tactics = {name: _changed(_known(plan.tactics, name), own) for name, own in steps.get("tactics", {}).items()}
         risk = _changed(plan.risk, steps["risk"]) if "risk" in steps else plan.risk
         spec = _changed(plan.spec, steps["features"]) if "features" in steps else plan.spec
-        fills = _changed(plan.fills, steps["fills"]) if "fills" in steps else plan.fills
     except ValidationError as error:
         raise BadConfig(f"{shown(params)} cannot be: {_said(error)}") from error
     wrong = list(parts_complaints(settings, risk, spec, tactics))
@@ -68,7 +69,7 @@ def varied(settings: Settings, plan: DeskPlan, params: Params) -> DeskPlan:
         wrong += varied_contradictions(settings, risk)
     if wrong:
         raise BadConfig(f"{shown(params)} cannot be: {wrong[0].text}")
-    changes: dict[str, Any] = {"risk": risk, "spec": spec, "fills": fills, "tactics": {**plan.tactics, **tactics}}
+    changes: dict[str, Any] = {"risk": risk, "spec": spec, "tactics": {**plan.tactics, **tactics}}
     if risk.gates.events_impact != plan.risk.gates.events_impact:
         changes["events"] = varied_settings(settings, params).felt_events()
     if any(_reads(one, plan) != _reads(plan.tactics[name], plan) for name, one in tactics.items()):
@@ -78,7 +79,7 @@ def varied(settings: Settings, plan: DeskPlan, params: Params) -> DeskPlan:
 
 
 def varied_settings(settings: Settings, params: Params) -> Settings:
-    """The settings with these values in the chosen desk and in the profile and the fill policy that it names.  Raises `BadConfig`."""
+    """The settings with these values in the chosen desk and in the profile that it names.  Raises `BadConfig`."""
     steps, desk = _by_part(params), settings.chosen
     tactics = dict(desk.tactics)
     changes: dict[str, Any] = {}
@@ -89,8 +90,6 @@ def varied_settings(settings: Settings, params: Params) -> Settings:
         changes["desks"] = {**settings.desks, settings.desk: desk.model_copy(update={"tactics": tactics, "features": features})}
         if "risk" in steps:
             changes["risk_policies"] = {**settings.risk_policies, desk.risk: _changed(settings.risk, steps["risk"])}
-        if "fills" in steps:
-            changes["fills"] = {**settings.fills, desk.fills: _changed(settings.fill_policy, steps["fills"])}
     except ValidationError as error:
         raise BadConfig(f"{shown(params)} cannot be: {_said(error)}") from error
     return settings.model_copy(update=changes)
@@ -99,8 +98,7 @@ def varied_settings(settings: Settings, params: Params) -> Settings:
 def as_set(settings: Settings, params: Params) -> tuple[str, ...]:
     """The words behind `--set` that run a configuration as an ordinary run, one a parameter."""
     desk = settings.chosen
-    above = {"tactics": f"desks.{settings.desk}.tactics", "features": f"desks.{settings.desk}.features", "risk": f"risk_policies.{desk.risk}",
-             "fills": f"fills.{desk.fills}"}
+    above = {"tactics": f"desks.{settings.desk}.tactics", "features": f"desks.{settings.desk}.features", "risk": f"risk_policies.{desk.risk}"}
     parts = [(*key.partition("."), value) for key, value in params.items()]
     return tuple(f"{above[root]}.{rest}={_quoted(value)}" for root, _, rest, value in parts)
 
@@ -209,7 +207,7 @@ def space_of(settings: Settings, plan: DeskPlan, policy: SearchPolicy) -> Space:
 
 def searchable(plan: DeskPlan) -> dict[str, Found]:
     """Every parameter of the desk by its key, also those that no search may vary."""
-    parts = [*((f"tactics.{name}", tactic) for name, tactic in plan.tactics.items()), ("risk", plan.risk), ("features", plan.spec), ("fills", plan.fills)]
+    parts = [*((f"tactics.{name}", tactic) for name, tactic in plan.tactics.items()), ("risk", plan.risk), ("features", plan.spec)]
     return {f"{above}.{one.path}": Found(one, *_type(model, one.path)) for above, model in parts for one in described(model)  # type: ignore[arg-type]
             if one.path != "description"}
 
@@ -234,6 +232,8 @@ def _taken(settings: Settings, plan: DeskPlan, policy: SearchPolicy, key: str, l
     def refuse(text: str, *path: str | int) -> tuple[list[Complaint], None]:
         return [policy.complaint(("parameters", key, *path), text)], None
 
+    if key.partition(".")[0] == "fills":
+        return refuse(f"{key} cannot be searched: {NO_COSTS}")
     if key not in known:
         return refuse(_unknown(plan, key, known))
     one = known[key]
@@ -372,7 +372,7 @@ def _why_not(settings: Settings, plan: DeskPlan, key: str, value: Value) -> str:
     """Why a value will not do whatever stands beside it; empty where it may."""
     root, _, rest = key.partition(".")
     name, _, path = rest.partition(".") if root == "tactics" else ("", "", rest)
-    part = plan.tactics[name] if root == "tactics" else {"risk": plan.risk, "features": plan.spec, "fills": plan.fills}[root]
+    part = plan.tactics[name] if root == "tactics" else {"risk": plan.risk, "features": plan.spec}[root]
     steps = _by_part({key: value})[root]
     try:
         changed = _changed(part, steps[name] if root == "tactics" else steps)  # type: ignore[type-var]
