@@ -23,6 +23,14 @@ def test_a_second_look_at_the_same_time_gives_the_first_one_back_and_writes_noth
     assert openings(home) == [opening()]
 
 
+def test_a_setting_left_to_its_default_rule_is_written_down_as_that(tmp_path):
+    """Nothing is trailed: the setting is null in the configuration that was chosen."""
+    left = opening().model_copy(update={"params": {"risk.plan.trail_ticks": None, "risk.plan.breakeven_at_r": 1, "tactics.a.on": False}})
+    home, asked = Home(tmp_path), Opening(**left.model_dump())
+    assert open_once(home, asked, 1) == asked
+    assert [one.params for one in openings(home)] == [asked.params] and list(asked.params.values()) == [None, 1, False]
+
+
 def test_another_symbol_or_time_is_sealed_still(tmp_path):
     home = Home(tmp_path)
     open_once(home, opening(), 1)

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from pse.domain.base import Frozen
 from pse.domain.errors import DamagedTable
 from pse.domain.records import ZERO_HASH
+from pse.domain.trials import Value
 from pse.store.journal import Journal, read, verify
 from pse.store.layout import Home
 from pse.store.locks import lock_path, locked
@@ -31,7 +32,7 @@ class Opening(Frozen):
     desk: str
     window: tuple[int, int]
     opened: str
-    params: dict[str, bool | int | float | str]
+    params: dict[str, Value]
     trials_before: int = 0                       # configurations of the ledger that had looked at this time already
 
 
