@@ -173,6 +173,40 @@ def test_an_edited_ledger_is_refused_with_its_line(tmp_path):
         run(context, Asked(desk="futures-smc"))
 
 
+def clauses(answer):
+    return {one["code"]: one for one in answer.data["clauses"]}
+
+
+def test_a_part_of_a_longer_look_proves_nothing_however_it_was_cut(tmp_path):
+    context, dates = context_of(tmp_path), days(400)
+    good = made(context, noise(1, sharpe=6.0), dates, 1)
+    assert "whole" not in clauses(judged(context, good))
+    short = judged(context, good, made(context, noise(2)[:300], dates[:300], 2), chosen=good.run_id)
+    assert clauses(short)["whole"]["passed"] is False and f"400 sessions, {dates[0]} to {dates[-1]}" in clauses(short)["whole"]["text"]
+    assert "whole" not in clauses(judged(context, good, made(context, noise(3), dates, 3), chosen=good.run_id))
+
+
+def test_the_best_part_of_a_longer_look_is_judged_as_a_part_and_as_two_tries(tmp_path):
+    context, dates = context_of(tmp_path), days(400)
+    best = made(context, noise(1, sharpe=6.0)[:200], dates[:200], 1)
+    looks = [Trial(fingerprint=f"{n:064x}", snapshot="s", symbols=("ES",), window=(n, NS * 20_000), settings_hash=best.manifest.settings_hash, desk="d")
+             for n in range(2)]
+    append_trials(context.home, [(looks[0], dates[:200], noise(1)[:200])], 1)
+    alone = judged(context, best)
+    assert alone.data["trials"] == 1 and "whole" not in clauses(alone)
+    append_trials(context.home, [(looks[1], dates, noise(1))], 1)
+    answer = judged(context, best)
+    assert answer.data["trials"] == 2 and clauses(answer)["whole"]["passed"] is False and answer.exit_code == 1
+
+
+def test_an_end_before_what_the_ledger_looked_at_is_a_part(tmp_path):
+    context = context_of(tmp_path)
+    ledger(context)
+    assert "whole" not in clauses(run(context, Asked(desk="futures-smc")))
+    end = int(np.datetime64("2021-10-01").astype("datetime64[ns]").astype(int))
+    assert clauses(run(context, Asked(desk="futures-smc", end_ns=end)))["whole"]["passed"] is False
+
+
 @pytest.mark.parametrize("asked", [Asked(), Asked(names=("a",), desk="b"), Asked(names=("a",), trials=0)])
 def test_what_names_nothing_or_both_is_refused(tmp_path, asked):
     with pytest.raises(RequestError):

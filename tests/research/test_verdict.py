@@ -94,3 +94,7 @@ def test_every_clause_is_plain_json_and_names_its_series():
     assert json.loads(json.dumps(data, allow_nan=False)) == data
     assert all(one["series"] and one["text"].endswith(".") and one["needed"] for one in data)
     assert [one["code"] for one in data] == ["trades", "track_record", "dsr_overfit", "pbo", "dsr", "oos_loss", "spa", "pessimistic", "lookahead", "leakage"]
+
+
+def test_a_part_of_a_longer_look_is_never_credible():
+    assert verdict(cut="A part of more.") == ("UNPROVEN", "whole") and clause("whole", cut="A part of more.").text == "A part of more."

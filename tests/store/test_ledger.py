@@ -143,18 +143,26 @@ def configured(number: int, settings: int, **changes) -> Trial:
     return trial(number).model_copy(update={"settings_hash": f"{settings:064x}", **changes})
 
 
-def test_one_configuration_on_several_windows_and_versions_of_the_data_counts_once(tmp_path):
+def test_a_configuration_counts_once_a_window_and_not_again_for_another_version_of_the_data(tmp_path):
     home = Home(tmp_path)
     looks = [configured(1, 1), configured(2, 1, snapshot="ff" * 8), configured(3, 1, window=(5 * DAY, 12 * DAY)), configured(4, 2),
              configured(5, 3, symbols=("6E",)), configured(6, 4, window=(10 * DAY, 20 * DAY)), configured(7, 5, symbols=("NQ", "ES"), kind="wfo")]
     append_trials(home, [(look, DATES, RETURNS) for look in looks], 1)
     assert count_trials(home, ["ES"], (0, 10 * DAY)) == 5
-    assert configurations(home, ["ES"], (0, 10 * DAY)) == 3                # 1, 2 and 5; the fourth begins where this window ends
-    assert configurations(home, ["ES"], (0, 11 * DAY)) == 4
-    assert configurations(home, ["6E", "ES"], (0, 10 * DAY)) == 4
-    assert configurations(home, None, (None, None)) == 5
+    assert configurations(home, ["ES"], (0, 10 * DAY)) == 4                # 1 on two windows, 2 and 5; the fourth begins where this window ends
+    assert configurations(home, ["ES"], (0, 11 * DAY)) == 5
+    assert configurations(home, ["6E", "ES"], (0, 10 * DAY)) == 5
+    assert configurations(home, None, (None, None)) == 6
     assert configurations(home, ["ES"], (0, 10 * DAY), snapshot="ff" * 8) == 1
-    assert trials_counted(home, ["ES"], (0, 10 * DAY)) == Counted(recorded=3, raised=0)
+    assert trials_counted(home, ["ES"], (0, 10 * DAY)) == Counted(recorded=4, raised=0)
+
+
+def test_whoever_looks_for_the_best_of_ten_windows_tried_ten_times(tmp_path):
+    home = Home(tmp_path)
+    years = [configured(number, 1, window=(number * 10 * DAY, (number + 1) * 10 * DAY)) for number in range(10)]
+    append_trials(home, [(look, DATES, RETURNS) for look in [*years, configured(10, 1, window=(0, 100 * DAY))]], 1)
+    assert trials_counted(home, ["ES"], (0, 100 * DAY)).n == 11
+    assert trials_counted(home, ["ES"], (30 * DAY, 40 * DAY)).n == 2                # that year, and the look at all of them
 
 
 def test_a_judged_configuration_counts_for_every_way_it_was_answered(tmp_path):

@@ -107,7 +107,8 @@ def _of_columns(context: Context, asked: Asked) -> tuple[Evidence, dict[str, Any
     count, raised = trials_of(context, symbols, _window(columns), asked.trials)
     evidence = Evidence(
         dates=dates, matrix=matrix, params=runs.differing(columns), chosen=place, stitched=None, optimistic=None, folds=[],
-        trials=count, sessions_per_year=chosen.per_year, seed=asked.seed, **_of_chosen(context, chosen, dates, asked.audit))
+        trials=count, sessions_per_year=chosen.per_year, seed=asked.seed, cut=runs.cut_of(context.home, chosen, dates),
+        **_of_chosen(context, chosen, dates, asked.audit))
     inputs = {
         "runs": [{"id": column.name, "desk": column.desk, "symbols": list(column.symbols), "trades": column.trades, "sessions": int(column.dates.size),
                   "sharpe": float(ratio * np.sqrt(column.per_year)) if np.isfinite(ratio) else None}

@@ -41,6 +41,7 @@ class Column:
     decide: str = "rules"
     settings: Mapping[str, Value] = field(default_factory=dict)
     run: Run | None = None
+    settings_hash: str = ""
 
 
 # --- where columns are from ----------------------------------------------------------------------------------------------------------------------
@@ -57,7 +58,7 @@ def column_of(run: Run) -> Column:
     per_year = float((metrics.get("method") or {}).get("sessions_per_year") or TRADED_YEAR)
     return Column(run.run_id, dates, returns, manifest.desk, manifest.symbols, (manifest.start_ns, manifest.end_ns), int(metrics.get("trades") or 0),
                   (manifest.fingerprint, answers_hash(run)), per_year, manifest.decide,
-                  dotted(deciding_settings(manifest.settings)), run)
+                  dotted(deciding_settings(manifest.settings)), run, manifest.settings_hash)
 
 
 def returns_of(capital: float, equity: np.ndarray) -> np.ndarray:
@@ -106,7 +107,7 @@ def columns_of_ledger(context: Context, desk: str | None, symbols: Sequence[str]
         run = _stored(context, name) if name in stored.values() and len(kept) <= MOST_READ else None
         found.append(Column(name, dates[inside], returns[inside], one.desk, one.symbols, one.window, one.trades, one.key,
                             WHOLE_YEAR if never_closes else TRADED_YEAR, "rules" if run is None else run.manifest.decide,
-                            {} if run is None else dotted(deciding_settings(run.manifest.settings)), run))
+                            {} if run is None else dotted(deciding_settings(run.manifest.settings)), run, one.settings_hash))
     return found
 
 
@@ -162,6 +163,19 @@ def aligned(columns: Sequence[Column]) -> tuple[np.ndarray, np.ndarray]:
                            f"fewer say nothing. Leave out what looked at another window, or run all of them over one")
     matrix = np.column_stack([column.returns[np.searchsorted(column.dates, common)] for column in columns])
     return common.astype(np.int32), matrix
+
+
+def cut_of(home: Home, chosen: Column, dates: np.ndarray) -> str:
+    """Of which longer look of the same configuration these sessions are a part, in words; "" where they are all that it was looked at."""
+    looks = [chosen.dates] + [load_returns(home, one.returns_hash)[0] for one in trials(home)
+                              if one.returns_hash and (one.settings_hash, one.answers) == (chosen.settings_hash, chosen.key[1])]
+    longer = [days for days in looks if 0 < np.isin(days, dates).sum() < days.size]
+    if not longer:
+        return ""
+    most = max(longer, key=lambda days: int(days.size))
+    return (f"The judged {dates.size:,} sessions, {dates[0]} to {dates[-1]}, are a part of what the chosen configuration was looked at on ({most.size:,} "
+            f"sessions, {most[0]} to {most[-1]}): a part that is chosen with the rest in sight flatters. Judge the whole: without --start and --end, and "
+            f"without runs that looked at less.")
 
 
 def _worst_pair(columns: Sequence[Column]) -> str:

@@ -25,7 +25,7 @@ MARKS = {"held": "held", "failed": "failed"}
 CLAUSES = {
     "trades": "enough trades", "track_record": "record long enough", "dsr_overfit": "more than luck (deflated Sharpe)", "pbo": "choosing carries over (PBO)",
     "dsr": "surely more than luck", "oos_loss": "the best rarely loses after", "spa": "beats cash (SPA)", "pessimistic": "strictest fills",
-    "lookahead": "no look-ahead", "leakage": "no leakage from models",
+    "lookahead": "no look-ahead", "leakage": "no leakage from models", "whole": "judged whole",
 }
 SCHEMES = {"rolling": "rolling: the train window has one length and moves on", "anchored": "anchored: every train window begins at the first session",
            "cpcv": "combinatorial: groups of sessions take turns in being tested, trained on all others"}

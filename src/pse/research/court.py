@@ -43,7 +43,7 @@ class Evidence:
     known.  trades: TRIAL_TRADE[n] of the judged series.  trials: how many configurations were tried on this window, never below N.  nulls: float64[draws,
     NULL_FIGURES] of random entries.  market: `market.daily_closes`.  objective: float64[N] over the whole window, NaN where undefined; without it the
     Sharpe ratio says what is good.  bring: by code of a clause, the command that brings its evidence.
-    trade_count: how many trades there were, where only that is known.
+    trade_count: how many trades there were, where only that is known.  cut: of which longer look of the same configuration the judged series is a part.
     """
 
     dates: np.ndarray
@@ -66,6 +66,7 @@ class Evidence:
     objective: np.ndarray | None = None
     bring: Mapping[str, str] = field(default_factory=dict)
     trade_count: int | None = None
+    cut: str = ""
 
     @property
     def searched(self) -> np.ndarray:
@@ -132,7 +133,7 @@ def court(evidence: Evidence) -> dict[str, Any]:
         trades=int(evidence.trades.size) if evidence.trade_count is None else evidence.trade_count,
         sessions=int(evidence.judged.returns.size), sharpe=None if judged is None else judged.sharpe,
         track_record=figures["min_track_record_sessions"]["value"], dsr=figures["dsr_2014"]["value"], pbo=splits["value"], oos_loss=splits["oos_loss"],
-        spa=snooped["consistent"], pessimistic_low=None if low is None else low[0], lookahead=evidence.lookahead, leakage=evidence.leakage,
+        spa=snooped["consistent"], pessimistic_low=None if low is None else low[0], lookahead=evidence.lookahead, leakage=evidence.leakage, cut=evidence.cut,
         trials=evidence.tries, judged=words.judged, searched=words.searched, all_searched=words.every, pessimistic=words.pessimistic,
         bring=evidence.bring)
     word, decided, clauses = verdict.judge(measures)

@@ -26,8 +26,8 @@ class Measures:
 
     sharpe: a session, of the judged series.  track_record: sessions that this Sharpe ratio needs to be above 0 with 95 %.  oos_loss: share of the splits in
     which the configuration that is best in one half loses in the other.  pessimistic_low: lower end of the 95 % interval of the Sharpe ratio a year.
-    leakage: None where no model decided.  judged, searched, all_searched, pessimistic: the series, in words.  bring: by code of a clause, how what it needs
-    is had.
+    leakage: None where no model decided.  cut: of which longer look the judged series is a part, in words; "" where it is whole.  judged, searched,
+    all_searched, pessimistic: the series, in words.  bring: by code of a clause, how what it needs is had.
     """
 
     trades: int
@@ -41,6 +41,7 @@ class Measures:
     pessimistic_low: float | None
     lookahead: str = NOT_RUN
     leakage: str | None = None
+    cut: str = ""
     trials: int = 1
     judged: str = "stitched out-of-sample series"
     searched: str = "chosen configuration over the whole window"
@@ -139,6 +140,8 @@ def _credible(found: Measures) -> list[Clause]:
     clauses = [_credible_dsr(found), _credible_loss(found), _credible_spa(found), _credible_pessimistic(found), _credible_lookahead(found)]
     if found.leakage is not None:
         clauses.append(_credible_leakage(found, found.leakage))
+    if found.cut:
+        clauses.append(Clause("whole", CREDIBLE, False, found.sessions, "all that was looked at", found.judged, found.cut))
     return clauses
 
 

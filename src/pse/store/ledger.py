@@ -68,7 +68,8 @@ _Look = TypeVar("_Look", Trial, Raise)
 
 @dataclass(frozen=True)
 class Counted:
-    """How many configurations looked at a window: those of the ledger, the most that a user raised them to (0: never), and the larger one, which counts."""
+    """How many configurations looked at a window, one that looked at several counting for each: those of the ledger, the most that a user raised them to
+    (0: never), and the larger one, which counts."""
 
     recorded: int
     raised: int
@@ -126,8 +127,8 @@ def count_trials(home: Home, symbols: Sequence[str] | None = None, window: Windo
 
 
 def configurations(home: Home, symbols: Sequence[str] | None, window: Window, snapshot: str | None = None) -> int:
-    """Different configurations among these trials, however many windows, seeds or versions of the data each was tried on; of judged ones with what was
-    answered."""
+    """Different configurations among these trials, each as often as it looked at another window, for the window that is shown was then chosen, too; however
+    many seeds or versions of the data.  Of judged ones with what was answered."""
     return _configurations(_touching(trials(home), symbols, window, snapshot))
 
 
@@ -185,7 +186,7 @@ def _counted(looks: Iterable[Trial], raises: Iterable[Raise], symbols: Sequence[
 
 
 def _configurations(looks: Iterable[Trial]) -> int:
-    return len({(look.settings_hash, look.answers) for look in looks})
+    return len({(look.settings_hash, look.answers, look.window) for look in looks})
 
 
 def _touching(looks: Iterable[_Look], symbols: Sequence[str] | None, window: Window, snapshot: str | None = None) -> list[_Look]:
