@@ -47,7 +47,7 @@ def stored(root: Path, seed: int, days: int, drift: float, same: Path | None = N
 
     here, file = context(root), root / "world.parquet"
     if same is not None and same.is_dir():
-        shutil.copytree(same, here.home.data)
+        shutil.copytree(same, here.home.data, ignore=shutil.ignore_patterns("audit.json"))
     worlds.prices(seed, worlds.weekdays(days), drift).write_parquet(file)
     ingest.run(here, provider="parquet", symbol=worlds.SYMBOL, path=file, timeframe="1d", stamp="open")
     return here
@@ -98,17 +98,21 @@ class Judged:
 
 
 def judged(edge: float, seed: int, same: Path) -> Judged:
-    """One world, searched and judged as a user would.  `same`: where the look-ahead audit of the desk and the calendar, the same in every world, are kept."""
+    """One world, searched and judged as a user would.  `same`: where what the look-ahead audit said of the first world, and the calendar, are kept."""
     from pse.commands.wfo import Asked, run
+    from pse.commands.wfo_audit import Audit
 
+    reference = same / "audit.json"
+    audit: bool | Audit = Audit(**json.loads(reference.read_text("utf-8"))) if reference.is_file() else True
     began = time.process_time()
     with tempfile.TemporaryDirectory(prefix="pse-world-") as folder:
         here = stored(Path(folder), seed, worlds.WARMUP + worlds.DAYS_A_YEAR * YEARS, worlds.DRIFT[edge], same)
-        told = run(here, asked=Asked(folds=FOLDS, jobs=1, draws=0)).data
-        court = json.loads((here.home.run(told["run_id"]) / "wfo.json").read_text("utf-8"))["court"]
+        told = run(here, asked=Asked(folds=FOLDS, jobs=1, draws=0, audit=audit)).data
+        walk = json.loads((here.home.run(told["run_id"]) / "wfo.json").read_text("utf-8"))
+        court = walk["court"]
         if not same.is_dir():
-            for part in (here.home.state / "audits", here.home.sessions):
-                shutil.copytree(part, same / part.relative_to(here.home.data))
+            shutil.copytree(here.home.sessions, same / here.home.sessions.relative_to(here.home.data))
+            reference.write_text(json.dumps({"word": walk["lookahead"], "text": f"of a world like this one: {walk['lookahead_text']}"}), encoding="utf-8")
     figures = {name: one["value"] for name, one in court["figures"].items()}
     failed = tuple(one["code"] for one in court["clauses"] if one["applies"] and one["passed"] is not True)
     return Judged(edge, seed, court["verdict"], court["clause"]["code"], failed, figures["sharpe"], figures["sharpe_searched"], figures["dsr_2014"],
@@ -116,7 +120,7 @@ def judged(edge: float, seed: int, same: Path) -> Judged:
 
 
 def study(nulls: int, each: int, jobs: int) -> list[Judged]:
-    """Every world; the first one audits the desk for look-ahead, the others take its answer."""
+    """Every world; what was chosen in the first one is audited for look-ahead, and the others take the answer: their desk is the same but for two lengths."""
     from joblib import Parallel, delayed
 
     with tempfile.TemporaryDirectory(prefix="pse-same-") as folder:

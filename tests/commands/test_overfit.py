@@ -286,7 +286,7 @@ def test_an_audit_that_is_kept_counts_and_without_one_the_way_to_it_is_told(tmp_
         return next(row for row in judged(context, one).data["clauses"] if row["code"] == "lookahead")
 
     assert clause()["passed"] is None and "--audit" in clause()["text"]
-    path = audit_path(context.home, one.manifest.settings_hash)
+    path = audit_path(context.home, one.manifest.settings_hash, one.manifest.snapshot)
     write_json(path, {"word": "CLEAN", "text": "nothing changed", "seconds": 1.0})
     assert clause()["passed"] is True
     write_json(path, {"word": "FINDINGS", "text": "2 findings", "seconds": 1.0})

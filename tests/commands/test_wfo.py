@@ -16,12 +16,16 @@ import polars as pl
 import pytest
 
 from pse.clock import moment_ns
+from pse.commands import wfo as wfo_command
 from pse.commands import wfo_audit, wfo_folds, wfo_search
 from pse.commands.backtest import whole_window
+from pse.commands.inputs import gather
 from pse.commands.running import drive
 from pse.commands.wfo_ready import pinned
+from pse.commands.wiring import Answer
 from pse.domain.trials import TRIAL_TRADE, Measured, Span
 from pse.engine.desk import Mode
+from pse.engine.varied import varied_settings
 from pse.research.folds import fold_plan
 from pse.settings import settings_hash
 from pse.store.journal import Journal
@@ -30,9 +34,10 @@ from pse.store.ledger import trials, trials_path
 from pse.store.runs import read_manifest
 from pse.store.searches import searches_folder
 from tests.commands.made_runs import context_of
-from tests.commands.walked import WORDS, walked
+from tests.commands.walked import WORDS, walked, write_days
 
 TABLES = ("returns.parquet", "oos_equity.parquet", "oos_trades.parquet", "random_entries.parquet", "overrides.json", "regimes.json", "metrics.json")
+CROSS = "moving_average_cross"
 
 
 @pytest.fixture
@@ -291,6 +296,51 @@ def test_a_day_that_two_windows_share_counts_once():
     assert whole.trades["net"].tolist() == pytest.approx([11.1, -0.04 * 1.111])
 
 
+def test_what_was_chosen_is_audited_on_three_symbols_of_these_bars(pse, tmp_path, monkeypatch):
+    home, names = walked(tmp_path / "home"), ("SPY", "QQQ", "IWM", "AAPL")
+    desk = home / "configs" / "desks" / "mini.yaml"
+    desk.write_text(desk.read_text().replace("[SPY]", f"[{', '.join(names)}]"))
+    (home / "configs" / "settings.yaml").write_text("desk: mini\n")
+
+    def stored(name: str, seed: int, days: int = 520) -> None:
+        write_days(home / f"{name}.csv", days, seed)
+        assert pse("--home", home, "-q", "ingest", "--provider", "csv", "--symbol", name, "--path", home / f"{name}.csv", "--timeframe", "1d").code == 0
+
+    looked: list[tuple[str, int, int]] = []
+
+    def look(context: Any, symbol: str, *, tactics: bool, start_ns: int, end_ns: int, cuts: int) -> Answer:
+        looked.append((symbol, context.settings.tactic(CROSS).fast_bars, end_ns))
+        return Answer({"findings": [{}, {}] if symbol == "IWM" and looked[-1][1] == 8 else [], "checked": {"cuts": cuts}}, lambda console: None)
+
+    def audit(fast: int) -> wfo_audit.Audit:
+        context = context_of(home)
+        return wfo_audit.audited(context, gather(context, context.settings, (), None, None), {f"tactics.{CROSS}.fast_bars": fast})
+
+    monkeypatch.setattr(wfo_audit, "run_lookahead", look)
+    for seed, name in enumerate(names[1:]):
+        stored(name, seed)
+    clean = audit(3)
+    assert [one[:2] for one in looked] == [("SPY", 3), ("QQQ", 3), ("IWM", 3)] and clean.word == "CLEAN"
+    assert all(name in clean.text for name in names[:3]) and "of 4 symbols the first 3" in clean.text
+    found = audit(8)
+    assert [one[:2] for one in looked[3:]] == [("SPY", 8), ("QQQ", 8), ("IWM", 8)] and found.word == "FINDINGS" and "2 findings on IWM" in found.text
+    assert (audit(3).kept, audit(8).kept, len(looked)) == (True, True, 6)
+    stored("SPY", 3, 530)
+    assert not audit(3).kept and len(looked) == 9, "other bars are another audit"
+
+
+def test_what_was_chosen_is_what_the_audit_of_a_search_is_asked_of(pse, home, monkeypatch):
+    asked: list[Any] = []
+
+    def told(context: Any, inputs: Any, params: Any = None) -> wfo_audit.Audit:
+        asked.append(params)
+        return wfo_audit.Audit("CLEAN", "nothing", 0.1)
+
+    monkeypatch.setattr(wfo_command, "audited", told)
+    ran = pse("--home", home, "--json", *(word for word in WORDS if word != "--no-audit"), "--params", home / "params.yaml", "--jobs", "1")
+    assert asked == [document(folder_of(home, ran))["chosen"]["params"]] and ran.json["lookahead"] == "CLEAN"
+
+
 @pytest.mark.slow
 def test_the_desk_is_audited_once_and_what_was_found_is_kept(pse, home, monkeypatch):
     words = [word for word in WORDS if word != "--no-audit"]
@@ -299,5 +349,8 @@ def test_the_desk_is_audited_once_and_what_was_found_is_kept(pse, home, monkeypa
     monkeypatch.setattr(wfo_audit, "run_lookahead", None)                              # a second audit would fail
     again = pse("--home", home, "--json", *words, "--params", home / "params.yaml", "--jobs", "1")
     assert again.json["lookahead"] == "CLEAN" and same(folder_of(home, first), folder_of(home, again))
-    name = settings_hash(pinned(context_of(home), read_manifest(folder_of(home, first) / "manifest.json")).deciding)
-    assert wfo_audit.kept_audit(Home(home), name) == "CLEAN" and wfo_audit.kept_audit(Home(home), "another desk") == "NOT RUN"
+    manifest = read_manifest(folder_of(home, first) / "manifest.json")
+    inputs, chosen = pinned(context_of(home), manifest), document(folder_of(home, first))["chosen"]["params"]
+    name = settings_hash(varied_settings(inputs.settings, chosen).run_tree(inputs.plan.symbols))
+    assert wfo_audit.kept_audit(Home(home), name, manifest.snapshot) == "CLEAN"
+    assert wfo_audit.kept_audit(Home(home), "another desk", manifest.snapshot) == wfo_audit.kept_audit(Home(home), name, "other bars") == "NOT RUN"

@@ -167,7 +167,7 @@ def audit_of(context: Context, run: Run, now: bool) -> str:
     from pse.commands.rerun import inputs_of
     from pse.commands.wfo_audit import audited, kept_audit
 
-    word = kept_audit(context.home, run.manifest.settings_hash)
+    word = kept_audit(context.home, run.manifest.settings_hash, run.manifest.snapshot)
     if word != verdict.NOT_RUN or not now:
         return word
     inputs, own = inputs_of(context, run), replace(context)

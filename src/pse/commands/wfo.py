@@ -55,7 +55,7 @@ class Asked:
     jobs: int | None = None
     cluster: str | None = None
     draws: int = 100
-    audit: bool = True
+    audit: bool | Audit = True                           # an audit: one that was made elsewhere and serves here
     trials_before: int | None = None
     report: Path | None = None
     agents: str = RULES
@@ -84,12 +84,19 @@ def run(context: Context, symbol: str | None = None, start_ns: int | None = None
         batches = Batches(crew, kept)
         found = search(context, made, batches, asked.draws)
         measured_ns = stopwatch_ns() - began
-        audit = audited(context, made.inner) if asked.audit else Audit(NOT_RUN, "it was left out by --no-audit")
+        audit = _audit(context, made, found, asked.audit)
         counted = noted(context, made, found.candidates, before, asked.trials_before)
         done, wfo = written(context, made, asked, found, audit, (counted.n, counted.raised > counted.recorded),
                          {"search_ns": measured_ns, "measured": batches.measured, "reused": kept.reused, "audit_s": audit.seconds}, began)
     kept.remove()
     return _answer(context, done, wfo, asked.report)
+
+
+def _audit(context: Context, made: Ready, found: Searched, asked: bool | Audit) -> Audit:
+    """The look-ahead audit of what was chosen, or what stands in its place."""
+    if isinstance(asked, Audit):
+        return asked
+    return audited(context, made.inner, found.chosen.whole.params) if asked else Audit(NOT_RUN, "it was left out by --no-audit")
 
 
 # --- the search ------------------------------------------------------------------------------------------------------------------------------------
