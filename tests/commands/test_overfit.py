@@ -72,7 +72,7 @@ def test_the_best_of_runs_of_noise_is_not_credible_and_the_exit_code_says_so(tmp
     json.dumps(answer.data, allow_nan=False)
     answer.show(context.console)
     text = context.console.file.getvalue()
-    assert text.startswith(answer.data["verdict"]) and "track record" in text and "400 sessions in common" in text
+    assert text.startswith(answer.data["verdict"]) and "record long enough" in text and "400 sessions in common" in text
 
 
 def test_only_sessions_that_all_have_are_judged(tmp_path):

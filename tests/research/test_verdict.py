@@ -65,7 +65,7 @@ def test_the_worst_verdict_wins_and_says_what_else_was_not_met():
     assert verdict(trades=3, dsr=0.1, spa=0.9) == ("INSUFFICIENT", "trades")
     assert verdict(dsr=0.1, spa=0.9) == ("OVERFIT", "dsr_overfit")
     _, decided, _ = judge(replace(GOOD, dsr=0.7, spa=0.2, lookahead="NOT RUN"))
-    assert decided["code"] == "dsr" and "Not met besides: spa." in decided["text"] and "Not known: lookahead." in decided["text"]
+    assert decided["code"] == "dsr" and "Not met besides: beats cash (SPA)." in decided["text"] and "Not known: no look-ahead." in decided["text"]
 
 
 def test_what_failed_decides_before_what_is_not_known():

@@ -192,7 +192,7 @@ def show(console: Console, data: Mapping[str, Any]) -> None:
     say(console, f"{data['verdict']}: {data['clause']['text']}", "bold")
     console.print()
     show_table(console, ("clause", "met", "measured", "needed", "for"),
-               [[one["code"].replace("_", " "), MARKS[one["passed"]] if one["applies"] else "-", _measured(one["measured"]), one["needed"], one["decides"]]
+               [[verdict.NAMES[one["code"]], MARKS[one["passed"]] if one["applies"] else "-", _measured(one["measured"]), one["needed"], one["decides"]]
                 for one in data["clauses"]], (False, False, True, False, False))
     console.print()
     figures = data["figures"]

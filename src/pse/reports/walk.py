@@ -10,6 +10,7 @@ from typing import Any
 
 from pse.reports.view import number
 from pse.reports.words import MISSING, counted, in_r, interval, money, plain, share, whole
+from pse.research.verdict import NAMES
 from pse.store.run_tables import read_object
 
 WFO, OPENED = "wfo.json", "holdout.json"
@@ -22,11 +23,6 @@ MEANS = {
 TONES = {"CREDIBLE": "gain", "OVERFIT": "loss", "INSUFFICIENT": "warn", "UNPROVEN": "warn"}
 PASSED = {True: "held", False: "failed", None: "not known"}
 MARKS = {"held": "held", "failed": "failed"}
-CLAUSES = {
-    "trades": "enough trades", "track_record": "record long enough", "dsr_overfit": "more than luck (deflated Sharpe)", "pbo": "choosing carries over (PBO)",
-    "dsr": "surely more than luck", "oos_loss": "the best rarely loses after", "spa": "beats cash (SPA)", "pessimistic": "strictest fills",
-    "lookahead": "no look-ahead", "leakage": "no leakage from models", "whole": "judged whole",
-}
 SCHEMES = {"rolling": "rolling: the train window has one length and moves on", "anchored": "anchored: every train window begins at the first session",
            "cpcv": "combinatorial: groups of sessions take turns in being tested, trained on all others"}
 OBJECTIVES = {"sharpe": "Sharpe", "sortino": "Sortino", "calmar": "Calmar", "expectancy_r": "expectancy in R", "profit_factor": "profit factor", "net": "net"}
@@ -220,7 +216,7 @@ def _clause(clause: Mapping[str, Any], decided: bool) -> dict[str, Any]:
 
 
 def clause_name(code: str) -> str:
-    return CLAUSES.get(code, code.replace("_", " "))
+    return NAMES.get(code, code.replace("_", " "))
 
 
 def decision(walk: Walk) -> str:

@@ -16,6 +16,11 @@ DSR_OVERFIT, DSR_CREDIBLE = 0.5, 0.95
 PBO_OVERFIT, LOSS_OVERFIT, LOSS_CREDIBLE = 0.5, 0.25, 0.1
 SPA_CREDIBLE = 0.05
 CLEAN, FINDINGS, NOT_RUN = "CLEAN", "FINDINGS", "NOT RUN"
+NAMES = {                                        # of the clauses by their code, wherever somebody reads them
+    "trades": "enough trades", "track_record": "record long enough", "dsr_overfit": "more than luck (deflated Sharpe)", "pbo": "choosing carries over (PBO)",
+    "dsr": "surely more than luck", "oos_loss": "the best rarely loses after", "spa": "beats cash (SPA)", "pessimistic": "strictest fills",
+    "lookahead": "no look-ahead", "leakage": "no leakage from models", "whole": "judged whole",
+}
 PBO_NOTE = ("Neighbours that are all equally good give a PBO of 0.5, for then it is chance which of them is best in sample; so it never decides alone, but "
             "beside the share of splits in which the best in sample loses out of sample.")
 
@@ -79,14 +84,14 @@ def judge(found: Measures) -> tuple[str, dict[str, str], list[Clause]]:
     if short:
         failed_first = sorted(short, key=lambda clause: clause.passed is None)
         return UNPROVEN, _decided(failed_first), clauses
-    return CREDIBLE, {"code": "all", "text": "Every clause holds: " + "; ".join(c.code for c in clauses if c.decides == CREDIBLE) + "."}, clauses
+    return CREDIBLE, {"code": "all", "text": "Every clause holds: " + "; ".join(NAMES[c.code] for c in clauses if c.decides == CREDIBLE) + "."}, clauses
 
 
 def _decided(failed: Sequence[Clause]) -> dict[str, str]:
     """The first clause, which decides, and the names of the others."""
     first, others = failed[0], failed[1:]
     text = first.text
-    missed, unknown = ([one.code for one in others if one.passed is known] for known in (False, None))
+    missed, unknown = ([NAMES[one.code] for one in others if one.passed is known] for known in (False, None))
     if missed:
         text += f" Not met besides: {', '.join(missed)}."
     if unknown:
