@@ -52,7 +52,7 @@ def _asked(space: Space, told: Told, count: int, seed: np.random.SeedSequence) -
     try:
         import optuna
     except ModuleNotFoundError as error:
-        raise RequestError("method: tpe needs the package optuna, which is not installed; run: pip install 'pse-toolkit[research]', or write `method: random`") \
+        raise RequestError("method: tpe needs optuna, which is not installed; run: pip install 'pse-toolkit[research]', or write `method: random`") \
             from error
     spaces = {one.key: _distribution(optuna.distributions, one) for one in space.parameters}
     level = optuna.logging.get_verbosity()
