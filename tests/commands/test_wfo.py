@@ -21,7 +21,7 @@ from pse.commands import wfo_audit, wfo_folds, wfo_search
 from pse.commands.backtest import whole_window
 from pse.commands.inputs import gather
 from pse.commands.running import drive
-from pse.commands.wfo_ready import pinned
+from pse.commands.wfo_ready import gathered, pinned, policy_of, ready
 from pse.commands.wiring import Answer
 from pse.domain.trials import TRIAL_TRADE, Measured, Span
 from pse.engine.desk import Mode
@@ -256,6 +256,18 @@ def test_a_parameter_that_is_none_is_named_with_the_nearest(pse, home):
     bad = write(home, "bad.yaml", (home / "params.yaml").read_text().replace("stop_atr", "stop_art"))
     refused = pse("--home", home, "--json", *WORDS, "--params", bad, "--jobs", "1")
     assert refused.code == 2 and "stop_atr" in refused.json["error"] and "bad.yaml" in refused.json["error"]
+
+
+@pytest.mark.parametrize(("warm_up", "begins"), [(160, 160), (200, 80)])
+def test_a_warm_up_of_more_than_a_third_of_the_sessions_gives_way_to_the_search_whatever_the_folds(home, warm_up, begins):
+    """503 sessions are stored: 160 warm up; 200 are too many, and the longest mean of the features is 80 days."""
+    context = context_of(home)
+    context = context.asking(overrides=(f"desks.mini.warmup_sessions={warm_up}",), desk="mini")
+    policy = policy_of(context.settings, home / "params.yaml", {})
+    inputs = gathered(context, context.settings, (), (None, None), policy, 2)
+    before = int((np.unique(inputs.bars[0].session).size) - ready(context, inputs, policy, 2).walk.plan.dates.size)
+    assert before == begins and [text for text in context.warnings if f"would read {warm_up}" in text] == context.warnings
+    assert bool(context.warnings) == (begins < warm_up)
 
 
 def test_an_edited_ledger_is_told_before_the_search(pse, home):

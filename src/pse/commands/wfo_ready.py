@@ -29,6 +29,8 @@ from pse.store.appended import NONE_STORED
 from pse.store.searches import search_name
 from pse.store.snapshots import load as load_snapshot
 
+MOST_WARM_UP = 1 / 3                             # of the stored sessions; a longer one would leave the search little to look at
+
 
 @dataclass(frozen=True, eq=False)
 class Ready:
@@ -91,8 +93,8 @@ def asked_policy(policy: SearchPolicy, given: Mapping[str, Any]) -> SearchPolicy
 
 
 def gathered(context: Context, settings: Settings, symbols: tuple[str, ...], window: tuple[int | None, int | None], policy: SearchPolicy, folds: int) -> Inputs:
-    """The bars of the window, ns UTC.  Without a start it begins once the desk's warm-up is behind it, or, where too few sessions would be left for the folds,
-    once what its features remember is.  Raises `RequestError` where the first fold would begin without that."""
+    """The bars of the window, ns UTC.  Without a start it begins once the desk's warm-up is behind it; where that takes more than a third of what is stored, or
+    leaves too few sessions for the folds, once what its features remember is.  Raises `RequestError` where the first fold would begin without that."""
     inputs = gather(context, settings, symbols, *window)
     known = inputs if window[0] is None else gather(_silent(context), settings, symbols, None, window[1])
     bars = _longest(known.bars)
@@ -101,7 +103,8 @@ def gathered(context: Context, settings: Settings, symbols: tuple[str, ...], win
     needed, wanted = memory_sessions(inputs.plan, _decisions_a_session(inputs.plan.decision_timeframe, bars)), inputs.plan.warmup_sessions
     begin = 0
     if window[0] is None:
-        carrying = (first for first in (wanted, needed) if first < stored.size and _carries(known, int(opens[first]), policy, folds))
+        starts = (wanted, needed) if wanted <= stored.size * MOST_WARM_UP else (needed,)
+        carrying = (first for first in starts if first < stored.size and _carries(known, int(opens[first]), policy, folds))
         begin = next(carrying, min(needed, stored.size))
     had = begin if window[0] is None else int((opens < inputs.start_ns).sum())
     if had < needed or (window[0] is None and begin >= stored.size):
