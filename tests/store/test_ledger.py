@@ -175,7 +175,7 @@ def test_a_user_can_raise_the_count_and_never_lower_it(tmp_path):
     home, window = Home(tmp_path), (0, 10 * DAY)
     append_trials(home, [(configured(number, number), DATES, RETURNS) for number in range(7)], 1)
     assert raise_trials(home, ["ES"], window, 40, 5, "tried by hand").n == 40
-    assert trials_counted(home, ["ES"], window) == Counted(recorded=7, raised=40)
+    assert trials_counted(home, ["ES"], window) == Counted(recorded=7, raised=40, elsewhere=33)
     before = trials_path(home).read_bytes()
     with pytest.raises(RequestError, match=r"39 trials are fewer than the 40.*7 configurations recorded, raised to 40"):
         raise_trials(home, ["ES"], window, 39, 6, "")
@@ -191,14 +191,35 @@ def test_a_count_below_what_was_recorded_is_refused_before_any_raise(tmp_path):
         raise_trials(home, ["ES"], (None, None), 6, 1, "")
 
 
-def test_a_raise_holds_for_its_symbols_and_its_window_and_trials_overtake_it(tmp_path):
+def test_what_is_tried_after_a_raise_comes_on_top_of_it(tmp_path):
+    home, window = Home(tmp_path), (0, 10 * DAY)
+    append_trials(home, [(configured(number, number), DATES, RETURNS) for number in range(7)], 1)
+    raise_trials(home, ["ES"], window, 40, 5, "33 by hand")
+    append_trials(home, [(configured(number, number), DATES, RETURNS) for number in range(7, 20)], 6)
+    assert trials_counted(home, ["ES"], window).n == 33 + 20
+    append_trials(home, [(configured(number, number), DATES, RETURNS) for number in range(20, 100)], 7)
+    assert trials_counted(home, ["ES"], window).n == 33 + 100 and trials_counted(home, ["ES"], window).by_user
+    with pytest.raises(RequestError, match=r"132 trials are fewer than the 133"):
+        raise_trials(home, ["ES"], window, 132, 8, "")
+    assert raise_trials(home, ["ES"], window, 140, 9, "40 by hand").n == trials_counted(home, ["ES"], window).n == 140
+
+
+def test_a_raise_is_never_undercut_where_its_window_saw_more_than_the_asked_one(tmp_path):
+    home = Home(tmp_path)
+    append_trials(home, [(configured(number, number, window=(0, DAY)), DATES, RETURNS) for number in range(7)], 1)
+    raise_trials(home, ["ES"], (0, 10 * DAY), 40, 5, "")
+    assert trials_counted(home, ["ES"], (5 * DAY, 6 * DAY)) == Counted(recorded=0, raised=40, elsewhere=33)
+    assert trials_counted(home, ["ES"], (5 * DAY, 6 * DAY)).n == 40
+
+
+def test_a_raise_holds_for_its_symbols_and_its_window_and_trials_come_on_top(tmp_path):
     home = Home(tmp_path)
     raise_trials(home, ["ES", "NQ"], (0, 10 * DAY), 3, 1, "before this home")
     assert trials_counted(home, ["NQ"], (9 * DAY, 30 * DAY)).n == 3
     assert trials_counted(home, ["NQ"], (10 * DAY, 30 * DAY)).n == 0 and trials_counted(home, ["6E"], (0, DAY)).n == 0
     append_trials(home, [(configured(number, number), DATES, RETURNS) for number in range(5)], 2)
-    assert trials_counted(home, ["ES"], (0, DAY)) == Counted(recorded=5, raised=3)
-    assert trials_counted(home, ["ES"], (0, DAY)).n == 5
+    assert trials_counted(home, ["ES"], (0, DAY)) == Counted(recorded=5, raised=3, elsewhere=3)
+    assert trials_counted(home, ["ES"], (0, DAY)).n == 8
 
 
 def test_one_changed_byte_of_the_third_line_is_found_by_every_reader(tmp_path):

@@ -133,7 +133,7 @@ def trials_of(context: Context, symbols: Sequence[str], window: tuple[int | None
     if asked is not None:
         raise_trials(context.home, symbols, window, asked, context.clock.now_ns(), WHY)
     counted = trials_counted(context.home, symbols, window)
-    return counted.n, counted.raised > counted.recorded
+    return counted.n, counted.by_user
 
 
 def _of_chosen(context: Context, chosen: Column, dates: np.ndarray, audit: bool) -> dict[str, Any]:

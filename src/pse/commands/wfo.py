@@ -86,7 +86,7 @@ def run(context: Context, symbol: str | None = None, start_ns: int | None = None
         measured_ns = stopwatch_ns() - began
         audit = _audit(context, made, found, asked.audit)
         counted = noted(context, made, found.candidates, before, asked.trials_before)
-        done, wfo = written(context, made, asked, found, audit, (counted.n, counted.raised > counted.recorded),
+        done, wfo = written(context, made, asked, found, audit, (counted.n, counted.by_user),
                          {"search_ns": measured_ns, "measured": batches.measured, "reused": kept.reused, "audit_s": audit.seconds}, began)
     kept.remove()
     return _answer(context, done, wfo, asked.report)

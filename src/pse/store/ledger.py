@@ -69,14 +69,21 @@ _Look = TypeVar("_Look", Trial, Raise)
 @dataclass(frozen=True)
 class Counted:
     """How many configurations looked at a window, one that looked at several counting for each: those of the ledger, the most that a user raised them to
-    (0: never), and the larger one, which counts."""
+    (0: never), and how many of those the ledger had not seen then, which come on top of what it sees since."""
 
     recorded: int
     raised: int
+    elsewhere: int = 0
 
     @property
     def n(self) -> int:
-        return max(self.recorded, self.raised)
+        """What counts."""
+        return max(self.recorded + self.elsewhere, self.raised)
+
+    @property
+    def by_user(self) -> bool:
+        """Whether a user's word makes it more than the ledger saw."""
+        return self.n > self.recorded
 
 
 @dataclass(frozen=True)
@@ -153,7 +160,8 @@ def raise_trials(home: Home, symbols: Sequence[str], window: Window, count: int,
         if count > known.n:
             with _written(home) as ledger:
                 ledger.append(RAISED, ts, Raise(symbols=tuple(symbols), window=window, count=count, recorded=known.recorded, why=why).model_dump(mode="json"))
-    return Counted(known.recorded, max(known.raised, count if count > known.n else 0))
+                known = Counted(known.recorded, max(known.raised, count), max(known.elsewhere, count - known.recorded))
+    return known
 
 
 def _written(home: Home) -> Journal:
@@ -182,7 +190,9 @@ def _parsed(home: Home, records: list[Record]) -> tuple[list[Trial], list[Raise]
 
 
 def _counted(looks: Iterable[Trial], raises: Iterable[Raise], symbols: Sequence[str], window: Window) -> Counted:
-    return Counted(_configurations(_touching(looks, symbols, window)), max((one.count for one in _touching(raises, symbols, window)), default=0))
+    told = _touching(raises, symbols, window)
+    return Counted(_configurations(_touching(looks, symbols, window)), max((one.count for one in told), default=0),
+                   max((one.count - one.recorded for one in told), default=0))
 
 
 def _configurations(looks: Iterable[Trial]) -> int:
