@@ -41,6 +41,16 @@ def test_another_symbol_or_time_is_sealed_still(tmp_path):
     assert [one.run_id for one in openings(home)] == ["first", "other"]
 
 
+def test_bars_that_were_opened_under_another_name_are_open(tmp_path):
+    home = Home(tmp_path)
+    open_once(home, opening(), 1)
+    micro = opening("micro", symbols=("MES",)).model_copy(update={"looked_at": ("MES", "ES")})
+    assert open_once(home, micro, 2).run_id == "first"
+    later = micro.model_copy(update={"window": (200, 300)})
+    assert open_once(home, later, 3) == later
+    assert open_once(home, opening("second", window=(250, 300)), 4).run_id == "micro"
+
+
 def test_an_edited_log_names_its_line(tmp_path):
     home = Home(tmp_path)
     for number, symbol in enumerate(("ES", "NQ", "RTY")):

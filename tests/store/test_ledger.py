@@ -137,6 +137,14 @@ def test_two_processes_lose_no_trial(tmp_path):
     assert sorted(found.fingerprint for found in trials(Home(tmp_path))) == [f"{number:064x}" for number in range(9)]
 
 
+def test_a_look_at_a_micro_contract_is_a_look_at_the_bars_that_it_trades_on(tmp_path):
+    home = Home(tmp_path)
+    micro = trial(1, ("MES",)).model_copy(update={"looked_at": ("MES", "ES")})
+    append_trials(home, [(look, DATES, RETURNS) for look in (micro, trial(2, ("MES",)), trial(3))], 1)
+    assert count_trials(home, ["ES"]) == 2                                          # the second is of before that was written beside
+    assert count_trials(home, ["MES", "ES"]) == 3 and count_trials(home, ["NQ"]) == 0
+
+
 # --- how many configurations ----------------------------------------------------------------------------------------------------------------------
 
 def configured(number: int, settings: int, **changes) -> Trial:

@@ -130,6 +130,7 @@ def trials_of(context: Context, symbols: Sequence[str], window: tuple[int | None
     """How many configurations the ledger counts there, and whether a user raised it; `asked` raises it first."""
     from pse.store.ledger import raise_trials, trials_counted
 
+    symbols = context.settings.looked_at(symbols)
     if asked is not None:
         raise_trials(context.home, symbols, window, asked, context.clock.now_ns(), WHY)
     counted = trials_counted(context.home, symbols, window)

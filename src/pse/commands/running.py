@@ -319,8 +319,8 @@ def note_trial(context: Context, run: Run, inputs: Inputs, outcome: Outcome, met
     returns = np.diff(money) / money[:-1]
     kind: Literal["backtest", "paper"] = "paper" if run.manifest.command == "paper" else "backtest"
     trial = Trial(fingerprint=run.manifest.fingerprint, answers=answers_hash(run), kind=kind, snapshot=run.manifest.snapshot, symbols=inputs.plan.symbols,
-                  window=(inputs.start_ns, inputs.end_ns), settings_hash=run.manifest.settings_hash, desk=inputs.plan.name,
-                  trades=int(metrics.get("trades") or 0), sharpe=metrics.get("sharpe"))
+                  looked_at=inputs.settings.looked_at(inputs.plan.symbols), window=(inputs.start_ns, inputs.end_ns), settings_hash=run.manifest.settings_hash,
+                  desk=inputs.plan.name, trades=int(metrics.get("trades") or 0), sharpe=metrics.get("sharpe"))
     return append_trial(context.home, trial, sessions["session_date"].to_numpy().astype(np.int32), returns, context.clock.now_ns())
 
 

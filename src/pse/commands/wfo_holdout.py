@@ -34,10 +34,12 @@ def run(context: Context, run_id: str) -> Answer:
     if not sealed:
         raise RequestError(f"run {found.run_id} sealed nothing; expected a walk-forward with --holdout SHARE (for example --holdout 0.2)")
     window = moment_ns(sealed["start"]), moment_ns(sealed["end"])
-    check_outside(Settings.from_tree(found.manifest.settings, context.home.root), found.manifest)
+    settings = Settings.from_tree(found.manifest.settings, context.home.root)
+    check_outside(settings, found.manifest)
     symbols, params = found.manifest.symbols, dict(wfo["chosen"]["params"])
-    before = trials_counted(context.home, symbols, window).n
-    asked = Opening(run_id=found.run_id, snapshot=found.manifest.snapshot, symbols=symbols, desk=found.manifest.desk, window=window,
+    looked_at = settings.looked_at(symbols)
+    before = trials_counted(context.home, looked_at, window).n
+    asked = Opening(run_id=found.run_id, snapshot=found.manifest.snapshot, symbols=symbols, looked_at=looked_at, desk=found.manifest.desk, window=window,
                     opened=iso(context.clock.now_ns()), params=params, trials_before=before)
     opening = open_once(context.home, asked, context.clock.now_ns())
     path = found.folder / OPENED

@@ -119,6 +119,11 @@ class Settings(Frozen):
             raise UnknownName("instrument", symbol, self.instruments)
         return self.instruments[symbol]
 
+    def looked_at(self, symbols: Iterable[str]) -> tuple[str, ...]:
+        """These symbols, and behind them those whose bars they trade on: by what a look at one of them is a look at another."""
+        own = tuple(symbols)
+        return tuple(dict.fromkeys((*own, *(known.bars_of for one in own if (known := self.instruments.get(one)) and known.bars_of))))
+
     def tactics(self) -> dict[str, Any]:
         """The chosen desk's tactics, made with their parameters, by name."""
         return {name: self.tactic(name) for name in self.chosen.tactics}

@@ -29,6 +29,7 @@ class Opening(Frozen):
     run_id: str
     snapshot: str
     symbols: tuple[str, ...]
+    looked_at: tuple[str, ...] = ()              # the symbols and those whose bars they trade on; empty in older lines
     desk: str
     window: tuple[int, int]
     opened: str
@@ -56,8 +57,9 @@ def openings(home: Home) -> list[Opening]:
 
 
 def opened_before(home: Home, symbols: Sequence[str], window: tuple[int, int]) -> Opening | None:
-    """The first opening of any of these symbols that touches the window, None where it is sealed still."""
-    return next((one for one in openings(home) if set(one.symbols) & set(symbols) and one.window[0] < window[1] and window[0] < one.window[1]), None)
+    """The first opening that looked at any of these symbols and touches the window, None where it is sealed still."""
+    return next((one for one in openings(home) if not set(symbols).isdisjoint((*one.symbols, *one.looked_at))
+                 and one.window[0] < window[1] and window[0] < one.window[1]), None)
 
 
 def open_once(home: Home, opening: Opening, ts: int) -> Opening:
@@ -66,7 +68,7 @@ def open_once(home: Home, opening: Opening, ts: int) -> Opening:
     ts: wall time, ns UTC.
     """
     with locked(lock_path(home, "holdouts"), "the log of sealed windows", WAIT_SECONDS):
-        if (before := opened_before(home, opening.symbols, opening.window)) is not None:
+        if (before := opened_before(home, (*opening.symbols, *opening.looked_at), opening.window)) is not None:
             return before
         with Journal(holdouts_path(home), ZERO_HASH, lock=lock_path(home, "holdouts-file"), kinds=(KIND,), what="the log of sealed windows") as log:
             log.append(KIND, ts, opening.model_dump(mode="json"))

@@ -40,6 +40,7 @@ class Trial(Frozen):
     kind: Literal["backtest", "paper", "wfo", "overfit"] = Field("backtest", description="which command looked")
     snapshot: str
     symbols: tuple[str, ...]
+    looked_at: tuple[str, ...] = Field((), description="the symbols and those whose bars they trade on; empty in older lines")
     window: Window
     settings_hash: str
     desk: str
@@ -200,12 +201,16 @@ def _configurations(looks: Iterable[Trial]) -> int:
 
 
 def _touching(looks: Iterable[_Look], symbols: Sequence[str] | None, window: Window, snapshot: str | None = None) -> list[_Look]:
-    """Those of any of these symbols whose window overlaps; None takes all."""
+    """Those that looked at any of these symbols and whose window overlaps; None takes all.  A symbol that trades on the bars of another is found by both."""
     wanted, (first, end) = None if symbols is None else set(symbols), window
     return [look for look in looks
-            if (wanted is None or not wanted.isdisjoint(look.symbols))
+            if (wanted is None or not wanted.isdisjoint(_looked_at(look)))
             and (end is None or look.window[0] is None or look.window[0] < end) and (first is None or look.window[1] is None or first < look.window[1])
             and (snapshot is None or getattr(look, "snapshot", snapshot) == snapshot)]
+
+
+def _looked_at(look: Trial | Raise) -> tuple[str, ...]:
+    return (*look.symbols, *look.looked_at) if isinstance(look, Trial) else look.symbols
 
 
 # --- daily returns -------------------------------------------------------------------------------------------------------------------------------
