@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from pse.clock import iso
 from pse.commands.overfit import Asked, run
 from pse.commands.wfo_audit import _path as audit_path
 from pse.domain.errors import DamagedTable, RequestError, UnknownName
@@ -243,6 +244,7 @@ def walked(context, given, capital=CAPITAL):
     names = [f"c{n}" for n in range(given.matrix.shape[1])]
     folds = [{"number": fold.number, "chosen": fold.chosen, "in_sample": fold.in_sample, "out_of_sample": fold.out_of_sample} for fold in given.folds]
     walk = {"capital_usd": capital, "sessions_per_year": given.sessions_per_year, "seed": given.seed, "lookahead": given.lookahead, "symbols": ["ES"],
+            "searched": {"start": iso(NS * 10_000), "end": iso(NS * 15_000)},
             "candidates": [{"id": name, "params": dict(params), "objective": None} for name, params in zip(names, given.params, strict=True)],
             "chosen": {"id": names[given.chosen], "why": "best"}, "folds": folds, "court": {"regimes": [{"way": "phase", "name": "then"}], "clauses": []}}
     out = pl.DataFrame({"session_date": given.stitched.dates, "equity": money(given.stitched), "pessimistic": money(given.pessimistic),
@@ -268,6 +270,18 @@ def test_the_court_of_a_walk_forward_is_made_again_from_its_files(tmp_path):
     assert more.data["figures"]["dsr_2014"]["value"] < now["figures"]["dsr_2014"]["value"]
     with pytest.raises(RequestError, match="leave --chosen out"):
         judged(context, one, chosen="c1")
+
+
+def test_a_walk_forward_was_chosen_among_what_looked_at_its_searched_part(tmp_path):
+    context = context_of(tmp_path)
+    one = walked(context, family(3.0, sessions=200))
+    sealed = [(Trial(fingerprint=f"{n:064x}", snapshot="s", symbols=("ES",), window=(NS * 15_000, NS * 20_000), settings_hash=f"{n:064x}", desk="d"),
+               days(60), noise(n, 60)) for n in range(30)]
+    append_trials(context.home, sealed, 1)
+    assert judged(context, one).data["trials"] == 20                                # those that stand in it, none of the thirty behind
+    append_trials(context.home, [(look.model_copy(update={"fingerprint": f"a{look.fingerprint[1:]}", "window": (0, NS * 10_001)}), on, made_)
+                                 for look, on, made_ in sealed], 2)
+    assert judged(context, one).data["trials"] == 30
 
 
 def test_a_walk_forward_that_lacks_a_column_is_damaged(tmp_path):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from pse.clock import moment_ns
 from pse.commands import overfit_runs as runs
 from pse.commands.overfit_runs import Column
 from pse.commands.wiring import Answer, Context
@@ -17,7 +18,7 @@ from pse.domain.trials import TRIAL_TRADE
 from pse.research import verdict
 from pse.research.court import Evidence, Series, court
 from pse.research.deflated import sharpe_of_columns
-from pse.store.run_tables import read_table
+from pse.store.run_tables import read_object, read_table
 from pse.store.runs import ENVELOPE_EQUITY, Run, load_run, metrics_of
 
 if TYPE_CHECKING:
@@ -84,12 +85,14 @@ def _walk_of(context: Context, asked: Asked) -> Run | None:
 
 
 def _of_walk(context: Context, asked: Asked, walk: Run) -> tuple[Evidence, dict[str, Any]]:
+    from pse.commands.overfit_walk import WALK as WALK_FILE
     from pse.commands.overfit_walk import evidence_of_walk
 
     if asked.chosen is not None:
         raise RequestError(f"--chosen {asked.chosen}: what a walk-forward chose is part of it; leave --chosen out")
     manifest = walk.manifest
-    count, raised = trials_of(context, manifest.symbols, (manifest.start_ns, manifest.end_ns), asked.trials)
+    searched = read_object(walk.folder / WALK_FILE)["searched"]            # the sealed end behind it is none of what was chosen among
+    count, raised = trials_of(context, manifest.symbols, (moment_ns(searched["start"]), moment_ns(searched["end"])), asked.trials)
     return evidence_of_walk(walk, count, raised)
 
 
