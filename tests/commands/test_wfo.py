@@ -201,7 +201,9 @@ def test_ctrl_c_says_what_stands_and_the_same_command_goes_on(pse, home, monkeyp
         patched.setattr(wfo_search.Batches, "map", interrupted)
         stopped = walk(pse, home)
     assert stopped.code == 130 and "the same command goes on" in stopped.json["error"]
+    assert len(trials(Home(home))) == 3                                                # what was seen counts, though the search never ended
     ran = walk(pse, home)
+    assert ran.json["ledger_trials"] == len(trials(Home(home))) == 8
     assert json.loads((folder_of(home, ran) / "timing.jsonl").read_text())["reused"] == 3
 
 
@@ -212,6 +214,8 @@ def test_a_sealed_end_is_not_searched_and_opens_once(pse, home):
     assert wfo["searched"]["end"] <= wfo["holdout"]["start"] and max(wfo["stitched"]["dates"]) < int(wfo["holdout"]["start"][:10].replace("-", ""))
     opened = pse("--home", home, "--json", "wfo", "--open-holdout", ran.json["run_id"])
     assert opened.code == 0 and opened.json["first"] and opened.json["window"]["sessions"] == 89 and opened.json["params"] == wfo["chosen"]["params"]
+    looks = [one for one in trials(Home(home)) if one.window == (moment_ns(wfo["holdout"]["start"]), moment_ns(wfo["holdout"]["end"]))]
+    assert {one.settings_hash for one in looks} <= {one.settings_hash for one in trials(Home(home)) if one not in looks} and 1 <= len(looks) <= 2
     again = pse("--home", home, "--json", "wfo", "--open-holdout", ran.json["run_id"])
     assert again.code == 0 and not again.json["first"] and again.json["figures"] == opened.json["figures"]
     assert opened.json["opened"] in again.json["warnings"][0]

@@ -21,17 +21,16 @@ from pse.commands.wfo_audit import NOT_RUN, Audit, audited
 from pse.commands.wfo_files import COMMAND, write_judged, write_overrides
 from pse.commands.wfo_folds import fold_runs, notes, unlike
 from pse.commands.wfo_judged import KIND, STRICT, Beside, Chosen, choose, document, nothing, null_figures
+from pse.commands.wfo_ledger import Looks, counted, known_before, note
 from pse.commands.wfo_ready import Ready, gathered, policy_data, policy_of, ready
 from pse.commands.wfo_search import Batches, Candidate, searched, stitched
 from pse.commands.wiring import Answer, Context, Stopped
 from pse.domain.errors import OutsideError, RequestError, is_ctrl_c
 from pse.domain.records import digest
 from pse.domain.trials import Measured, Task
-from pse.engine.varied import as_set, varied_settings
-from pse.research import returns as series
-from pse.settings import settings_hash
+from pse.engine.varied import as_set
 from pse.store.files import write_atomic
-from pse.store.ledger import Counted, Trial, append_trials, raise_trials, trials, trials_counted
+from pse.store.ledger import trials
 from pse.store.locks import lock_path
 from pse.store.runs import Run, finish_run, new_run
 from pse.store.searches import KeptSearch
@@ -82,11 +81,11 @@ def run(context: Context, symbol: str | None = None, start_ns: int | None = None
     context.detail(f"search {made.name}")
     with kept.alone(), _crew(context, asked) as crew, _told_how_to_go_on(kept):
         batches = Batches(crew, kept)
-        found = search(context, made, batches, asked.draws)
+        found = search(context, made, batches, asked.draws, lambda looks: note(context, made.inner, made.window, looks, made.per_year))
         measured_ns = stopwatch_ns() - began
         audit = _audit(context, made, found, asked.audit)
-        counted = noted(context, made, found.candidates, before, asked.trials_before)
-        done, wfo = written(context, made, asked, found, audit, (counted.n, counted.by_user),
+        tries = counted(context, made)
+        done, wfo = written(context, made, asked, found, audit, (tries.n, tries.by_user),
                          {"search_ns": measured_ns, "measured": batches.measured, "reused": kept.reused, "audit_s": audit.seconds}, began)
     kept.remove()
     return _answer(context, done, wfo, asked.report)
@@ -113,8 +112,8 @@ class Searched:
     nulls: np.ndarray | None
 
 
-def search(context: Context, made: Ready, batches: Batches, draws: int) -> Searched:
-    """Every measurement of a walk-forward."""
+def search(context: Context, made: Ready, batches: Batches, draws: int, note: Callable[[Looks], None] = lambda looks: None) -> Searched:
+    """Every measurement of a walk-forward.  `note`: takes what each batch came to over all that is searched, before anybody is told of it."""
     walk, policy = made.walk, made.policy
     total = made.most
     said_compiling(context)
@@ -125,7 +124,7 @@ def search(context: Context, made: Ready, batches: Batches, draws: int) -> Searc
             said = {} if best is None else {"description": f"best {policy.objective} {score:.3g}: {_shortly(best.params)}"}
             progress.update(task, completed=done, **said)           # type: ignore[arg-type]
 
-        candidates = searched(walk, batches, tell)
+        candidates = searched(walk, batches, tell, note)
         progress.update(task, completed=total)
         chosen = choose(walk, candidates)
         strict, kind = (_under(made, batches, candidates[0], chosen, name) for name in (STRICT, KIND))
@@ -209,36 +208,6 @@ def _told_how_to_go_on(kept: KeptSearch) -> Iterator[None]:
         if "same command" in str(error):
             raise
         raise type(error)(f"{error} {stands}") from error
-
-
-# --- the ledger ------------------------------------------------------------------------------------------------------------------------------------
-
-
-def known_before(context: Context, made: Ready, told: int | None) -> Counted:
-    """How many configurations had looked at the window before this search; a word where the user tells of fewer."""
-    known = trials_counted(context.home, made.inner.plan.symbols, made.window)
-    if told is not None and told < known.n:
-        context.warn(f"--trials-before {told}: the ledger counts {known.n:,} configurations on this window already; the count can be raised and never lowered, "
-                     f"so {known.n:,} holds")
-    return known
-
-
-def noted(context: Context, made: Ready, candidates: list[Candidate], before: Counted, told: int | None) -> Counted:
-    """Puts every configuration into the ledger, and what the user tells of others on top; gives the count of the window."""
-    inner, home, now = made.inner, context.home, context.clock.now_ns()
-    symbols, looks = inner.plan.symbols, []
-    for one in candidates:
-        whole = made.walk.whole(one)
-        name = settings_hash(varied_settings(inner.settings, one.params).run_tree(symbols))
-        trial = Trial(fingerprint=digest({"settings": name, "data": inner.data, "sessions": inner.sessions, "window": list(made.window), "end": "FOLD_END"}),
-                      kind=COMMAND, snapshot=inner.snapshot.id, symbols=symbols, window=made.window, settings_hash=name, desk=inner.plan.name,
-                      trades=int(whole.trades.size), sharpe=series.sharpe(whole.returns, made.per_year))
-        looks.append((trial, whole.dates.astype(np.int32), whole.returns))
-    append_trials(home, looks, now)
-    counted = trials_counted(home, symbols, made.window)
-    if told is not None and told > before.n:
-        counted = raise_trials(home, symbols, made.window, max(counted.n, told + counted.recorded - before.recorded), now, "--trials-before")
-    return counted
 
 
 # --- what is written -------------------------------------------------------------------------------------------------------------------------------

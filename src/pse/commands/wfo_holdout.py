@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pse.clock import iso, moment_ns
 from pse.commands.running import check_outside
 from pse.commands.wfo_files import COMMAND, load_walk
+from pse.commands.wfo_ledger import note
 from pse.commands.wfo_ready import pinned, ready
 from pse.commands.wiring import Answer, Context
 from pse.commands.work import place_of, work
@@ -61,8 +62,10 @@ def _measured(context: Context, found: Run, wfo: Mapping[str, Any], params: dict
     inputs = pinned(context, found.manifest)
     kept = found.manifest.extra[COMMAND]
     made = ready(context, inputs, SearchPolicy.model_validate(kept["policy"]), int(kept["folds"]))
-    place = place_of(replace(inputs, end_ns=span.end_ns), context)
-    chosen, own = (work(Task(place, one, (span,)))[0] for one in (params, dict(made.walk.space.own)))
+    sealed = replace(inputs, end_ns=span.end_ns)
+    place, tried = place_of(sealed, context), (params, dict(made.walk.space.own))
+    chosen, own = (work(Task(place, one, (span,)))[0] for one in tried)
+    note(context, sealed, (span.start_ns, span.end_ns), list(zip(tried, (chosen, own), strict=True)), made.per_year)
     return {"opened": opening.opened, "window": {"start": iso(span.start_ns), "end": iso(span.end_ns), "sessions": int(chosen.dates.size)}, "params": params,
             "trials_before": opening.trials_before, "figures": figures(chosen, made.per_year), "own": figures(own, made.per_year),
             "searched": next(one["whole"] for one in wfo["candidates"] if one["id"] == wfo["chosen"]["id"]), "verdict": wfo["court"]["verdict"]}

@@ -139,8 +139,12 @@ def stitched(parts: Sequence[Measured]) -> Measured:
     return Measured(Span(parts[0].span.start_ns, parts[-1].span.end_ns), parts[0].capital, days, parts[0].capital * np.cumprod(grown), np.concatenate(trades))
 
 
-def searched(walk: Walk, batches: Batches, tell: Told = lambda done, best, score: None) -> list[Candidate]:
-    """Every candidate in the order in which it was first tried; the desk's own configuration is the first."""
+def searched(walk: Walk, batches: Batches, tell: Told = lambda done, best, score: None,
+             note: Callable[[list[tuple[Params, Measured]]], None] = lambda looks: None) -> list[Candidate]:
+    """Every candidate in the order in which it was first tried; the desk's own configuration is the first.
+
+    `note`: takes what each batch came to over all that is searched, before anybody is told of it.
+    """
     known: dict[str, Candidate] = {}
     asking = _Asking(walk)
     while wanted := asking.next(known):
@@ -154,6 +158,7 @@ def searched(walk: Walk, batches: Batches, tell: Told = lambda done, best, score
         measured = batches.map([task for _, task in tasks], _counting(tell, max(0, len(known) - len(wanted))))
         for (one, _), parts in zip(tasks, measured, strict=True):
             one.spans.update({part.span: part for part in parts})
+        note([(one.params, walk.whole(one)) for one, _ in tasks])
         best, score = walk.best(known.values())
         tell(len(known), best, score)
     return list(known.values())
