@@ -8,7 +8,10 @@ import empyrical
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from pse.commands.wfo_search import stitched
 from pse.domain.errors import BadConfig, RequestError
 from pse.domain.trials import TRIAL_TRADE, Measured, Span
 from pse.engine.objective import objective
@@ -163,6 +166,41 @@ def test_net_and_growth_of_joined_spans_agree():
     first, second = measured([0.1], ((100.0, 1.0),)), measured([0.2], ((400.0, 1.0),), capital=2000.0, first=20240201)
     found = figures(joined([first, second]), YEAR)
     assert found["net_usd"] == pytest.approx(320.0) and found["total_return"] == pytest.approx(0.32)         # 100 of 1000, then 20 % of 1100
+
+
+@given(st.lists(st.lists(st.floats(-1.5, 1.0), max_size=4), min_size=1, max_size=4))
+def test_behind_a_loss_of_everything_nothing_trades_and_no_money_comes_back(spans):
+    """By the definition: money moves with every session until it is gone."""
+    parts = [of_money(1000.0 * np.cumprod(1.0 + np.array(one)), first=20240101 + 100 * number) for number, one in enumerate(spans)]
+    for found in (joined(parts), stitched(parts)):
+        assert np.isfinite(found.returns).all() and (found.returns >= -1.0).all()
+        wanted, gone, trades = [], False, 0
+        for one in spans:
+            trades += 0 if gone else 1
+            money = 1.0
+            for change in one:
+                money *= 1.0 + change
+                wanted.append(0.0 if gone else -1.0 if money <= 0.0 else change)
+                gone = gone or money <= 0.0
+        assert np.allclose(found.returns, wanted, rtol=0, atol=1e-9) and found.trades.size == trades
+
+
+def test_the_money_of_a_ruined_account_stays_where_it_was_left():
+    found = joined([of_money([500.0, -40.0, 300.0]), of_money([1100.0, 1200.0], 20240201)])
+    assert found.equity.tolist() == [500.0, -40.0, 300.0, 300.0, 300.0] and found.returns.tolist() == [-0.5, -1.0, 0.0, 0.0, 0.0]
+    assert of_money([500.0, 0.0, 300.0]).returns.tolist() == [-0.5, -1.0, 0.0]              # exactly nothing left
+    assert figures(found, YEAR)["sharpe"] is None
+
+
+def test_days_that_ruined_spans_share_stay_lost():
+    found = stitched([of_money([500.0, 0.0]), of_money([900.0, 990.0], 20240102)])
+    assert found.dates.tolist() == [20240101, 20240102, 20240103] and found.returns.tolist() == [-0.5, -1.0, 0.0] and found.trades.size == 1
+
+
+def of_money(equity, first: int = 20240101) -> Measured:
+    """A span with this money at each session's end, and one trade."""
+    money = np.asarray(equity, dtype=float)
+    return Measured(Span(first, first + money.size), 1000.0, np.arange(first, first + money.size, dtype=np.int32), money, np.ones(1, TRIAL_TRADE))
 
 
 def test_a_part_without_sessions_joins_and_parts_that_overlap_do_not():

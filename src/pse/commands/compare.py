@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from pse.commands.overfit_runs import TRADED_YEAR, dotted, returns_of
+from pse.commands.overfit_runs import TRADED_YEAR, dotted
 from pse.commands.wiring import Answer, Context
 from pse.domain.errors import RequestError
 from pse.domain.manifest import Manifest, deciding_settings
+from pse.domain.trials import session_returns
 from pse.research.differences import correlation, difference, said
 from pse.store.run_tables import read_object, read_table
 from pse.store.runs import EQUITY, TRADES, Run, check_figures, check_journal, load_run, metrics_of
@@ -78,8 +79,8 @@ def side_of(run: Run, name: str) -> Side:
         return _walk_side(run, name, metrics)
     sessions = read_table(run.folder / EQUITY).filter(pl.col("kind") == "session").sort("ts")
     trades = read_table(run.folder / TRADES).select("symbol", "direction", "ts_entry", "ts_exit", "net_usd")
-    return Side(name, run, metrics, sessions["session_date"].to_numpy().astype(np.int32), returns_of(float(metrics["capital_usd"]),
-                                                                                                   sessions["equity_usd"].to_numpy()), trades, per_year)
+    return Side(name, run, metrics, sessions["session_date"].to_numpy().astype(np.int32),
+                session_returns(float(metrics["capital_usd"]), sessions["equity_usd"].to_numpy()), trades, per_year)
 
 
 def _walk_side(run: Run, name: str, metrics: Mapping[str, Any]) -> Side:
@@ -92,7 +93,7 @@ def _walk_side(run: Run, name: str, metrics: Mapping[str, Any]) -> Side:
     trades = pl.DataFrame({"symbol": [symbols[place] for place in closed["symbol"].to_list()],
                            "direction": ["LONG" if side > 0 else "SHORT" for side in closed["direction"].to_list()], "ts_entry": closed["entry_ts"],
                            "ts_exit": closed["exit_ts"], "net_usd": closed["net"]}, schema_overrides={"symbol": pl.String, "direction": pl.String})
-    returns = returns_of(float(walk["capital_usd"]), table["equity"].to_numpy())
+    returns = session_returns(float(walk["capital_usd"]), table["equity"].to_numpy())
     return Side(name, run, metrics, table["session_date"].to_numpy().astype(np.int32), returns, trades, float(walk["sessions_per_year"]))
 
 

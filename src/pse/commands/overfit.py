@@ -14,7 +14,7 @@ from pse.commands import overfit_runs as runs
 from pse.commands.overfit_runs import Column
 from pse.commands.wiring import Answer, Context
 from pse.domain.errors import RequestError
-from pse.domain.trials import TRIAL_TRADE
+from pse.domain.trials import TRIAL_TRADE, session_returns
 from pse.research import verdict
 from pse.research.court import Evidence, Series, court
 from pse.research.deflated import sharpe_of_columns
@@ -158,7 +158,7 @@ def strict_series(run: Run, dates: np.ndarray, chosen: Column) -> Series | None:
     path, inside = run.folder / ENVELOPE_EQUITY, np.isin(chosen.dates, dates)
     if path.is_file():
         table = read_table(path).filter(pl.col("rule") == STRICT)
-        own = runs.returns_of(float(metrics_of(run)["capital_usd"]), table["equity_usd"].to_numpy())
+        own = session_returns(float(metrics_of(run)["capital_usd"]), table["equity_usd"].to_numpy())
         kept = np.isin(table["session_date"].to_numpy(), dates)
         return Series(table["session_date"].to_numpy()[kept].astype(np.int32), own[kept])
     desk = run.manifest.settings.get("desk")

@@ -13,7 +13,7 @@ from pse.commands.wiring import Context
 from pse.domain.errors import DamagedTable, NoBars, RequestError, UnknownName
 from pse.domain.manifest import deciding_settings
 from pse.domain.records import canonical
-from pse.domain.trials import TRIAL_TRADE, Params, Value
+from pse.domain.trials import TRIAL_TRADE, Params, Value, session_returns
 from pse.store.layout import Home
 from pse.store.ledger import Trial, load_returns, trials
 from pse.store.run_tables import read_table
@@ -54,18 +54,11 @@ def column_of(run: Run) -> Column:
     manifest, metrics = run.manifest, metrics_of(run)
     capital = float(metrics["capital_usd"])
     sessions = read_table(run.folder / EQUITY).filter(pl.col("kind") == "session").sort("ts")
-    dates, returns = sessions["session_date"].to_numpy().astype(np.int32), returns_of(capital, sessions["equity_usd"].to_numpy())
+    dates, returns = sessions["session_date"].to_numpy().astype(np.int32), session_returns(capital, sessions["equity_usd"].to_numpy())
     per_year = float((metrics.get("method") or {}).get("sessions_per_year") or TRADED_YEAR)
     return Column(run.run_id, dates, returns, manifest.desk, manifest.symbols, (manifest.start_ns, manifest.end_ns), int(metrics.get("trades") or 0),
                   (manifest.fingerprint, answers_hash(run)), per_year, manifest.decide,
                   dotted(deciding_settings(manifest.settings)), run, manifest.settings_hash)
-
-
-def returns_of(capital: float, equity: np.ndarray) -> np.ndarray:
-    """Profit of each session over the equity at its start."""
-    if not equity.size:
-        return np.empty(0)
-    return np.asarray(equity / np.concatenate(([capital], equity[:-1])) - 1.0)
 
 
 def dotted(tree: Mapping[str, Any], before: str = "") -> dict[str, Value]:

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from pse.commands.overfit_runs import returns_of
 from pse.domain.errors import DamagedTable
-from pse.domain.trials import TRIAL_TRADE
+from pse.domain.trials import TRIAL_TRADE, session_returns
 from pse.research import verdict
 from pse.research.court import NULL_FIGURES, Evidence, FoldScore, Series
 from pse.store.run_tables import read_object, read_table
@@ -49,7 +48,7 @@ def evidence_of_walk(run: Run, trials: int, raised: bool) -> tuple[Evidence, dic
 def _series(table: pl.DataFrame, dates: np.ndarray, name: str, capital: float) -> Series | None:
     if name not in table.columns or table[name].null_count():
         return None
-    return Series(dates, returns_of(capital, table[name].to_numpy()))
+    return Series(dates, session_returns(capital, table[name].to_numpy()))
 
 
 def _objective(candidates: Sequence[Mapping[str, Any]]) -> np.ndarray | None:

@@ -26,6 +26,7 @@ from pse.domain.decisions import Decide
 from pse.domain.errors import ChangedSource, PseError, is_ctrl_c
 from pse.domain.manifest import Manifest, environment
 from pse.domain.models import TapeMiss
+from pse.domain.trials import session_returns
 from pse.engine.desk import DeskPlan, Mode
 from pse.engine.loop import run as engine_run
 from pse.engine.outcome import Outcome
@@ -315,8 +316,7 @@ def note_trial(context: Context, run: Run, inputs: Inputs, outcome: Outcome, met
     import polars as pl
 
     sessions = outcome.equity().filter(pl.col("kind") == "session")
-    money = np.concatenate([[inputs.plan.capital], sessions["equity_usd"].to_numpy()])
-    returns = np.diff(money) / money[:-1]
+    returns = session_returns(inputs.plan.capital, sessions["equity_usd"].to_numpy())
     kind: Literal["backtest", "paper"] = "paper" if run.manifest.command == "paper" else "backtest"
     trial = Trial(fingerprint=run.manifest.fingerprint, answers=answers_hash(run), kind=kind, snapshot=run.manifest.snapshot, symbols=inputs.plan.symbols,
                   looked_at=inputs.settings.looked_at(inputs.plan.symbols), window=(inputs.start_ns, inputs.end_ns), settings_hash=run.manifest.settings_hash,

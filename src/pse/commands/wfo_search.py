@@ -127,12 +127,12 @@ def stitched(parts: Sequence[Measured]) -> Measured:
         return joined(parts)
     money, trades, dates, returns = parts[0].capital, [], [], []
     for part in parts:
-        scaled = part.trades.copy()
+        scaled = part.trades[:part.trades.size if money > 0.0 else 0].copy()               # nothing trades behind a loss of everything
         scaled["net"] *= money / part.capital
         trades.append(scaled)
         dates.append(part.dates)
         returns.append(part.returns)
-        money *= float(part.equity[-1] / part.capital) if part.equity.size else 1.0
+        money *= part.growth
     days, which = np.unique(np.concatenate(dates), return_inverse=True)
     grown = np.ones(days.size)
     np.multiply.at(grown, which, 1.0 + np.concatenate(returns))

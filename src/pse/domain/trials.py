@@ -48,9 +48,28 @@ class Measured:
 
     @property
     def returns(self) -> np.ndarray:
-        """One return a session, flat ones included: profit over the equity at its start, float64[sessions]."""
-        before = np.concatenate(([self.capital], self.equity[:-1]))
-        return self.equity / before - 1.0
+        """One return a session, flat ones included, as `session_returns`."""
+        return session_returns(self.capital, self.equity)
+
+    @property
+    def growth(self) -> float:
+        """What one unit of money came to; 0 where everything was lost on the way."""
+        if (self.equity <= 0.0).any():
+            return 0.0
+        return float(self.equity[-1] / self.capital) if self.equity.size else 1.0
+
+
+def session_returns(capital: float, equity: np.ndarray) -> np.ndarray:
+    """Profit of each session over the equity at its start, float64[sessions].
+
+    The first session that ends at or below 0 lost all there was, -1, and every later one is 0: nothing compounds out of a loss of everything.
+    """
+    lost = equity <= 0.0
+    alive = int(lost.argmax()) if lost.any() else equity.size
+    returns = np.zeros(equity.size)
+    returns[:alive] = equity[:alive] / np.concatenate(([capital], equity[:alive]))[:alive] - 1.0
+    returns[alive:alive + 1] = -1.0
+    return returns
 
 
 @dataclass(frozen=True)

@@ -88,19 +88,24 @@ def may_choose(measured: Measured, min_trades: int) -> bool:
 def joined(parts: Sequence[Measured]) -> Measured:
     """Spans one after the other as one: the returns of each compounded on what the ones before left, the net of its trades in that proportion.
 
-    R and all moments stay as they are.  The parts follow each other in time; there may be sessions between them.
+    R and all moments stay as they are.  The parts follow each other in time; there may be sessions between them.  Behind a part that lost everything nothing
+    trades, and the money stays at what it left.
     """
     assert parts, "nothing to join"
     capital, grown = parts[0].capital, 1.0
-    equity, trades = [], []
+    left, equity, trades = capital, [], []
     for before, part in zip((None, *parts), parts, strict=False):
         if before is not None and before.dates.size and part.dates.size and part.dates[0] <= before.dates[-1]:
             raise RequestError(f"spans to join overlap: {int(part.dates[0])} follows {int(before.dates[-1])}; give them in order of time")
+        if grown == 0.0:
+            equity.append(np.full(part.equity.size, left))
+            continue
         factor = capital * grown / part.capital
         equity.append(part.equity * factor)
+        left = float(equity[-1][-1]) if part.equity.size else left
         scaled = part.trades.copy()
         scaled["net"] *= factor
         trades.append(scaled)
-        grown *= float(part.equity[-1] / part.capital) if part.equity.size else 1.0
+        grown *= part.growth
     return Measured(Span(parts[0].span.start_ns, parts[-1].span.end_ns), capital, np.concatenate([one.dates for one in parts]), np.concatenate(equity),
                     np.concatenate(trades) if trades else np.empty(0, TRIAL_TRADE))
