@@ -63,6 +63,12 @@ def test_the_same_seed_draws_the_same_and_another_draw_or_seed_another_whatever_
     assert not any(map(same, other, alone)) and not any(map(same, second.measure(plan, here, random_entries=0, seed=8), alone))
 
 
+def test_a_span_before_1970_has_a_draw_of_its_own():
+    minute = 60_000_000_000
+    drawn = [generator(7, 0, Span(start * minute, 10**18)).integers(1 << 62) for start in (-1, -2, 0, 1, 2)]
+    assert len(set(drawn)) == len(drawn) and drawn[0] == generator(7, 0, Span(-minute, 0)).integers(1 << 62)
+
+
 @pytest.mark.parametrize("desk", ["futures-smc", "equities-swing"])
 def test_a_draw_has_as_many_trades_of_each_symbol_tactic_and_side_or_a_few_less(desk):
     plan, one = plan_of(desk), bench(desk)

@@ -35,7 +35,9 @@ class Entered:
 
 def generator(seed: int, draw: int, span: Span) -> np.random.Generator:
     """What one draw over one span is drawn by; another draw, seed or span has another."""
-    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(draw, span.start_ns // MINUTE_NS))))
+    minute = span.start_ns // MINUTE_NS
+    words = (minute,) if minute >= 0 else (-minute, 1)                      # a word of a key cannot be negative, a minute before 1970 is
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(draw, *words))))
 
 
 def entered(setups: np.ndarray, trades: np.ndarray, ts: np.ndarray, symbol: np.ndarray, context: np.ndarray) -> Entered:
