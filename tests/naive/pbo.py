@@ -40,7 +40,7 @@ def pbo(matrix, blocks, kind="sharpe"):
 
 
 def loss_of(matrix, blocks, column, kind="sharpe"):
-    """Share of the halves in which one column loses."""
+    """Share of the halves in which one column loses or earns nothing."""
     parts = blocks_of(matrix.shape[0], blocks)
     halves = [[row for block in chosen for row in parts[block]] for chosen in combinations(range(blocks), blocks // 2)]
-    return np.mean([statistic(matrix[rows, column], kind) < 0.0 for rows in halves])
+    return np.mean([statistic(matrix[rows, column], kind) <= 0.0 for rows in halves])

@@ -24,7 +24,7 @@ def test_two_blocks_by_hand():
     np.testing.assert_allclose(found.logits, [math.log(0.5)] * 2, atol=1e-15)  # rank 1 of 2 each time: 1/3 over 2/3
     assert found.chosen.tolist() == [0, 1]
     assert found.in_sample.tolist() == [2.0, 1.0] and found.out_of_sample.tolist() == [0.0, 1.0]
-    assert found.slope == pytest.approx(-1.0) and found.oos_loss == 0.0
+    assert found.slope == pytest.approx(-1.0) and found.oos_loss == 0.5     # the mean of -1 and 1 is no success
 
 
 def made(random, kind):
@@ -99,6 +99,17 @@ def test_equally_good_neighbours_give_a_half_and_lose_seldom():
         found.append(pbo(matrix))
     assert np.mean([one.value for one in found]) == pytest.approx(0.5, abs=0.12)
     assert np.mean([one.oos_loss for one in found]) < 0.05
+
+
+def test_a_half_without_a_trade_is_no_success():
+    """By hand: the first column earns in the first two of four blocks and then trades no more; it is the best wherever one of them chooses."""
+    matrix = np.zeros((16, 2))
+    matrix[:8, 0] = np.tile([0.01, 0.02], 4)
+    matrix[:, 1] = np.tile([-0.02, 0.01], 8)
+    found = pbo(matrix, 4)
+    assert found.chosen.tolist() == [0] * 6                                    # standing still is better than losing
+    assert found.oos_loss == 1 / 6 and found.of_chosen(0) == 1 / 6              # of six halves one holds neither of the two blocks
+    assert found.of_chosen(1) == 1.0
 
 
 def test_scaling_and_order_of_columns_change_nothing():

@@ -145,7 +145,7 @@ def pbo(walk: Walk) -> dict[str, Any] | None:
     loss, chosen = number(found.get("oos_loss")), number(found.get("oos_loss_chosen"))
     said = f"PBO {plain(found['value'])} over {whole(found.get('splits'))} ways to cut the sessions into two halves."
     if loss is not None:
-        said += f" The best of one half loses money in the other in {share(loss, 0)} of them"
+        said += f" The best of one half loses money in the other, or does not trade there, in {share(loss, 0)} of them"
         said += f"; the chosen configuration itself does in {share(chosen, 0)}." if chosen is not None else "."
     if (slope := number(found.get("slope"))) is not None:
         said += f" Slope of its figure in the other half on that in its own: {plain(slope)} (what one half has more the other has less, so it leans below 0)."

@@ -27,7 +27,8 @@ class PboResult:
     """What the halvings came to; `value` is None where there is nothing to choose from, `why` says so.
 
     logits: float64[splits] of the rank, out of sample, of the best in sample; at most 0: in the lower half.  in_sample, out_of_sample: float64[splits], the
-    statistic of the best, a session.  oos_loss: share of splits in which the best in sample loses out of sample.  slope: of out-of-sample on in-sample.
+    statistic of the best, a session.  oos_loss: share of splits in which the best in sample loses out of sample, or does not trade there at all: nothing
+    earned is no success.  slope: of out-of-sample on in-sample.
     """
 
     value: float | None
@@ -44,12 +45,12 @@ class PboResult:
     sums: _BlockSums | None = None
 
     def of_chosen(self, column: int) -> float | None:
-        """Share of the halves in which one column loses."""
+        """Share of the halves in which one column loses, or does not move."""
         if self.sums is None:
             return None
         one = self.sums.of(column)
         halves = np.concatenate([np.concatenate((own, rest)) for _, own, rest in one.halves(self.statistic)])
-        return float((halves < 0.0).mean())
+        return _lost(halves)
 
     @property
     def picked(self) -> np.ndarray:
@@ -79,7 +80,7 @@ def pbo(matrix: np.ndarray, blocks: int = BLOCKS, statistic: str = "sharpe") -> 
     share = rank / (columns + 1.0)
     logits = np.log(share / (1.0 - share))
     return PboResult(float((logits <= _SAME).mean()), count, blocks, statistic, "", logits, best, inside, outside, _slope(inside, outside),
-                     float((outside < 0.0).mean()), sums)
+                     _lost(outside), sums)
 
 
 def _checked(matrix: np.ndarray, blocks: int, statistic: str) -> np.ndarray:
@@ -101,6 +102,11 @@ def _landed(own: np.ndarray, rest: np.ndarray) -> tuple[np.ndarray, np.ndarray, 
     less = (rest < (value - _SAME)[:, None]).sum(axis=1)
     most = (rest <= (value + _SAME)[:, None]).sum(axis=1)
     return best, own[rows, best], value, less + (most - less + 1) / 2.0
+
+
+def _lost(found: np.ndarray) -> float:
+    """Share of the halves that came to nothing or less."""
+    return float((found <= 0.0).mean())
 
 
 def _slope(x: np.ndarray, y: np.ndarray) -> float | None:

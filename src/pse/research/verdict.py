@@ -30,9 +30,9 @@ class Measures:
     """What the clauses look at; None where it could not be measured.
 
     sharpe: a session, of the judged series.  track_record: sessions that this Sharpe ratio needs to be above 0 with 95 %.  oos_loss: share of the splits in
-    which the configuration that is best in one half loses in the other.  pessimistic_low: lower end of the 95 % interval of the Sharpe ratio a year.
-    leakage: None where no model decided.  cut: of which longer look the judged series is a part, in words; "" where it is whole.  judged, searched,
-    all_searched, pessimistic: the series, in words.  bring: by code of a clause, how what it needs is had.
+    which the configuration that is best in one half loses, or does not trade, in the other.  pessimistic_low: lower end of the 95 % interval of the Sharpe
+    ratio a year.  leakage: None where no model decided.  cut: of which longer look the judged series is a part, in words; "" where it is whole.  judged,
+    searched, all_searched, pessimistic: the series, in words.  bring: by code of a clause, how what it needs is had.
     """
 
     trades: int
@@ -135,8 +135,8 @@ def _overfit_pbo(found: Measures) -> Clause:
     if found.pbo is None or found.oos_loss is None:
         return _unknown(found, "pbo", OVERFIT, needed, found.all_searched, "The probability of backtest overfitting could not be computed")
     passed = not (found.pbo > PBO_OVERFIT and found.oos_loss > LOSS_OVERFIT)
-    said = (f"PBO {found.pbo:.2f}, and the configuration that is best in one half of the sessions loses in the other half in {100 * found.oos_loss:.0f} % of "
-            f"the splits{'' if passed else ': choosing the best does not carry over'}. {PBO_NOTE}")
+    said = (f"PBO {found.pbo:.2f}, and the configuration that is best in one half of the sessions loses in the other half, or does not "
+            f"trade there, in {100 * found.oos_loss:.0f} % of the splits{'' if passed else ': choosing the best does not carry over'}. {PBO_NOTE}")
     return Clause("pbo", OVERFIT, passed, [found.pbo, found.oos_loss], needed, found.all_searched, said)
 
 
@@ -165,8 +165,9 @@ def _credible_loss(found: Measures) -> Clause:
     if found.oos_loss is None:
         return _unknown(found, "oos_loss", CREDIBLE, needed, found.all_searched, "How often the best in sample loses out of sample could not be computed")
     passed = found.oos_loss <= LOSS_CREDIBLE
-    said = (f"Of all splits of the sessions into halves, {100 * found.oos_loss:.1f} % have the configuration that is best in one half lose in the other (at "
-            f"most {100 * LOSS_CREDIBLE:.0f} %). The choice is made anew in each split: the one chosen with the whole window in sight would flatter itself.")
+    said = (f"Of all splits of the sessions into halves, {100 * found.oos_loss:.1f} % have the configuration that is best in one half lose in the other, or "
+            f"not trade there (at most {100 * LOSS_CREDIBLE:.0f} %). The choice is made anew in each split: the one chosen with the whole window in sight "
+            "would flatter itself.")
     return Clause("oos_loss", CREDIBLE, passed, found.oos_loss, needed, found.all_searched, said)
 
 
