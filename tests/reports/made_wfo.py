@@ -62,7 +62,7 @@ def wfo(folds: int, candidates: int, edge: float, parameters: int, empty_fold: i
     stitched = stitched_of(returns, days, spans, picked, random, text)
     return {
         "run_id": run_id, "desk": "futures-smc", "symbols": ["ES"], "synthetic": True, "window": {"start": iso(days[0]), "end": iso(days[-1] + 1)},
-        "searched": span(days, range(sessions)), "holdout": {"start": iso(days[-1] + 1), "end": iso(days[-1] + 90), "sessions": 60, "opened": None},
+        "searched": span(days, range(sessions)), "holdout": {"start": iso(days[-1] + 1), "end": iso(days[-1] + 90), "sessions": 60},
         "scheme": scheme, "folds_asked": folds, "train": 3.0, "objective": "sharpe", "method": "random", "seed": seed, "min_trades": 10,
         "trials": len(tries), "ledger_trials": len(tries) + 37, "raised": False, "sessions_per_year": YEAR, "capital_usd": CAPITAL, "currency": "USD",
         "snapshot": "f00dfeed", "parameters": space,

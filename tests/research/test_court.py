@@ -118,6 +118,8 @@ def test_a_record_shorter_than_its_sharpe_ratio_needs_is_insufficient():
     skew, kurtosis = stats.skew(noise), stats.kurtosis(noise, fisher=False)
     hand = 1 + (1 - skew * ratio + (kurtosis - 1) / 4 * ratio**2) * (z / ratio) ** 2
     assert found["figures"]["min_track_record_sessions"]["value"] == pytest.approx(hand, rel=1e-9)
+    rho = (noise[1:] * noise[:-1]).sum() / (noise**2).sum()
+    assert found["figures"]["min_track_record_sessions_2025"]["value"] == pytest.approx((1 + 2 * rho / (1 - rho)) * (z / ratio) ** 2, rel=1e-9)
 
 
 @pytest.mark.parametrize(("changed", "code"), [

@@ -15,8 +15,7 @@ from pse.research.court import NULL_FIGURES, Evidence, FoldScore, Series
 from pse.store.run_tables import read_object, read_table
 from pse.store.runs import Run, check_journal
 
-WALK, RETURNS, EQUITY, TRADES, NULLS, MARKET = ("wfo.json", "returns.parquet", "oos_equity.parquet", "oos_trades.parquet", "random_entries.parquet",
-                                                "market.parquet")
+WALK, RETURNS, EQUITY, TRADES, NULLS = "wfo.json", "returns.parquet", "oos_equity.parquet", "oos_trades.parquet", "random_entries.parquet"
 
 
 def evidence_of_walk(run: Run, trials: int, raised: bool) -> tuple[Evidence, dict[str, Any]]:
@@ -36,7 +35,7 @@ def evidence_of_walk(run: Run, trials: int, raised: bool) -> tuple[Evidence, dic
         dates=returns["session_date"].to_numpy().astype(np.int32), matrix=returns.select(names).to_numpy().astype(np.float64),
         params=[one["params"] for one in candidates], chosen=names.index(walk["chosen"]["id"]), stitched=stitched, pessimistic=strict, optimistic=kind,
         folds=_folds(walk), trades=_trades(read_table(folder / TRADES)), trials=trials, sessions_per_year=float(walk["sessions_per_year"]),
-        lookahead=str(walk.get("lookahead") or _said_then(walk)), nulls=_nulls(folder / NULLS), seed=int(walk["seed"]), market=_market(folder / MARKET),
+        lookahead=str(walk.get("lookahead") or _said_then(walk)), nulls=_nulls(folder / NULLS), seed=int(walk["seed"]),
         objective=_objective(candidates),
         bring={"lookahead": "the same `pse wfo` without --no-audit runs it"})
     inputs = {"run_id": run.run_id, "chosen": walk["chosen"]["id"], "chosen_by": walk["chosen"].get("why", ""), "sessions": int(evidence.dates.size),
@@ -77,10 +76,6 @@ def _trades(table: pl.DataFrame) -> np.ndarray:
 
 def _nulls(path: Any) -> np.ndarray | None:
     return read_table(path).select(NULL_FIGURES).to_numpy().astype(np.float64) if path.is_file() else None
-
-
-def _market(path: Any) -> pl.DataFrame | None:
-    return read_table(path) if path.is_file() else None
 
 
 def _said_then(walk: Mapping[str, Any]) -> str:

@@ -156,7 +156,7 @@ def document(walk: Walk, desk: DeskPlan, candidates: Sequence[Candidate], chosen
     plan, policy = walk.plan, walk.policy
     found = {
         **heads, "searched": span_data(walk, plan.searched), "holdout": None if plan.holdout is None else {
-            "start": iso(plan.holdout.start_ns), "end": iso(plan.holdout.end_ns), "sessions": heads["holdout_sessions"], "opened": None},
+            "start": iso(plan.holdout.start_ns), "end": iso(plan.holdout.end_ns), "sessions": heads["holdout_sessions"]},
         "scheme": plan.scheme, "train": policy.train, "objective": policy.objective, "method": policy.method, "seed": walk.seed,
         "min_trades": policy.min_trades, "embargo_sessions": plan.embargo_sessions, "trials": len(candidates), "ledger_trials": beside.trials,
         "raised": beside.raised, "sessions_per_year": beside.per_year, "capital_usd": desk.capital, "currency": desk.currency,

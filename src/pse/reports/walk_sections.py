@@ -36,7 +36,8 @@ COURT = {
     "sharpe": "Sharpe ratio, a year", "sharpe_lo": "the same, autocorrelation allowed for (Lo)", "total_return": "return", "max_drawdown": "largest drawdown",
     "psr_2014": "probabilistic Sharpe ratio", "psr_2025": "probabilistic Sharpe ratio", "sharpe_searched": "Sharpe ratio where it was chosen",
     "expected_max_sharpe": "best of so many by luck", "dsr_2014": "deflated Sharpe ratio", "dsr_2025": "deflated Sharpe ratio", "trials": "trials (N)",
-    "trials_effective": "trials, if independent", "min_track_record_sessions": "sessions needed", "min_backtest_years": "years needed",
+    "trials_effective": "trials, if independent", "min_track_record_sessions": "sessions needed",
+    "min_track_record_sessions_2025": "sessions needed", "min_backtest_years": "years needed",
     "years": "years there are",
 }
 HAIRCUTS = {"single": "one test only", "bonferroni": "Bonferroni", "holm": "Holm", "bhy": "Benjamini, Hochberg, Yekutieli", "mean": "mean of the three"}
@@ -258,7 +259,7 @@ def made(walk: Walk) -> list[tuple[str, str]]:
     w = walk.wfo
     holdout = w.get("holdout")
     sealed = "none was kept" if not holdout else f"{from_to(holdout)}, {counted(int(holdout.get('sessions') or 0), 'session')}, " + \
-        (f"opened {holdout['opened']}" if holdout.get("opened") else f"sealed; pse wfo --open-holdout {walk.run_id} opens it, once")
+        (f"opened {walk.opened['opened']}" if walk.opened.get("opened") else f"sealed; pse wfo --open-holdout {walk.run_id} opens it, once")
     searched = w.get("searched") or {}
     rows = [
         ("Run", walk.run_id), ("Window", from_to(w.get("window") or {})),

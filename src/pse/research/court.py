@@ -182,6 +182,8 @@ def _of_judged(evidence: Evidence, words: _Words, shape: _Shape | None) -> dict[
         "min_track_record_sessions": _figure(None if shape is None else deflated.min_track_record(shape.sharpe, shape.skew, shape.kurtosis), words.judged,
                                              "Sessions that a record like this needs to show with 95 % that its Sharpe ratio is above 0.", "2014"),
     }
+    needed = None if shape is None else deflated.min_track_record_2025(shape.sharpe, shape.skew, shape.kurtosis, rho=shape.rho)
+    found["min_track_record_sessions_2025"] = _figure(needed, words.judged, "The same, autocorrelation allowed for; shown, not judged by.", "2025")
     for convention in ("2014", "2025"):
         value = None if shape is None else _probability(shape, 0.0, convention)
         text = "Probability that the true Sharpe ratio is above 0, the number of tries left out."

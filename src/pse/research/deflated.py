@@ -114,11 +114,6 @@ def min_backtest_years(trials: float, sharpe_annual: float = 1.0) -> float | Non
     return None if sharpe_annual <= 0.0 else (expected_max_sharpe(trials, 1.0) / sharpe_annual) ** 2
 
 
-def min_backtest_years_bound(trials: float, sharpe_annual: float = 1.0) -> float | None:
-    """The simpler upper bound of the same, 2 ln(trials) / ratio squared."""
-    return None if sharpe_annual <= 0.0 else 2.0 * math.log(max(trials, 1.0)) / sharpe_annual**2
-
-
 # --- many series ----------------------------------------------------------------------------------------------------------------------------------
 
 def sharpe_of_columns(matrix: np.ndarray) -> np.ndarray:
