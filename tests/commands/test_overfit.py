@@ -245,6 +245,7 @@ def walked(context, given, capital=CAPITAL):
     folds = [{"number": fold.number, "chosen": fold.chosen, "in_sample": fold.in_sample, "out_of_sample": fold.out_of_sample} for fold in given.folds]
     walk = {"capital_usd": capital, "sessions_per_year": given.sessions_per_year, "seed": given.seed, "lookahead": given.lookahead, "symbols": ["ES"],
             "searched": {"start": iso(NS * 10_000), "end": iso(NS * 15_000)},
+            "objective": given.sought,
             "candidates": [{"id": name, "params": dict(params), "objective": None} for name, params in zip(names, given.params, strict=True)],
             "chosen": {"id": names[given.chosen], "why": "best"}, "folds": folds, "court": {"regimes": [{"way": "phase", "name": "then"}], "clauses": []}}
     out = pl.DataFrame({"session_date": given.stitched.dates, "equity": money(given.stitched), "pessimistic": money(given.pessimistic),
@@ -257,7 +258,7 @@ def walked(context, given, capital=CAPITAL):
 
 def test_the_court_of_a_walk_forward_is_made_again_from_its_files(tmp_path):
     context = context_of(tmp_path)
-    given = replace(family(3.0, sessions=600), optimistic=None)
+    given = replace(family(3.0, sessions=600), optimistic=None, sought="sortino")
     one = walked(context, given)
     answer = judged(context, one)
     then, now = court(given), answer.data

@@ -107,6 +107,14 @@ def test_ranks_correlate_as_scipy_says(pairs):
         assert found == pytest.approx(stats.spearmanr(one, other).statistic, abs=1e-12)
 
 
+def test_the_ratio_is_of_the_sharpe_ratio_and_the_ranks_are_of_what_was_sought_each_named():
+    ranks = np.array([1.0, 2.0, 3.0])
+    found = decay([fold(1, 1.0, 0.5, ranks, ranks[::-1])], ranked_by="profit_factor")
+    assert (found["figure"], found["ranked_by"]) == ("sharpe", "profit_factor")
+    assert "Sharpe ratio of 1.00 in sample and of 0.50" in found["text"] and "ranks by profit factor in sample" in found["text"]
+    assert "ranks by objectives/mine.py:wanted in" in decay([fold(1, 1.0, 0.5, ranks, ranks)], ranked_by="objectives/mine.py:wanted")["text"]
+
+
 def test_candidates_without_a_figure_are_left_out_of_the_ranks():
     found = decay([fold(1, 1.0, 1.0, np.array([1.0, np.nan, 3.0, 4.0]), np.array([2.0, 9.0, 3.0, 5.0]))])
     assert found["spearman"] == pytest.approx(1.0) and "clear positive relation" in found["text"]

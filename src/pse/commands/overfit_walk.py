@@ -36,7 +36,7 @@ def evidence_of_walk(run: Run, trials: int, raised: bool) -> tuple[Evidence, dic
         params=[one["params"] for one in candidates], chosen=names.index(walk["chosen"]["id"]), stitched=stitched, pessimistic=strict, optimistic=kind,
         folds=_folds(walk), trades=_trades(read_table(folder / TRADES)), trials=trials, sessions_per_year=float(walk["sessions_per_year"]),
         lookahead=str(walk.get("lookahead") or _said_then(walk)), nulls=_nulls(folder / NULLS), seed=int(walk["seed"]),
-        objective=_objective(candidates),
+        objective=_objective(candidates), sought=str(walk["objective"]),
         bring={"lookahead": "the same `pse wfo` without --no-audit runs it"})
     inputs = {"run_id": run.run_id, "chosen": walk["chosen"]["id"], "chosen_by": walk["chosen"].get("why", ""), "sessions": int(evidence.dates.size),
               "trials": evidence.tries, "raised": raised, "seed": evidence.seed, "sessions_per_year": evidence.sessions_per_year,

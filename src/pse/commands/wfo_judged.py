@@ -143,7 +143,7 @@ def evidence_of(walk: Walk, candidates: Sequence[Candidate], chosen: Chosen, bes
         dates=dates, matrix=table, params=[one.params for one in candidates], chosen=list(candidates).index(chosen.whole), stitched=series_of(out),
         pessimistic=None if beside.strict is None else series_of(beside.strict), optimistic=None if beside.kind is None else series_of(beside.kind),
         folds=scores, trades=out.trades, trials=beside.trials, sessions_per_year=beside.per_year, lookahead=beside.lookahead, nulls=beside.nulls,
-        seed=walk.seed, market=beside.market, objective=goodness, bring=beside.bring)
+        seed=walk.seed, market=beside.market, objective=goodness, sought=walk.policy.objective, bring=beside.bring)
 
 
 def _number(value: float | None) -> float:

@@ -17,7 +17,8 @@ from pse.domain.trials import Params
 from pse.research import returns as series
 
 TURN, TREND, VOLATILITY, EARLIEST = 0.20, 50, 20, 60           # share of a turn; sessions of the mean, of the volatility, before which none is judged
-NAMES = {"sharpe": "Sharpe ratio"}
+NAMES = {"sharpe": "Sharpe ratio", "sortino": "Sortino ratio", "calmar": "Calmar ratio", "expectancy_r": "mean R", "profit_factor": "profit factor",
+         "net": "net profit"}
 MIN_SESSIONS = 20                                              # below which a part's Sharpe ratio says nothing
 
 
@@ -25,8 +26,8 @@ MIN_SESSIONS = 20                                              # below which a p
 class FoldScore:
     """What one fold chose and what became of it.
 
-    in_sample, out_of_sample: figures (`sharpe`, `net_usd`, ...) of the chosen one, None where it has none.  train, test: float64[candidates], the Sharpe
-    ratio or objective of every candidate in sample and out of sample, NaN where it has none; None where they were not kept.
+    in_sample, out_of_sample: figures (`sharpe`, `net_usd`, ...) of the chosen one, None where it has none.  train, test: float64[candidates], the objective
+    of every candidate in sample and out of sample, NaN where it has none; None where they were not kept.
     """
 
     number: int
@@ -127,11 +128,11 @@ def _part(inside: np.ndarray, trades: np.ndarray, returns: np.ndarray, per_year:
 # --- decay ---------------------------------------------------------------------------------------------------------------------------------------
 
 
-def decay(folds: Sequence[FoldScore], figure: str = "sharpe") -> dict[str, Any]:
+def decay(folds: Sequence[FoldScore], figure: str = "sharpe", ranked_by: str = "sharpe") -> dict[str, Any]:
     """What was left out of sample of what was seen in sample, fold by fold; and over the candidates whether in-sample order says anything.
 
     ratio: mean out of sample over mean in sample, where the latter is above 0.  slope: least squares of out-of-sample on in-sample figures over the folds.
-    spearman: median over folds of the rank correlation between all candidates' in-sample and out-of-sample figures.
+    Both are of `figure`.  spearman: median over folds of the rank correlation between all candidates' train and test scores, which are of `ranked_by`.
     """
     rows = [{"number": fold.number, "in_sample": _known(fold.in_sample, figure), "out_of_sample": _known(fold.out_of_sample, figure),
              "spearman": _fold_spearman(fold)} for fold in folds]
@@ -142,7 +143,7 @@ def decay(folds: Sequence[FoldScore], figure: str = "sharpe") -> dict[str, Any]:
     ranks = [row["spearman"] for row in rows if row["spearman"] is not None]
     seen = float(both[:, 0].mean()) if both.size else None
     left = float(both[:, 1].mean()) if both.size else None
-    found: dict[str, Any] = {"figure": figure, "folds": rows, "in_sample": seen, "out_of_sample": left,
+    found: dict[str, Any] = {"figure": figure, "ranked_by": ranked_by, "folds": rows, "in_sample": seen, "out_of_sample": left,
                              "ratio": left / seen if seen is not None and left is not None and seen > 0.0 else None, "slope": _slope(both),
                              "spearman": float(np.median(ranks)) if ranks else None}
     return found | {"text": _said(found, both.shape[0])}
@@ -158,7 +159,8 @@ def _said(found: Mapping[str, Any], count: int) -> str:
     if found["spearman"] is not None:
         word = "no" if abs(found["spearman"]) < 0.1 else "a weak" if abs(found["spearman"]) < 0.3 else "a clear"
         sign = "" if word == "no" else " positive" if found["spearman"] > 0.0 else " negative"
-        said += f" Between all candidates' ranks in sample and out of sample there is {word}{sign} relation (Spearman {found['spearman']:.2f})."
+        ranked = NAMES.get(found["ranked_by"], found["ranked_by"])
+        said += f" Between all candidates' ranks by {ranked} in sample and out of sample there is {word}{sign} relation (Spearman {found['spearman']:.2f})."
     return said
 
 

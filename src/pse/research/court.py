@@ -43,6 +43,7 @@ class Evidence:
     known.  trades: TRIAL_TRADE[n] of the judged series.  trials: how many configurations were tried on this window, never below N.  nulls: float64[draws,
     NULL_FIGURES] of random entries.  market: `market.daily_closes`.  objective: float64[N] over the whole window, NaN where undefined; without it the
     Sharpe ratio says what is good.  bring: by code of a clause, the command that brings its evidence.
+    sought: name of the objective, which ranks the candidates in the folds.
     trade_count: how many trades there were, where only that is known.  cut: of which longer look of the same configuration the judged series is a part.
     """
 
@@ -64,6 +65,7 @@ class Evidence:
     market: pl.DataFrame | None = None
     pessimistic_interval: tuple[float, float] | None = None
     objective: np.ndarray | None = None
+    sought: str = "sharpe"
     bring: Mapping[str, str] = field(default_factory=dict)
     trade_count: int | None = None
     cut: str = ""
@@ -146,7 +148,8 @@ def court(evidence: Evidence) -> dict[str, Any]:
         "verdict": word, "clause": decided, "clauses": [clause.data() for clause in clauses], "figures": figures, "pbo": splits, "spa": snooped,
         "haircut": _haircut(evidence, searched), "bootstrap": intervals, "monte_carlo": _paths(evidence), "random_entries": _random_entries(evidence),
         "plateau": plateau.plateau(evidence.params, np.asarray(goodness, float), evidence.chosen),
-        "stability": plateau.stability(evidence.params, [fold.chosen for fold in evidence.folds]), "decay": breakdowns.decay(evidence.folds),
+        "stability": plateau.stability(evidence.params, [fold.chosen for fold in evidence.folds]),
+        "decay": breakdowns.decay(evidence.folds, ranked_by=evidence.sought),
         "regimes": breakdowns.regimes(own.dates, own.returns, evidence.trades, evidence.market, evidence.sessions_per_year),
         "years": breakdowns.years(own.dates, own.returns, evidence.trades, evidence.sessions_per_year), "notes": _notes(evidence),
     })
