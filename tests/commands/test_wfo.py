@@ -17,7 +17,7 @@ import pytest
 
 from pse.clock import moment_ns
 from pse.commands import wfo as wfo_command
-from pse.commands import wfo_audit, wfo_folds, wfo_search
+from pse.commands import wfo_audit, wfo_folds, wfo_prove, wfo_search
 from pse.commands.backtest import whole_window
 from pse.commands.inputs import gather
 from pse.commands.running import drive
@@ -34,10 +34,11 @@ from pse.store.ledger import trials, trials_path
 from pse.store.runs import read_manifest
 from pse.store.searches import searches_folder
 from tests.commands.made_runs import context_of
-from tests.commands.walked import WORDS, walked, write_days
+from tests.commands.walked import WORDS, finished, walked, write_days
 
 TABLES = ("returns.parquet", "oos_equity.parquet", "oos_trades.parquet", "random_entries.parquet", "overrides.json", "regimes.json", "metrics.json")
 CROSS = "moving_average_cross"
+FEW = ("--trials", 2, "--draws", 0)              # for tests to which the search itself is nothing
 
 
 @pytest.fixture
@@ -64,21 +65,20 @@ def same(one: Path, other: Path) -> bool:
     return texts[0] == texts[1] and all((one / name).read_bytes() == (other / name).read_bytes() for name in TABLES)
 
 
-def test_a_walk_forward_says_what_it_found_and_exits_by_its_verdict(pse, home):
-    ran = walk(pse, home)
+def test_a_walk_forward_says_what_it_found_and_exits_by_its_verdict():
+    ran = finished()
     assert ran.code == 1 and ran.json["verdict"] == "INSUFFICIENT" and ran.json["clause"]["code"] == "trades"      # five trades are no evidence
-    wfo = document(folder_of(home, ran))
-    assert ran.json["trials"] == len(wfo["candidates"]) == 8 == wfo["ledger_trials"] == len(trials(Home(home)))
+    wfo = ran.wfo
+    assert ran.json["trials"] == len(wfo["candidates"]) == 8 == wfo["ledger_trials"] == len(trials(Home(ran.home)))
     assert wfo["candidates"][0]["params"] == {"tactics.moving_average_cross.fast_bars": 5, "tactics.moving_average_cross.slow_bars": 20,
                                               "tactics.moving_average_cross.stop_atr": 2.0}                  # the desk as it is
     assert [len(fold["test"]) for fold in wfo["folds"]] == [1, 1, 1] and wfo["lookahead"] == "NOT RUN"
     assert all(fold["train"][0]["end"] <= fold["test"][0]["start"] for fold in wfo["folds"])
-    assert not list(searches_folder(Home(home)).glob("*/*.batch"))                     # its batches went once the run stood
+    assert not list(searches_folder(Home(ran.home)).glob("*/*.batch"))                 # its batches went once the run stood
 
 
-def test_each_fold_trades_the_best_of_its_train_window_and_the_stitched_equity_compounds_them(pse, home):
-    folder = folder_of(home, walk(pse, home))
-    wfo = document(folder)
+def test_each_fold_trades_the_best_of_its_train_window_and_the_stitched_equity_compounds_them():
+    folder, wfo = finished().folder, finished().wfo
     money = wfo["capital_usd"]
     for place, fold in enumerate(wfo["folds"]):
         scores = {one["id"]: one["objective"]["train"][place] for one in wfo["candidates"] if one["train"][place]["trades"] >= 2}
@@ -92,9 +92,9 @@ def test_each_fold_trades_the_best_of_its_train_window_and_the_stitched_equity_c
     assert table["equity"].to_list() == pytest.approx(wfo["stitched"]["equity"]) and table["fold"].to_list() == wfo["stitched"]["fold"]
 
 
-def test_the_journal_of_a_window_tells_the_trades_that_the_search_measured(pse, home):
-    folder = folder_of(home, walk(pse, home))
-    wfo, stitched = document(folder), pl.read_parquet(folder / "oos_trades.parquet")
+def test_the_journal_of_a_window_tells_the_trades_that_the_search_measured():
+    folder, wfo = finished().folder, finished().wfo
+    stitched = pl.read_parquet(folder / "oos_trades.parquet")
     tables = [pl.read_parquet(folder / "folds" / str(number) / "trades.parquet") for number in (1, 2, 3)]
     assert [entry for table in tables for entry in table["ts_entry"].to_list()] == stitched["entry_ts"].to_list()
     assert stitched.height == wfo["stitched"]["figures"]["trades"] > 0
@@ -105,35 +105,38 @@ def test_the_journal_of_a_window_tells_the_trades_that_the_search_measured(pse, 
         assert ("FOLD_END" in last) == any(one["reason"] == "FOLD_END" and one["fold"] == fold["number"] for one in wfo["stitched"]["trades"])
 
 
-def test_the_journal_of_a_window_is_that_of_a_run_whose_bars_end_with_it(pse, home, tmp_path):
-    folder = folder_of(home, walk(pse, home))
+def test_the_journal_of_a_window_is_that_of_a_run_whose_bars_end_with_it(tmp_path):
+    folder = finished().folder
     manifest = read_manifest(folder / "manifest.json")
-    fold = document(folder)["folds"][1]
+    fold = finished().wfo["folds"][1]
     span = Span(moment_ns(fold["test"][0]["start"]), moment_ns(fold["test"][0]["end"]))
-    own = wfo_folds.of_span(pinned(context_of(home), manifest), fold["chosen"], span)
+    own = wfo_folds.of_span(pinned(context_of(finished().home), manifest), fold["chosen"], span)
     assert all(one.ts_close[-1] <= span.end_ns for one in own.bars)
     with Journal(tmp_path / "journal.jsonl", own.fingerprint, lock=tmp_path / "lock") as journal:
         drive([whole_window(own, Mode(end_ns=span.end_ns, end_reason="FOLD_END"))], own.plan, journal)
     assert (tmp_path / "journal.jsonl").read_bytes() == (folder / "folds" / "2" / "journal.jsonl").read_bytes()
 
 
-def test_the_log_of_a_walk_forward_is_whole_and_a_touched_window_is_named(pse, home):
-    run_id = walk(pse, home).json["run_id"]
+def test_the_log_of_a_walk_forward_is_whole_and_a_touched_window_is_named(pse, tmp_path):
+    ran = finished().copied(tmp_path / "home")
+    home, run_id = ran.home, ran.json["run_id"]
     assert pse("--home", home, "audit", "log", run_id).code == 0
-    path = home / "backtests" / "outputs" / run_id / "folds" / "2" / "journal.jsonl"
+    path = ran.folder / "folds" / "2" / "journal.jsonl"
     path.write_bytes(path.read_bytes().replace(b"SPY", b"SPX", 1))
     touched = pse("--home", home, "--json", "audit", "log", run_id)
     assert touched.code == 1 and any("folds/2" in one["file"] for one in touched.json["findings"])
 
 
-def test_a_proof_searches_again_and_finds_every_byte(pse, home):
-    run_id = walk(pse, home).json["run_id"]
-    proof = pse("--home", home, "--json", "prove", run_id)
+def test_a_proof_searches_again_and_finds_every_byte(pse, tmp_path, monkeypatch):
+    ran = finished().copied(tmp_path / "home")
+    monkeypatch.setattr(wfo_prove, "jobs_of", lambda context, jobs: 1)                 # processes of their own find the same: see below
+    proof = pse("--home", ran.home, "--json", "prove", ran.json["run_id"])
     assert proof.code == 0 and proof.json["result"] == "EQUAL", proof.out
 
 
-def test_a_walk_forward_stands_in_the_list_of_runs(pse, home):
-    run_id = walk(pse, home).json["run_id"]
+def test_a_walk_forward_stands_in_the_list_of_runs(pse, tmp_path):
+    ran = finished().copied(tmp_path / "home")
+    home, run_id = ran.home, ran.json["run_id"]
     assert [row["run_id"] for row in pse("--home", home, "--json", "runs", "list").json["runs"]] == [run_id]
     assert pse("--home", home, "--json", "runs", "show", run_id).json["manifest"]["command"] == "wfo"
     found = pse("--home", home, "sql", "select command, trades from runs", "--json")
@@ -141,16 +144,15 @@ def test_a_walk_forward_stands_in_the_list_of_runs(pse, home):
 
 
 @pytest.mark.slow
-def test_two_workers_find_what_one_finds(pse, home, tmp_path):
-    other = walked(tmp_path / "other")
-    assert same(folder_of(home, walk(pse, home)), folder_of(other, walk(pse, other, "--jobs", 2)))
+def test_two_workers_find_what_one_finds(pse, home):
+    assert same(finished().folder, folder_of(home, walk(pse, home, "--jobs", 2)))
 
 
-@pytest.mark.parametrize("more", [("--method", "tpe"), ("--scheme", "cpcv"), ("--scheme", "anchored", "--objective", "expectancy_r")])
+@pytest.mark.parametrize("more", [("--method", "tpe"), ("--scheme", "cpcv")])
 def test_every_way_of_searching_says_the_same_twice(pse, home, tmp_path, more):
     if "tpe" in more:
         pytest.importorskip("optuna")
-    other = walked(tmp_path / "other")
+    other, more = walked(tmp_path / "other"), (*more, "--trials", 5, "--draws", 1)
     ran = walk(pse, home, *more)
     assert ran.code in (0, 1), ran.err
     assert same(folder_of(home, ran), folder_of(other, walk(pse, other, *more)))
@@ -159,7 +161,15 @@ def test_every_way_of_searching_says_the_same_twice(pse, home, tmp_path, more):
         assert len(wfo["folds"]) == 15 and len(wfo["paths"]) == 5 and len(wfo["stitched"]["dates"]) == wfo["searched"]["sessions"]
     if "tpe" in more:
         tried = [{one["id"] for one in wfo["candidates"] if one["train"][place] is not None} for place in range(3)]
-        assert all(len(ids) == 8 for ids in tried) and len(set.union(*tried)) == len(wfo["candidates"]) > 8
+        assert all(len(ids) == 5 for ids in tried) and len(set.union(*tried)) == len(wfo["candidates"]) > 5
+
+
+def test_an_anchored_train_window_grows_from_the_first_session_on(pse, home):
+    ran = walk(pse, home, "--scheme", "anchored", "--objective", "expectancy_r", *FEW)
+    wfo = document(folder_of(home, ran))
+    assert {fold["train"][0]["start"] for fold in wfo["folds"]} == {wfo["searched"]["start"]} and wfo["objective"] == "expectancy_r"
+    lengths = [fold["train"][0]["sessions"] for fold in wfo["folds"]]
+    assert lengths == sorted(set(lengths))
 
 
 def killed_in_mid_search(home: Path) -> int:
@@ -177,15 +187,12 @@ def killed_in_mid_search(home: Path) -> int:
 
 
 @pytest.mark.slow
-def test_a_search_that_was_killed_goes_on_to_the_same_bytes(pse, home, tmp_path):
+def test_a_search_that_was_killed_goes_on_to_the_same_bytes(pse, home):
     stood = killed_in_mid_search(home)
     assert stood >= 1 and not (home / "backtests").exists()
     ran = walk(pse, home)
-    timing = json.loads((folder_of(home, ran) / "timing.jsonl").read_text())
-    other = walked(tmp_path / "other")
-    whole = walk(pse, other)
-    undisturbed = json.loads((folder_of(other, whole) / "timing.jsonl").read_text())
-    assert same(folder_of(home, ran), folder_of(other, whole))
+    timing, undisturbed = (json.loads((folder / "timing.jsonl").read_text()) for folder in (folder_of(home, ran), finished().folder))
+    assert same(folder_of(home, ran), finished().folder)
     assert timing["reused"] >= 3 and timing["measured"] + timing["reused"] == undisturbed["measured"] and undisturbed["reused"] == 0
 
 
@@ -208,7 +215,7 @@ def test_ctrl_c_says_what_stands_and_the_same_command_goes_on(pse, home, monkeyp
 
 
 def test_a_sealed_end_is_not_searched_and_opens_once(pse, home):
-    ran = walk(pse, home, "--holdout", "0.2")
+    ran = walk(pse, home, "--holdout", "0.2", *FEW)
     wfo = document(folder_of(home, ran))
     assert wfo["holdout"]["sessions"] == 89 and wfo["searched"]["sessions"] == 354                # 443 sessions after the warm-up, a fifth rounded up
     assert wfo["searched"]["end"] <= wfo["holdout"]["start"] and max(wfo["stitched"]["dates"]) < int(wfo["holdout"]["start"][:10].replace("-", ""))
@@ -219,15 +226,15 @@ def test_a_sealed_end_is_not_searched_and_opens_once(pse, home):
     again = pse("--home", home, "--json", "wfo", "--open-holdout", ran.json["run_id"])
     assert again.code == 0 and not again.json["first"] and again.json["figures"] == opened.json["figures"]
     assert opened.json["opened"] in again.json["warnings"][0]
-    other = walk(pse, home, "--holdout", "0.2", "--objective", "net")
+    other = walk(pse, home, "--holdout", "0.2", "--objective", "net", *FEW)
     refused = pse("--home", home, "--json", "wfo", "--open-holdout", other.json["run_id"])
     assert refused.code == 2 and ran.json["run_id"] in refused.json["error"] and "opens once" in refused.json["error"]
 
 
 def test_the_count_of_trials_can_be_raised_and_never_lowered(pse, home):
-    assert walk(pse, home, "--trials-before", 100).json["ledger_trials"] == 108                  # a hundred elsewhere, eight here
-    second = walk(pse, home, "--trials-before", 50)
-    assert second.json["ledger_trials"] == 108 and "never lowered" in second.json["warnings"][0]
+    assert walk(pse, home, *FEW, "--trials-before", 100).json["ledger_trials"] == 102   # a hundred elsewhere, two here
+    second = walk(pse, home, *FEW, "--trials-before", 50)
+    assert second.json["ledger_trials"] == 102 and "never lowered" in second.json["warnings"][0]
 
 
 def test_a_fold_in_which_nobody_may_be_chosen_trades_nothing_and_says_so(pse, home):
@@ -274,8 +281,8 @@ def test_a_warm_up_of_more_than_a_third_of_the_sessions_gives_way_to_the_search_
     assert bool(context.warnings) == (begins < warm_up)
 
 
-def test_an_edited_ledger_is_told_before_the_search(pse, home):
-    walk(pse, home)
+def test_an_edited_ledger_is_told_before_the_search(pse, tmp_path):
+    home = finished().copied(tmp_path / "home").home
     path = trials_path(Home(home))
     lines = path.read_bytes().splitlines(keepends=True)
     lines[2] = lines[2].replace(b'"trades":', b'"trades":1', 1)
@@ -353,17 +360,19 @@ def test_what_was_chosen_is_what_the_audit_of_a_search_is_asked_of(pse, home, mo
         return wfo_audit.Audit("CLEAN", "nothing", 0.1)
 
     monkeypatch.setattr(wfo_command, "audited", told)
-    ran = pse("--home", home, "--json", *(word for word in WORDS if word != "--no-audit"), "--params", home / "params.yaml", "--jobs", "1")
+    ran = pse("--home", home, "--json", *(word for word in WORDS if word != "--no-audit"), "--params", home / "params.yaml", "--jobs", "1", *FEW)
     assert asked == [document(folder_of(home, ran))["chosen"]["params"]] and ran.json["lookahead"] == "CLEAN"
 
 
 @pytest.mark.slow
 def test_the_desk_is_audited_once_and_what_was_found_is_kept(pse, home, monkeypatch):
+    monkeypatch.setattr(wfo_audit, "CUTS", 4)
+    monkeypatch.setattr(wfo_audit, "DECISIONS", 120)
     words = [word for word in WORDS if word != "--no-audit"]
-    first = pse("--home", home, "--json", *words, "--params", home / "params.yaml", "--jobs", "1")
+    first = pse("--home", home, "--json", *words, "--params", home / "params.yaml", "--jobs", "1", *FEW[:2])
     assert first.json["lookahead"] == "CLEAN" and first.json["verdict"] == "INSUFFICIENT"
     monkeypatch.setattr(wfo_audit, "run_lookahead", None)                              # a second audit would fail
-    again = pse("--home", home, "--json", *words, "--params", home / "params.yaml", "--jobs", "1")
+    again = pse("--home", home, "--json", *words, "--params", home / "params.yaml", "--jobs", "1", *FEW[:2])
     assert again.json["lookahead"] == "CLEAN" and same(folder_of(home, first), folder_of(home, again))
     manifest = read_manifest(folder_of(home, first) / "manifest.json")
     inputs, chosen = pinned(context_of(home), manifest), document(folder_of(home, first))["chosen"]["params"]

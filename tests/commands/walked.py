@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
+import io
+import json
 import shutil
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -36,6 +41,42 @@ search:
 SETS = ("--set", "risk_policies.equities_swing.gates.market_state=false", "--set", "risk_policies.equities_swing.gates.ev_min_r=-9")
 WORDS = ("wfo", "--desk", "mini", "--folds", "3", "--draws", "4", "--no-audit", "--seed", "5", *SETS)
 _MADE: list[Path] = []
+_FINISHED: list[Finished] = []
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A home in which a walk-forward has been run, the exit code of it, and what it said."""
+
+    home: Path
+    code: int
+    json: dict[str, Any]
+
+    @property
+    def folder(self) -> Path:
+        return self.home / "backtests" / "outputs" / str(self.json["run_id"])
+
+    @property
+    def wfo(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.folder / "wfo.json").read_text())
+        return found
+
+    def copied(self, folder: Path) -> Finished:
+        """The same elsewhere, for whoever changes something in it."""
+        shutil.copytree(self.home, folder, dirs_exist_ok=True)
+        return Finished(folder, self.code, self.json)
+
+
+def finished() -> Finished:
+    """A home with one finished walk-forward by WORDS, made once a process: to be read, or copied."""
+    if not _FINISHED:
+        home = Path(tempfile.mkdtemp(prefix="pse-finished-"))
+        atexit.register(shutil.rmtree, home, True)
+        walked(home)
+        with contextlib.redirect_stdout(io.StringIO()) as printed:
+            code = main(["--home", str(home), "--json", *WORDS, "--params", str(home / "params.yaml"), "--jobs", "1"])
+        _FINISHED.append(Finished(home, code, json.loads(printed.getvalue())))
+    return _FINISHED[0]
 
 
 def walked(folder: Path) -> Path:
