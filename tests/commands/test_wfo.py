@@ -223,6 +223,8 @@ def test_a_sealed_end_is_not_searched_and_opens_once(pse, home):
     assert opened.code == 0 and opened.json["first"] and opened.json["window"]["sessions"] == 89 and opened.json["params"] == wfo["chosen"]["params"]
     looks = [one for one in trials(Home(home)) if one.window == (moment_ns(wfo["holdout"]["start"]), moment_ns(wfo["holdout"]["end"]))]
     assert {one.settings_hash for one in looks} <= {one.settings_hash for one in trials(Home(home)) if one not in looks} and 1 <= len(looks) <= 2
+    low, high = opened.json["intervals"]["sharpe"]
+    assert low < opened.json["figures"]["sharpe"] < high
     again = pse("--home", home, "--json", "wfo", "--open-holdout", ran.json["run_id"])
     assert again.code == 0 and not again.json["first"] and again.json["figures"] == opened.json["figures"]
     assert opened.json["opened"] in again.json["warnings"][0]

@@ -15,12 +15,13 @@ from pse.commands.wiring import Answer, Context
 from pse.commands.work import place_of, work
 from pse.domain.errors import RequestError
 from pse.domain.trials import Span, Task
+from pse.research import bootstrap, verdict
 from pse.research.objectives import figures
 from pse.settings import SearchPolicy, Settings
 from pse.store.files import read_json, write_json
 from pse.store.holdouts import Opening, open_once
 from pse.store.ledger import trials_counted
-from pse.store.runs import Run
+from pse.store.runs import LATEST, Run, load_run
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -30,6 +31,9 @@ OPENED = "holdout.json"
 
 def run(context: Context, run_id: str) -> Answer:
     """Opens the sealed end of a walk-forward; where it was opened before, what was found then and when."""
+    if run_id == LATEST:
+        raise RequestError(f"--open-holdout {LATEST}: a seal opens once, so the run is named whose end is looked at; the newest is "
+                           f"{load_run(context.home, LATEST).run_id}, `pse runs list` shows them all")
     found, wfo = load_walk(context, run_id)
     sealed = wfo.get("holdout")
     if not sealed:
@@ -68,6 +72,7 @@ def _measured(context: Context, found: Run, wfo: Mapping[str, Any], params: dict
     note(context, sealed, (span.start_ns, span.end_ns), list(zip(tried, (chosen, own), strict=True)), made.per_year)
     return {"opened": opening.opened, "window": {"start": iso(span.start_ns), "end": iso(span.end_ns), "sessions": int(chosen.dates.size)}, "params": params,
             "trials_before": opening.trials_before, "figures": figures(chosen, made.per_year), "own": figures(own, made.per_year),
+            "intervals": {"sharpe": bootstrap.intervals(chosen.returns, made.walk.seed, made.per_year)["sharpe"]},
             "searched": next(one["whole"] for one in wfo["candidates"] if one["id"] == wfo["chosen"]["id"]), "verdict": wfo["court"]["verdict"]}
 
 
@@ -85,10 +90,26 @@ def _show(console: Console, data: Mapping[str, Any], first: bool) -> None:
     for label, name in (("trades", "trades"), ("net", "net_usd"), ("expectancy R", "expectancy_r"), ("Sharpe", "sharpe"), ("max drawdown", "max_drawdown")):
         table.add_row(label, *(_said(name, data[part].get(name)) for part in ("figures", "searched", "own")))
     console.print(table)
+    for text in cautions(data):
+        console.print(Text(text), soft_wrap=True)
     said = "It was opened now, and is sealed no more: a second look cannot be a test." if first else "It had been opened before: this is the first result."
     if data["trials_before"]:
         said += f" {data['trials_before']:,} configurations of the ledger had looked at this time already, so it was not unseen."
     console.print(Text(said), soft_wrap=True)
+
+
+def cautions(data: Mapping[str, Any]) -> list[str]:
+    """How far the sealed sessions can be believed: the interval of their Sharpe ratio, how few they are, and what the court had said of the search."""
+    sessions, trades, between = int(data["window"]["sessions"]), int(data["figures"].get("trades") or 0), (data.get("intervals") or {}).get("sharpe")
+    few = [f"{sessions} sessions, where an interval takes {bootstrap.MIN_SESSIONS}"] * (sessions < bootstrap.MIN_SESSIONS)
+    few += [f"{trades} trades, where the court asks for {verdict.MIN_TRADES}"] * (trades < verdict.MIN_TRADES)
+    found = [] if between is None else [f"Sharpe ratio on the sealed sessions, 95 % interval: {between[0]:.2f} to {between[1]:.2f} (block bootstrap over "
+                                        f"{sessions:,} sessions, {trades:,} trades)."]
+    if few:
+        found.append(f"This says little: {', and '.join(few)}.")
+    if data["verdict"] != verdict.CREDIBLE:
+        found.append(f"The verdict on the search is {data['verdict']}, not {verdict.CREDIBLE}; a good sealed end alone does not undo that.")
+    return found
 
 
 def _said(name: str, value: Any) -> str:
