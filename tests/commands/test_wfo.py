@@ -217,6 +217,7 @@ def test_ctrl_c_says_what_stands_and_the_same_command_goes_on(pse, home, monkeyp
 def test_a_sealed_end_is_not_searched_and_opens_once(pse, home):
     ran = walk(pse, home, "--holdout", "0.2", *FEW)
     wfo = document(folder_of(home, ran))
+    assert set(wfo["holdout"]) == {"start", "end", "sessions"} and wfo["court"]["decay"]["ranked_by"] == wfo["objective"]
     assert wfo["holdout"]["sessions"] == 89 and wfo["searched"]["sessions"] == 354                # 443 sessions after the warm-up, a fifth rounded up
     assert wfo["searched"]["end"] <= wfo["holdout"]["start"] and max(wfo["stitched"]["dates"]) < int(wfo["holdout"]["start"][:10].replace("-", ""))
     opened = pse("--home", home, "--json", "wfo", "--open-holdout", ran.json["run_id"])
