@@ -208,6 +208,14 @@ def test_an_end_before_what_the_ledger_looked_at_is_a_part(tmp_path):
     assert clauses(run(context, Asked(desk="futures-smc", end_ns=end)))["whole"]["passed"] is False
 
 
+def test_what_was_tried_on_a_micro_contract_counts_for_the_contract_whose_bars_it_trades_on(tmp_path):
+    context, dates = context_of(tmp_path), days(400)
+    assert context.settings.looked_at(("MES", "NQ", "none")) == ("MES", "NQ", "none", "ES") and context.settings.looked_at(("ES",)) == ("ES",)
+    ledger(context)
+    assert judged(context, made(context, noise(1), dates, 1, symbols=("MES",))).data["trials"] == 12
+    assert judged(context, made(context, noise(2), dates, 2, symbols=("NQ",))).data["trials"] == 1
+
+
 @pytest.mark.parametrize("asked", [Asked(), Asked(names=("a",), desk="b"), Asked(names=("a",), trials=0)])
 def test_what_names_nothing_or_both_is_refused(tmp_path, asked):
     with pytest.raises(RequestError):
