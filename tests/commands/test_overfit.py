@@ -190,8 +190,8 @@ def test_a_part_of_a_longer_look_proves_nothing_however_it_was_cut(tmp_path):
 def test_the_best_part_of_a_longer_look_is_judged_as_a_part_and_as_two_tries(tmp_path):
     context, dates = context_of(tmp_path), days(400)
     best = made(context, noise(1, sharpe=6.0)[:200], dates[:200], 1)
-    looks = [Trial(fingerprint=f"{n:064x}", snapshot="s", symbols=("ES",), window=(n, NS * 20_000), settings_hash=best.manifest.settings_hash, desk="d")
-             for n in range(2)]
+    looks = [Trial(fingerprint=name, snapshot="s", symbols=("ES",), window=(n, NS * 20_000), settings_hash=best.manifest.settings_hash, desk="d")
+             for n, name in enumerate((best.manifest.fingerprint, "a" * 64))]
     append_trials(context.home, [(looks[0], dates[:200], noise(1)[:200])], 1)
     alone = judged(context, best)
     assert alone.data["trials"] == 1 and "whole" not in clauses(alone)
@@ -214,6 +214,18 @@ def test_what_was_tried_on_a_micro_contract_counts_for_the_contract_whose_bars_i
     ledger(context)
     assert judged(context, made(context, noise(1), dates, 1, symbols=("MES",))).data["trials"] == 12
     assert judged(context, made(context, noise(2), dates, 2, symbols=("NQ",))).data["trials"] == 1
+
+
+def test_the_best_run_alone_is_held_against_all_that_the_ledger_kept_of_its_window(tmp_path):
+    context, dates = context_of(tmp_path), days(300)
+    best = made(context, noise(1, 300, sharpe=2.0), dates, 1)
+    alone = judged(context, best)
+    ledger(context)
+    beside = judged(context, best)
+    assert (alone.data["also_tried"], beside.data["also_tried"], len(beside.data["runs"])) == (0, 12, 1)
+    assert beside.data["chosen"] == alone.data["chosen"] == best.run_id
+    assert beside.data["spa"]["consistent"] > alone.data["spa"]["consistent"]
+    assert alone.data["pbo"]["value"] is None and beside.data["pbo"]["value"] is not None
 
 
 @pytest.mark.parametrize("asked", [Asked(), Asked(names=("a",), desk="b"), Asked(names=("a",), trials=0)])

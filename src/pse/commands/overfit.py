@@ -108,8 +108,10 @@ def _of_columns(context: Context, asked: Asked) -> tuple[Evidence, dict[str, Any
     chosen = columns[place]
     symbols = sorted({symbol for column in columns for symbol in column.symbols})
     count, raised = trials_of(context, symbols, _window(columns), asked.trials)
+    others = runs.also_tried(context.home, columns, context.settings.looked_at(symbols), dates) if asked.names else []
     evidence = Evidence(
-        dates=dates, matrix=matrix, params=runs.differing(columns), chosen=place, stitched=None, optimistic=None, folds=[],
+        dates=dates, matrix=np.column_stack([matrix, *others]), params=[*runs.differing(columns), *({} for _ in others)], chosen=place, stitched=None,
+        optimistic=None, folds=[],
         trials=count, sessions_per_year=chosen.per_year, seed=asked.seed, cut=runs.cut_of(context.home, chosen, dates),
         **_of_chosen(context, chosen, dates, asked.audit))
     inputs = {
@@ -118,6 +120,7 @@ def _of_columns(context: Context, asked: Asked) -> tuple[Evidence, dict[str, Any
                  for column, ratio in zip(columns, ratios.tolist(), strict=True)],
         "chosen": chosen.name, "chosen_by": "named" if asked.chosen else "best Sharpe ratio", "sessions": int(dates.size), "first": int(dates[0]),
         "last": int(dates[-1]), "trials": evidence.tries, "raised": raised, "seed": asked.seed, "sessions_per_year": chosen.per_year,
+        "also_tried": len(others),
     }
     return evidence, inputs
 
@@ -218,6 +221,8 @@ def _sentences(data: Mapping[str, Any]) -> list[str]:
     if "runs" in data:
         found.append(f"Chosen: {data['chosen']} ({data['chosen_by']} of {len(data['runs'])}), {data['sessions']:,} sessions in common, {data['first']} to "
                      f"{data['last']}.")
+    if data.get("also_tried"):
+        found.append(f"Beside what is named stand {data['also_tried']:,} more that the ledger kept of the same window.")
     return found
 
 

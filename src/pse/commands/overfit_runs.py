@@ -158,6 +158,17 @@ def aligned(columns: Sequence[Column]) -> tuple[np.ndarray, np.ndarray]:
     return common.astype(np.int32), matrix
 
 
+def also_tried(home: Home, columns: Sequence[Column], symbols: Sequence[str], dates: np.ndarray) -> list[np.ndarray]:
+    """Daily returns, float64[T] each, of what else the ledger kept of these symbols on a window of these columns, where the sessions are the same."""
+    known, windows, found = {column.key for column in columns}, {column.window for column in columns}, []
+    for one in trials(home):
+        if one.returns_hash and one.key not in known and one.window in windows and not set(symbols).isdisjoint((*one.symbols, *one.looked_at)):
+            days, returns = load_returns(home, one.returns_hash)
+            if np.array_equal(days, dates):
+                found.append(returns)
+    return found
+
+
 def cut_of(home: Home, chosen: Column, dates: np.ndarray) -> str:
     """Of which longer look of the same configuration these sessions are a part, in words; "" where they are all that it was looked at."""
     looks = [chosen.dates] + [load_returns(home, one.returns_hash)[0] for one in trials(home)
