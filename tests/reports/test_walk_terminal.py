@@ -10,6 +10,7 @@ from rich.console import Console
 from pse.reports.walk import Walk, read_walk, told
 from pse.reports.walk_sheets import walk_sheets
 from pse.reports.walk_summary import show_walkforward
+from pse.reports.walkforward import render
 from tests.reports.made_wfo import make_wfo
 
 
@@ -83,3 +84,29 @@ def test_a_spreadsheet_reads_no_formula(tmp_path):
     sheets = walk_sheets(read_walk(make_wfo(tmp_path, text="=cmd|' /C calc'!A0", sessions=252, candidates=6, folds=3)))
     for content in sheets.values():
         assert b",=cmd" not in content and b'"=cmd' not in content
+
+
+@pytest.mark.parametrize(("ours", "theirs", "word"), [(2.36, 2.97, "better"), (2.36, 1.1, "worse"), (2.0, 2.0, "as well")])
+def test_the_desk_as_it_is_stands_beside_what_was_chosen(walk, ours, theirs, word):
+    own = walk.stitched["own"] | {"figures": {"sharpe": theirs, "net_usd": 1952.0}}
+    stitched = walk.stitched | {"figures": walk.stitched["figures"] | {"sharpe": ours, "net_usd": 1620.0}, "own": own}
+    text = " ".join(printed(walk.wfo | {"stitched": stitched}).split())
+    said = f"The desk's own settings did {word} out of sample: Sharpe {theirs:.2f} against {ours:.2f}, net 1,952 against 1,620 USD."
+    assert said in text and said.replace("'", "&#39;") in render(Walk(walk.wfo | {"stitched": stitched}, walk.manifest))
+
+
+def test_random_entries_stand_in_the_terminal(walk):
+    assert walk.court["random_entries"]["text"] in " ".join(printed(walk.wfo).split())
+
+
+def test_a_choice_of_the_whole_window_that_no_fold_made_or_that_lost_says_so(walk):
+    folds = [fold | {"chosen": walk.own} for fold in walk.folds]
+    other = next(one for one in walk.candidates if one["params"] != walk.own)
+
+    def told_of(objective, sharpe, chosen):
+        one = other | {"objective": {"whole": objective}, "whole": other["whole"] | {"sharpe": sharpe}}
+        return " ".join(printed(walk.wfo | {"folds": chosen, "chosen": {"params": one["params"]}, "candidates": [walk.candidates[0], one]}).split())
+
+    assert "No fold chose this configuration." in told_of(1.0, 1.0, folds) and "even with" not in told_of(1.0, 1.0, folds)
+    lost = told_of(-0.89, -0.89, [fold | {"chosen": other["params"]} for fold in walk.folds])
+    assert "No fold chose" not in lost and "Its Sharpe there is \u22120.89, below 0: even with the window in sight it lost." in lost

@@ -248,6 +248,31 @@ def tries(walk: Walk) -> str:
     return f"{said}; the court counts {whole(counted_)}, {whose}."
 
 
+def own_words(walk: Walk) -> str:
+    """Whether the desk as it is did better out of sample than what was chosen anew in each fold; "" where that is not known."""
+    figures, own = ((walk.stitched if part is None else walk.stitched.get(part) or {}).get("figures") or {} for part in (None, "own"))
+    ours, theirs = number(figures.get("sharpe")), number(own.get("sharpe"))
+    if ours is None or theirs is None:
+        return ""
+    word = "better" if theirs > ours else "worse" if theirs < ours else "as well"
+    return (f"The desk's own settings did {word} out of sample: Sharpe {plain(theirs)} against {plain(ours)}, net {money(own.get('net_usd'))} against "
+            f"{money(figures.get('net_usd'))} {walk.currency}.")
+
+
+def choice_words(walk: Walk) -> str:
+    """What speaks against the configuration that is chosen on the whole window: no fold chose it, or it lost where it was chosen."""
+    if not walk.chosen:
+        return ""
+    said = ["No fold chose this configuration."] if all(fold.get("chosen") != walk.chosen for fold in walk.folds) else []
+    found = next((one for one in walk.candidates if one.get("params") == walk.chosen), {})
+    level = NEUTRAL.get(walk.objective, 0.0)
+    for name, value, least in ((walk.objective_name, whole_score(found), level), ("Sharpe", number((found.get("whole") or {}).get("sharpe")), 0.0)):
+        if value is not None and value < least:
+            said.append(f"Its {name} there is {plain(value)}, below {plain(least, 0)}: even with the window in sight it lost.")
+            break
+    return " ".join(said)
+
+
 def notes(walk: Walk) -> Iterator[str]:
     """What the court adds; what stands beside the picture of the PBO is not told twice."""
     told_there = (walk.court.get("pbo") or {}).get("note")

@@ -13,6 +13,7 @@ from pse.reports.walk import (
     TONES,
     Walk,
     bounds_told,
+    choice_words,
     clauses,
     command,
     counts,
@@ -20,6 +21,7 @@ from pse.reports.walk import (
     from_to,
     listed,
     notes,
+    own_words,
     setting,
     told,
     tries,
@@ -64,7 +66,7 @@ def _head(walk: Walk) -> dict[str, Any]:
     """Title and verdict."""
     return {"title": walk.title, "synthetic": bool(walk.wfo.get("synthetic")), "verdict": walk.verdict, "tone": TONES.get(walk.verdict, "warn"),
             "meaning": MEANS.get(walk.verdict, ""), "decision": decision(walk), "counts": counts(walk), "clauses": clauses(walk), "tries": tries(walk),
-            "notes": list(notes(walk))}
+            "notes": list(notes(walk)), "own_words": own_words(walk)}
 
 
 def now(walk: Walk) -> dict[str, Any]:
@@ -72,7 +74,7 @@ def now(walk: Walk) -> dict[str, Any]:
     keys = [key for key in walk.keys if key in walk.chosen]
     rows = [{"key": key, "chosen": setting(walk.chosen[key]), "own": setting(walk.own[key]) if key in walk.own else MISSING,
              "differs": key in walk.own and walk.own[key] != walk.chosen[key], "folds": _values_in(walk, key)} for key in keys]
-    return {"rows": rows, "why": str((walk.wfo.get("chosen") or {}).get("why") or ""), "command": command(walk)}
+    return {"rows": rows, "why": str((walk.wfo.get("chosen") or {}).get("why") or ""), "command": command(walk), "against": choice_words(walk)}
 
 
 def _values_in(walk: Walk, key: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from pse.reports.walk import MEANS, Walk, bounds_told, clauses, command, counts, decision, listed, setting, told, tries
+from pse.reports.walk import MEANS, Walk, bounds_told, choice_words, clauses, command, counts, decision, listed, own_words, setting, told, tries
 from pse.reports.words import MISSING
 
 if TYPE_CHECKING:
@@ -29,6 +29,9 @@ def show_walkforward(console: Console, wfo: Mapping[str, Any], places: Mapping[s
     console.print(Text(counts(walk), style="dim"))
     _folds(console, walk)
     console.print(Text(stitched_words(walk)))
+    for said in (own_words(walk), str((walk.court.get("random_entries") or {}).get("text") or "")):
+        if said:
+            console.print(Text(said))
     console.print(Text(tries(walk), style="dim"))
     _chosen(console, walk)
     for name, place in (places or {}).items():
@@ -98,5 +101,7 @@ def _chosen(console: Console, walk: Walk) -> None:
         if key in walk.chosen:
             own = f"   the desk has {setting(walk.own[key])}" if key in walk.own and walk.own[key] != walk.chosen[key] else ""
             console.print(Text(f"  {key} = {setting(walk.chosen[key])}").append(own, style="dim"))
+    if said := choice_words(walk):
+        console.print(Text(said))
     if found := command(walk):
         console.print(Text("as an ordinary run: ", style="dim").append(" ".join(found), style="default"), soft_wrap=True)
