@@ -42,7 +42,7 @@ bench: $(VENV)/.test ## the benchmarks, each as a ratio to a yardstick
 	$(BIN)/python -m benchmarks
 
 study: $(VENV)/.test ## how often the court believes a random walk, and how often an edge of so much: about 20 minutes
-	$(BIN)/python -m benchmarks.study --out docs/study.json
+	$(BIN)/python -m benchmarks.study
 
 lock: $(VENV)/.test ## make requirements/*.lock from requirements/*.in
 	$(LOCK) --output-file requirements/demo.lock requirements/demo.in
