@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,18 +17,20 @@ import polars as pl
 import pytest
 
 from pse.clock import moment_ns
+from pse.commands import prove, wfo_audit, wfo_folds, wfo_prove, wfo_search
 from pse.commands import wfo as wfo_command
-from pse.commands import wfo_audit, wfo_folds, wfo_prove, wfo_search
 from pse.commands.backtest import whole_window
 from pse.commands.inputs import gather
 from pse.commands.running import drive
-from pse.commands.wfo_ready import gathered, pinned, policy_of, ready
+from pse.commands.wfo_ready import gathered, pinned, policy_data, policy_from, policy_of, ready
 from pse.commands.wiring import Answer
 from pse.domain.trials import TRIAL_TRADE, Measured, Span
-from pse.engine.desk import Mode
-from pse.engine.varied import varied_settings
+from pse.engine.desk import Mode, desk_plan
+from pse.engine.varied import space_of, varied_settings
 from pse.research.folds import fold_plan
-from pse.settings import settings_hash
+from pse.research.search import proposer
+from pse.settings import SearchPolicy, Settings, load_settings, search_policy, settings_hash
+from pse.store.files import write_json
 from pse.store.journal import Journal
 from pse.store.layout import Home
 from pse.store.ledger import trials, trials_path
@@ -35,6 +38,7 @@ from pse.store.runs import read_manifest
 from pse.store.searches import searches_folder
 from tests.commands.made_runs import context_of
 from tests.commands.walked import WORDS, finished, walked, write_days
+from tests.conftest import REPOSITORY
 
 TABLES = ("returns.parquet", "oos_equity.parquet", "oos_trades.parquet", "random_entries.parquet", "overrides.json", "regimes.json", "metrics.json")
 CROSS = "moving_average_cross"
@@ -132,6 +136,45 @@ def test_a_proof_searches_again_and_finds_every_byte(pse, tmp_path, monkeypatch)
     monkeypatch.setattr(wfo_prove, "jobs_of", lambda context, jobs: 1)                 # processes of their own find the same: see below
     proof = pse("--home", ran.home, "--json", "prove", ran.json["run_id"])
     assert proof.code == 0 and proof.json["result"] == "EQUAL", proof.out
+
+
+def test_a_proof_draws_the_parameters_in_the_order_in_which_they_were_written(pse, home):
+    shuffled = home / "shuffled.yaml"
+    lines = (home / "params.yaml").read_text().splitlines(keepends=True)
+    shuffled.write_text("".join(lines[:-3] + lines[:-4:-1]))                          # stop_atr before slow_bars before fast_bars
+    ran = pse("--home", home, "--json", *WORDS, "--params", shuffled, "--jobs", "1")
+    keys = [one["label"] for one in document(folder_of(home, ran))["parameters"]]
+    assert keys == ["stop_atr", "slow_bars", "fast_bars"]
+    proof = pse("--home", home, "--json", "prove", ran.json["run_id"])
+    assert proof.code == 0 and proof.json["result"] == "EQUAL", proof.out
+
+
+@pytest.mark.parametrize("desk", sorted(path.stem for path in (REPOSITORY / "configs" / "desks").glob("*.yaml")))
+def test_what_a_manifest_keeps_of_a_shipped_search_draws_the_same(tmp_path, desk):
+    settings = load_settings(tmp_path, overrides=[f"desk={desk}"])
+    policy = search_policy(settings)
+    write_json(tmp_path / "kept.json", {"settings": settings.tree(), "policy": policy_data(policy)})
+    kept = json.loads((tmp_path / "kept.json").read_text())
+
+    def drawn(settings: Settings, policy: SearchPolicy) -> Any:
+        return proposer(space_of(settings, desk_plan(settings), policy), policy, 0).batch(0)
+
+    assert drawn(Settings.from_tree(kept["settings"], tmp_path), policy_from(kept["policy"])) == drawn(settings, policy)
+
+
+def test_a_proof_that_fails_says_what_was_searched_otherwise_and_where_a_window_parts(pse, home):
+    run_id = walk(pse, home).json["run_id"]
+
+    def otherwise(context: Any, manifest: Any, folder: Path) -> Path:
+        kept = manifest.extra["wfo"]
+        turned = {**kept, "policy": {**kept["policy"], "parameters": kept["policy"]["parameters"][::-1]}}
+        return wfo_prove.replay(context, manifest.model_copy(update={"extra": {"wfo": turned}}), folder)
+
+    proof = prove.run(context_of(home), run_id, otherwise)
+    assert proof.exit_code == 1 and proof.data["result"] == "DIFFERENT"
+    searched, window = proof.data["why"][-2:]
+    assert searched.startswith("wfo.json is not what running it again makes: wfo.json.candidates[")
+    assert re.match(r"folds/\d/journal.jsonl first differs in record \d+ \([A-Z]+\) body.+: stored .+, again .+", window), window
 
 
 def test_a_walk_forward_stands_in_the_list_of_runs(pse, tmp_path):

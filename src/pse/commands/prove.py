@@ -14,7 +14,7 @@ from pse.domain.manifest import Manifest, environment, environment_changes
 from pse.domain.models import TapeMiss
 from pse.store.audits import audit_run
 from pse.store.decision_log import log_path
-from pse.store.differences import TOLERANCE, Difference, differing_results, first_difference, same_bytes
+from pse.store.differences import TOLERANCE, Difference, differing_results, differing_search, first_difference, same_bytes
 from pse.store.runs import DECISIONS, MANIFEST, Run, load_run, read_manifest, scratch
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def _replayed(context: Context, run: Run, replay: Replay) -> Proof:
         beside = journal.parent / MANIFEST
         proof = _compared(run, journal, read_manifest(beside) if beside.is_file() else None)
         if proof.result != "EQUAL":
-            return proof
+            return replace(proof, why=(*proof.why, *differing_search(run.folder, journal.parent))) if run.manifest.command in REPLAYS else proof
         wrong = (*differing_results(run.folder, journal.parent, 0.0 if proof.compared == EVERY_BYTE else TOLERANCE), *_other_log(run, journal.parent))
         return replace(proof, result="DIFFERENT", why=(*wrong, *proof.why)) if wrong else proof
 

@@ -10,14 +10,14 @@ from pse.clock import iso, moment_ns
 from pse.commands.running import check_outside
 from pse.commands.wfo_files import COMMAND, load_walk
 from pse.commands.wfo_ledger import note
-from pse.commands.wfo_ready import pinned, ready
+from pse.commands.wfo_ready import pinned, policy_from, ready
 from pse.commands.wiring import Answer, Context
 from pse.commands.work import place_of, work
 from pse.domain.errors import RequestError
 from pse.domain.trials import Span, Task
 from pse.research import bootstrap, verdict
 from pse.research.objectives import figures
-from pse.settings import SearchPolicy, Settings
+from pse.settings import Settings
 from pse.store.files import read_json, write_json
 from pse.store.holdouts import Opening, open_once
 from pse.store.ledger import trials_counted
@@ -65,7 +65,7 @@ def _measured(context: Context, found: Run, wfo: Mapping[str, Any], params: dict
     """The chosen configuration on the sealed sessions, and the desk's own beside it."""
     inputs = pinned(context, found.manifest)
     kept = found.manifest.extra[COMMAND]
-    made = ready(context, inputs, SearchPolicy.model_validate(kept["policy"]), int(kept["folds"]))
+    made = ready(context, inputs, policy_from(kept["policy"]), int(kept["folds"]))
     sealed = replace(inputs, end_ns=span.end_ns)
     place, tried = place_of(sealed, context), (params, dict(made.walk.space.own))
     chosen, own = (work(Task(place, one, (span,)))[0] for one in tried)

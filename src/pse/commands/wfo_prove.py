@@ -10,11 +10,11 @@ from pse.commands.wfo import asked_fingerprint, jobs_of, judged, search
 from pse.commands.wfo_audit import Audit
 from pse.commands.wfo_files import COMMAND, write_judged, write_overrides
 from pse.commands.wfo_folds import fold_runs, notes
-from pse.commands.wfo_ready import pinned, ready
+from pse.commands.wfo_ready import pinned, policy_from, ready
 from pse.commands.wfo_search import Batches
 from pse.commands.wiring import Context
 from pse.domain.manifest import Manifest
-from pse.settings import SearchPolicy, Settings
+from pse.settings import Settings
 from pse.store.files import write_json
 from pse.store.journal import Journal
 from pse.store.runs import JOURNAL, MANIFEST
@@ -28,7 +28,7 @@ def replay(context: Context, manifest: Manifest, folder: Path) -> Path:
     """
     check_outside(Settings.from_tree(manifest.settings, context.home.root), manifest)
     kept = manifest.extra[COMMAND]
-    made = ready(context, pinned(context, manifest), SearchPolicy.model_validate(kept["policy"]), int(kept["folds"]))
+    made = ready(context, pinned(context, manifest), policy_from(kept["policy"]), int(kept["folds"]))
     context.note(f"{made.size_words()}, once more: a proof takes as long as the search took")
     crew = local_crew(context, jobs_of(context, None))
     try:

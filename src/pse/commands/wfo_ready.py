@@ -75,15 +75,21 @@ class Ready:
 
 
 def policy_data(policy: SearchPolicy) -> dict[str, Any]:
-    """The search as a manifest keeps it; `SearchPolicy.model_validate` gives it back."""
-    return policy.model_dump(mode="json")
+    """The search as a manifest keeps it; `policy_from` gives it back.  Parameters in pairs: their order decides what is drawn, and a document has none."""
+    found = policy.model_dump(mode="json")
+    return found | {"parameters": [[key, levels] for key, levels in found["parameters"].items()]}
+
+
+def policy_from(kept: Mapping[str, Any]) -> SearchPolicy:
+    """What `policy_data` made."""
+    return SearchPolicy.model_validate({**kept, "parameters": dict(kept["parameters"])})
 
 
 def asked_policy(policy: SearchPolicy, given: Mapping[str, Any]) -> SearchPolicy:
     """The search with what flags asked for.  Raises `RequestError` naming the flag."""
     given = {name: value for name, value in given.items() if value is not None}
     try:
-        checked = SearchPolicy.model_validate(policy_data(policy) | given)
+        checked = SearchPolicy.model_validate(policy.model_dump(mode="json") | given)
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0]) if first["loc"] else "search"

@@ -12,7 +12,7 @@ from typing import Any
 from pse.domain.records import Record
 from pse.store.journal import raw_lines, read
 from pse.store.run_tables import read_object, read_table
-from pse.store.runs import LATER, RESULTS, SEARCHED
+from pse.store.runs import JOURNAL, LATER, RESULTS, SEARCHED, WFO
 
 TOLERANCE = 1e-9                                 # relative, and absolute below one: what another processor or library may change
 
@@ -49,10 +49,10 @@ def first_difference(stored: Path, again: Path, tolerance: float = 0.0) -> Diffe
     return None
 
 
-def differing_results(stored: Path, again: Path, tolerance: float = 0.0) -> tuple[str, ...]:
+def differing_results(stored: Path, again: Path, tolerance: float = 0.0, names: tuple[str, ...] = (*RESULTS, *SEARCHED)) -> tuple[str, ...]:
     """What of the tables and figures in two run folders does not say the same, one phrase a file; compares values where bytes differ."""
     found = []
-    for name in (*RESULTS, *SEARCHED):
+    for name in names:
         if not (again / name).is_file() or (name in LATER and not (stored / name).is_file()) or same_bytes(stored / name, again / name):
             continue
         read = _read_figures if name.endswith(".json") else _read_columns
@@ -60,6 +60,24 @@ def differing_results(stored: Path, again: Path, tolerance: float = 0.0) -> tupl
         if first is not None:
             found.append(f"{name} is not what running it again makes: {first[0]} stored {first[1]!r}, again {first[2]!r}")
     return tuple(found)
+
+
+def differing_search(stored: Path, again: Path, tolerance: float = 0.0) -> tuple[str, ...]:
+    """Of two walk-forwards where they part first: in what was searched and chosen, and in the journal of a test window; a phrase each."""
+    found = differing_results(stored, again, tolerance, (WFO,))
+    for path in sorted(again.glob(f"folds/*/{JOURNAL}"), key=lambda one: int(one.parent.name)):
+        name = path.relative_to(again)
+        if not (stored / name).is_file():
+            return (*found, f"{name} is not there, and running it again writes it")
+        if (parted := first_difference(stored / name, path, tolerance)) is not None:
+            return (*found, f"{name} first differs in record {parted.seq} ({parted.kind}) {parted.field}: stored {_brief(parted.stored)}, again "
+                            f"{_brief(parted.again)}")
+    return found
+
+
+def _brief(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 100 else text[:97] + "..."
 
 
 def _read_figures(path: Path) -> Any:
