@@ -290,7 +290,16 @@ def test_a_fold_in_which_nobody_may_be_chosen_trades_nothing_and_says_so(pse, ho
     wfo = document(folder_of(home, ran))
     assert all(fold["chosen"] is None and "no configuration made 500 trades" in fold["note"] for fold in wfo["folds"])
     assert wfo["stitched"]["figures"]["trades"] == 0 and set(wfo["stitched"]["equity"]) == {wfo["capital_usd"]}
-    assert wfo["chosen"]["id"] == wfo["candidates"][0]["id"] and "the desk's own" in wfo["chosen"]["why"]
+    assert wfo["chosen"]["id"] == wfo["candidates"][0]["id"] and wfo["chosen"]["nobody"]
+    assert re.fullmatch(r"no configuration made 500 trades over the whole searched window \(at most \d+\)", wfo["chosen"]["why"])
+
+
+def test_an_objective_that_is_defined_for_nobody_is_named_and_nothing_is_chosen_by_it(pse, home):
+    (home / "objectives").mkdir()
+    write(home / "objectives", "bad.py", "def none(*given):\n    return None\n")
+    wfo = document(folder_of(home, walk(pse, home, "--objective", "objectives/bad.py:none", "--draws", 0)))
+    named = "the objective objectives/bad.py:none is undefined for every configuration"
+    assert wfo["chosen"]["nobody"] and named in wfo["chosen"]["why"] and all(named in fold["note"] for fold in wfo["folds"])
 
 
 def write(home: Path, name: str, text: str) -> Path:

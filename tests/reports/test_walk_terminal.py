@@ -49,6 +49,15 @@ def test_what_is_chosen_is_told_by_its_key_beside_what_the_desk_has(walk):
         assert f"  {key} = {value:g}" in text
 
 
+def test_where_nothing_may_be_chosen_no_command_is_offered(walk):
+    chosen = walk.wfo["chosen"] | {"nobody": True, "why": "no configuration made 10 trades", "set": ["risk_policies.x.plan.trail=none"]}
+    text = printed(walk.wfo | {"chosen": chosen})
+    assert "The same procedure chooses nothing on the whole searched window: no configuration made 10 trades." in text
+    assert "as an ordinary run" not in text and "What the same procedure" not in text
+    page = render(Walk(walk.wfo | {"chosen": chosen}, walk.manifest))
+    assert "chooses nothing on the whole searched window: no configuration made 10 trades" in page and "As an ordinary run" not in page
+
+
 def test_a_custom_objective_is_read_from_the_configurations(walk):
     wfo = copy.deepcopy(walk.wfo) | {"objective": "mine/score.py:score"}
     fold = next(fold for fold in wfo["folds"] if fold["chosen"])

@@ -40,13 +40,15 @@ class Piece:
 
 @dataclass(frozen=True, eq=False)
 class Chosen:
-    """The choice of every fold, and the whole out-of-sample path made of them.  `whole`: what the procedure would trade now."""
+    """The choice of every fold, and the whole out-of-sample path made of them.  `whole`: what the procedure would trade now; the desk's own where it chooses
+    `nobody`."""
 
     by_fold: Mapping[int, Candidate | None]
     scores: Mapping[int, float | None]
     path: tuple[Piece, ...]
     whole: Candidate
     why: str
+    nobody: bool = False
 
 
 def choose(walk: Walk, candidates: Sequence[Candidate]) -> Chosen:
@@ -56,8 +58,19 @@ def choose(walk: Walk, candidates: Sequence[Candidate]) -> Chosen:
     best, score = walk.best(candidates)
     named = walk.policy.objective
     why = (f"best {named} ({score:.4g}) of {len(candidates)} configurations over the whole searched window" if best is not None and score is not None else
-           f"the desk's own: no configuration has {walk.policy.min_trades} trades and a defined {named} over the whole searched window")
-    return Chosen(by_fold, {number: value for number, (_, value) in picks.items()}, tuple(_path(walk, by_fold)), best or candidates[0], why)
+           _nobody(walk, [walk.whole(one) for one in candidates], "over the whole searched window"))
+    return Chosen(by_fold, {number: value for number, (_, value) in picks.items()}, tuple(_path(walk, by_fold)), best or candidates[0], why,
+                  best is None)
+
+
+def _nobody(walk: Walk, measured: Sequence[Measured], where: str) -> str:
+    """Why nobody may be chosen: too few trades, an objective that is defined for nobody, or both."""
+    named, least, most = walk.policy.objective, walk.policy.min_trades, max((int(one.trades.size) for one in measured), default=0)
+    undefined = f"the objective {named} is undefined for every configuration"
+    if most >= least:
+        return f"{undefined} with {least} trades {where}"
+    few = f"no configuration made {least} trades {where} (at most {most})"
+    return few if any(walk.score(one) is not None for one in measured) else f"{few}, and {undefined}"
 
 
 def _path(walk: Walk, by_fold: Mapping[int, Candidate | None]) -> list[Piece]:
@@ -163,7 +176,8 @@ def document(walk: Walk, desk: DeskPlan, candidates: Sequence[Candidate], chosen
         "parameters": [one.described() for one in walk.space.parameters],
         "folds": [_fold(walk, fold, candidates, chosen, beside.per_year) for fold in plan.folds],
         "candidates": [_candidate(walk, one, chosen, beside.per_year) for one in candidates],
-        "chosen": {"id": chosen.whole.id, "params": dict(chosen.whole.params), "why": chosen.why, "set": list(heads["chosen_set"])},
+        "chosen": {"id": chosen.whole.id, "params": dict(chosen.whole.params), "why": chosen.why, "nobody": chosen.nobody,
+                   "set": list(heads["chosen_set"])},
         "stitched": _stitched(desk, candidates[0], chosen, beside),
         "paths": _paths(walk, candidates[0], chosen, beside.per_year),
         "court": court(evidence),
@@ -192,13 +206,9 @@ def _fold(walk: Walk, fold: Fold, candidates: Sequence[Candidate], chosen: Chose
 
 def _note(walk: Walk, fold: Fold, here: Sequence[Candidate], pick: Candidate | None, outside: Mapping[str, Any]) -> str:
     """What is worth a word about a fold."""
-    policy = walk.policy
     if pick is not None:
         return "" if outside["trades"] else "the chosen configuration made no trade in the test window"
-    most = max((int(walk.train(one, fold).trades.size) for one in here), default=0)
-    if most < policy.min_trades:
-        return f"no configuration made {policy.min_trades} trades in train (at most {most}): nothing traded"
-    return f"{policy.objective} undefined for every configuration in train: nothing traded"
+    return f"{_nobody(walk, [walk.train(one, fold) for one in here], 'in train')}: nothing traded"
 
 
 def _candidate(walk: Walk, one: Candidate, chosen: Chosen, per_year: float) -> dict[str, Any]:

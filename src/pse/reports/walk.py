@@ -75,6 +75,11 @@ class Walk:
         return self.wfo.get("stitched") or {}
 
     @property
+    def chose_nobody(self) -> bool:
+        """Whether nothing may be chosen over the whole searched window; the desk's own configuration then stands in for it."""
+        return bool((self.wfo.get("chosen") or {}).get("nobody"))
+
+    @property
     def chosen(self) -> dict[str, Any]:
         """Parameters of the configuration that the procedure would trade now."""
         return (self.wfo.get("chosen") or {}).get("params") or {}
@@ -194,7 +199,7 @@ def command(walk: Walk) -> list[str]:
     """The parts of a command line that runs what was chosen over the searched window; none where the run did not note its settings."""
     sets, searched = (walk.wfo.get("chosen") or {}).get("set") or [], walk.wfo.get("searched") or {}
     symbols = [str(one) for one in walk.wfo.get("symbols") or []]
-    if not sets:
+    if not sets or walk.chose_nobody:
         return []
     whose = [f"--desk {shlex.quote(str(walk.wfo.get('desk')))}"] + [f"--symbol {shlex.quote(symbols[0])}"] * (len(symbols) == 1)
     window = [f"--{key} {shlex.quote(str(searched[key]))}" for key in ("start", "end") if searched.get(key)]

@@ -96,6 +96,9 @@ def _values(keys: list[str], fold: Mapping[str, Any]) -> str:
 def _chosen(console: Console, walk: Walk) -> None:
     from rich.text import Text
 
+    if walk.chose_nobody:
+        console.print(Text(f"The same procedure chooses nothing on the whole searched window: {walk.wfo['chosen'].get('why')}."))
+        return
     console.print(Text("What the same procedure chooses on the whole searched window (the folds test the procedure, not this choice):"))
     for key in walk.keys:
         if key in walk.chosen:
