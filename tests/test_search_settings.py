@@ -129,6 +129,7 @@ def test_settings_of_a_run_from_before_there_were_searches_are_still_read(home):
 def test_a_mistake_is_told_with_file_line_and_mend(home, block, line, says):
     said = refused(home, block)
     assert f"mine.yaml, line {line}, search" in said and says in said
+    assert not ("swap them" in said and "change one of them" in said)                  # one mend is enough
 
 
 def test_true_and_one_are_two_values_and_one_is_one(home):

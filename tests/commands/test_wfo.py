@@ -174,7 +174,7 @@ def test_a_proof_that_fails_says_what_was_searched_otherwise_and_where_a_window_
     assert proof.exit_code == 1 and proof.data["result"] == "DIFFERENT"
     searched, window = proof.data["why"][-2:]
     assert searched.startswith("wfo.json is not what running it again makes: wfo.json.candidates[")
-    assert re.match(r"folds/\d/journal.jsonl first differs in record \d+ \([A-Z]+\) body.+: stored .+, again .+", window), window
+    assert re.match(r"folds/\d/journal.jsonl first differs in record \d+ \([A-Z]+\) \S+: stored .+, again .+", window), window
 
 
 def test_a_walk_forward_stands_in_the_list_of_runs(pse, tmp_path):
@@ -255,6 +255,7 @@ def test_ctrl_c_says_what_stands_and_the_same_command_goes_on(pse, home, monkeyp
     ran = walk(pse, home)
     assert ran.json["ledger_trials"] == len(trials(Home(home))) == 8
     assert json.loads((folder_of(home, ran) / "timing.jsonl").read_text())["reused"] == 3
+    assert "going on: 1 finished batch of this search stands" in ran.err and "8 of 8 configurations" in ran.err      # no terminal: lines and no bar
 
 
 def test_a_sealed_end_is_not_searched_and_opens_once(pse, home):
@@ -311,6 +312,7 @@ def write(home: Path, name: str, text: str) -> Path:
     (("--folds", "800"), "sessions"), (("--agents", "live"), "a search runs on rules"), (("--objective", "shrape"), "Did you mean sharpe"),
     (("--scheme", "sideways"), "--scheme sideways"), (("--start", "2021-01-20"), "no warm-up"), (("--jobs", "0"), "--jobs 0"),
     (("--trials", "0"), "--trials 0"), (("--jobs", "2", "--cluster", "tcp://127.0.0.1:1"), "one of them"), (("--method", "grid"), "27"),
+    (("--holdout", "1.5"), "--holdout 1.5: it should be less than or equal to 0.9 (share of the sessions"),
 ])
 def test_what_cannot_be_searched_is_refused_before_anything_is_measured(pse, home, more, said):
     refused = walk(pse, home, *more)

@@ -79,6 +79,8 @@ def run(context: Context, symbol: str | None = None, start_ns: int | None = None
     before = known_before(context, made, asked.trials_before)
     context.note(f"{made.size_words()}; the ledger counts {before.n:,} configurations on this window so far")
     context.detail(f"search {made.name}")
+    if stand := kept.batches():
+        context.note(f"going on: {stand} finished batch{'es' * (stand != 1)} of this search stand{'s' * (stand == 1)} and will not be measured again")
     with kept.alone(), _crew(context, asked) as crew, _told_how_to_go_on(kept):
         batches = Batches(crew, kept)
         found = search(context, made, batches, asked.draws, lambda looks: note(context, made.inner, made.window, looks, made.per_year))
@@ -120,7 +122,10 @@ def search(context: Context, made: Ready, batches: Batches, draws: int, note: Ca
     with context.progress() as progress:
         task = progress.add_task("configurations", total=total)
 
+        lines = _lines(context, total)
+
         def tell(done: int, best: Candidate | None, score: float | None) -> None:
+            lines(done)
             said = {} if best is None else {"description": f"best {policy.objective} {score:.3g}: {_shortly(best.params)}"}
             progress.update(task, completed=done, **said)           # type: ignore[arg-type]
 
@@ -131,6 +136,19 @@ def search(context: Context, made: Ready, batches: Batches, draws: int, note: Ca
         more = progress.add_task("random entries", total=draws or None, visible=draws > 0)
         nulls = _nulls(made, batches, candidates[0], chosen, draws, lambda done: progress.update(more, completed=done))
     return Searched(candidates, chosen, strict, kind, nulls)
+
+
+def _lines(context: Context, total: int) -> Callable[[int], None]:
+    """Tells where no bar is drawn: a line for each tenth of the configurations."""
+    tenths = 0
+
+    def line(done: int) -> None:
+        nonlocal tenths
+        if not context.err.is_terminal and (now := 10 * done // max(1, total)) > tenths:
+            tenths = now
+            context.note(f"{done:,} of {total:,} configurations")
+
+    return line
 
 
 def _shortly(params: Mapping[str, Any]) -> str:

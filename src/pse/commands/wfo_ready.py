@@ -64,8 +64,9 @@ class Ready:
         plan, space = self.walk.plan, self.walk.space
         points = f" of {space.size:,} points" if space.size is not None else ""
         sealed = f", {self.holdout_sessions} sealed behind them" if self.holdout_sessions else ""
+        embargo = f" with {plan.embargo_sessions} sessions left out behind each test" if plan.scheme == "cpcv" and plan.embargo_sessions else ""
         return (f"searching up to {self.most:,} configurations{points} by {self.policy.method} in {len(plan.folds)} {plan.scheme} folds over "
-                f"{plan.sessions(plan.searched):,} sessions{sealed}, for the best {self.policy.objective}")
+                f"{plan.sessions(plan.searched):,} sessions{embargo}{sealed}, for the best {self.policy.objective}")
 
     @property
     def name(self) -> str:
@@ -93,8 +94,9 @@ def asked_policy(policy: SearchPolicy, given: Mapping[str, Any]) -> SearchPolicy
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0]) if first["loc"] else "search"
-        said = str(first["msg"]).removeprefix("Value error, ")
-        raise RequestError(f"--{name.replace('_', '-')} {given.get(name, '')}: {said}") from error
+        said = str(first["msg"]).removeprefix("Value error, ").replace("Input should", "it should")
+        meaning = (SearchPolicy.model_fields[name].description or "") if name in SearchPolicy.model_fields and first["type"] != "value_error" else ""
+        raise RequestError(f"--{name.replace('_', '-')} {given.get(name, '')}: {said}{f' ({meaning}); change the value' if meaning else ''}") from error
     return policy.model_copy(update={name: getattr(checked, name) for name in given})
 
 

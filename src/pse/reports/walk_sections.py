@@ -74,7 +74,8 @@ def now(walk: Walk) -> dict[str, Any]:
     keys = [key for key in walk.keys if key in walk.chosen]
     rows = [{"key": key, "chosen": setting(walk.chosen[key]), "own": setting(walk.own[key]) if key in walk.own else MISSING,
              "differs": key in walk.own and walk.own[key] != walk.chosen[key], "folds": _values_in(walk, key)} for key in keys]
-    return {"rows": rows, "why": str((walk.wfo.get("chosen") or {}).get("why") or ""), "command": command(walk), "against": choice_words(walk), "nobody": walk.chose_nobody}
+    return {"rows": rows, "why": str((walk.wfo.get("chosen") or {}).get("why") or ""), "command": command(walk), "against": choice_words(walk),
+            "nobody": walk.chose_nobody}
 
 
 def _values_in(walk: Walk, key: str) -> str:

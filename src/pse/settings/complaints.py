@@ -87,7 +87,7 @@ def _complaint(kind: Any, error: Mapping[str, Any], steps: tuple[str | int, ...]
     message = error["msg"].removeprefix("Value error, ").replace("Input should", "it should")
     shown = repr(error["input"])
     if isinstance(error["input"], dict):                   # of several settings together, which the message names
-        return f"found settings that do not go together: {message}{meaning}; change one of them"
+        return f"found settings that do not go together: {message}" + ("" if "; " in message else f"{meaning}; change one of them")
     return f"found {shown if len(shown) <= 60 else shown[:57] + '...'}: {message}{meaning}; change the value"
 
 
