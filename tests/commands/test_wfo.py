@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -436,3 +437,19 @@ def test_the_desk_is_audited_once_and_what_was_found_is_kept(pse, home, monkeypa
     name = settings_hash(varied_settings(inputs.settings, chosen).run_tree(inputs.plan.symbols))
     assert wfo_audit.kept_audit(Home(home), name, manifest.snapshot) == "CLEAN"
     assert wfo_audit.kept_audit(Home(home), "another desk", manifest.snapshot) == wfo_audit.kept_audit(Home(home), name, "other bars") == "NOT RUN"
+
+
+def test_what_was_chosen_runs_as_printed_with_everything_that_the_search_was_told(pse, home):
+    told = ("--set", "account.capital=250000", "--set", "search.min_trades=3")
+    ran = walk(pse, home, *told)
+    shown = pse("--home", home, "runs", "show", ran.json["run_id"]).out
+    words = shlex.split(shown.partition("pse backtest ")[2].partition("\n")[0])
+    assert "account.capital=250000" in words and "seed=5" in words and not [word for word in words if word.startswith("search.")]
+    again = pse("--home", home, "--json", "backtest", *words)
+    assert again.code == 0, again.err
+    searched, alone = (read_manifest(folder_of(home, one) / "manifest.json").settings for one in (ran, again))
+    assert alone["account"] == searched["account"] and alone["account"]["capital"] == 250_000 and alone["seed"] == searched["seed"] == 5
+    desk, chosen = searched["desk"], document(folder_of(home, ran))["chosen"]["params"]
+    assert chosen and alone["desk"] == desk
+    told, own = (one["desks"][desk]["tactics"]["moving_average_cross"] for one in (alone, searched))
+    assert told == own | {key.rpartition(".")[2]: value for key, value in chosen.items()}

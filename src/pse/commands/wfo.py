@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -231,15 +231,16 @@ def _told_how_to_go_on(kept: KeptSearch) -> Iterator[None]:
 # --- what is written -------------------------------------------------------------------------------------------------------------------------------
 
 
-def judged(made: Ready, found: Searched, audit: Audit, trials: tuple[int, bool], run_id: str) -> tuple[Beside, dict[str, Any]]:
-    """What stands beside the candidates, and wfo.json."""
+def judged(made: Ready, found: Searched, audit: Audit, trials: tuple[int, bool], run_id: str,
+           sets: Sequence[str]) -> tuple[Beside, dict[str, Any]]:
+    """What stands beside the candidates, and wfo.json.  sets: what `--set` said of the settings."""
     inputs, plan = made.inputs, made.inputs.plan
     symbol = plan.symbols[0]
     beside = Beside(found.strict, found.kind, found.nulls, trials[0], trials[1], audit.word, _closes(made), made.per_year,
                     {"lookahead": f"`pse audit lookahead --symbol {symbol} --tactics` shows it, and `pse wfo` without --no-audit runs it"})
     heads = {"run_id": run_id, "desk": plan.name, "symbols": list(plan.symbols), "synthetic": inputs.snapshot.synthetic,
              "window": {"start": iso(inputs.start_ns), "end": iso(inputs.end_ns)}, "folds_asked": made.folds_asked, "snapshot": inputs.snapshot.id,
-             "holdout_sessions": made.holdout_sessions, "chosen_set": as_set(inputs.settings, found.chosen.whole.params),
+             "holdout_sessions": made.holdout_sessions, "chosen_set": (*sets, *as_set(inputs.settings, found.chosen.whole.params)),
              "lookahead": audit.word, "lookahead_text": audit.text, "fills": inputs.settings.chosen.fills}
     return beside, document(made.walk, plan, found.candidates, found.chosen, beside, heads)
 
@@ -259,13 +260,14 @@ def _closes(made: Ready) -> pl.DataFrame:
 def written(context: Context, made: Ready, asked: Asked, found: Searched, audit: Audit, trials: tuple[int, bool], timing: dict[str, Any],
             began: int) -> tuple[Run, dict[str, Any]]:
     """The run's folder, from its manifest to its last file; the finished run and wfo.json."""
-    extra = {COMMAND: {"policy": policy_data(made.policy), "folds": asked.folds, "draws": asked.draws, "trials": trials[0], "raised": trials[1],
-                       "lookahead": audit.word, "lookahead_text": audit.text, "objective_sha256": made.source}}
+    extra: dict[str, Any] = {COMMAND: {"policy": policy_data(made.policy), "folds": asked.folds, "draws": asked.draws, "trials": trials[0], "raised": trials[1],
+                                       "lookahead": audit.word, "lookahead_text": audit.text, "objective_sha256": made.source,
+                                       "set": said_of(context.overrides)}}
     manifest = manifest_of(context, made.inputs, COMMAND, "history")
     manifest = manifest.model_copy(update={"extra": extra, "fingerprint": asked_fingerprint(made, asked.draws)})
     run = new_run(context.home, manifest, context.clock.now_ns())
     with left_no_empty_run(run), run.journal() as journal:
-        beside, wfo = judged(made, found, audit, trials, run.run_id)
+        beside, wfo = judged(made, found, audit, trials, run.run_id, extra[COMMAND]["set"])
         write_judged(run.folder, made.walk, found.candidates, found.chosen, beside, wfo)
         runs = []
         with context.progress() as progress:
@@ -280,6 +282,11 @@ def written(context: Context, made: Ready, asked: Asked, found: Searched, audit:
         context.warn(f"{text}; they should be one: please report it, with the run's manifest")
     write_atomic(run.folder / "timing.jsonl", (json.dumps(timing | {"whole_ns": stopwatch_ns() - began}) + "\n").encode())
     return run, wfo
+
+
+def said_of(overrides: Sequence[str]) -> list[str]:
+    """What the command line said of the settings of a run; the desk is named apart, and what is searched is no part of a run."""
+    return [one for one in overrides if one.partition("=")[0].strip() != "desk" and not one.strip().startswith("search.")]
 
 
 def asked_fingerprint(made: Ready, draws: int) -> str:

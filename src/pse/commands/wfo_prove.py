@@ -39,7 +39,7 @@ def replay(context: Context, manifest: Manifest, folder: Path) -> Path:
     fresh = manifest_of(context, made.inputs, COMMAND, "history").model_copy(update={"fingerprint": asked_fingerprint(made, int(kept["draws"]))})
     write_json(folder / MANIFEST, fresh.model_dump(mode="json"))
     with Journal(folder / JOURNAL, fresh.fingerprint, lock=folder / "journal.lock") as journal:
-        beside, wfo = judged(made, found, audit, (int(kept["trials"]), bool(kept["raised"])), manifest.run_id)
+        beside, wfo = judged(made, found, audit, (int(kept["trials"]), bool(kept["raised"])), manifest.run_id, kept.get("set", []))
         write_judged(folder, made.walk, found.candidates, found.chosen, beside, wfo)
         runs = list(fold_runs(made.inner, found.chosen, folder, folder / "folds.lock"))
         for ts, note in notes(made.walk.plan.searched, found.chosen, runs):
