@@ -152,6 +152,19 @@ def test_every_trial_of_a_desk_in_the_ledger_is_judged(tmp_path):
         run(context, Asked(desk="other"))
 
 
+def test_of_the_ledger_the_most_trials_that_share_a_window_are_judged_and_the_others_are_named(tmp_path):
+    """Twelve of 2021 share 300 days; two of 2023, and one of thirty days, have nothing or too little in common with them."""
+    context = context_of(tmp_path)
+    ledger(context)
+    others = [(n, days(200, "2023-01-02")) for n in (20, 21)] + [(22, days(30))]
+    append_trials(context.home, [(Trial(fingerprint=f"{n:064x}", snapshot="s", symbols=("ES",), window=(0, NS * 20_000), settings_hash=f"{n:064x}", kind="wfo",
+                                        desk="futures-smc", trades=50), dates, noise(n, dates.size)) for n, dates in others], 2)
+    answer = run(context, Asked(symbols=("ES",)))
+    assert (len(answer.data["runs"]), answer.data["sessions"], answer.data["trials"]) == (12, 300, 15)
+    assert [row["sessions"] for row in answer.data["left_out"]] == [200, 200, 30]
+    assert "3 of 15 trials are left out" in context.warnings[0] and "wfo 000000000000 (20230102 to " in context.warnings[0]
+
+
 def test_the_count_may_be_raised_and_never_lowered(tmp_path):
     context = context_of(tmp_path)
     ledger(context)

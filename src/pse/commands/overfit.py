@@ -102,6 +102,9 @@ def _of_walk(context: Context, asked: Asked, walk: Run) -> tuple[Evidence, dict[
 def _of_columns(context: Context, asked: Asked) -> tuple[Evidence, dict[str, Any]]:
     columns = runs.columns_of_runs(context, asked.names) if asked.names else \
         runs.columns_of_ledger(context, asked.desk, asked.symbols, asked.start_ns, asked.end_ns)
+    columns, left = (columns, []) if asked.names else runs.sharing(columns)
+    if left:
+        context.warn(runs.left_words(columns, left))
     dates, matrix = runs.aligned(columns)
     ratios = sharpe_of_columns(matrix)
     place = runs.chosen_of(context.home, columns, ratios, asked.chosen)
@@ -118,6 +121,7 @@ def _of_columns(context: Context, asked: Asked) -> tuple[Evidence, dict[str, Any
         "runs": [{"id": column.name, "desk": column.desk, "symbols": list(column.symbols), "trades": column.trades, "sessions": int(column.dates.size),
                   "sharpe": float(ratio * np.sqrt(column.per_year)) if np.isfinite(ratio) else None}
                  for column, ratio in zip(columns, ratios.tolist(), strict=True)],
+        "left_out": [{"id": one.name, "sessions": int(one.dates.size)} for one in left],
         "chosen": chosen.name, "chosen_by": "named" if asked.chosen else "best Sharpe ratio", "sessions": int(dates.size), "first": int(dates[0]),
         "last": int(dates[-1]), "trials": evidence.tries, "raised": raised, "seed": asked.seed, "sessions_per_year": chosen.per_year,
         "also_tried": len(others),

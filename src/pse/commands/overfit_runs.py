@@ -21,6 +21,7 @@ from pse.store.runs import EQUITY, TRADES, Run, answers_hash, check_figures, che
 
 FEWEST = 50                                      # sessions in common below which nothing is said
 WHOLE_YEAR, TRADED_YEAR = 365.0, 252.0
+MOST_TOLD = 5                                    # trials named when some are left out
 SIDES = {"LONG": 1, "SHORT": -1}
 MOST_PAIRS, MOST_READ = 200, 200               # of how many runs the shortest are compared, and the settings read
 
@@ -96,7 +97,8 @@ def columns_of_ledger(context: Context, desk: str | None, symbols: Sequence[str]
         dates, returns = load_returns(context.home, one.returns_hash)
         inside = _inside(dates, start_ns, end_ns)
         never_closes = any(calendars.get(symbol) == "24/7" for symbol in one.symbols)
-        name = stored.get(one.fingerprint[:8], one.fingerprint[:12]) if not one.answers else one.fingerprint[:12]
+        known = f"{one.kind} {one.fingerprint[:12]}"                          # a configuration of a search has no run of its own
+        name = known if one.answers else stored.get(one.fingerprint[:8], known)
         run = _stored(context, name) if name in stored.values() and len(kept) <= MOST_READ else None
         found.append(Column(name, dates[inside], returns[inside], one.desk, one.symbols, one.window, one.trades, one.key,
                             WHOLE_YEAR if never_closes else TRADED_YEAR, "rules" if run is None else run.manifest.decide,
@@ -180,6 +182,38 @@ def cut_of(home: Home, chosen: Column, dates: np.ndarray) -> str:
     return (f"The judged {dates.size:,} sessions, {dates[0]} to {dates[-1]}, are a part of what the chosen configuration was looked at on ({most.size:,} "
             f"sessions, {most[0]} to {most[-1]}): a part that is chosen with the rest in sight flatters. Judge the whole: without --start and --end, and "
             f"without runs that looked at less.")
+
+
+def sharing(columns: Sequence[Column]) -> tuple[list[Column], list[Column]]:
+    """The most columns that have enough sessions in common (of several such sets that with the most sessions), and those left out.
+
+    All of them where they share enough, or where no two do: who aligns them says what is wrong.
+    """
+    firsts, lasts = np.array([_first(one) for one in columns]), np.array([_last(one) for one in columns])
+    days = np.unique(np.concatenate([one.dates for one in columns]))
+    best, kept = (1, 0), np.ones(len(columns), bool)
+    for first in np.unique(firsts):
+        for last in np.unique(lasts):
+            inside = (firsts <= first) & (lasts >= last)
+            rank = (int(inside.sum()), int(((days >= first) & (days <= last)).sum()))
+            if rank > best and rank[0] > 1 and rank[1] >= FEWEST and _common([one for one, one_in in zip(columns, inside, strict=True) if one_in]) >= FEWEST:
+                best, kept = rank, inside
+    return ([one for one, one_in in zip(columns, kept, strict=True) if one_in], [one for one, one_in in zip(columns, kept, strict=True) if not one_in])
+
+
+def _common(columns: Sequence[Column]) -> int:
+    """How many sessions all of them have."""
+    found = columns[0].dates
+    for column in columns[1:]:
+        found = np.intersect1d(found, column.dates)
+    return int(found.size)
+
+
+def left_words(kept: Sequence[Column], left: Sequence[Column]) -> str:
+    """Which trials are not judged, and why."""
+    told = "; ".join(f"{one.name} ({_span(one)})" for one in left[:MOST_TOLD]) + (f"; and {len(left) - MOST_TOLD} more" if len(left) > MOST_TOLD else "")
+    return (f"{len(left)} of {len(kept) + len(left)} trials are left out, for with them fewer than {FEWEST} sessions would be in common: {told}. They stay in "
+            f"the count of trials where they looked at this window")
 
 
 def _worst_pair(columns: Sequence[Column]) -> str:
