@@ -125,7 +125,13 @@ def test_the_journal_of_a_window_is_that_of_a_run_whose_bars_end_with_it(tmp_pat
 def test_the_log_of_a_walk_forward_is_whole_and_a_touched_window_is_named(pse, tmp_path):
     ran = finished().copied(tmp_path / "home")
     home, run_id = ran.home, ran.json["run_id"]
-    assert pse("--home", home, "audit", "log", run_id).code == 0
+    whole = pse("--home", home, "audit", "log", run_id)
+    assert whole.code == 0 and "checked beside it: journals of 3 test windows by length and last hash, " in whole.out
+    table = ran.folder / "folds" / "1" / "trades.parquet"
+    kept = table.read_bytes()
+    table.write_bytes(kept[:-1] + b"?")
+    assert [one["file"] for one in pse("--home", home, "--json", "audit", "log", run_id).json["findings"]] == [str(table)]
+    table.write_bytes(kept)
     path = ran.folder / "folds" / "2" / "journal.jsonl"
     path.write_bytes(path.read_bytes().replace(b"SPY", b"SPX", 1))
     touched = pse("--home", home, "--json", "audit", "log", run_id)

@@ -17,7 +17,7 @@ LIMIT = "A chain shows damage and edits; that its owner wrote all of it anew sho
 def run_log(context: Context, target: str) -> Answer:
     """Check a run's journal (by run id, folder or file), the trial ledger (`trials`) or any log file; exit code 1 when something was changed."""
     found = audit(context.home, target)
-    data = {"log": str(found.log), "run_id": found.run_id, "records": found.records, "head": found.head, "root": found.root,
+    data = {"log": str(found.log), "run_id": found.run_id, "records": found.records, "head": found.head, "root": found.root, "beside": found.beside,
             "findings": [asdict(finding) for finding in found.findings]}
     return Answer(data, lambda console: _show(console, found), exit_code=1 if found.findings else 0)
 
@@ -34,7 +34,9 @@ def _show(console: Console, found: Audit) -> None:
     from rich.text import Text
 
     if not found.findings:
-        console.print(Text(f"{found.log}: whole. {found.records} records on one chain.\nhead {found.head}\nroot {found.root}\n{LIMIT}"))
+        beside = f"\nchecked beside it: {found.beside}" if found.beside else ""
+        counted = f"{found.records} record{'s' * (found.records != 1)} on one chain"
+        console.print(Text(f"{found.log}: whole. {counted}.{beside}\nhead {found.head}\nroot {found.root}\n{LIMIT}"))
         return
     console.print(Text(_headline(found)), soft_wrap=True)
     for finding in found.findings:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pse.domain.errors import DamagedTable, RequestError
@@ -34,6 +34,7 @@ class Audit:
     head: str
     root: str
     findings: tuple[Finding, ...]
+    beside: str = ""                             # what else of a run was looked at
 
 
 def audit(home: Home, target: str) -> Audit:
@@ -75,7 +76,16 @@ def audit_run(run: Run) -> Audit:
         others += [Finding(str(run.folder / name), None, "it is missing" if name not in now else "its bytes are not those that the run wrote")
                    for name, then in sorted(manifest.results.items()) if now.get(name) != then]
         others += _unhashed(run) + _worth(run) + _windows(run)
-    return _audit(path, run.run_id, found, tuple(others))
+    return replace(_audit(path, run.run_id, found, tuple(others)), beside=_beside(run))
+
+
+def _beside(run: Run) -> str:
+    """What of a finished walk-forward is held against its own journal and manifest."""
+    if run.manifest.command != "wfo" or run.manifest.status != "finished":
+        return ""
+    windows = sum(1 for _ in run.folder.glob(f"folds/*/{JOURNAL}"))
+    many = "s" * (windows != 1)
+    return f"journal{many} of {windows} test window{many} by length and last hash, {len(run.manifest.results)} tables and figures by their hashes"
 
 
 def _unhashed(run: Run) -> list[Finding]:

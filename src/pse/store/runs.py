@@ -112,8 +112,10 @@ def save(run: Run) -> Run:
 
 
 def result_hashes(folder: Path) -> dict[str, str]:
-    """sha256 of each table and figure file that lies in a run's folder."""
-    return {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in HASHED if (folder / name).is_file()}
+    """sha256 of each table and figure file that lies in a run's folder, and in those of the test windows of a walk-forward."""
+    inside = (f"{one.parent.relative_to(folder).as_posix()}/" for one in sorted(folder.glob(f"folds/*/{JOURNAL}")))
+    names = [f"{where}{name}" for where in ("", *inside) for name in HASHED]
+    return {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names if (folder / name).is_file()}
 
 
 def answers_hash(run: Run) -> str:
