@@ -56,11 +56,14 @@ def test_a_damaged_batch_is_moved_aside_and_said(kept, spoil):
     assert search.get(0, tasks) is not None
 
 
-def test_a_batch_of_other_configurations_is_not_taken(kept):
+def test_a_whole_batch_of_other_tasks_is_not_taken_and_not_called_damaged(kept):
     search, said = kept
     tasks, found = batch()
     search.keep(0, tasks, found)
-    assert search.get(0, [task(1), task(3)]) is None and "other configurations" in said[0]
+    others = [task(1), task(3)]
+    assert search.get(0, others) is None and said == [] and search.batches() == 1
+    search.keep(0, others, found)
+    assert search.get(0, others) is not None and search.get(0, tasks) is None
 
 
 def test_what_is_not_there_is_nothing_and_a_finished_search_leaves_nothing(kept):

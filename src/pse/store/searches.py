@@ -66,6 +66,8 @@ class KeptSearch:
             return None
         try:
             found = _read(path.read_bytes(), tasks)
+        except _Other:                                       # of a search that asked for other draws: what is done now takes its place
+            return None
         except ValueError as error:
             aside = path.with_suffix(ASIDE)
             path.replace(aside)
@@ -86,6 +88,10 @@ class KeptSearch:
         return self.folder / f"{number:06d}{SUFFIX}"
 
 
+class _Other(Exception):
+    """A batch that is whole, and of other tasks."""
+
+
 def _asked(task: Task) -> list[Any]:
     return [dict(task.params), [[span.start_ns, span.end_ns] for span in task.spans], task.fills, task.random_entries, task.seed]
 
@@ -102,14 +108,14 @@ def _written(tasks: Sequence[Task], found: Found) -> bytes:
 
 
 def _read(content: bytes, tasks: Sequence[Task]) -> Found:
-    """What `_written` wrote for these tasks; ValueError where it is anything else."""
+    """What `_written` wrote for these tasks; `_Other` where they are others, ValueError where it is damaged."""
     told, _, rest = content.partition(b"\n")
     if hashlib.sha256(rest).hexdigest().encode() != told:
         raise ValueError("its hash is that of something else")
     line, _, arrays = rest.partition(b"\n")
     heads = json.loads(line)
     if canonical([asked for asked, _ in heads]) != canonical([_asked(task) for task in tasks]):
-        raise ValueError("it is of other configurations")
+        raise _Other
     found, at = Found(), 0
     for _, spans in heads:
         own = []
