@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from pse.commands.cluster import Cluster, checked_address, code, there
+from pse.commands.cluster import Cluster, checked_address, there
 from pse.commands.crew import cluster_crew
+from pse.commands.sources import code
 from pse.commands.work import packed, parcel, quiet_context
 from pse.domain.errors import OutsideError, RequestError
 from tests.commands.clusters import LoopbackCluster, loopback_cluster
@@ -84,6 +85,6 @@ def test_a_cluster_without_the_package_that_speaks_to_it_is_refused_with_the_men
 
 def test_a_worker_with_another_pse_does_no_work_and_both_are_named(tmp_path):
     [task] = tasks(tmp_path, [1])
-    [refused] = there(squared, parcel(packed(task.place), [task]), {"pse": "0.0.1", "kernels": "0123"})
+    [refused] = there(squared, parcel(packed(task.place), [task]), code() | {"pse": "0.0.1", "features": "0123"})
     assert refused.exit_code == 3
-    assert f"version {code()['pse']} with kernels {code()['kernels']} there, 0.0.1 with 0123 here" in refused.text
+    assert f"pse {code()['pse']} there, 0.0.1 here, features {code()['features']} there, 0123 here;" in refused.text

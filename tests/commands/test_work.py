@@ -12,7 +12,7 @@ from pse.commands import work as working
 from pse.commands.crew import Crew, cluster_crew, local_crew
 from pse.commands.inputs import gather
 from pse.commands.work import forget, place_of, quiet_context, work
-from pse.domain.errors import UnknownName
+from pse.domain.errors import OutsideError, UnknownName
 from pse.domain.trials import Measured, Place, Span, Task
 from tests.commands.clusters import loopback_cluster
 from tests.commands.stored import FIRST, LAST, answer_of, stored_synthetic
@@ -110,3 +110,21 @@ def test_a_task_may_name_another_rule_of_fills(home):
     assert totals["pessimistic"] < totals["optimistic"]
     with pytest.raises(UnknownName, match="no fill policy named 'kind'"):
         work(replace(task, fills="kind"))
+
+
+def test_a_tactic_of_the_user_s_that_changed_since_the_search_began_is_refused_and_another_search(home, tmp_path):
+    own = stored_synthetic(tmp_path / "own")
+    (own / "tactics").mkdir()
+    source = own / "tactics" / "mine.py"
+    source.write_text("from pse.tactics.moving_average_cross import MovingAverageCross\n\n\nclass Mine(MovingAverageCross):\n    name = 'mine'\n")
+    (own / "configs" / "desks").mkdir(parents=True, exist_ok=True)
+    (own / "configs" / "desks" / "mine.yaml").write_text("symbols: [ES]\nrisk: futures_intraday\ntactics: {mine: {from: tactics/mine.py:Mine}}\n")
+    (own / "configs" / "settings.yaml").write_text("desk: mine\n")
+    before = place(own)
+    span = (Span(before.start_ns, moment_ns(MIDDLE, "a day")),)
+    assert work(Task(before, {}, span))[0].dates.size > 0
+    source.write_text(source.read_text() + "    label = 'another'\n")
+    forget()
+    with pytest.raises(OutsideError, match="the source of mine below .* is not the one"):
+        work(Task(before, {}, span))
+    assert place(own).key != before.key

@@ -9,15 +9,14 @@ import logging
 import re
 import threading
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pse.commands.crew import Batch, Done, Packed, Through, nobody
+from pse.commands.sources import code, differences
 from pse.commands.wiring import Context
 from pse.commands.work import Parcel, Refused, place_in, work_through
 from pse.domain.errors import OutsideError, RequestError
 from pse.domain.trials import Measured, Task
-from pse.kernels import sources_digest
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -136,13 +135,6 @@ def _connected(address: str) -> Client:
 # --- on the worker's side --------------------------------------------------------------------------------------------------------------------------
 
 
-def code() -> dict[str, str]:
-    """Which pse this process runs."""
-    from pse import __version__
-
-    return {"pse": __version__, "kernels": sources_digest(Path(__file__).parent.parent / "kernels")}
-
-
 def there(through: Through, given: Parcel, asked: dict[str, str]) -> list[list[Measured] | Refused]:
     """The answers of a worker, which first looks whether it is fit to give them."""
     if code() != asked:
@@ -156,6 +148,4 @@ def there(through: Through, given: Parcel, asked: dict[str, str]) -> list[list[M
 def _unlike(worker: str, other: Any, ours: dict[str, str] | None = None) -> str:
     if not isinstance(other, dict):
         return f"the worker {worker} cannot run pse ({type(other).__name__}: {other})"
-    mine = ours or code()
-    return (f"the worker {worker} runs another pse than this: version {other['pse']} with kernels {other['kernels']} there, {mine['pse']} with "
-            f"{mine['kernels']} here; the results would not be the same")
+    return f"the worker {worker} runs another pse than this: {differences(other, ours or code())}; the results would not be the same"

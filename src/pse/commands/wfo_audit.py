@@ -10,15 +10,14 @@ from typing import Any
 
 import numpy as np
 
-import pse
 from pse.clock import iso, stopwatch_ns
 from pse.commands.inputs import Inputs, bars_of
 from pse.commands.lookahead import run_lookahead
+from pse.commands.sources import code
 from pse.commands.wiring import Context
 from pse.domain.errors import BadConfig, DamagedTable, NoBars
 from pse.domain.trials import Params
 from pse.engine.varied import varied, varied_settings
-from pse.kernels import sources_digest
 from pse.settings import settings_hash
 from pse.store.files import read_json, write_json
 from pse.store.layout import Home
@@ -27,7 +26,6 @@ from pse.store.searches import search_name
 CLEAN, FINDINGS, NOT_RUN = "CLEAN", "FINDINGS", "NOT RUN"
 SESSIONS, DECISIONS, CUTS = 20, 2_000, 32        # trading days that are audited at least, decision bars that make enough, random cuts among them
 SYMBOLS = 3                                      # of the desk that are audited at most, the first ones
-ROOMS = ("kernels", "features", "tactics", "engine", "risk", "domain")
 
 
 @dataclass(frozen=True)
@@ -90,12 +88,6 @@ def kept_audit(home: Home, settings_hash: str, snapshot: str) -> str:
     """What an earlier audit by the code as it is now said of a desk with these settings and bars (as a manifest notes them); NOT RUN where there was none."""
     before = _kept(_path(home, settings_hash, snapshot))
     return NOT_RUN if before is None else str(before["word"])
-
-
-def code() -> dict[str, Any]:
-    """What of the package decides what a desk says."""
-    root = Path(pse.__file__).parent
-    return {"version": pse.__version__} | {room: sources_digest(root / room) for room in ROOMS}
 
 
 def _first_part(inputs: Inputs, place: int) -> int:

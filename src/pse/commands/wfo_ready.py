@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from pse.clock import iso
 from pse.commands.inputs import Inputs, bars_of, gather
-from pse.commands.wfo_audit import code
+from pse.commands.sources import code
 from pse.commands.wfo_search import Walk
 from pse.commands.wiring import Context
 from pse.commands.work import place_of

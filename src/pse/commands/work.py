@@ -27,7 +27,7 @@ from pse.store.snapshots import load as load_snapshot
 def place_of(inputs: Inputs, context: Context) -> Place:
     """Where another process finds what was gathered here, pinned to what was read."""
     return Place(str(context.home.root), inputs.settings.tree(), inputs.plan.symbols, inputs.start_ns, inputs.end_ns, inputs.snapshot.id,
-                 inputs.news_version, inputs.actions_version)
+                 inputs.news_version, inputs.actions_version, inputs.settings.outside())
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +70,9 @@ def _at(place: Place) -> _Held:
 def _load(place: Place) -> _Held:
     context = quiet_context(place.home)
     settings = Settings.from_tree(place.settings, context.home.root)
+    if changed := sorted(name for name, own in settings.outside().items() if own != place.outside.get(name)):
+        raise OutsideError(f"the source of {', '.join(changed)} below {context.home.root} is not the one that this search began with; the results would not be "
+                           f"the same. Leave the file as it is while a search runs, give every worker the same one, and start the search again")
     inputs = gather(context, settings, place.symbols, place.start_ns, place.end_ns, load_snapshot(context.home, place.snapshot), _pinned(place.news),
                     actions_at=_pinned(place.actions))
     bench = Bench(inputs.plan, inputs.bars, inputs.context, inputs.start_ns, inputs.end_ns, finer=inputs.finer)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -76,7 +76,8 @@ def session_returns(capital: float, equity: np.ndarray) -> np.ndarray:
 class Place:
     """Where a process finds what a search runs on: everything that `gather` needs, by name.  Small, so that it travels to any machine that sees the store.
 
-    settings: the whole tree of settings.  snapshot: id of the bars; news, actions: versions of these tables, None where none is read.
+    settings: the whole tree of settings.  snapshot: id of the bars; news, actions: versions of these tables, None where none is read.  outside: hash of the
+    source of each tactic that does not come with the package, by its name.
     """
 
     home: str
@@ -87,12 +88,13 @@ class Place:
     snapshot: str
     news: int | None = None
     actions: int | None = None
+    outside: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
         """The same for the same data and settings, wherever the home is."""
         known = {"settings": dict(self.settings), "symbols": list(self.symbols), "window": [self.start_ns, self.end_ns], "snapshot": self.snapshot,
-                 "news": self.news, "actions": self.actions}
+                 "news": self.news, "actions": self.actions, "outside": dict(self.outside)}
         return hashlib.sha256(canonical(known).encode()).hexdigest()
 
 
