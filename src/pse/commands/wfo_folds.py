@@ -46,11 +46,18 @@ class FoldRun:
 
 
 def fold_runs(inputs: Inputs, chosen: Chosen, folder: Path, lock: Path) -> Iterable[FoldRun]:
-    """A folder below `folder`/folds for each piece of the out-of-sample path in which somebody was chosen; numbered by the piece's place, from 1."""
+    """A folder below `folder`/folds for each piece of the out-of-sample path in which somebody was chosen; numbered by the piece's place, from 1.
+
+    The first piece reads features of bars that end with it, so that one that knows what comes after would come to something else than was measured.
+    """
     made: dict[str, tuple[Features, ...]] = {}
+    first = next((piece.span for piece in chosen.path if piece.chosen is not None), None)
     for number, piece in enumerate(chosen.path, 1):
         if piece.chosen is not None:
             own = of_span(inputs, piece.chosen.params, piece.span)
+            if piece.span == first:
+                yield _driven(own, piece, number, folder / FOLDS / str(number), lock, ())
+                continue
             spec = own.plan.spec.model_dump_json()
             if spec not in made:
                 made = {spec: _features(inputs, own.plan)}              # one at a time: they are the bulk of the memory
