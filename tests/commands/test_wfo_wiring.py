@@ -10,7 +10,7 @@ import polars as pl
 
 from pse.commands import wfo as walking
 from pse.commands import work as working
-from pse.commands.wfo_ready import Ready, pinned, ready
+from pse.commands.wfo_ready import Ready, pinned, policy_from, ready
 from pse.commands.wfo_search import Candidate, Walk
 from pse.domain.trials import TRIAL_TRADE, Measured
 from pse.research.folds import fold_plan
@@ -23,7 +23,7 @@ from tests.commands.walked import finished
 def made(holdout: float = 0.0, **changes: Any) -> Ready:
     """The finished walk-forward as it stood before anything was measured, with other inputs where `changes` names them."""
     context, manifest = context_of(finished().home), read_manifest(finished().folder / "manifest.json")
-    policy = SearchPolicy.model_validate(manifest.extra["wfo"]["policy"]).model_copy(update={"holdout": holdout})
+    policy = policy_from(manifest.extra["wfo"]["policy"]).model_copy(update={"holdout": holdout})
     return ready(context, replace(pinned(context, manifest), **changes), policy, 3)
 
 

@@ -141,7 +141,7 @@ def test_a_missing_package_names_the_extra_that_brings_it(tmp_path, monkeypatch)
         dbn_bars(file)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     vix = ES.model_copy(update={"symbol": "VIX", "kind": "index"})
-    with pytest.raises(RequestError, match=r"pip install 'pse-toolkit\[stats\]'"):
+    with pytest.raises(RequestError, match=r"pip install 'pse-toolkit\[research\]'"):
         Bundled().fetch(FetchRequest("VIX", vix))
 
 

@@ -219,5 +219,5 @@ def test_optuna_says_nothing(capfd, caplog):
 
 def test_without_optuna_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "optuna", None)
-    with pytest.raises(RequestError, match=r"pip install 'pse-toolkit\[stats\]'"):
+    with pytest.raises(RequestError, match=r"pip install 'pse-toolkit\[research\]'"):
         proposer(FINITE, policy(method="tpe"), 1).batch(0)
