@@ -71,9 +71,9 @@ def wfo(
     start: opt.Start = None,
     end: opt.End = None,
     desk: opt.Desk = None,
-    folds: Annotated[int, Option(help="Test windows, one after the other.", metavar="N")] = 6,
+    folds: Annotated[int, Option(help="Test windows, one after the other; cpcv makes its own of its groups.", metavar="N")] = 6,
     params: Annotated[Path | None, Option(help="YAML file whose `search:` block says what to search; without it the desk's.", metavar="FILE")] = None,
-    trials: Annotated[int | None, Option(help="Configurations to try.", metavar="N")] = None,
+    trials: Annotated[int | None, Option(help="Configurations to try; of tpe in each fold.", metavar="N")] = None,
     scheme: Annotated[str | None, Option(help="How the window is cut.", metavar="rolling|anchored|cpcv")] = None,
     objective: Annotated[str | None, Option(help="What the best has most of: sharpe, sortino, calmar, expectancy_r, profit_factor, net, or your own "
                                                  "FOLDER/FILE.py:function.", metavar="NAME")] = None,

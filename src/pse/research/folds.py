@@ -95,8 +95,8 @@ class Fold:
 class FoldPlan:
     """The cuts of a window.
 
-    searched: what the search may look at, the sealed rest left out.  embargo_ns[i] of fold i is the time after each of its test spans in which no trade may
-    begin that trains, as moments: `embargoed` gives them.  dates int32[n], opens and closes int64[n] ns UTC of the sessions of `searched`.
+    searched: what the search may look at, the sealed rest left out.  embargo_sessions: how many sessions after a test begin no trade that trains; 0 of
+    walk-forward.  dates int32[n], opens and closes int64[n] ns UTC of the sessions of `searched`.
     """
 
     scheme: Scheme
